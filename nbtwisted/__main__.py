@@ -1,0 +1,44 @@
+"""The `nbtwisted` command: `serve` and `get`."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from nbtwisted import __version__
+
+__all__ = ["main"]
+
+USAGE = """\
+usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
+       nbtwisted get [OPTIONS] [URL …]  send many GETs at once, print raw answers
+       nbtwisted --version
+
+Each command tells more with --help.
+"""
+
+
+def main() -> NoReturn:
+    """Run the command that the first argument names; raises `SystemExit`."""
+    command, *arguments = sys.argv[1:] or ["--help"]
+    # Each command's imports are its own: a client starts without a server's.
+    if command == "serve":
+        from nbtwisted.server.command import main as serve
+
+        sys.exit(serve(arguments))
+    elif command == "get":
+        from nbtwisted.client.command import main as get
+
+        get(arguments)
+    elif command in ("-h", "--help"):
+        print(USAGE, end="")
+        sys.exit()
+    elif command == "--version":
+        print(f"nbtwisted {__version__}")
+        sys.exit()
+    print(f"nbtwisted: error: {command!r}: expected serve or get", file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

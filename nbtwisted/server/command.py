@@ -1,0 +1,112 @@
+"""`nbtwisted serve`: listens, says where on stderr, and stops when told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from twisted.internet import reactor
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.web.http import Request
+from twisted.web.server import Site
+
+from nbtwisted.command_line import leave_startup_to_itself
+from nbtwisted.server.options import read_options
+from nbtwisted.server.routes import DelayServer
+
+__all__ = ["main"]
+
+BACKLOG = 8192
+"""Connections that the kernel may hold until we accept them, as far as its own cap (on
+Linux net.core.somaxconn, mostly 4096) allows. Twisted's default of 50 drops bursts."""
+
+
+class _QuietSite(Site):
+    """A site without an access log, which costs a tenth of an answer's time."""
+
+    noisy = False
+
+    def log(self, request: Request) -> None:
+        """Say nothing."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Returns the exit code: 0 when told to stop, 1 when listening failed. Raises
+    `SystemExit` for arguments that cannot be read.
+    """
+    options = read_options(sys.argv[1:] if arguments is None else arguments)
+    _log_warnings_to_stderr()
+    server = DelayServer(clock=reactor, max_delay=options.max_delay)
+    site = _QuietSite(  # type: ignore[no-untyped-call]
+        server.resource(), parsePOSTFormSubmission=False
+    )
+    failures: list[str] = []
+
+    async def listen() -> None:
+        places = []
+        for description in options.listen:
+            try:
+                port = await _endpoint(description).listen(site)
+            # Endpoint plugins raise what they like, and whatever it is, the one who
+            # typed the description is who can mend it.
+            except Exception as error:
+                reason = str(error) or type(error).__name__
+                failures.append(f"cannot listen on {description!r}: {reason}")
+                reactor.stop()
+                return
+            places.append(_url(description, port.getHost()))
+        # Not before all of them listen: whoever reads a line may go on to any.
+        for place in places:
+            _say(f"serving on {place}")
+
+    leave_startup_to_itself()
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(listen()))
+    reactor.run()
+    for failure in failures:
+        _say(f"error: {failure}")
+    return 1 if failures else 0
+
+
+def _endpoint(description: str) -> IStreamServerEndpoint:
+    kind = description.partition(":")[0]
+    if kind in ("tcp", "tcp6", "ssl", "unix") and ":backlog=" not in description:
+        description += f":backlog={BACKLOG}"
+    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    return endpoint
+
+
+def _url(description: str, address: IAddress) -> str:
+    scheme = "https" if description.startswith("ssl:") else "http"
+    if isinstance(address, IPv6Address):
+        return f"{scheme}://[{address.host}]:{address.port}/"
+    if isinstance(address, IPv4Address):
+        return f"{scheme}://{address.host}:{address.port}/"
+    if isinstance(address, UNIXAddress) and address.name is not None:
+        return f"unix:{address.name.decode(errors='backslashreplace')}"
+    return description
+
+
+def _log_warnings_to_stderr() -> None:
+    # Until logging begins, Twisted keeps events in memory for whoever may begin it.
+    warnings_and_worse = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
+    to_stderr = textFileLogObserver(sys.stderr)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(to_stderr, [warnings_and_worse])],
+        redirectStandardIO=False,
+    )
+
+
+def _say(text: str) -> None:
+    print(f"nbtwisted: {text}", file=sys.stderr, flush=True)

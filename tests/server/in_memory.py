@@ -1,0 +1,80 @@
+"""The whole server, twisted.web included, without a socket: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import h11
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.web.server import Site
+
+from nbtwisted.server.routes import DelayServer
+
+
+@dataclass
+class Reply:
+    """An answer, as h11 reads it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Visit:
+    """A client that is connected to a server whose time is `clock`."""
+
+    def __init__(self, clock: Clock, *, seed: int = 7, **settings: Any) -> None:
+        server = DelayServer(
+            clock=clock, now=clock.seconds, random=Random(seed), **settings
+        )
+        # The site's own timers, for idle connections and for its log, run elsewhere.
+        self._site = Site(server.resource(), reactor=Clock())
+        self._transport = StringTransport()
+        self._protocol = self._site.buildProtocol(None)
+        self._protocol.makeConnection(self._transport)
+
+    def send(self, request: bytes) -> None:
+        """Send raw bytes."""
+        self._protocol.dataReceived(request)
+
+    def get(self, target: str, *headers: str, method: str = "GET") -> None:
+        """Send a request."""
+        lines = [f"{method} {target} HTTP/1.1", "Host: test", *headers, "", ""]
+        self.send("\r\n".join(lines).encode("latin-1"))
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._protocol.connectionLost(Failure(ConnectionDone()))
+
+    @property
+    def received(self) -> bytes:
+        """Every byte that the server sent."""
+        received: bytes = self._transport.value()
+        return received
+
+    def reply(self, method: str = "GET") -> Reply:
+        """The answer that was received, which must be whole and the only one."""
+        connection = h11.Connection(h11.CLIENT)
+        connection.send(
+            h11.Request(method=method, target="/", headers=[("Host", "test")])
+        )
+        connection.send(h11.EndOfMessage())
+        connection.receive_data(self.received)
+        head = connection.next_event()
+        assert isinstance(head, h11.Response), f"{head} of {self.received!r}"
+        body = b""
+        while isinstance(event := connection.next_event(), h11.Data):
+            body += event.data
+        assert isinstance(event, h11.EndOfMessage), f"{event} of {self.received!r}"
+        assert not connection.trailing_data[0]
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        return Reply(head.status_code, headers, body)

@@ -1,0 +1,146 @@
+"""The same requests to the server as people run it: by twistd, and by `python -m`."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Sequence
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.server.running import BY_MODULE, BY_TWISTD, RunningServer, open_descriptors
+
+# What differs from one answer to the next, and from one Twisted to the next.
+_VARIES = re.compile(
+    rb"(?<=\r\n)(Date: [^\r]+|Server: [^\r]+|Server-Timing: [^\r]+)\r\n"
+)
+
+
+def request(target: str, *, method: str = "GET", host: str = "test") -> bytes:
+    return (
+        f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    ).encode("latin-1")
+
+
+REFUSED = (
+    b'{"error": "bad value for %b", "control": "%b", "value": "%b", "expected": "%b"}\n'
+)
+A_DELAY = b"seconds such as 1.5, 200ms, 2s or 1m, or a choice such as 1s,3s"
+
+ANSWERS: dict[bytes, tuple[bytes, bytes]] = {
+    request("/?_delay=0"): (b"200 OK", b'["wait time: 0sec"]'),
+    request("/?_delay=100ms"): (b"200 OK", b'["wait time: 0.1sec"]'),
+    request("/healthz"): (b"200 OK", b'{\n  "status": "ok"\n}\n'),
+    request("/healthz", method="HEAD"): (b"200 OK", b""),
+    request("/delay/50ms?a=1"): (
+        b"200 OK",
+        b'{\n  "args": {\n    "a": "1"\n  },\n  "headers": {\n'
+        b'    "Connection": "close",\n    "Host": "test"\n  },\n'
+        b'  "origin": "127.0.0.1",\n  "url": "http://test/delay/50ms?a=1"\n}\n',
+    ),
+    request("/nope"): (
+        b"404 Not Found",
+        b'{"error": "no such path", "value": "/nope", '
+        b'"expected": "/, /delay/{DELAY} or /healthz"}\n',
+    ),
+    request("/", method="POST"): (
+        b"405 Method Not Allowed",
+        b'{"error": "this path does not take this method", "value": "POST", '
+        b'"expected": "GET, HEAD"}\n',
+    ),
+    **{
+        request(f"/delay/{value.decode()}"): (
+            b"400 Bad Request",
+            REFUSED % (b"delay", b"delay", value, A_DELAY),
+        )
+        for value in (b"abc", b"-1", b"nan", b"1e9")
+    },
+    request("/delay/301"): (
+        b"400 Bad Request",
+        REFUSED
+        % (
+            b"delay",
+            b"delay",
+            b"301",
+            b"at most 300 seconds, this server's --max-delay",
+        ),
+    ),
+    request("/%ff"): (
+        b"400 Bad Request",
+        REFUSED % (b"path", b"path", b"/%ff", b"percent-encoded UTF-8"),
+    ),
+    request("/", host="a..b"): (
+        b"400 Bad Request",
+        REFUSED % (b"host", b"host", b"a..b", b"a host name as DNS has them"),
+    ),
+}
+
+
+class _AsRun:
+    """What holds however the server was started."""
+
+    command: Sequence[str]
+
+    def test_answers(self) -> None:
+        with RunningServer(self.command) as server:
+            for asked, (status, body) in ANSWERS.items():
+                answer = server.ask(asked)
+                head, blank, got = answer.partition(b"\r\n\r\n")
+                assert blank, answer
+                assert head.startswith(b"HTTP/1.1 " + status), (asked, answer)
+                assert got == body, (asked, answer)
+                assert b"\r\nContent-Type: application/json" in head, answer
+                assert re.search(
+                    rb"\r\nServer-Timing: asked;dur=\d+, held;dur=[\d.]+", head
+                ), answer
+                names = re.findall(rb"\r\n([^:]+):", _VARIES.sub(b"", head + blank))
+                assert set(names) <= {
+                    *(b"Connection", b"Content-Type", b"Content-Length", b"Allow"),
+                }, answer
+            server.stop()
+        assert "Traceback" not in server.output, server.output
+
+    def test_waits_at_the_same_time(self) -> None:
+        with RunningServer(self.command) as server:
+            connections = [server.connect() for _ in range(50)]
+            for connection in connections:
+                connection.sendall(request("/delay/500ms"))
+            # One after another these would take 25 seconds, and a socket waits for 10.
+            for connection in connections:
+                with connection:
+                    assert connection.recv(15) == b"HTTP/1.1 200 OK"
+
+    def test_who_leaves_takes_everything_along(self) -> None:
+        with RunningServer(self.command) as server:
+            server.ask(request("/healthz"))
+            before = open_descriptors(server.process.pid)
+            held = [server.connect() for _ in range(50)]
+            for connection in held:
+                connection.sendall(request("/delay/300"))
+            # Answered only after all that was sent before it is being held.
+            server.ask(request("/healthz"))
+            assert open_descriptors(server.process.pid) >= before + 50
+            for connection in held:
+                connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+            for _ in range(100):
+                server.ask(request("/?_delay=10ms"))
+                if open_descriptors(server.process.pid) <= before:
+                    break
+            else:
+                raise AssertionError("descriptors were left open")
+            server.stop()
+        assert "Traceback" not in server.output, server.output
+
+    def test_max_delay_from_the_environment(self) -> None:
+        with RunningServer(self.command, NBTWISTED_MAX_DELAY="1s") as server:
+            answer = server.ask(request("/delay/2"))
+            assert b"at most 1 seconds" in answer, answer
+
+
+class ByModuleTests(_AsRun, SynchronousTestCase):
+    command = BY_MODULE
+
+
+class ByTwistdTests(_AsRun, SynchronousTestCase):
+    command = BY_TWISTD

@@ -1,0 +1,109 @@
+"""`python -m nbtwisted.server`: what it is told, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.server.options import DEFAULT_LISTEN, read_options
+from tests.server.running import BY_MODULE, RunningServer
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nbtwisted.server", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+class OptionsTests(SynchronousTestCase):
+    def test_loopback_unless_told_otherwise(self) -> None:
+        self.assertEqual(read_options([]).listen, (DEFAULT_LISTEN,))
+        self.assertIn("interface=127.0.0.1", DEFAULT_LISTEN)
+
+    def test_several_places(self) -> None:
+        told = read_options(["--listen", "tcp:1", "--listen", "unix:/x"])
+        self.assertEqual(told.listen, ("tcp:1", "unix:/x"))
+
+    def test_the_environment(self) -> None:
+        self.patch(os, "environ", {"NBTWISTED_LISTEN": "tcp:1 tcp:2"})
+        self.assertEqual(read_options([]).listen, ("tcp:1", "tcp:2"))
+        self.assertEqual(read_options(["--listen", "tcp:3"]).listen, ("tcp:3",))
+
+
+class CommandTests(SynchronousTestCase):
+    def test_stops_cleanly(self) -> None:
+        for by in (signal.SIGINT, signal.SIGTERM):
+            with RunningServer() as server, server.connect() as held:
+                held.sendall(b"GET /delay/300 HTTP/1.1\r\nHost: test\r\n\r\n")
+                self.assertEqual(server.stop(by), 0)
+                # The ready line, and not a word more.
+                self.assertEqual(server.output, f"nbtwisted: serving on {server.url}\n")
+
+    def test_a_burst_fits_into_the_backlog(self) -> None:
+        with RunningServer() as server:
+            server.process.send_signal(signal.SIGSTOP)
+            try:
+                with open("/proc/sys/net/core/somaxconn") as most:
+                    burst = min(int(most.read()), 1000)
+                connections = []
+                for _ in range(burst):
+                    connection = socket.socket()
+                    self.addCleanup(connection.close)
+                    connection.settimeout(5)
+                    connections.append(connection)
+                    connection.connect(("127.0.0.1", server.port))
+            finally:
+                server.process.send_signal(signal.SIGCONT)
+            for connection in connections:
+                connection.sendall(b"GET /?_delay=0 HTTP/1.0\r\n\r\n")
+            for connection in connections:
+                self.assertEqual(connection.recv(15), b"HTTP/1.0 200 OK")
+
+    def test_unix_socket(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [*BY_MODULE, "--listen", f"unix:{folder}/slow.sock"]
+            with RunningServer(command) as server, socket.socket(socket.AF_UNIX) as it:
+                it.settimeout(10)
+                it.connect(f"{folder}/slow.sock")
+                it.sendall(b"GET /delay/0 HTTP/1.0\r\n\r\n")
+                answer = b"".join(iter(lambda: it.recv(65536), b""))
+                self.assertIn(b'"origin": "unix"', answer)
+                server.stop()
+                self.assertIn(f"serving on unix:{folder}/slow.sock", server.output)
+
+    def test_bad_options_are_one_line_and_exit_2(self) -> None:
+        for arguments, words in [
+            (["--max-delay", "abc"], "seconds such as"),
+            (["--max-delay", "0"], "above 0"),
+            (["--what"], "--what"),
+            (["stray"], "stray"),
+        ]:
+            ran = run(*arguments)
+            self.assertEqual((ran.returncode, ran.stdout), (2, ""), arguments)
+            self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
+            self.assertIn(words, ran.stderr)
+        ran = run(NBTWISTED_MAX_DELAY="-1")
+        self.assertEqual((ran.returncode, ran.stderr.count("\n")), (2, 1), ran.stderr)
+
+    def test_where_it_cannot_listen_is_one_line_and_exit_1(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for endpoint in [
+                f"tcp:{port}:interface=127.0.0.1",
+                *("bogus:1", "tcp", "tcp:abc", "tcp:99999", "", "unix:/no/such/dir/x"),
+            ]:
+                ran = run("--listen", endpoint)
+                self.assertEqual((ran.returncode, ran.stdout), (1, ""), endpoint)
+                self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
+                self.assertIn(f"cannot listen on {endpoint!r}", ran.stderr)

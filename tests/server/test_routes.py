@@ -1,0 +1,195 @@
+"""The app's answers, in memory and on a clock."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.guard import ClockCase
+from tests.server.in_memory import Reply, Visit
+
+
+class RoutesCase(ClockCase):
+    def ask(self, target: str, *headers: str, method: str = "GET") -> Reply:
+        """The answer to a request that does not have to wait."""
+        visit = Visit(self.clock)
+        visit.get(target, *headers, method=method)
+        return visit.reply(method)
+
+
+class RootTests(RoutesCase):
+    def test_waits_for_one_two_or_three_whole_seconds(self) -> None:
+        waited = set()
+        for seed in range(30):
+            visit = Visit(self.clock, seed=seed)
+            visit.get("/")
+            (call,) = self.clock.getDelayedCalls()
+            waited.add(call.getTime() - self.clock.seconds())
+            visit.leave()
+        self.assertEqual(waited, {1.0, 2.0, 3.0})
+
+    def test_answers_when_the_wait_is_over_and_not_before(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/?_delay=2")
+        self.clock.advance(1.999)
+        self.assertEqual(visit.received, b"")
+        self.clock.advance(0.002)
+        reply = visit.reply()
+        self.assertEqual(reply.status, 200)
+        self.assertEqual(reply.body, b'["wait time: 2sec"]')
+        self.assertEqual(reply.headers["content-type"], "application/json")
+        self.assertEqual(reply.headers["content-length"], "19")
+
+    def test_says_what_it_was_asked_for_and_what_it_held(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/?_delay=1500ms")
+        self.clock.advance(1.5004)
+        reply = visit.reply()
+        self.assertEqual(reply.body, b'["wait time: 1.5sec"]')
+        self.assertEqual(
+            reply.headers["server-timing"], "asked;dur=1500, held;dur=1500.4"
+        )
+
+    def test_no_wait_at_all(self) -> None:
+        self.assertEqual(self.ask("/?_delay=0").body, b'["wait time: 0sec"]')
+
+    def test_the_draw_is_told(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/")
+        self.clock.advance(3)
+        self.assertRegex(visit.reply().body, rb'\["wait time: [123]sec"\]')
+
+    def test_two_delays(self) -> None:
+        reply = self.ask("/?_delay=1&_delay=2")
+        self.assertEqual(reply.status, 400)
+        self.assertEqual(reply.json()["control"], "_delay")
+
+
+class DelayTests(RoutesCase):
+    def test_waits_then_echoes(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/delay/1m?a=1&b=2&b=3&c=", "X-Two: 1", "X-Two: 2")
+        self.clock.advance(59.9)
+        self.assertEqual(visit.received, b"")
+        self.clock.advance(0.2)
+        self.assertEqual(
+            visit.reply().json(),
+            {
+                "args": {"a": "1", "b": ["2", "3"], "c": ""},
+                "headers": {"Host": "test", "X-Two": "1,2"},
+                "origin": "192.168.1.1",  # which StringTransport gives itself
+                "url": "http://test/delay/1m?a=1&b=2&b=3&c=",
+            },
+        )
+
+    def test_many_wait_at_the_same_time(self) -> None:
+        visits = [Visit(self.clock) for _ in range(100)]
+        for visit in visits:
+            visit.get("/delay/1")
+        self.clock.advance(1)
+        self.assertEqual({visit.reply().status for visit in visits}, {200})
+
+    def test_unreadable(self) -> None:
+        for text in ["abc", "-1", "nan", "1e9", "inf", "1h", "%D9%A1", "1%0A", "%20"]:
+            reply = self.ask(f"/delay/{text}")
+            self.assertEqual(reply.status, 400, text)
+            self.assertEqual(reply.headers["content-type"], "application/json")
+            problem = reply.json()
+            self.assertEqual(problem["control"], "delay")
+            self.assertIn("seconds such as 1.5, 200ms, 2s", problem["expected"])
+
+    def test_too_long(self) -> None:
+        reply = self.ask("/delay/301")
+        self.assertEqual(reply.status, 400)
+        self.assertIn("at most 300 seconds", reply.json()["expected"])
+
+    def test_max_delay_can_be_set(self) -> None:
+        visit = Visit(self.clock, max_delay=0.5)
+        visit.get("/delay/501ms")
+        self.assertEqual(visit.reply().status, 400)
+
+    def test_what_was_sent_is_shown_short_and_harmless(self) -> None:
+        value = self.ask("/delay/%1b%5b31m" + "x" * 200).json()["value"]
+        self.assertTrue(value.startswith("\\x1b[31mxxx"), value)
+        self.assertLessEqual(len(value), 80)
+
+
+class LeavingTests(RoutesCase):
+    def test_the_timer_goes_with_the_client(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/delay/300")
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        visit.leave()
+        # And nothing is logged, which the guard would see.
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_leaving_after_the_answer(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/delay/1")
+        self.clock.advance(1)
+        visit.leave()
+        self.assertEqual(visit.reply().status, 200)
+
+
+class OtherAnswersTests(RoutesCase):
+    def test_healthz(self) -> None:
+        reply = self.ask("/healthz")
+        self.assertEqual((reply.status, reply.json()), (200, {"status": "ok"}))
+
+    def test_head_is_the_head_of_get(self) -> None:
+        got, head = self.ask("/delay/0"), self.ask("/delay/0", method="HEAD")
+        self.assertEqual((head.status, head.body), (200, b""))
+        self.assertEqual(head.headers["content-length"], str(len(got.body)))
+
+    def test_unknown_path(self) -> None:
+        for path in ["/nope", "/delay", "/delay/", "/delay/1/2", "/healthz/x", "/%2e"]:
+            reply = self.ask(path)
+            self.assertEqual(reply.status, 404, path)
+            self.assertEqual(reply.headers["content-type"], "application/json")
+            self.assertEqual(reply.json()["value"], path)
+
+    def test_wrong_method(self) -> None:
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"]:
+            reply = self.ask("/delay/1", method=method)
+            self.assertEqual(reply.status, 405, method)
+            self.assertEqual(reply.headers["allow"], "GET, HEAD")
+            self.assertEqual(reply.json()["value"], method)
+
+    def test_what_would_make_klein_stumble(self) -> None:
+        for target, headers, control in [
+            ("/a%ff", (), "path"),
+            ("/delay/%ff", (), "path"),
+            ("/", ("Host: a..b",), "host"),
+            ("/", ("Host: \xff",), "host"),
+        ]:
+            visit = Visit(self.clock)
+            visit.send(
+                "\r\n".join(
+                    [f"GET {target} HTTP/1.1", *(headers or ("Host: a",)), "", ""]
+                ).encode("latin-1")
+            )
+            reply = visit.reply()
+            self.assertEqual(reply.status, 400, target)
+            self.assertEqual(reply.json()["control"], control)
+
+    @settings(suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=30).map(
+            "/".__add__
+        )
+        | st.sampled_from(["/delay/", "/?_delay=", "//", "/healthz"]).flatmap(
+            lambda start: st.text("0123456789.,ms-%af/?&=_", max_size=12).map(
+                start.__add__
+            )
+        )
+    )
+    def test_any_target_gets_an_answer_that_tells_its_timing(self, target: str) -> None:
+        visit = Visit(self.clock)
+        visit.get(target)
+        self.clock.advance(300)
+        reply = visit.reply()
+        self.assertIn(reply.status, (200, 400, 404), target)
+        self.assertRegex(
+            reply.headers["server-timing"], r"^asked;dur=[0-9.]+, held;dur=[0-9.]+$"
+        )
+        self.assertEqual(reply.headers["content-type"], "application/json")

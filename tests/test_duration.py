@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.duration import parse_duration, print_duration
+from tests.guard import ClockCase
+
+
+class DurationTests(ClockCase):
+    def test_units(self) -> None:
+        for text, seconds in {
+            "0": 0.0,
+            "1.5": 1.5,
+            "1.5s": 1.5,
+            ".5": 0.5,
+            "2.": 2.0,
+            "200ms": 0.2,
+            "1m": 60.0,
+            "0.5m": 30.0,
+        }.items():
+            self.assertAlmostEqual(parse_duration(text), seconds, msg=text)
+
+    def test_what_is_no_duration(self) -> None:
+        for text in [
+            *["", " ", "abc", "-1", "+1", "nan", "inf", "1e9", "1_000", " 1", "1 "],
+            *["1h", "1ms2", "ms", ".", "1..2", "0x1", "١", "1\n", "9" * 400],
+        ]:
+            with self.assertRaises(ValueError, msg=repr(text)) as caught:
+                parse_duration(text)
+            self.assertIn("1.5, 200ms, 2s or 1m", str(caught.exception))
+
+    @given(st.text(max_size=12))
+    def test_any_text_is_read_or_refused(self, text: str) -> None:
+        try:
+            seconds = parse_duration(text)
+        except ValueError:
+            return
+        self.assertTrue(math.isfinite(seconds) and seconds >= 0, text)
+
+    @given(st.floats(0, 1e6))
+    def test_what_is_printed_can_be_read(self, seconds: float) -> None:
+        printed = print_duration(seconds)
+        self.assertAlmostEqual(parse_duration(printed), seconds, places=6)
+
+    def test_printed_short(self) -> None:
+        for seconds, text in {
+            0: "0",
+            2.0: "2",
+            1.5: "1.5",
+            0.2: "0.2",
+            60: "60",
+        }.items():
+            self.assertEqual(print_duration(seconds), text)
