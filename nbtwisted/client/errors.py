@@ -1,0 +1,138 @@
+"""What can go wrong with one request: each error names the phase where it did.
+
+Everything that Twisted, the resolver and the parser raise is translated into one of
+these at the boundary where it is caught, so a `get` fails with nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from twisted.internet.defer import CancelledError
+
+from nbtwisted.client.answer import Answer, Timing
+
+__all__ = [
+    "AnswerCutShort",
+    "AnswerTooLarge",
+    "BadURL",
+    "ConnectFailed",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "DeadlinePassed",
+    "EmptyAnswer",
+    "Interrupted",
+    "MalformedAnswer",
+    "NameNotResolved",
+    "Outcome",
+    "RequestError",
+    "SendFailed",
+]
+
+
+class RequestError(Exception):
+    """A request that ended without a whole answer.
+
+    `phase` says where, and `exit_code` is what curl would exit with. `url`, `fileno`,
+    `received` (the bytes that came before it went wrong) and `timing` are as in
+    `Answer`; `fileno` and `timing` are None if it never got so far.
+    """
+
+    phase: str
+    exit_code: ClassVar[int]
+
+    url: str = ""
+    fileno: int | None = None
+    received: bytes = b""
+    timing: Timing | None = None
+
+
+class BadURL(RequestError):
+    """The URL cannot be asked for; nothing was sent."""
+
+    phase = "url"
+    exit_code = 3
+
+
+class NameNotResolved(RequestError):
+    """The host has no address that could be found."""
+
+    phase = "dns"
+    exit_code = 6
+
+
+class ConnectFailed(RequestError):
+    """None of the host's addresses took a connection."""
+
+    phase = "connect"
+    exit_code = 7
+
+
+class ConnectTimeout(RequestError):
+    """The connection, or the look-up before it, took longer than it may."""
+
+    phase = "connect"
+    exit_code = 28
+
+
+class SendFailed(RequestError):
+    """The connection was lost before all of the request was sent."""
+
+    phase = "send"
+    exit_code = 55
+
+
+class EmptyAnswer(RequestError):
+    """The server closed the connection without sending a byte."""
+
+    phase = "first byte"
+    exit_code = 52
+
+
+class ConnectionLost(RequestError):
+    """The connection was reset, or broke in some other way, before the answer's end.
+
+    `phase` is "first byte" if nothing was received yet.
+    """
+
+    phase = "body"
+    exit_code = 56
+
+
+class AnswerCutShort(RequestError):
+    """The server closed the connection in the middle of its answer."""
+
+    phase = "body"
+    exit_code = 18
+
+
+class MalformedAnswer(RequestError):
+    """What the server sent is not an HTTP/1 answer."""
+
+    phase = "framing"
+    exit_code = 56
+
+
+class AnswerTooLarge(RequestError):
+    """The body is larger than it may be."""
+
+    phase = "body"
+    exit_code = 63
+
+
+class DeadlinePassed(RequestError):
+    """The request took longer, in all, than it may."""
+
+    phase = "deadline"
+    exit_code = 28
+
+
+class Interrupted(RequestError, CancelledError):
+    """The request was cancelled before it ended."""
+
+    phase = "interrupted"
+    exit_code = 130
+
+
+Outcome = Answer | RequestError
+"""How a request ended."""

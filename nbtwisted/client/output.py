@@ -1,0 +1,106 @@
+"""How a request ended, as bytes for a file or a terminal. Pure."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any, Generic, TypeVar
+
+from nbtwisted.client.answer import Answer, Timing
+from nbtwisted.client.errors import Outcome, RequestError
+from nbtwisted.printable import printable
+
+__all__ = ["InOrder", "error_line", "jsonl", "raw"]
+
+T = TypeVar("T")
+
+
+def raw(index: int, outcome: Outcome) -> bytes:
+    """The file descriptor, then the bytes of the answer as received, then a line end.
+
+    For an error: what was received, if anything was, and the error on a line.
+    """
+    fileno = "-" if outcome.fileno is None else str(outcome.fileno)
+    head = f"fileno:{fileno}\n".encode()
+    if isinstance(outcome, Answer):
+        return head + outcome.raw + b"\n"
+    received = outcome.received + b"\n" if outcome.received else b""
+    return head + received + f"error: {error_line(outcome)}\n".encode()
+
+
+def error_line(error: RequestError) -> str:
+    """The error in one line: its phase, its URL, and what was wrong."""
+    return f"{error.phase}: {printable(error.url, longest=200)}: {error}"
+
+
+def jsonl(index: int, outcome: Outcome) -> bytes:
+    """One JSON object on a line; what there was not is null."""
+    record: dict[str, Any] = {
+        "index": index,
+        "url": outcome.url,
+        "attempts": 1,
+        "fileno": outcome.fileno,
+        "status": None,
+        "reason": None,
+        "http_version": None,
+        "headers": None,
+        "body": None,
+        "bytes": None,
+        "error": None,
+    }
+    if isinstance(outcome, Answer):
+        record["status"] = outcome.head.status
+        record["reason"] = outcome.head.reason
+        record["http_version"] = outcome.head.http_version
+        record["headers"] = outcome.head.headers
+        record["bytes"] = len(outcome.body)
+        try:
+            record["body"] = outcome.body.decode()
+        except UnicodeDecodeError:
+            del record["body"]
+            record["body_base64"] = b64encode(outcome.body).decode()
+    else:
+        record["error"] = {
+            "type": type(outcome).__name__,
+            "phase": outcome.phase,
+            "message": str(outcome),
+        }
+    if outcome.timing is not None:
+        record |= _when(outcome.timing)
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+
+
+def _when(timing: Timing) -> dict[str, Any]:
+    phases = {
+        "queued": timing.queued,
+        "dns": timing.dns,
+        "connect": timing.connect,
+        "tls": None,
+        "wait": timing.wait,
+        "receive": timing.receive,
+        "total": timing.total,
+    }
+    seconds = {
+        name: None if value is None else round(value, 6)
+        for name, value in phases.items()
+    }
+    started = datetime.fromtimestamp(timing.started, timezone.utc)
+    return {"timing": seconds, "started": started.isoformat(timespec="microseconds")}
+
+
+class InOrder(Generic[T]):
+    """Passes things on in the order of their indices, each as soon as it may."""
+
+    def __init__(self, pass_on: Callable[[int, T], None]) -> None:
+        self._pass_on = pass_on
+        self._held_back: dict[int, T] = {}
+        self._next = 0
+
+    def deliver(self, index: int, thing: T) -> None:
+        """Take a thing, and pass on all whose turn it now is."""
+        self._held_back[index] = thing
+        while self._next in self._held_back:
+            self._pass_on(self._next, self._held_back.pop(self._next))
+            self._next += 1

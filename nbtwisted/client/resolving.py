@@ -1,0 +1,94 @@
+"""Host names to addresses, without Twisted's queue.
+
+Twisted resolves names in a pool of ten threads: ten dead names stop all others, and the
+process cannot end until the last look-up has. Here each look-up has a thread of its own
+that nothing waits for; a host is looked up once, however many requests ask for it; and
+who stops waiting is free at once, though the look-up itself cannot be stopped.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+
+from nbtwisted.client.errors import NameNotResolved
+
+__all__ = ["Resolver"]
+
+LOOKUPS_AT_ONCE = 64
+"""Threads; each takes some 10 KB, and name servers dislike more."""
+
+REMEMBERED = 4096
+"""Hosts whose addresses are kept for the next request."""
+
+Addresses = tuple[str, ...]
+
+
+class Resolver:
+    """Looks up hosts, and remembers what it found for as long as it lives.
+
+    `getaddrinfo` is called in threads, as `socket.getaddrinfo` is.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorFromThreads,
+        getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo,
+    ) -> None:
+        self._reactor = reactor
+        self._getaddrinfo = getaddrinfo
+        self._known: dict[str, Addresses] = {}
+        self._waiting: dict[str, list[Deferred[Addresses]]] = {}
+        self._turns = DeferredSemaphore(LOOKUPS_AT_ONCE)
+
+    def resolve(self, host: str) -> Deferred[Addresses]:
+        """Find the addresses of `host`, the best first; there is at least one.
+
+        Fails with `NameNotResolved`.
+        """
+        if isIPAddress(host) or isIPv6Address(host):
+            return succeed((host,))
+        if host in self._known:
+            return succeed(self._known[host])
+        answer: Deferred[Addresses] = Deferred()
+        if host in self._waiting:
+            self._waiting[host].append(answer)
+        else:
+            self._waiting[host] = [answer]
+            self._turns.acquire().addCallback(lambda _: self._start(host))
+        return answer
+
+    def _start(self, host: str) -> None:
+        # A daemon: a look-up that nobody waits for must not keep the process alive.
+        Thread(target=self._look_up, args=(host,), daemon=True).start()
+
+    def _look_up(self, host: str) -> None:
+        """Runs in the thread."""
+        found: Addresses | NameNotResolved
+        try:
+            entries = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            # The kernel would not take the scope behind a "%" without more ado.
+            found = tuple(dict.fromkeys(entry[4][0] for entry in entries))
+        except (OSError, UnicodeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
+            found = NameNotResolved(f"cannot find host {host!r}: {reason}")
+        self._reactor.callFromThread(self._finish, host, found)
+
+    def _finish(self, host: str, found: Addresses | NameNotResolved) -> None:
+        if not isinstance(found, NameNotResolved):
+            if len(self._known) >= REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[host] = found
+        for answer in self._waiting.pop(host):
+            if isinstance(found, NameNotResolved):
+                # Each gets one of its own, to write its URL and its timing into.
+                answer.errback(NameNotResolved(*found.args))
+            else:
+                answer.callback(found)
+        self._turns.release()

@@ -1,0 +1,138 @@
+"""A network in memory: connections are made, answered and broken by hand."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+
+from nbtwisted.client.getting import Getter
+from nbtwisted.client.protocol import GetProtocol
+from nbtwisted.client.resolving import Resolver
+
+
+class Connection(StringTransport):
+    """A connection, seen from the server."""
+
+    def __init__(self, protocol: GetProtocol, fileno: int) -> None:
+        super().__init__()
+        self.protocol = protocol
+        self.state = "open"
+        self._fileno = fileno
+        self._pull_producer: Any = None
+
+    # What a TCP transport has, and StringTransport has not.
+
+    def fileno(self) -> int:
+        return self._fileno
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert not streaming
+        self._pull_producer = producer
+        producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        assert self._pull_producer is not None
+        self._pull_producer = None
+
+    def loseConnection(self) -> None:
+        assert self._pull_producer is None, "it waits for what is yet to be produced"
+        self.state = "closing"
+
+    def abortConnection(self) -> None:
+        self.state = "aborting"
+
+    # What tests do to it.
+
+    def take_request(self) -> bytes:
+        """The kernel takes all that was written: returns it."""
+        self._pull_producer.resumeProducing()
+        request: bytes = self.value()
+        return request
+
+    def answer(self, data: bytes) -> None:
+        """The server sends some bytes."""
+        assert self.state == "open", self.state
+        self.protocol.dataReceived(data)
+
+    def finish(self) -> None:
+        """The connection comes to the end that the client has asked for."""
+        reasons = {"closing": ConnectionDone(), "aborting": ConnectionAborted()}
+        self._end(reasons[self.state])
+
+    def close(self) -> None:
+        """The server closes the connection."""
+        self._end(ConnectionDone())
+
+    def reset(self) -> None:
+        """The connection breaks."""
+        self._end(ConnectionLost())
+
+    def _end(self, reason: Exception) -> None:
+        self.state = "gone"
+        self.protocol.connectionLost(Failure(reason))
+
+
+class Addresses:
+    """Stands in for the resolver: hosts have the addresses that a test gives them."""
+
+    def __init__(
+        self, **addresses: tuple[str, ...] | Deferred[tuple[str, ...]]
+    ) -> None:
+        self._addresses = addresses
+
+    def resolve(self, host: str) -> Deferred[tuple[str, ...]]:
+        found = self._addresses.get(host, (host,))
+        return found if isinstance(found, Deferred) else succeed(found)
+
+
+class Network(MemoryReactorClock):
+    """The reactor, its clock, and the connections made through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fileno = 6
+
+    def getter(
+        self,
+        *,
+        resolver: Addresses | None = None,
+        **options: Any,
+    ) -> Getter:
+        return Getter(
+            self,
+            now=self.seconds,
+            resolver=cast(Resolver, resolver or Addresses()),
+            **options,
+        )
+
+    @property
+    def attempts(self) -> list[tuple[str, int]]:
+        """The addresses and ports that were to be connected to."""
+        return [(host, port) for host, port, *_ in self.tcpClients]
+
+    def accept(self, number: int = -1) -> Connection:
+        """Let an attempt succeed, by default the last."""
+        factory = self.tcpClients[number][2]
+        protocol = factory.buildProtocol(None)
+        assert isinstance(protocol, GetProtocol)
+        self._fileno += 1
+        connection = Connection(protocol, self._fileno)
+        protocol.makeConnection(connection)
+        return connection
+
+    def refuse(self, error: Exception, number: int = -1) -> None:
+        """Let an attempt fail, by default the last."""
+        factory = self.tcpClients[number][2]
+        factory.clientConnectionFailed(self.connectors[number], Failure(error))
+
+    @property
+    def given_up(self) -> list[bool]:
+        """For each attempt, whether the client stopped it."""
+        return [connector.stoppedConnecting for connector in self.connectors]

@@ -1,0 +1,280 @@
+"""`python -m nbtwisted.client` as people run it, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.client.options import read_options
+from tests.server.running import RunningServer
+
+CLIENT = [sys.executable, "-m", "nbtwisted.client"]
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **options.pop("environment", {})}
+    return subprocess.run(
+        [*CLIENT, *arguments],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        text=True,
+        timeout=30,
+        check=False,
+        env=environment,
+    )
+
+
+class OptionsTests(SynchronousTestCase):
+    def test_with_no_url_five_of_the_environments(self) -> None:
+        self.patch(os, "environ", {"NBTWISTED_URL": "http://x/"})
+        self.assertEqual(read_options([]).urls, ("http://x/",) * 5)
+        self.assertEqual(read_options(["-n", "2"]).urls, ("http://x/",) * 2)
+        self.assertEqual(read_options(["http://y/"]).urls, ("http://y/",))
+
+    def test_with_no_url_and_no_environment(self) -> None:
+        self.patch(os, "environ", {})
+        self.assertEqual(read_options([]).urls, ("http://127.0.0.1:8000/",) * 5)
+
+    def test_each_url_n_times(self) -> None:
+        told = read_options(["-n", "2", "a", "b"])
+        self.assertEqual(told.urls, ("a", "a", "b", "b"))
+
+
+class AnswersTests(SynchronousTestCase):
+    def test_five_raw_answers_and_the_picture(self) -> None:
+        with RunningServer() as server:
+            url = f"{server.url}?_delay=10ms"
+            ran = run("--timeline", environment={"NBTWISTED_URL": url})
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        answers, picture = ran.stdout.split("\n\n1 ", 1)
+        one = (
+            r"fileno:\d+\nHTTP/1\.1 200 OK\n(?:[\w-]+: .+\n)+"
+            r'\n\["wait time: 0.01sec"\]\n'
+        )
+        self.assertRegex(answers + "\n", f"^(?:{one}){{5}}$")
+        self.assertRegex(
+            picture,
+            r"5 answers in [\d.]+ m?s; one after another: [\d.]+ m?s \([\d.]+x\)\n$",
+        )
+        self.assertNotIn("\x1b", picture)
+
+    def test_in_the_order_asked_or_as_they_complete(self) -> None:
+        delays = ["200ms", "0", "100ms"]
+        with RunningServer() as server:
+            urls = [f"{server.url}?_delay={delay}" for delay in delays]
+            asked = run("--format", "jsonl", *urls)
+            completed = run("--format", "jsonl", "--order", "completed", *urls)
+        for ran, order in ((asked, [0, 1, 2]), (completed, [1, 2, 0])):
+            self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+            records = [json.loads(line) for line in ran.stdout.splitlines()]
+            self.assertEqual([each["index"] for each in records], order)
+            for record in records:
+                self.assertEqual(record["url"], urls[record["index"]])
+
+    def test_a_thousand_at_once(self) -> None:
+        with RunningServer() as server:
+            before = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            many = ["-n", "1000", "-c", "1000", "--format", "jsonl"]
+            ran = run(*many, f"{server.url}delay/1")
+            self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+            records = [json.loads(line) for line in ran.stdout.splitlines()]
+            self.assertEqual([each["index"] for each in records], list(range(1000)))
+            self.assertEqual({each["status"] for each in records}, {200})
+            after = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            # At most what the last few answers have not let go of yet.
+            self.assertLessEqual(after, before + 1)
+
+    def test_the_picture_of_json_goes_to_stderr(self) -> None:
+        with RunningServer() as server:
+            ran = run("--format", "jsonl", "--timeline", f"{server.url}delay/0")
+        self.assertEqual(len(ran.stdout.splitlines()), 1)
+        json.loads(ran.stdout)
+        self.assertIn("1 answer in", ran.stderr)
+
+    def test_colour_only_on_a_terminal_and_without_no_color(self) -> None:
+        def on_terminal(**environment: str) -> str:
+            ours, theirs = pty.openpty()
+            run(
+                *("--timeline", "ftp://x"),
+                stdout=theirs,
+                environment={"COLUMNS": "60", **environment},
+            )
+            os.close(theirs)
+            with os.fdopen(ours, "rb") as terminal:
+                # The end of a pty reads as an I/O error.
+                return b"".join(iter(lambda: _read(terminal.fileno()), b"")).decode()
+
+        self.assertIn("\x1b[31m", on_terminal(NO_COLOR=""))
+        self.assertNotIn("\x1b", on_terminal(NO_COLOR="1"))
+
+    def test_ascii_where_nothing_else_can_be_encoded(self) -> None:
+        ran = run("--timeline", "ftp://x", environment={"PYTHONIOENCODING": "ascii"})
+        self.assertRegex(ran.stdout, r"\n1 ftp://x  url  [.-]*x  ")
+        self.assertTrue(ran.stdout.isascii())
+
+
+class FailuresTests(SynchronousTestCase):
+    def one_line(self, ran: subprocess.CompletedProcess[str], code: int) -> str:
+        self.assertEqual(ran.returncode, code, ran.stderr)
+        self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
+        self.assertTrue(ran.stderr.startswith("nbtwisted get: "), ran.stderr)
+        return ran.stderr
+
+    def test_bad_input(self) -> None:
+        for arguments, code, words in [
+            (["ftp://x"], 3, "url: ftp://x: scheme 'ftp': expected http://"),
+            (["http://"], 3, "no host: expected http://"),
+            (["http://host:99999/"], 3, "out of range"),
+            (["http://a b/"], 3, "no spaces"),
+            (["http://a/\r\nX: y"], 3, "no control characters"),
+            (["-c", "0"], 2, "'0': expected a whole number, 1 or more"),
+            (["-c", "1e3"], 2, "expected a whole number"),
+            (["-n", "x"], 2, "expected a whole number"),
+            (["--max-time", "-1"], 2, "'-1': expected seconds such as"),
+            (["--max-time", "0"], 2, "above 0"),
+            (["--connect-timeout", "soon"], 2, "expected seconds such as"),
+            (["--order", "random"], 2, "input"),
+            (["--format", "xml"], 2, "jsonl"),
+            (["--what"], 2, "--what"),
+        ]:
+            ran = run(*arguments)
+            self.assertIn(words, self.one_line(ran, code), arguments)
+
+    def test_nobody_there(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            ran = run(f"http://127.0.0.1:{taken.getsockname()[1]}/")
+        self.assertIn("Connection refused", self.one_line(ran, 7))
+
+    def test_unknown_host(self) -> None:
+        ran = run("http://nothing.invalid/")
+        self.assertIn("'nothing.invalid'", self.one_line(ran, 6))
+
+    def test_too_slow(self) -> None:
+        with RunningServer() as server:
+            ran = run("--max-time", "100ms", f"{server.url}delay/10")
+        self.assertIn("0.1 s passed while waiting", self.one_line(ran, 28))
+
+    def test_in_its_place_among_the_answers_and_once_more_on_stderr(self) -> None:
+        with RunningServer() as server:
+            good = f"{server.url}?_delay=0"
+            apart = run(good, "ftp://x", "http://", good)
+            together = run(good, "ftp://x", good, stderr=subprocess.STDOUT)
+        self.assertEqual(apart.returncode, 3)
+        firsts = [line.split(" ")[0] for line in apart.stdout.split("\n")]
+        self.assertEqual(
+            [each for each in firsts if each in ("error:", "HTTP/1.1")],
+            ["HTTP/1.1", "error:", "error:", "HTTP/1.1"],
+        )
+        self.assertIn("\nfileno:-\nerror: url: ftp://x: scheme", apart.stdout)
+        self.assertEqual(apart.stderr.count("\n"), 2)
+        # Where both streams are one, once is enough.
+        self.assertEqual(together.stdout.count("ftp://x"), 1)
+
+    def test_the_exit_code_is_that_of_the_first_failure_asked_for(self) -> None:
+        with RunningServer() as server:
+            slow = f"{server.url}delay/10"
+            ran = run("--max-time", "200ms", f"{server.url}delay/0", slow, "ftp://x")
+        self.assertEqual(ran.returncode, 28)
+
+    def test_the_server_dies_in_the_middle_of_five_waits(self) -> None:
+        with (
+            RunningServer() as server,
+            subprocess.Popen(
+                [*CLIENT, "-n", "5", f"{server.url}delay/30"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client,
+        ):
+            wait_until_held(server, 5)
+            server.stop(signal.SIGKILL)
+            _, said = client.communicate(timeout=10)
+        self.assertIn(client.returncode, (52, 56))
+        self.assertEqual(said.count("\n"), 5, said)
+        self.assertEqual(len(re.findall("first byte: http://", said)), 5, said)
+
+
+class InterruptionTests(SynchronousTestCase):
+    def test_what_was_answered_is_printed_and_both_are_counted(self) -> None:
+        with RunningServer() as server:
+            urls = [f"{server.url}?_delay=0", *[f"{server.url}delay/30"] * 3]
+            with subprocess.Popen(
+                [*CLIENT, "-c", "3", *urls],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client:
+                wait_until_held(server, 3)
+                client.send_signal(signal.SIGINT)
+                answers, said = client.communicate(timeout=10)
+        self.assertEqual(client.returncode, 130)
+        self.assertIn('["wait time: 0sec"]', answers)
+        self.assertEqual(answers.count("error: interrupted: "), 3, answers)
+        self.assertEqual(said, "nbtwisted get: interrupted: 1 answered, 3 not\n")
+
+    def test_those_not_sent_yet_are_marked_as_well(self) -> None:
+        with (
+            RunningServer() as server,
+            subprocess.Popen(
+                [*CLIENT, "-c", "1", "-n", "4", f"{server.url}delay/30"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client,
+        ):
+            wait_until_held(server, 1)
+            client.send_signal(signal.SIGINT)
+            answers, said = client.communicate(timeout=10)
+        self.assertEqual(answers.count("error: interrupted: "), 4, answers)
+        self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 4 not\n")
+
+
+class OutputTests(SynchronousTestCase):
+    def test_a_full_disk(self) -> None:
+        with open("/dev/full", "wb") as full:
+            ran = run("ftp://x", "ftp://y", stdout=full)
+        self.assertEqual(ran.returncode, 23)
+        self.assertEqual(
+            ran.stderr,
+            "nbtwisted get: output: cannot write: No space left on device\n",
+        )
+
+    def test_a_reader_that_leaves(self) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        ran = run("ftp://x", stdout=writing)
+        os.close(writing)
+        self.assertEqual(ran.returncode, 23)
+        self.assertEqual(
+            ran.stderr, "nbtwisted get: output: cannot write: Broken pipe\n"
+        )
+
+
+def wait_until_held(server: RunningServer, number: int) -> None:
+    """Return when the server has that many connections from others."""
+    port = f":{server.port:04X}"
+    for _ in range(10_000):
+        server.ask(b"GET /?_delay=1ms HTTP/1.0\r\n\r\n")
+        with open("/proc/net/tcp") as table:
+            rows = [line.split() for line in table]
+        # Columns: local and remote address, then the state, of which 01 is connected.
+        held = [row for row in rows if row[1].endswith(port) and row[3] == "01"]
+        if len(held) == number:
+            return
+    raise AssertionError(f"never {number} requests at once")
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""

@@ -1,0 +1,140 @@
+"""Many requests at once, on a network in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from nbtwisted.client.answer import Answer
+from nbtwisted.client.errors import BadURL, Interrupted, Outcome
+from nbtwisted.client.gathering import gather, get_all
+from tests.client.in_memory import Network
+from tests.guard import ClockCase
+
+WHOLE = b"HTTP/1.1 %d OK\r\nContent-Length: 0\r\n\r\n"
+ABC = ["http://10.0.0.1/", "http://10.0.0.2/", "http://10.0.0.3/"]
+
+
+class GatheringCase(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.network = Network()
+        self.clock = self.network
+        self.delivered: list[tuple[int, Outcome]] = []
+
+    def gather(self, urls: list[str], concurrency: int) -> Deferred[None]:
+        return gather(
+            self.network.getter(),
+            urls,
+            concurrency=concurrency,
+            deliver=lambda *what: self.delivered.append(what),
+        )
+
+    def answer(self, number: int, status: int = 200) -> None:
+        """Answer an attempt, and close its connection."""
+        connection = self.network.accept(number)
+        connection.answer(WHOLE % status)
+        connection.finish()
+
+    def ended(self) -> list[tuple[int, Any]]:
+        return [
+            (index, outcome.status if isinstance(outcome, Answer) else type(outcome))
+            for index, outcome in self.delivered
+        ]
+
+
+class GatherTests(GatheringCase):
+    def test_no_more_at_once_than_asked_for(self) -> None:
+        gathered = self.gather([f"http://10.0.0.{n}/" for n in range(5)], 2)
+        self.assertEqual(len(self.network.attempts), 2)
+        self.answer(1, 201)
+        self.assertEqual(len(self.network.attempts), 3)
+        self.answer(0, 200)
+        self.answer(2, 202)
+        self.assertEqual(len(self.network.attempts), 5)
+        self.answer(4, 204)
+        self.assertNoResult(gathered)
+        self.answer(3, 203)
+        self.successResultOf(gathered)
+        self.assertEqual(
+            self.ended(), [(1, 201), (0, 200), (2, 202), (4, 204), (3, 203)]
+        )
+
+    def test_what_was_waited_for_in_the_queue(self) -> None:
+        self.gather(ABC[:2], 1)
+        self.network.advance(7)
+        self.answer(0)
+        self.answer(1)
+        queued = [
+            outcome.timing.queued
+            for _, outcome in self.delivered
+            if outcome.timing is not None
+        ]
+        self.assertEqual(queued, [0, 7])
+
+    def test_a_failure_stops_nothing(self) -> None:
+        gathered = self.gather(["ftp://x", *ABC[:1], "http://"], 1)
+        self.answer(0)
+        self.successResultOf(gathered)
+        self.assertEqual(self.ended(), [(0, BadURL), (1, 200), (2, BadURL)])
+
+    def test_ten_thousand_that_fail_at_once(self) -> None:
+        # Nothing here may recurse.
+        self.successResultOf(self.gather(["http://"] * 10_000, 50))
+        self.assertEqual(len(self.delivered), 10_000)
+
+    def test_no_urls(self) -> None:
+        self.successResultOf(self.gather([], 5))
+
+    def test_cancelled(self) -> None:
+        gathered = self.gather(ABC, 2)
+        connection = self.network.accept(0)
+        gathered.cancel()
+        self.assertEqual(self.ended(), [(1, Interrupted)])
+        connection.finish()
+        self.successResultOf(gathered)
+        # The third was not begun.
+        self.assertEqual(self.ended(), [(1, Interrupted), (0, Interrupted)])
+        self.assertEqual(len(self.network.attempts), 2)
+
+    def test_an_error_of_whoever_takes_the_answers_is_not_lost(self) -> None:
+        def deliver(index: int, outcome: Outcome) -> None:
+            raise ZeroDivisionError
+
+        gathered = gather(
+            self.network.getter(), ["http://"], concurrency=1, deliver=deliver
+        )
+        self.failureResultOf(gathered, ZeroDivisionError)
+
+
+class GetAllTests(GatheringCase):
+    def test_in_the_order_asked_as_a_deferred_list_gives_them(self) -> None:
+        gathered = get_all([*ABC[:2], "ftp://x"], reactor=self.network)
+        self.answer(1, 201)
+        self.answer(0, 500)
+        results = self.successResultOf(gathered)
+        self.assertEqual([success for success, _ in results], [True, True, False])
+        first, second, third = (result for _, result in results)
+        assert isinstance(first, Answer)
+        assert isinstance(second, Answer)
+        assert isinstance(third, Failure)
+        self.assertEqual((first.status, second.status), (500, 201))
+        third.trap(BadURL)
+
+    def test_cancelled(self) -> None:
+        gathered = get_all(ABC, reactor=self.network, concurrency=2)
+        self.answer(0)
+        gathered.cancel()
+        results = self.successResultOf(gathered)
+        self.assertEqual([success for success, _ in results], [True, False, False])
+        for _, failure in results[1:]:
+            assert isinstance(failure, Failure)
+            failure.trap(Interrupted)
+
+    def test_concurrency_and_deadline(self) -> None:
+        gathered = get_all(ABC, reactor=self.network, concurrency=1, max_time=2.0)
+        for _ in ABC:
+            self.network.advance(2.001)
+        self.assertEqual([ok for ok, _ in self.successResultOf(gathered)], [False] * 3)

@@ -1,0 +1,348 @@
+"""One request, from the queue to its end, on a network in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionRefusedError
+
+from nbtwisted.client.answer import Answer
+from nbtwisted.client.errors import (
+    AnswerTooLarge,
+    BadURL,
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    DeadlinePassed,
+    EmptyAnswer,
+    Interrupted,
+    MalformedAnswer,
+    NameNotResolved,
+    RequestError,
+    SendFailed,
+)
+from nbtwisted.client.parser import Limits
+from tests.client.in_memory import Addresses, Connection, Network
+from tests.guard import ClockCase
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+WHOLE = HEAD + b"hello"
+
+
+class GettingCase(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.network = Network()
+        self.clock = self.network
+
+    def get(self, url: str = "http://10.0.0.1/x", **options: Any) -> Deferred[Answer]:
+        return self.network.getter(**options).get(url)
+
+    def error(
+        self, request: Deferred[Answer], kind: type[RequestError]
+    ) -> RequestError:
+        """The error that the request has ended with; and nothing of it is left."""
+        error = self.failureResultOf(request, kind).value
+        assert isinstance(error, RequestError)
+        self.assertEqual(type(error), kind)
+        self.assertEqual(self.network.getDelayedCalls(), [])
+        return error
+
+    def sent(self, request: Deferred[Answer]) -> Connection:
+        """The connection of a request that was sent."""
+        self.assertNoResult(request)
+        connection = self.network.accept()
+        connection.take_request()
+        return connection
+
+
+class AnswerTests(GettingCase):
+    def test_phases_are_timed(self) -> None:
+        name: Deferred[tuple[str, ...]] = Deferred()
+        getter = self.network.getter(resolver=Addresses(host=name), max_time=60.0)
+        self.network.advance(100)
+        request = getter.get("http://host:8080/x", queued_at=98)
+        self.network.advance(1)
+        name.callback(("10.0.0.1",))
+        self.assertEqual(self.network.attempts, [("10.0.0.1", 8080)])
+        self.network.advance(2)
+        connection = self.network.accept()
+        self.network.advance(0.5)  # sending: part of the whole, and of no phase
+        sent = connection.take_request()
+        self.assertTrue(
+            sent.startswith(b"GET /x HTTP/1.1\r\nHost: host:8080\r\n"), sent
+        )
+        self.network.advance(4)
+        connection.answer(HEAD)
+        self.network.advance(8)
+        connection.answer(b"hello")
+        self.network.advance(16)
+        # Not before the connection is gone, though its end takes no part in the time.
+        self.assertNoResult(request)
+        self.assertEqual(connection.state, "closing")
+        connection.finish()
+        answer = self.successResultOf(request)
+        self.assertEqual(answer.url, "http://host:8080/x")
+        self.assertEqual(
+            (answer.status, answer.body, answer.raw), (200, b"hello", WHOLE)
+        )
+        self.assertEqual(answer.fileno, 7)
+        timing = answer.timing
+        self.assertEqual((timing.started, timing.queued), (100, 2))
+        self.assertEqual((timing.dns, timing.connect), (1, 2))
+        self.assertEqual((timing.wait, timing.receive), (4, 8))
+        self.assertEqual(timing.total, 15.5)
+
+    def test_an_answer_before_the_request_was_taken(self) -> None:
+        request = self.get()
+        connection = self.network.accept()
+        connection.answer(WHOLE)
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).timing.wait, 0)
+
+    def test_an_answer_that_ends_with_the_connection(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        connection.answer(b"HTTP/1.0 404 No\r\n\r\nnot ")
+        connection.answer(b"here")
+        connection.close()
+        answer = self.successResultOf(request)
+        self.assertEqual((answer.status, answer.body), (404, b"not here"))
+
+    def test_bytes_behind_the_answer(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        connection.answer(WHOLE + b"HTTP/1.1 500 And more\r\n\r\n")
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).raw, WHOLE)
+
+    def test_the_next_address_is_tried(self) -> None:
+        request = self.get(
+            "http://host/", resolver=Addresses(host=("::1", "127.0.0.1", "10.0.0.1"))
+        )
+        self.network.refuse(ConnectionRefusedError(111))
+        connection = self.network.accept()
+        connection.answer(WHOLE)
+        connection.finish()
+        self.assertEqual(self.network.attempts, [("::1", 80), ("127.0.0.1", 80)])
+        self.assertEqual(self.successResultOf(request).status, 200)
+
+
+class FailureTests(GettingCase):
+    def test_bad_url(self) -> None:
+        error = self.error(self.get("ftp://me:secret@x/\x1b"), BadURL)
+        self.assertEqual((error.phase, error.exit_code), ("url", 3))
+        self.assertEqual(error.url, "ftp://x/\\x1b")
+        self.assertIsNone(error.fileno)
+
+    def test_unknown_host(self) -> None:
+        name: Deferred[tuple[str, ...]] = Deferred()
+        request = self.get("http://host/", resolver=Addresses(host=name))
+        name.errback(NameNotResolved("cannot find host 'host': no such thing"))
+        error = self.error(request, NameNotResolved)
+        self.assertEqual((error.phase, error.exit_code), ("dns", 6))
+        self.assertEqual(error.url, "http://host/")
+
+    def test_refused_everywhere(self) -> None:
+        request = self.get("http://h:81/", resolver=Addresses(h=("::1", "10.0.0.1")))
+        self.network.refuse(ConnectionRefusedError(111))
+        self.network.refuse(ConnectionRefusedError(113))
+        error = self.error(request, ConnectFailed)
+        self.assertEqual((error.phase, error.exit_code), ("connect", 7))
+        self.assertEqual(
+            str(error),
+            "::1 port 81: Connection refused; 10.0.0.1 port 81: No route to host",
+        )
+
+    def test_broken_before_the_request_was_taken(self) -> None:
+        request = self.get()
+        self.network.accept().reset()
+        error = self.error(request, SendFailed)
+        self.assertEqual((error.phase, error.exit_code), ("send", 55))
+
+    def test_closed_without_a_byte(self) -> None:
+        request = self.get()
+        self.sent(request).close()
+        error = self.error(request, EmptyAnswer)
+        self.assertEqual((error.phase, error.exit_code), ("first byte", 52))
+        self.assertEqual(error.fileno, 7)
+
+    def test_reset_before_the_answer(self) -> None:
+        request = self.get()
+        self.sent(request).reset()
+        error = self.error(request, ConnectionLost)
+        self.assertEqual((error.phase, error.exit_code), ("first byte", 56))
+
+    def test_reset_in_the_answer(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        self.network.advance(1)
+        connection.answer(HEAD + b"he")
+        self.network.advance(2)
+        connection.reset()
+        error = self.error(request, ConnectionLost)
+        self.assertEqual((error.phase, error.exit_code), ("body", 56))
+        self.assertEqual(error.received, HEAD + b"he")
+        assert error.timing is not None
+        self.assertEqual((error.timing.wait, error.timing.receive), (1, 2))
+        self.assertEqual(error.timing.total, 3)
+
+    def test_garbage_is_not_read_to_its_end(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        connection.answer(b"SSH-2.0-x\r\n")
+        self.assertEqual(connection.state, "aborting")
+        self.assertNoResult(request)
+        connection.finish()
+        error = self.error(request, MalformedAnswer)
+        self.assertEqual((error.phase, error.exit_code), ("framing", 56))
+        self.assertEqual(error.received, b"SSH-2.0-x\r\n")
+
+    def test_too_large(self) -> None:
+        request = self.get(limits=Limits(body=4))
+        connection = self.sent(request)
+        connection.answer(HEAD)
+        connection.finish()
+        error = self.error(request, AnswerTooLarge)
+        self.assertEqual((error.phase, error.exit_code), ("body", 63))
+
+
+class DeadlineTests(GettingCase):
+    def passed(self, request: Deferred[Answer], words: str) -> None:
+        self.network.advance(30.001)
+        for connection in self.connections:
+            self.assertEqual(connection.state, "aborting")
+            connection.finish()
+        error = self.error(request, DeadlinePassed)
+        self.assertEqual((error.phase, error.exit_code), ("deadline", 28))
+        self.assertEqual(str(error), f"30 s passed while {words}")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.connections: list[Connection] = []
+
+    def test_while_looking_up(self) -> None:
+        name: Deferred[tuple[str, ...]] = Deferred()
+        request = self.get("http://host/", resolver=Addresses(host=name))
+        self.passed(request, "looking up the host")
+        # What comes too late disturbs nobody.
+        name.errback(NameNotResolved("too late"))
+
+    def test_while_connecting(self) -> None:
+        request = self.get()
+        self.passed(request, "connecting")
+        self.assertEqual(self.network.given_up, [True])
+
+    def test_a_refusal_that_giving_up_brings_about(self) -> None:
+        request = self.get("http://h/", resolver=Addresses(h=("::1", "10.0.0.1")))
+        connector = self.network.connectors[0]
+        factory = self.network.tcpClients[0][2]
+        # As the real one does, and it is no reason to try the next address.
+        connector.stopConnecting = lambda: self.network.refuse(
+            ConnectionRefusedError(), number=0
+        )
+        self.assertIsNotNone(factory)
+        self.passed(request, "connecting")
+        self.assertEqual(len(self.network.attempts), 1)
+
+    def test_while_sending(self) -> None:
+        request = self.get()
+        self.connections = [self.network.accept()]
+        self.passed(request, "sending the request")
+
+    def test_while_waiting(self) -> None:
+        request = self.get()
+        self.connections = [self.sent(request)]
+        self.passed(request, "waiting for the first byte")
+
+    def test_while_receiving_though_bytes_keep_coming(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        self.connections = [connection]
+        connection.answer(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(29):
+            self.network.advance(1)
+            connection.answer(b"x")
+        self.passed(request, "receiving the answer")
+
+    def test_other_deadlines(self) -> None:
+        request = self.get(max_time=1.5)
+        self.network.advance(1.49)
+        self.assertNoResult(request)
+        self.network.advance(0.02)
+        self.assertIn("1.5 s passed", str(self.error(request, DeadlinePassed)))
+
+    def test_an_answer_in_the_turn_of_its_deadline_counts(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        self.network.advance(29.999)
+        connection.answer(WHOLE)
+        self.network.advance(0.002)
+        connection.state = "aborting"
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).body, b"hello")
+
+    def test_connect_timeout_has_look_up_and_all_attempts_in_it(self) -> None:
+        name: Deferred[tuple[str, ...]] = Deferred()
+        request = self.get("http://h/", resolver=Addresses(h=name), connect_timeout=3.0)
+        self.network.advance(1)
+        name.callback(("::1", "10.0.0.1"))
+        self.network.advance(1)
+        self.network.refuse(ConnectionRefusedError(111))
+        self.network.advance(1.001)
+        error = self.error(request, ConnectTimeout)
+        self.assertEqual((error.phase, error.exit_code), ("connect", 28))
+        self.assertEqual(str(error), "3 s passed while connecting")
+
+    def test_connect_timeout_is_over_once_connected(self) -> None:
+        request = self.get(connect_timeout=3.0)
+        connection = self.sent(request)
+        self.network.advance(3.001)
+        connection.answer(WHOLE)
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).status, 200)
+
+
+class CancellingTests(GettingCase):
+    def test_while_looking_up(self) -> None:
+        name: Deferred[tuple[str, ...]] = Deferred()
+        request = self.get("http://host/", resolver=Addresses(host=name))
+        request.cancel()
+        self.error(request, Interrupted)
+
+    def test_while_connecting(self) -> None:
+        request = self.get()
+        request.cancel()
+        self.error(request, Interrupted)
+        self.assertEqual(self.network.given_up, [True])
+
+    def test_while_waiting(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        connection.answer(HEAD)
+        request.cancel()
+        self.assertNoResult(request)
+        self.assertEqual(connection.state, "aborting")
+        connection.finish()
+        error = self.error(request, Interrupted)
+        self.assertEqual((error.phase, error.exit_code), ("interrupted", 130))
+        self.assertEqual(error.received, HEAD)
+        # Twisted's own name for it does as well.
+        self.assertIsInstance(error, CancelledError)
+
+    def test_by_its_deadline_and_then_by_hand(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        self.network.advance(30)
+        request.cancel()
+        self.error(request, Interrupted)
+        connection.finish()
+
+    def test_wins_over_an_answer_whose_connection_is_closing(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        connection.answer(WHOLE)
+        request.cancel()
+        connection.finish()
+        self.error(request, Interrupted)

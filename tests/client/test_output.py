@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.client.answer import Answer, Head, Timing
+from nbtwisted.client.errors import BadURL, ConnectionLost
+from nbtwisted.client.output import InOrder, error_line, jsonl, raw
+from tests.guard import ClockCase
+
+TIMING = Timing(
+    started=1_800_000_000.25,
+    queued=0.5,
+    dns=0.001,
+    connect=0.0020000001,
+    wait=1.0,
+    receive=0.0,
+    total=1.003,
+)
+
+
+def answer(body: bytes) -> Answer:
+    head = Head("1.1", 200, "OK", (("A", "b"), ("A", "ü")))
+    received = b"HTTP/1.1 200 OK\r\nA: b\r\nA: \xfc\r\n\r\n" + body
+    return Answer("http://h/", 7, head, received, body, TIMING)
+
+
+def lost() -> ConnectionLost:
+    error = ConnectionLost("it broke")
+    error.url, error.fileno, error.timing = "http://h/\u202e", 8, TIMING
+    error.received = b"HTTP/1.1 200"
+    return error
+
+
+class RawTests(ClockCase):
+    def test_answer(self) -> None:
+        self.assertEqual(
+            raw(0, answer(b"body\xff")),
+            b"fileno:7\nHTTP/1.1 200 OK\r\nA: b\r\nA: \xfc\r\n\r\nbody\xff\n",
+        )
+
+    def test_error_in_its_place_with_what_was_received(self) -> None:
+        self.assertEqual(
+            raw(0, lost()),
+            b"fileno:8\nHTTP/1.1 200\nerror: body: http://h/\\u202e: it broke\n",
+        )
+
+    def test_error_before_there_was_a_connection(self) -> None:
+        error = BadURL("no such thing")
+        error.url = "x"
+        self.assertEqual(raw(0, error), b"fileno:-\nerror: url: x: no such thing\n")
+        self.assertEqual(error_line(error), "url: x: no such thing")
+
+
+class JSONLTests(ClockCase):
+    def test_answer(self) -> None:
+        line = jsonl(3, answer(b"body"))
+        self.assertEqual(line.count(b"\n"), 1)
+        self.assertEqual(
+            json.loads(line),
+            {
+                "index": 3,
+                "url": "http://h/",
+                "attempts": 1,
+                "fileno": 7,
+                "status": 200,
+                "reason": "OK",
+                "http_version": "1.1",
+                "headers": [["A", "b"], ["A", "ü"]],
+                "body": "body",
+                "bytes": 4,
+                "error": None,
+                "timing": {
+                    "queued": 0.5,
+                    "dns": 0.001,
+                    "connect": 0.002,
+                    "tls": None,
+                    "wait": 1.0,
+                    "receive": 0.0,
+                    "total": 1.003,
+                },
+                "started": "2027-01-15T08:00:00.250000+00:00",
+            },
+        )
+
+    def test_error(self) -> None:
+        record = json.loads(jsonl(0, lost()))
+        self.assertEqual(
+            record["error"],
+            {"type": "ConnectionLost", "phase": "body", "message": "it broke"},
+        )
+        self.assertEqual((record["status"], record["body"]), (None, None))
+        self.assertEqual(record["timing"]["total"], 1.003)
+
+    @given(st.binary())
+    def test_any_body(self, body: bytes) -> None:
+        line = jsonl(0, answer(body))
+        self.assertEqual(line.count(b"\n"), 1)
+        record = json.loads(line)
+        if "body_base64" in record:
+            self.assertNotIn("body", record)
+            got = b64decode(record["body_base64"])
+        else:
+            got = record["body"].encode()
+        self.assertEqual((got, record["bytes"]), (body, len(body)))
+
+
+class InOrderTests(ClockCase):
+    @given(st.permutations(range(8)))
+    def test_each_as_soon_as_its_turn_comes(self, order: list[int]) -> None:
+        passed: list[tuple[int, str]] = []
+        in_order: InOrder[str] = InOrder(lambda *what: passed.append(what))
+        come: set[int] = set()
+        for index in order:
+            in_order.deliver(index, f"thing {index}")
+            come.add(index)
+            turn = next(n for n in range(9) if n not in come)
+            self.assertEqual(passed, [(n, f"thing {n}") for n in range(turn)])

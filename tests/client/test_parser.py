@@ -1,0 +1,282 @@
+"""The parser, fed whole, byte by byte, and cut at every position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import h11
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.client.answer import Head
+from nbtwisted.client.errors import RequestError
+from nbtwisted.client.parser import Limits, ResponseParser
+from tests.guard import ClockCase
+
+
+@dataclass
+class Whole:
+    head: Head
+    body: bytes
+    raw: bytes
+
+
+@dataclass
+class Failed:
+    error: str
+    text: str
+
+
+def read(pieces: Iterable[bytes], limits: Limits | None = None) -> Whole | Failed:
+    """What the parser makes of a connection on which `pieces` arrive, then its end."""
+    parser = ResponseParser(limits or Limits())
+    try:
+        if not any(parser.feed(piece) for piece in pieces):
+            parser.end()
+    except RequestError as error:
+        return Failed(type(error).__name__, str(error))
+    assert parser.head is not None
+    return Whole(parser.head, parser.body, parser.raw)
+
+
+def read_whole(pieces: Iterable[bytes]) -> Whole:
+    answer = read(pieces)
+    assert isinstance(answer, Whole), answer
+    return answer
+
+
+def read_failure(pieces: Iterable[bytes]) -> Failed:
+    answer = read(pieces)
+    assert isinstance(answer, Failed), answer
+    return answer
+
+
+def byte_by_byte(data: bytes) -> list[bytes]:
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+WHOLE = {
+    "content-length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\nhello",
+    "content-length 0": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "blank lines in a body": b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"
+    b"\r\n\r\n\r\n\r\n",
+    "chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5\r\nhello\r\n7;ext=1\r\n, world\r\n0\r\n\r\n",
+    "chunked, with blank lines and trailers": b"HTTP/1.1 200 OK\r\n"
+    b"Transfer-Encoding: Chunked\r\n\r\n6\r\na\r\n\r\nb\r\n4\r\n\r\n\r\n\r\n"
+    b"0\r\nTrailer: 1\r\n\r\n",
+    "chunked, empty": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "interim answers": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
+    b"Link: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "204": b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\n",
+    "204 with a length": b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+    "304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+    "no reason": b"HTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx",
+    "no header at all, and no body": b"HTTP/1.1 204 \r\n\r\n",
+    "empty value": b"HTTP/1.1 200 OK\r\nA:\r\nB: \r\nContent-Length: 1\r\n\r\nx",
+    "blank lines before": b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    "strange status": b"HTTP/1.1 999 \xff\xfe\r\nContent-Length: 1\r\n\r\nx",
+    "upgrade offered": b"HTTP/1.1 200 OK\r\nUpgrade: h2\r\nConnection: upgrade\r\n"
+    b"Content-Length: 1\r\n\r\nx",
+}
+ENDING_WITH_THE_CONNECTION = {
+    "no length": b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nall of\r\n\r\nthis",
+    "no length and no body": b"HTTP/1.1 200 OK\r\n\r\n",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\nhello",
+}
+MALFORMED = {
+    "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "garbage": b"\x00\x01\x02\x03garbage\r\n\r\n",
+    "RTSP": b"RTSP/1.0 200 OK\r\n\r\n",
+    "HTTP/2": b"HTTP/2.0 200 OK\r\n\r\n",
+    "HTTP/0.9": b"HTTP/0.9 200 OK\r\n\r\n",
+    "status 2_00": b"HTTP/1.1 2_00 OK\r\n\r\n",
+    "status +200": b"HTTP/1.1 +200 OK\r\n\r\n",
+    "status 20": b"HTTP/1.1 20 OK\r\n\r\n",
+    "status 2000": b"HTTP/1.1 2000 OK\r\n\r\n",
+    "status 099": b"HTTP/1.1 099 OK\r\n\r\n",
+    "bare LF": b"HTTP/1.1 200 OK\nA: b\n\n",
+    "bare CR": b"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n",
+    "NUL in a value": b"HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n",
+    "space before the colon": b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+    "folded header": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+    "signed length": b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n"
+    b"\r\nxx",
+    "huge length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n",
+    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n",
+    "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
+    "chunked twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+    "negative chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx",
+    "overlong chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"11111111111111111\r\n",
+    "no line end behind a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+    b"\r\n1\r\nxx0\r\n\r\n",
+    "switched protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
+    b"Connection: upgrade\r\n\r\nnot http",
+    "switched protocols without a word": b"HTTP/1.1 101 x\r\n\r\nnot http",
+}
+
+
+class WholeAnswersTests(ClockCase):
+    def test_however_it_is_cut_it_says_the_same(self) -> None:
+        for name, data in {**WHOLE, **ENDING_WITH_THE_CONNECTION}.items():
+            whole = read_whole([data])
+            self.assertEqual(whole.raw, data, name)
+            self.assertEqual(read(byte_by_byte(data)), whole, name)
+            for cut in range(1, len(data)):
+                self.assertEqual(read([data[:cut], data[cut:]]), whole, (name, cut))
+
+    def test_what_comes_behind_is_left_out(self) -> None:
+        for name, data in WHOLE.items():
+            whole = read([data])
+            for more in (
+                b"\r\n",
+                b"HTTP/1.1 200 OK\r\n\r\n",
+                b"\r\n\r\n0\r\n\r\n",
+                b"x",
+            ):
+                self.assertEqual(read([data + more]), whole, (name, more))
+                for cut in range(1, len(data)):
+                    pieces = [data[:cut], data[cut:] + more]
+                    self.assertEqual(read(pieces), whole, (name, cut, more))
+
+    def test_h11_reads_the_same(self) -> None:
+        for name, data in {**WHOLE, **ENDING_WITH_THE_CONNECTION}.items():
+            if name in ("blank lines before", "strange status"):
+                continue  # h11 takes neither
+            connection = h11.Connection(h11.CLIENT)
+            connection.send(
+                h11.Request(method="GET", target="/", headers=[("Host", "")])
+            )
+            connection.send(h11.EndOfMessage())
+            connection.receive_data(data)
+            connection.receive_data(b"")
+            event = connection.next_event()
+            while isinstance(event, h11.InformationalResponse):
+                event = connection.next_event()
+            assert isinstance(event, h11.Response), (name, event)
+            ours = read_whole([data])
+            self.assertEqual(ours.head.status, event.status_code, name)
+            # h11 tells names, and this one value, in small letters.
+            ours_lowered = [
+                (n.lower().encode(), v.replace("Chunked", "chunked").encode())
+                for n, v in ours.head.headers
+            ]
+            self.assertEqual(ours_lowered, list(event.headers), name)
+            got = b""
+            while isinstance(data_event := connection.next_event(), h11.Data):
+                got += data_event.data
+            self.assertEqual(ours.body, got, name)
+
+    def test_values_in_detail(self) -> None:
+        parser = ResponseParser(Limits())
+        parser.feed(
+            b"HTTP/1.0 404 Not  \xe9\r\nX-A:  b c \t\r\nx-a: \xff\r\nEmpty:\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+        head = parser.head
+        assert head is not None
+        self.assertEqual((head.http_version, head.status), ("1.0", 404))
+        self.assertEqual(head.reason, "Not  é")
+        self.assertEqual(
+            head.headers,
+            (("X-A", "b c"), ("x-a", "ÿ"), ("Empty", ""), ("Content-Length", "0")),
+        )
+
+    @given(
+        st.lists(st.binary(min_size=1, max_size=40), max_size=8),
+        st.lists(st.integers(1, 60), min_size=1, max_size=20),
+    )
+    def test_any_chunks_in_any_pieces(
+        self, chunks: list[bytes], sizes: list[int]
+    ) -> None:
+        data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        data += b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in chunks)
+        data += b"0\r\n\r\n"
+        pieces, rest = [], data + b"HTTP/1.1 behind"
+        for size in sizes:
+            pieces.append(rest[:size])
+            rest = rest[size:]
+        answer = read_whole([*pieces, rest])
+        self.assertEqual((answer.body, answer.raw), (b"".join(chunks), data))
+
+
+class BrokenAnswersTests(ClockCase):
+    def test_malformed(self) -> None:
+        for name, data in MALFORMED.items():
+            for pieces in ([data], byte_by_byte(data)):
+                self.assertEqual(read_failure(pieces).error, "MalformedAnswer", name)
+
+    def test_malformed_however_it_is_cut(self) -> None:
+        for name, data in MALFORMED.items():
+            said = read_failure([data])
+            for cut in range(1, len(data)):
+                self.assertEqual(read([data[:cut], data[cut:]]), said, (name, cut))
+
+    def test_cut_short_anywhere(self) -> None:
+        for name, data in WHOLE.items():
+            for end in range(1, len(data)):
+                said = read_failure([data[:end]])
+                self.assertEqual(said.error, "AnswerCutShort", (name, end))
+
+    def test_nothing_at_all(self) -> None:
+        self.assertEqual(read_failure([]).error, "EmptyAnswer")
+
+    def test_how_much_came(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+        self.assertIn("after 3 of 9 bytes", read_failure([head + b"abc"]).text)
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab"
+        said = read_failure([chunked]).text
+        self.assertIn("before the last chunk, after 2 bytes", said)
+        self.assertIn("in the head, after 9 bytes", read_failure([b"HTTP/1.1 "]).text)
+
+    @given(st.binary(max_size=60).map(b"HTTP/1.1 2".__add__) | st.binary(max_size=60))
+    def test_any_bytes_are_read_or_refused(self, data: bytes) -> None:
+        whole = read([data])
+        self.assertEqual(read(byte_by_byte(data)), whole)
+
+
+class LimitsTests(ClockCase):
+    limits = Limits(head=100, body=50)
+
+    def read(self, data: bytes) -> str | bytes:
+        """The error's name or the body, the same for all ways of feeding."""
+        whole = read([data], self.limits)
+        for cut in range(1, len(data)):
+            self.assertEqual(read([data[:cut], data[cut:]], self.limits), whole)
+        return whole.body if isinstance(whole, Whole) else whole.error
+
+    def test_head(self) -> None:
+        start, end = b"HTTP/1.1 200 OK\r\nA: ", b"\r\nContent-Length: 0\r\n\r\n"
+        room = 100 - len(start + end)
+        self.assertEqual(self.read(start + b"x" * room + end), b"")
+        for data in (start + b"x" * (room + 1) + end, b"HTTP/1.1 200 " + b"x" * 99):
+            self.assertEqual(self.read(data), "MalformedAnswer")
+
+    def test_endless_interim_answers(self) -> None:
+        interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+        self.assertEqual(self.read(interim * 5), "MalformedAnswer")
+
+    def test_body_of_known_length(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+        self.assertEqual(self.read(head % 50 + b"x" * 50), b"x" * 50)
+        # Refused on its word, before any of it came.
+        self.assertEqual(self.read(head % 51), "AnswerTooLarge")
+
+    def test_body_that_ends_with_the_connection(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\n\r\n"
+        self.assertEqual(self.read(head + b"x" * 50), b"x" * 50)
+        self.assertEqual(self.read(head + b"x" * 51), "AnswerTooLarge")
+
+    def test_chunks_with_their_framing(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunk, last = b"1\r\nx\r\n", b"0\r\n\r\n"
+        self.assertEqual(self.read(head + chunk * 7 + last), b"x" * 7)
+        self.assertEqual(self.read(head + chunk * 9 + last), "AnswerTooLarge")
+        self.assertEqual(
+            self.read(head + chunk + b"0\r\n" + b"T: x\r\n" * 20),
+            "AnswerTooLarge",
+        )

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from base64 import b64encode
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.client.errors import BadURL
+from nbtwisted.client.target import Target, shown
+from tests.guard import ClockCase
+
+
+def request_lines(url: str) -> list[str]:
+    return Target.parse(url).request.decode("ascii").split("\r\n")
+
+
+class TargetTests(ClockCase):
+    def test_where_to_connect(self) -> None:
+        for url, host, port in [
+            ("http://example.com", "example.com", 80),
+            ("http://example.com:8080/x", "example.com", 8080),
+            ("http://EXAMPLE.com./", "example.com.", 80),
+            ("HTTP://127.0.0.1:1/", "127.0.0.1", 1),
+            ("http://[::1]:65535/", "::1", 65535),
+            ("http://[2001:DB8:0:0::1]/", "2001:db8::1", 80),
+            ("http://my_host/", "my_host", 80),
+            ("http://bücher.example/", "xn--bcher-kva.example", 80),
+            ("http://faß.de/", "xn--fa-hia.de", 80),  # IDNA 2008, not 2003's fass.de
+        ]:
+            target = Target.parse(url)
+            self.assertEqual((target.host, target.port), (host, port), url)
+
+    def test_the_whole_request(self) -> None:
+        lines = request_lines("http://example.com/a?b=c#fragment")
+        agent = lines.pop(2)
+        self.assertRegex(agent, r"^User-Agent: nbtwisted/[0-9.]+$")
+        self.assertEqual(
+            lines,
+            [
+                *("GET /a?b=c HTTP/1.1", "Host: example.com"),
+                *("Accept: */*", "Connection: close", "", ""),
+            ],
+        )
+
+    def test_request_target(self) -> None:
+        for url, target in [
+            ("http://h", "/"),
+            ("http://h?a=b", "/?a=b"),
+            ("http://h/a%20b%zz", "/a%20b%zz"),
+            ("http://h/é?ü=ñ", "/%C3%A9?%C3%BC=%C3%B1"),
+            ('http://h/"<>\\^`{|}', "/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+            (
+                "http://h/a;b=c,d!e$f&g'(h)*i+j:k@l~m-n._",
+                "/a;b=c,d!e$f&g'(h)*i+j:k@l~m-n._",
+            ),
+        ]:
+            self.assertEqual(request_lines(url)[0], f"GET {target} HTTP/1.1", url)
+
+    def test_host_header(self) -> None:
+        for url, host in [
+            ("http://h:80/", "h"),
+            ("http://h:8080/", "h:8080"),
+            ("http://[::1]:8080/", "[::1]:8080"),
+            ("http://ü.example/", "xn--tda.example"),
+        ]:
+            self.assertIn(f"Host: {host}", request_lines(url))
+
+    def test_user_and_password_are_sent_and_never_shown(self) -> None:
+        target = Target.parse("http://me:s%3Acret@h:1/x")
+        token = b64encode(b"me:s:cret")
+        self.assertIn(b"\r\nAuthorization: Basic %b\r\n" % token, target.request)
+        self.assertEqual(target.url, "http://h:1/x")
+        self.assertNotIn("cret", repr(target))
+        self.assertNotIn(token.decode(), repr(target))
+
+    def test_bad_urls_say_what_was_expected(self) -> None:
+        for url, words in [
+            ("", "expected http://"),
+            ("x", "expected http://"),
+            ("ftp://x", "scheme 'ftp': expected http://"),
+            ("//x/", "scheme '': expected http://"),
+            ("https://x/", "https is not spoken yet"),
+            ("http://", "no host"),
+            ("http:///path", "no host"),
+            ("http://:80/", "no host"),
+            ("http://host:99999/", "out of range"),
+            ("http://host:-1/", "Port"),
+            ("http://host:x/", "Port"),
+            ("http://host:0/", "1 to 65535"),
+            ("http://a b/", "no spaces"),
+            ("http://a/\r\nX: y", "no control characters"),
+            ("http://a/\tb", "no control characters"),
+            ("http://a/\0", "no control characters"),
+            ("http://a/\x7f", "no control characters"),
+            ("http://a/\ud800", "no control characters"),
+            ("http://[::1/", "IPv6"),
+            ("http://[x]/", "IPv6"),
+            ("http://[::1]x/", "[address]"),
+            ("http://[::1%25eth0]/", "without a zone"),
+            ("http://a..b/", "a name such as"),
+            ("http://-é-/", "host"),
+            ("http://a%20b/", "a name such as"),
+            ("http://" + "a" * 64 + "/", "a name such as"),
+            ("http://" + "a." * 130 + "/", "a name such as"),
+        ]:
+            with self.assertRaises(BadURL, msg=url) as caught:
+                Target.parse(url)
+            self.assertIn(words, str(caught.exception), url)
+            self.assertNotIn("\n", str(caught.exception), url)
+
+    @given(st.text(max_size=40).map("http://".__add__) | st.text(max_size=40))
+    def test_no_url_can_end_a_line_of_the_request(self, url: str) -> None:
+        try:
+            target = Target.parse(url)
+        except BadURL as error:
+            self.assertTrue(str(error).isprintable(), str(error))
+            return
+        lines = target.request.split(b"\r\n")
+        self.assertIn(len(lines), (7, 8), lines)  # with Authorization, 8
+        self.assertEqual(lines[0].count(b" "), 2)
+        self.assertEqual(lines[-2:], [b"", b""])
+        for line in lines:
+            self.assertTrue(line.decode("ascii").isprintable(), line)
+
+    def test_shown(self) -> None:
+        self.assertEqual(shown("http://u:p@h/\r\n\x1b"), "http://h/\\r\\n\\x1b")
+        self.assertEqual(shown("ftp://u:p@h/a@b"), "ftp://h/a@b")
+        self.assertLessEqual(len(shown("x" * 9999)), 200)
