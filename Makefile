@@ -1,0 +1,55 @@
+# What the project can do, one target each; `make` alone lists them.
+#
+# Everything is installed into .venv, made with $(PYTHON). Nothing needs root.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECT := setup.cfg pyproject.toml
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: run
+run: $(VENV)/.run ## start the server, send it five GETs at once, draw the waterfall
+	@$(BIN)/python examples/five_at_once.py
+
+.PHONY: test
+test: $(VENV)/.test ## run the whole suite, under trial and under pytest
+	$(BIN)/python -W error -m twisted.trial --temp-directory=$(VENV)/trial tests
+	$(BIN)/python -m pytest -q
+
+.PHONY: matrix
+matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted
+	$(BIN)/tox run
+
+.PHONY: check
+check: $(VENV)/.dev ## format, lint and type-check
+	$(BIN)/ruff format $(if $(CI),--check) .
+	$(BIN)/ruff check $(if $(CI),,--fix) .
+	$(BIN)/mypy
+
+.PHONY: compose
+compose: ## bring server and client up in containers
+	docker-compose up --build
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage \
+		build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says that .venv has what a target needs: the package in place, and its extras.
+$(VENV)/.run: $(PROJECT) | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@ $(VENV)/.run
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
