@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Where pyenv keeps its Pythons, for those who have it.
+PYENV_PYTHONS := $(subst $() ,:,$(wildcard $(HOME)/.pyenv/versions/*/bin))
 PROJECT := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -24,7 +26,7 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted
-	$(BIN)/tox run
+	PATH="$$PATH:$(PYENV_PYTHONS)" $(BIN)/tox run
 
 .PHONY: check
 check: $(VENV)/.dev ## format, lint and type-check

@@ -49,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     _log_warnings_to_stderr()
     server = DelayServer(clock=reactor, max_delay=options.max_delay)
-    site = _QuietSite(  # type: ignore[no-untyped-call]
-        server.resource(), parsePOSTFormSubmission=False
-    )
+    site = _QuietSite(server.resource())  # type: ignore[no-untyped-call]
     failures: list[str] = []
 
     async def listen() -> None:
