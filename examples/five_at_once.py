@@ -7,15 +7,21 @@ Each of the answers waits 1, 2 or 3 seconds, and they all wait at the same time.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+
+from nbtwisted.command_line import end_quietly_when_interrupted
 
 SERVER = [sys.executable, "-m", "nbtwisted.server"]
 FREE_LOOPBACK_PORT = "tcp:0:interface=127.0.0.1"
 
 
 def main() -> None:
-    """Raises `SystemExit` with the client's exit code."""
+    """Raises `SystemExit` with the client's exit code, or 1 if there is no server."""
+    end_quietly_when_interrupted()
+    # Whatever ends this process until the client sees to it also ends the server.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with subprocess.Popen(
         [*SERVER, "--listen", FREE_LOOPBACK_PORT], stderr=subprocess.PIPE, text=True
     ) as server:
@@ -24,8 +30,10 @@ def main() -> None:
             from nbtwisted.client.command import main as client
 
             assert server.stderr is not None
-            ready_line = server.stderr.readline()
-            os.environ["NBTWISTED_URL"] = ready_line.split()[-1]
+            first_line = server.stderr.readline()
+            if "serving on" not in first_line:
+                sys.exit(first_line.strip() or "the server did not start")
+            os.environ["NBTWISTED_URL"] = first_line.split()[-1]
             client(["--timeline"])
         finally:
             server.terminate()

@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from nbtwisted import __version__
+from nbtwisted.command_line import end_quietly_when_interrupted, say
 
 __all__ = ["main"]
 
@@ -20,6 +21,7 @@ Each command tells more with --help.
 
 def main() -> NoReturn:
     """Run the command that the first argument names; raises `SystemExit`."""
+    end_quietly_when_interrupted()
     command, *arguments = sys.argv[1:] or ["--help"]
     # Each command's imports are its own: a client starts without a server's.
     if command == "serve":
@@ -36,7 +38,7 @@ def main() -> NoReturn:
     elif command == "--version":
         print(f"nbtwisted {__version__}")
         sys.exit()
-    print(f"nbtwisted: error: {command!r}: expected serve or get", file=sys.stderr)
+    say(f"nbtwisted: error: {command!r}: expected serve or get")
     sys.exit(2)
 
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import argparse
 import gc
+import resource
+import signal
+import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from nbtwisted.duration import EXPECTED, parse_duration
 
-__all__ = ["OneLineParser", "count", "leave_startup_to_itself", "positive_duration"]
+__all__ = [
+    "OneLineParser",
+    "count",
+    "end_quietly_when_interrupted",
+    "leave_startup_to_itself",
+    "open_files_allowed",
+    "positive_duration",
+    "say",
+]
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -44,6 +56,32 @@ def count(text: str) -> int:
             f"{text!r}: expected a whole number, 1 or more"
         )
     return int(text)
+
+
+def say(text: str) -> None:
+    """Say something on stderr, if there is one, and if it can be written to."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+
+def end_quietly_when_interrupted() -> None:
+    """Let Ctrl-C end the process without a traceback while it still starts."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def open_files_allowed() -> int:
+    """Raise the soft limit of open files as far as it goes; returns it.
+
+    Most systems start processes with 1,024, for programs that use select(), and allow
+    many more.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return sys.maxsize
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 def leave_startup_to_itself() -> None:

@@ -12,17 +12,43 @@ From a URL to its answer, which is also the order in which they import each othe
     parser      bytes -> one whole answer, with limits               pure
     protocol    one GET over one connection
     resolving   host names -> addresses
+    deadline    a deadline that is fair to answers which arrived in time
     connecting  addresses -> a connection, by reactor.connectTCP
     getting     one request, from leaving the queue to its end
     gathering   many, by a DeferredList
     output      how a request ended -> bytes                         pure
+    options     what `nbtwisted get` can be told
     command     `nbtwisted get`
 """
 
-from nbtwisted.client.answer import Answer, Head, Timing
-from nbtwisted.client.errors import RequestError
-from nbtwisted.client.gathering import get_all
-from nbtwisted.client.getting import get
-from nbtwisted.client.parser import Limits
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbtwisted.client.answer import Answer, Head, Timing
+    from nbtwisted.client.errors import RequestError
+    from nbtwisted.client.gathering import get_all
+    from nbtwisted.client.getting import get
+    from nbtwisted.client.parser import Limits
 
 __all__ = ["Answer", "Head", "Limits", "RequestError", "Timing", "get", "get_all"]
+
+_FOUND_IN = {
+    "Answer": "answer",
+    "Head": "answer",
+    "Timing": "answer",
+    "RequestError": "errors",
+    "get_all": "gathering",
+    "get": "getting",
+    "Limits": "parser",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # So that `python -m nbtwisted.client` can see to its signals before it loads
+    # Twisted, which takes longer than some people wait before they press Ctrl-C.
+    if name in _FOUND_IN:
+        return getattr(import_module(f"nbtwisted.client.{_FOUND_IN[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,10 @@
 """`python -m nbtwisted.client`."""
 
-from nbtwisted.client.command import main
+from nbtwisted.command_line import end_quietly_when_interrupted
 
 if __name__ == "__main__":
+    end_quietly_when_interrupted()
+
+    from nbtwisted.client.command import main
+
     main()

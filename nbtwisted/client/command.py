@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn, TextIO
 
@@ -21,8 +23,11 @@ from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.options import Options, read_options
-from nbtwisted.client.target import shown
-from nbtwisted.command_line import leave_startup_to_itself
+from nbtwisted.command_line import (
+    leave_startup_to_itself,
+    open_files_allowed,
+    say,
+)
 from nbtwisted.timeline import Phase, Span, waterfall
 
 __all__ = ["main"]
@@ -31,6 +36,11 @@ _FORMATS = {"raw": output.raw, "jsonl": output.jsonl}
 _CANNOT_WRITE = 23
 """curl's exit code for output that cannot be written."""
 
+_DESCRIPTORS_OF_OURS = 30
+"""Files besides connections: the streams, the reactor's, and room for a look-up."""
+
+_NO_FAILURE = (sys.maxsize, 0)
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Get what the arguments say; raises `SystemExit` with the exit code."""
@@ -38,24 +48,43 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.stdout is None:
         _complain("output: cannot write: standard output is closed")
         raise SystemExit(_CANNOT_WRITE)
-    run = _Run(options)
-
-    def on_sigint(*_: object) -> None:
-        # A second one ends the process at once, whatever it hangs in.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        IReactorFromThreads(reactor).callFromThread(run.interrupt)
-
-    # Before the reactor runs: it leaves a handler alone that is not Python's own.
-    signal.signal(signal.SIGINT, on_sigint)
+    at_once = min(options.concurrency, options.number)
+    most = open_files_allowed() - _DESCRIPTORS_OF_OURS
+    if at_once > most:
+        _complain(f"-c {at_once}: this process may open no more than for -c {most}")
+    run = _Run(options, min(at_once, most))
     leave_startup_to_itself()
-    react(run.start)
+
+    def on_signal(number: int, _: object) -> None:
+        # A second one ends the process at once, whatever it hangs in.
+        signal.signal(number, signal.SIG_DFL)
+        IReactorFromThreads(reactor).callFromThread(run.interrupt, 128 + number)
+
+    async def main(reactor: Any) -> None:
+        # Once the reactor runs: it has its own descriptors and handlers by then, and
+        # these replace the latter.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, on_signal)
+        await run.start(reactor)
+
+    react(lambda reactor: _when_running(reactor, main))
+
+
+def _when_running(
+    reactor: Any, start: Callable[[Any], Coroutine[Any, Any, None]]
+) -> Deferred[None]:
+    running: Deferred[None] = Deferred()
+    reactor.callWhenRunning(running.callback, None)
+    return running.addCallback(lambda _: Deferred.fromCoroutine(start(reactor)))
 
 
 class _Run:
     """One run of the command."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, concurrency: int) -> None:
         self._options = options
+        self._concurrency = concurrency
         self._format = _FORMATS[options.format]
         self._deliver = (
             output.InOrder(self._print).deliver
@@ -63,11 +92,14 @@ class _Run:
             else self._print
         )
         self._one_stream = _same_file(sys.stdout, sys.stderr)
-        self._ended = 0
         self._answered = 0
-        self._failures: dict[int, RequestError] = {}
+        self._interrupted = 0
+        # Its index and its exit code: the smallest index wins.
+        self._first_failure = _NO_FAILURE
         self._spans: dict[int, Span] = {}
+        self._exit_code: int | None = None
         self._cannot_write: OSError | None = None
+        self._getter: Getter | None = None
         self._gathering: Deferred[None] | None = None
 
     def start(self, reactor: Any) -> Deferred[None]:
@@ -78,23 +110,26 @@ class _Run:
             max_time=options.max_time,
             connect_timeout=options.connect_timeout,
         )
+        self._getter = getter
         self._gathering = gather(
             getter,
-            options.urls,
-            concurrency=min(options.concurrency, len(options.urls)),
+            options.each_url(),
+            concurrency=self._concurrency,
             deliver=self._take,
         )
         return self._gathering.addCallback(lambda _: self._finish())
 
-    def interrupt(self) -> None:
+    def interrupt(self, exit_code: int) -> None:
         """End all requests; what was answered is still printed."""
+        self._exit_code = exit_code
         if self._gathering is not None:
             self._gathering.cancel()
 
     def _take(self, index: int, outcome: Outcome) -> None:
-        self._ended += 1
-        if isinstance(outcome, RequestError):
-            self._failures[index] = outcome
+        if isinstance(outcome, Interrupted):
+            self._interrupted += 1
+        elif isinstance(outcome, RequestError):
+            self._first_failure = min(self._first_failure, (index, outcome.exit_code))
         else:
             self._answered += 1
         if self._options.timeline and outcome.timing is not None:
@@ -104,13 +139,17 @@ class _Run:
     def _print(self, index: int, outcome: Outcome) -> None:
         if self._cannot_write is not None:
             return
+        began = time.monotonic()
         try:
             sys.stdout.buffer.write(self._format(index, outcome))
             sys.stdout.buffer.flush()
         except OSError as error:
             self._cannot_write = error
-            self.interrupt()
+            self.interrupt(_CANNOT_WRITE)
             return
+        if self._getter is not None:
+            # A slow reader of ours must not make answers late that came in time.
+            self._getter.postpone_deadlines(time.monotonic() - began)
         # Interruptions are counted at the end. And where both streams are one, a raw
         # error stands in its place already.
         if (
@@ -121,31 +160,29 @@ class _Run:
             _complain(output.error_line(outcome))
 
     def _finish(self) -> NoReturn:
-        # URLs are begun in their order, and those begun have ended.
-        for index in range(self._ended, len(self._options.urls)):
-            never_sent = Interrupted("cancelled before it was sent")
-            never_sent.url = shown(self._options.urls[index])
-            self._take(index, never_sent)
         if self._cannot_write is None and self._spans:
             self._draw()
         if self._cannot_write is not None:
             _complain(f"output: cannot write: {self._cannot_write.strerror}")
             _abandon(sys.stdout)
             raise SystemExit(_CANNOT_WRITE)
-        failures = [self._failures[index] for index in sorted(self._failures)]
-        interrupted = sum(isinstance(failure, Interrupted) for failure in failures)
-        if interrupted:
-            _complain(f"interrupted: {self._answered} answered, {interrupted} not")
-            raise SystemExit(Interrupted.exit_code)
-        raise SystemExit(failures[0].exit_code if failures else 0)
+        if self._exit_code is not None:
+            _complain(
+                f"interrupted: {self._answered} answered, {self._interrupted} not"
+            )
+            raise SystemExit(self._exit_code)
+        _, exit_code = self._first_failure
+        raise SystemExit(exit_code)
 
     def _draw(self) -> None:
         # JSON on stdout is for a program, which would choke on a picture.
         stream = sys.stdout if self._options.format == "raw" else sys.stderr
+        if stream is None:
+            return
         on_terminal = stream.isatty()
         picture = waterfall(
             _numbered([self._spans[index] for index in sorted(self._spans)]),
-            width=shutil.get_terminal_size().columns,
+            width=_width(stream),
             # https://no-color.org: set, and not empty.
             colour=on_terminal and not os.environ.get("NO_COLOR"),
             ascii_only=not _can_encode(stream, "━╌█·╳…"),
@@ -154,7 +191,8 @@ class _Run:
             stream.write("\n" + picture)
             stream.flush()
         except OSError as error:
-            self._cannot_write = error
+            if stream is sys.stdout:
+                self._cannot_write = error
 
 
 def _numbered(spans: list[Span]) -> list[Span]:
@@ -198,6 +236,13 @@ def _span(outcome: Outcome, timing: Timing) -> Span:
     )
 
 
+def _width(stream: TextIO) -> int:
+    if "COLUMNS" not in os.environ:
+        with suppress(OSError, ValueError):
+            return os.get_terminal_size(stream.fileno()).columns
+    return shutil.get_terminal_size().columns
+
+
 def _same_file(one: TextIO, other: TextIO) -> bool:
     try:
         return os.path.sameopenfile(one.fileno(), other.fileno())
@@ -220,4 +265,4 @@ def _abandon(stream: TextIO) -> None:
 
 
 def _complain(text: str) -> None:
-    print(f"nbtwisted get: {text}", file=sys.stderr, flush=True)
+    say(f"nbtwisted get: {text}")

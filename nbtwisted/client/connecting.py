@@ -70,4 +70,7 @@ class _Attempt(ClientFactory):
 
 def _cause(error: ConnectError) -> str:
     number = error.osError
-    return os.strerror(number) if isinstance(number, int) else str(error)
+    if isinstance(number, int):
+        return os.strerror(number)
+    # Such as when the process ends; Twisted's text for it is a page long.
+    return type(error).__name__

@@ -92,7 +92,7 @@ class EmptyAnswer(RequestError):
 class ConnectionLost(RequestError):
     """The connection was reset, or broke in some other way, before the answer's end.
 
-    `phase` is "first byte" if nothing was received yet.
+    `phase` is "first byte" if nothing was received yet, and "head" if not all of that.
     """
 
     phase = "body"
@@ -100,7 +100,10 @@ class ConnectionLost(RequestError):
 
 
 class AnswerCutShort(RequestError):
-    """The server closed the connection in the middle of its answer."""
+    """The server closed the connection in the middle of its answer.
+
+    `phase` is "head" if that was not whole yet.
+    """
 
     phase = "body"
     exit_code = 18

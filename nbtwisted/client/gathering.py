@@ -12,6 +12,7 @@ from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.getting import DEFAULT_MAX_TIME, Getter
 from nbtwisted.client.parser import Limits
+from nbtwisted.client.target import shown
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
 
@@ -29,12 +30,16 @@ def gather(
     """Get each of `urls`, `concurrency` of them at once.
 
     Calls `deliver` with the position of a URL in `urls` and how it ended, in the order
-    in which they end. Fires when all have. Cancelling it ends those under way as
-    `Interrupted`, and leaves those that were not begun undelivered.
+    in which they end. Fires when all have. Cancelling it ends those under way, and
+    those that were not begun, as `Interrupted`.
+
+    Raises `ValueError` for a concurrency below 1.
 
     A `DeferredList` gathers the workers, not the requests: it holds all its results
     until the end, and there are as many workers as requests in flight.
     """
+    if concurrency < 1:
+        raise ValueError(f"concurrency {concurrency}: expected 1 or more")
     queued_at = getter.now()
     queue = iter(enumerate(urls))
 
@@ -50,7 +55,19 @@ def gather(
                 return
 
     workers = [Deferred.fromCoroutine(work()) for _ in range(concurrency)]
-    return DeferredList(workers, consumeErrors=True).addCallback(_raise_first)
+    gathered = DeferredList(workers, consumeErrors=True)
+
+    def finish(results: list[tuple[bool, Any]]) -> None:
+        for success, failure in results:
+            if not success:
+                failure.raiseException()
+        # There are some left only when the workers were stopped.
+        for index, url in queue:
+            never_sent = Interrupted("cancelled before it was sent")
+            never_sent.url = shown(url)
+            deliver(index, never_sent)
+
+    return gathered.addCallback(finish)
 
 
 def get_all(
@@ -69,23 +86,19 @@ def get_all(
     ends every request; those not answered by then have failed as `Interrupted`.
     """
     asked = list(urls)
-    outcomes: list[Outcome] = [Interrupted("cancelled before it was sent")] * len(asked)
+    outcomes: dict[int, Outcome] = {}
     getter = Getter(
         reactor, max_time=max_time, connect_timeout=connect_timeout, limits=limits
     )
     gathered = gather(
         getter, asked, concurrency=concurrency, deliver=outcomes.__setitem__
     )
-    return gathered.addCallback(lambda _: [_as_in_a_list(each) for each in outcomes])
+    return gathered.addCallback(
+        lambda _: [_as_in_a_list(outcomes[index]) for index in range(len(asked))]
+    )
 
 
 def _as_in_a_list(outcome: Outcome) -> tuple[bool, Answer | Failure]:
     if isinstance(outcome, RequestError):
         return False, Failure(outcome)
     return True, outcome
-
-
-def _raise_first(results: list[tuple[bool, Any]]) -> None:
-    for success, failure in results:
-        if not success:
-            failure.raiseException()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -10,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from nbtwisted import steady_clock
 from nbtwisted.client.answer import Answer, Timing
 from nbtwisted.client.connecting import connect
+from nbtwisted.client.deadline import Deadline
 from nbtwisted.client.errors import (
     ConnectTimeout,
     DeadlinePassed,
@@ -34,6 +37,8 @@ class Getter:
     `max_time` and `connect_timeout` are seconds from the moment a request leaves the
     queue; `connect_timeout` bounds look-up and connecting together, as curl's does.
     `resolver` finds addresses, and `now` reads the seconds of the timing.
+
+    Raises `ValueError` for seconds that are not above 0.
     """
 
     def __init__(
@@ -46,7 +51,11 @@ class Getter:
         resolver: Resolver | None = None,
         now: Callable[[], float] = steady_clock.now,
     ) -> None:
+        for seconds in (max_time, connect_timeout):
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise ValueError(f"{seconds!r} seconds: expected a time above 0")
         self.reactor = reactor
+        self._deadlines: set[Deadline] = set()
         self.max_time = max_time
         self.connect_timeout = connect_timeout
         self.limits = limits or Limits()
@@ -60,6 +69,26 @@ class Getter:
         connection and its timers are gone by then. Cancelled, it is `Interrupted`.
         """
         return _Request(self, url, queued_at).start()
+
+    def postpone_deadlines(self, seconds: float) -> None:
+        """Do not count some seconds in which this process could not read.
+
+        For who blocks the reactor, by writing to a slow terminal for instance: an
+        answer that arrived in time, but could not be taken, is not too late.
+        """
+        for deadline in self._deadlines:
+            deadline.postpone(seconds)
+
+    @contextmanager
+    def deadline(self, seconds: float, expire: Callable[[], None]) -> Iterator[None]:
+        """Within this block, call `expire` when the seconds have passed."""
+        deadline = Deadline(self.reactor, seconds, expire)
+        self._deadlines.add(deadline)
+        try:
+            yield
+        finally:
+            self._deadlines.remove(deadline)
+            deadline.end()
 
 
 def get(
@@ -100,19 +129,14 @@ class _Request:
         return self._running
 
     async def _run(self) -> Answer:
-        deadline = self._getter.reactor.callLater(
-            self._getter.max_time, self._expire, DeadlinePassed, self._getter.max_time
-        )
         try:
-            return await self._ask()
+            with self._deadline(DeadlinePassed, self._getter.max_time):
+                return await self._ask()
         except RequestError as error:
             raise self._described(error) from None
         except CancelledError:
             ended_by = self._expired or Interrupted(f"cancelled while {self._doing()}")
             raise self._described(ended_by) from None
-        finally:
-            if deadline.active():
-                deadline.cancel()
 
     async def _ask(self) -> Answer:
         target = Target.parse(self._url)
@@ -147,26 +171,25 @@ class _Request:
 
     async def _connect(self, target: Target, protocol: GetProtocol) -> None:
         getter = self._getter
-        timeout = getter.connect_timeout
-        timer = None
-        if timeout is not None:
-            timer = getter.reactor.callLater(
-                timeout, self._expire, ConnectTimeout, timeout
-            )
-        try:
+        with self._deadline(ConnectTimeout, getter.connect_timeout):
             addresses = await getter.resolver.resolve(target.host)
             self._resolved_at = getter.now()
             await connect(getter.reactor, addresses, target.port, protocol)
-        finally:
-            if timer is not None and timer.active():
-                timer.cancel()
 
-    def _expire(self, error: type[RequestError], seconds: float) -> None:
-        self._expired = error(
-            f"{print_duration(seconds)} s passed while {self._doing()}"
-        )
-        assert self._running is not None, "a timer ran before the request did"
-        self._running.cancel()
+    def _deadline(
+        self, error: type[RequestError], seconds: float | None
+    ) -> AbstractContextManager[None]:
+        if seconds is None:
+            return nullcontext()
+
+        def expire() -> None:
+            self._expired = error(
+                f"{print_duration(seconds)} s passed while {self._doing()}"
+            )
+            assert self._running is not None, "a timer ran before the request did"
+            self._running.cancel()
+
+        return self._getter.deadline(seconds, expire)
 
     def _doing(self) -> str:
         protocol = self._protocol

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nbtwisted import __version__
@@ -21,12 +21,22 @@ class Options:
     """What the client was told; the times are in seconds."""
 
     urls: tuple[str, ...]
+    times: int
     concurrency: int
     max_time: float
     connect_timeout: float | None
     in_input_order: bool
     format: str
     timeline: bool
+
+    @property
+    def number(self) -> int:
+        """How many requests that makes."""
+        return len(self.urls) * self.times
+
+    def each_url(self) -> Iterator[str]:
+        """Each URL as often as it is to be got, one request after another."""
+        return (url for url in self.urls for _ in range(self.times))
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Options:
@@ -93,13 +103,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
-    told = parser.parse_args(arguments)
+    told = parser.parse_intermixed_args(arguments)
     urls, times = told.urls, told.times or 1
     if not urls:
         urls = [os.environ.get("NBTWISTED_URL") or DEFAULT_URL]
         times = told.times or 5
     return Options(
-        urls=tuple(url for url in urls for _ in range(times)),
+        urls=tuple(urls),
+        times=times,
         concurrency=told.concurrency,
         max_time=told.max_time,
         connect_timeout=told.connect_timeout,

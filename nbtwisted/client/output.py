@@ -67,12 +67,13 @@ def jsonl(index: int, outcome: Outcome) -> bytes:
             "phase": outcome.phase,
             "message": str(outcome),
         }
-    if outcome.timing is not None:
-        record |= _when(outcome.timing)
+    record |= _when(outcome.timing)
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
-def _when(timing: Timing) -> dict[str, Any]:
+def _when(timing: Timing | None) -> dict[str, Any]:
+    if timing is None:
+        return {"timing": None, "started": None}
     phases = {
         "queued": timing.queued,
         "dns": timing.dns,
@@ -102,5 +103,5 @@ class InOrder(Generic[T]):
         """Take a thing, and pass on all whose turn it now is."""
         self._held_back[index] = thing
         while self._next in self._held_back:
-            self._pass_on(self._next, self._held_back.pop(self._next))
-            self._next += 1
+            turn, self._next = self._next, self._next + 1
+            self._pass_on(turn, self._held_back.pop(turn))

@@ -74,7 +74,9 @@ class ResponseParser:
     @property
     def body(self) -> bytes:
         """The body, without the framing of its chunks."""
-        return b"".join(self._message.body)
+        if self._message.body is not None:
+            return bytes(self._message.body)
+        return bytes(self._received[self._head_end :]) if self.head else b""
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes received; True when the answer is whole.
@@ -110,14 +112,17 @@ class ResponseParser:
             return
         if not self._received:
             raise EmptyAnswer("the server closed the connection without an answer")
-        got = sum(map(len, self._message.body))
+        got = len(self.body)
         if self.head is None:
             part = f"in the head, after {len(self._received)} bytes"
         elif self._length is None:
             part = f"before the last chunk, after {got} bytes of the body"
         else:
             part = f"after {got} of {self._length} bytes of the body"
-        raise AnswerCutShort(f"the server closed the connection {part}")
+        cut_short = AnswerCutShort(f"the server closed the connection {part}")
+        if self.head is None:
+            cut_short.phase = "head"
+        raise cut_short
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
         """Cut `data` behind each place where an answer can end.
@@ -188,7 +193,9 @@ class ResponseParser:
             raise MalformedAnswer(f"transfer-encoding {shown!r}: expected 'chunked'")
         if self._message.complete:
             return
-        if lengths:
+        if codings:
+            self._message.body = bytearray()
+        elif lengths:
             # llhttp has seen to it that there is one, and made of digits.
             self._length = lengths[0]
             if self._length > self._limits.body:
@@ -196,7 +203,7 @@ class ResponseParser:
                     f"the body is to have {self._length} bytes: "
                     f"expected {self._limits.body} at most"
                 )
-        elif not codings:
+        else:
             self._ends_with_connection = True
 
 
@@ -209,7 +216,8 @@ class _Message:
     def on_message_begin(self) -> None:
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.body: list[bytes] = []
+        # Only of chunks: any other body stands in the bytes as received.
+        self.body: bytearray | None = None
         self.head_complete = False
         self.complete = False
 
@@ -226,7 +234,8 @@ class _Message:
         self.head_complete = True
 
     def on_body(self, part: bytes) -> None:
-        self.body.append(part)
+        if self.body is not None:
+            self.body += part
 
     def on_message_complete(self) -> None:
         self.complete = True

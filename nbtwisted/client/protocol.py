@@ -131,10 +131,13 @@ class GetProtocol(Protocol):
                 return error
             return None
         # Twisted does not keep the socket's error, but most of these are resets.
-        if self.first_byte_at is not None:
-            return ConnectionLost("the connection broke in the middle of the answer")
-        if self.sent_at is None:
+        if self.first_byte_at is None and self.sent_at is None:
             return SendFailed("the connection broke before the request was sent")
-        lost = ConnectionLost("the connection broke before the answer")
-        lost.phase = "first byte"
+        if self.first_byte_at is None:
+            lost = ConnectionLost("the connection broke before the answer")
+            lost.phase = "first byte"
+            return lost
+        lost = ConnectionLost("the connection broke in the middle of the answer")
+        if self.parser.head is None:
+            lost.phase = "head"
         return lost

@@ -66,7 +66,11 @@ class Resolver:
 
     def _start(self, host: str) -> None:
         # A daemon: a look-up that nobody waits for must not keep the process alive.
-        Thread(target=self._look_up, args=(host,), daemon=True).start()
+        thread = Thread(target=self._look_up, args=(host,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads
+            self._finish(host, NameNotResolved(f"cannot look up {host!r}: {error}"))
 
     def _look_up(self, host: str) -> None:
         """Runs in the thread."""
@@ -75,7 +79,8 @@ class Resolver:
             entries = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
             # The kernel would not take the scope behind a "%" without more ado.
             found = tuple(dict.fromkeys(entry[4][0] for entry in entries))
-        except (OSError, UnicodeError) as error:
+        # Mostly OSError, but nobody would hear of another error in this thread.
+        except Exception as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or error
             found = NameNotResolved(f"cannot find host {host!r}: {reason}")
         self._reactor.callFromThread(self._finish, host, found)

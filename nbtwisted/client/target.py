@@ -45,21 +45,28 @@ class Target:
         """
         # First of all, because urlsplit() quietly drops tabs and line ends.
         for position, character in enumerate(url):
-            if (
-                character <= " "
-                or character == "\x7f"
-                or "\ud800" <= character <= "\udfff"
-            ):
+            # What Python makes of an argument's bytes that are no UTF-8.
+            if "\ud800" <= character <= "\udfff":
+                raise BadURL(f"position {position} is not UTF-8: expected UTF-8")
+            if character <= " " or character == "\x7f":
                 raise BadURL(
                     f"{character!r} at position {position}: "
                     "expected no spaces and no control characters (a space is %20)"
                 )
+        # urllib's own words are not passed on: they may have the password in them.
         try:
             parts = urlsplit(url)
+        except ValueError:
+            raise BadURL(
+                "the host cannot be read: expected http://host[:port]/path, "
+                "an IPv6 address in brackets"
+            ) from None
+        try:
             port = parts.port
-        except ValueError as error:
-            # urllib's own words, such as "Port out of range 0-65535".
-            raise BadURL(f"{error}: expected http://host[:port]/path") from None
+        except ValueError:
+            raise BadURL(
+                "the port cannot be read: expected a number from 1 to 65535"
+            ) from None
         if parts.scheme == "https":
             raise BadURL("https is not spoken yet: expected http://host[:port]/path")
         if parts.scheme != "http":
@@ -80,7 +87,9 @@ class Target:
 
 def shown(url: str) -> str:
     """A URL that could not be read, for people to read: one short line, no secrets."""
-    return printable(re.sub(r"//[^/?#]*@", "//", url, count=1), longest=200)
+    # Up to the last "@", wherever it stands: who mistypes a URL mistypes its password.
+    without_secrets = re.sub(r"^(\w+://)?.*@", r"\1", url, flags=re.DOTALL)
+    return printable(without_secrets, longest=200)
 
 
 def _host(parts: SplitResult) -> str:
@@ -89,7 +98,7 @@ def _host(parts: SplitResult) -> str:
         raise BadURL("no host: expected http://host[:port]/path")
     bracketed = parts.netloc.rpartition("@")[2].startswith("[")
     if bracketed and not re.search(r"\](:[0-9]*)?$", parts.netloc):
-        raise BadURL(f"{parts.netloc!r}: expected [address] or [address]:port")
+        raise BadURL("something behind the brackets: expected [address]:port")
     if bracketed:
         try:
             address = IPv6Address(host)
@@ -102,7 +111,9 @@ def _host(parts: SplitResult) -> str:
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except idna.IDNAError as error:
-            raise BadURL(f"host {host!r}: {error}") from None
+            raise BadURL(
+                f"host {host!r}: {error}: expected a name such as www.example.com"
+            ) from None
     if not _HOST_LABELS.fullmatch(host) or len(host) > 254:
         raise BadURL(f"host {host!r}: expected a name such as www.example.com")
     return host

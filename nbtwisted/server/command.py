@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -20,7 +21,11 @@ from twisted.logger import (
 from twisted.web.http import Request
 from twisted.web.server import Site
 
-from nbtwisted.command_line import leave_startup_to_itself
+from nbtwisted.command_line import (
+    leave_startup_to_itself,
+    open_files_allowed,
+    say,
+)
 from nbtwisted.server.options import read_options
 from nbtwisted.server.routes import DelayServer
 
@@ -61,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # typed the description is who can mend it.
             except Exception as error:
                 reason = str(error) or type(error).__name__
-                failures.append(f"cannot listen on {description!r}: {reason}")
+                failures.append(
+                    f"cannot listen on {description!r}: {reason}: "
+                    "expected a free place such as tcp:8000 or unix:/tmp/slow.sock"
+                )
                 reactor.stop()
                 return
             places.append(_url(description, port.getHost()))
@@ -69,7 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for place in places:
             _say(f"serving on {place}")
 
+    open_files_allowed()
     leave_startup_to_itself()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # The reactor puts its own in the place of this one alone.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(listen()))
     reactor.run()
     for failure in failures:
@@ -97,6 +109,8 @@ def _url(description: str, address: IAddress) -> str:
 
 
 def _log_warnings_to_stderr() -> None:
+    if sys.stderr is None:
+        return
     # Until logging begins, Twisted keeps events in memory for whoever may begin it.
     warnings_and_worse = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
     to_stderr = textFileLogObserver(sys.stderr)
@@ -107,4 +121,4 @@ def _log_warnings_to_stderr() -> None:
 
 
 def _say(text: str) -> None:
-    print(f"nbtwisted: {text}", file=sys.stderr, flush=True)
+    say(f"nbtwisted: {text}")

@@ -7,7 +7,10 @@ from random import Random
 
 from nbtwisted.duration import EXPECTED, parse_duration, print_duration
 
-__all__ = ["NO_DELAY", "Delay", "UnreadableDelay"]
+__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay"]
+
+DEFAULT_MAX_DELAY = 300.0
+"""Seconds: the longest delay that a request may ask for, unless the server is told."""
 
 
 class UnreadableDelay(ValueError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbtwisted import __version__
 from nbtwisted.command_line import OneLineParser, positive_duration
+from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
 
@@ -48,13 +50,19 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         "--max-delay",
         type=positive_duration,
         metavar="DURATION",
-        # A string, so that argparse reads it, and its errors, like the option's.
-        default=os.environ.get("NBTWISTED_MAX_DELAY", "300"),
-        help="the longest delay that a request may ask for (default: 300)",
+        help="the longest delay that a request may ask for "
+        f"(default: {DEFAULT_MAX_DELAY:g})",
     )
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_args(arguments)
     listen = told.listen or os.environ.get("NBTWISTED_LISTEN", "").split()
-    return Options(tuple(listen) or (DEFAULT_LISTEN,), told.max_delay)
+    max_delay = told.max_delay
+    from_environment = os.environ.get("NBTWISTED_MAX_DELAY")
+    if max_delay is None and from_environment:
+        try:
+            max_delay = positive_duration(from_environment)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"NBTWISTED_MAX_DELAY: {error}")
+    return Options(tuple(listen) or (DEFAULT_LISTEN,), max_delay or DEFAULT_MAX_DELAY)

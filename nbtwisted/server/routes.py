@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+# Werkzeug loads this codec for the first request, which is too late if by then so many
+# connections are open that no file can be.
+import encodings.idna  # noqa: F401
 import functools
+import re
 import time
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
+from urllib.parse import unquote_to_bytes as unquote
 
 from klein import Klein
 from twisted.internet.defer import Deferred
@@ -20,13 +25,10 @@ from nbtwisted.duration import print_duration
 from nbtwisted.printable import printable
 from nbtwisted.server.answer import Performer
 from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
-from nbtwisted.server.delay import Delay, UnreadableDelay
+from nbtwisted.server.delay import DEFAULT_MAX_DELAY, Delay, UnreadableDelay
 from nbtwisted.server.echo import echo
 
-__all__ = ["DEFAULT_MAX_DELAY", "DelayServer"]
-
-DEFAULT_MAX_DELAY = 300.0
-"""Seconds: the longest delay that a request may ask for, unless the server is told."""
+__all__ = ["DelayServer"]
 
 _ONE_TO_THREE_SECONDS = Delay((1.0, 2.0, 3.0))
 _PATHS = "/, /delay/{DELAY} or /healthz"
@@ -169,6 +171,7 @@ class _Doorkeeper(Resource):
 
     def render(self, request: Request) -> int:
         """Let Klein answer, or answer that it could not have read the request."""
+        _take_off_origin(request)
         if request.getHeader(b"host") is None and not hasattr(
             request.getHost(), "host"
         ):
@@ -198,6 +201,19 @@ class _Doorkeeper(Resource):
             request.finish()
 
         Deferred.fromCoroutine(answer())
+
+
+def _take_off_origin(request: Request) -> None:
+    """Make the target that a proxy gets, `http://host/path`, the same as `/path`.
+
+    RFC 9112, 3.2.2: a server must accept it.
+    """
+    absolute = re.fullmatch(rb"https?://[^/?]*(.*)", request.uri, re.I | re.S)
+    if absolute:
+        target = absolute[1] if absolute[1].startswith(b"/") else b"/" + absolute[1]
+        request.uri = target
+        request.path = target.partition(b"?")[0]
+        request.postpath = [unquote(part) for part in request.path[1:].split(b"/")]
 
 
 def _wait_time(asked: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -92,12 +93,22 @@ class Addresses:
         return found if isinstance(found, Deferred) else succeed(found)
 
 
+A_TURN = 0.0001
+"""Seconds that the network's clock must advance for the reactor's next turn."""
+
+
 class Network(MemoryReactorClock):
     """The reactor, its clock, and the connections made through it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._fileno = 6
+
+    def callLater(
+        self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> Any:
+        # On a Clock no time at all is over at once; on a reactor, in its next turn.
+        return super().callLater(delay or A_TURN, callable, *args, **kwargs)
 
     def getter(
         self,

@@ -32,20 +32,31 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+def urls(*arguments: str) -> list[str]:
+    return list(read_options(arguments).each_url())
+
+
 class OptionsTests(SynchronousTestCase):
     def test_with_no_url_five_of_the_environments(self) -> None:
         self.patch(os, "environ", {"NBTWISTED_URL": "http://x/"})
-        self.assertEqual(read_options([]).urls, ("http://x/",) * 5)
-        self.assertEqual(read_options(["-n", "2"]).urls, ("http://x/",) * 2)
-        self.assertEqual(read_options(["http://y/"]).urls, ("http://y/",))
+        self.assertEqual(urls(), ["http://x/"] * 5)
+        self.assertEqual(urls("-n", "2"), ["http://x/"] * 2)
+        self.assertEqual(urls("http://y/"), ["http://y/"])
 
     def test_with_no_url_and_no_environment(self) -> None:
         self.patch(os, "environ", {})
-        self.assertEqual(read_options([]).urls, ("http://127.0.0.1:8000/",) * 5)
+        self.assertEqual(urls(), ["http://127.0.0.1:8000/"] * 5)
 
     def test_each_url_n_times(self) -> None:
-        told = read_options(["-n", "2", "a", "b"])
-        self.assertEqual(told.urls, ("a", "a", "b", "b"))
+        self.assertEqual(urls("-n", "2", "a", "b"), ["a", "a", "b", "b"])
+
+    def test_options_between_urls(self) -> None:
+        self.assertEqual(urls("a", "-c", "2", "b"), ["a", "b"])
+
+    def test_a_great_many_take_no_memory(self) -> None:
+        told = read_options(["-n", "9" * 18, "a"])
+        self.assertEqual(told.number, 10**18 - 1)
+        self.assertEqual(next(told.each_url()), "a")
 
 
 class AnswersTests(SynchronousTestCase):
@@ -132,7 +143,7 @@ class FailuresTests(SynchronousTestCase):
         for arguments, code, words in [
             (["ftp://x"], 3, "url: ftp://x: scheme 'ftp': expected http://"),
             (["http://"], 3, "no host: expected http://"),
-            (["http://host:99999/"], 3, "out of range"),
+            (["http://host:99999/"], 3, "from 1 to 65535"),
             (["http://a b/"], 3, "no spaces"),
             (["http://a/\r\nX: y"], 3, "no control characters"),
             (["-c", "0"], 2, "'0': expected a whole number, 1 or more"),
@@ -237,8 +248,95 @@ class InterruptionTests(SynchronousTestCase):
         self.assertEqual(answers.count("error: interrupted: "), 4, answers)
         self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 4 not\n")
 
+    def test_sigterm_is_the_same_but_for_the_exit_code(self) -> None:
+        with (
+            RunningServer() as server,
+            subprocess.Popen(
+                [*CLIENT, "-c", "2", "-n", "4", f"{server.url}delay/30"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client,
+        ):
+            wait_until_held(server, 2)
+            client.terminate()
+            answers, said = client.communicate(timeout=10)
+        self.assertEqual(client.returncode, 128 + signal.SIGTERM)
+        self.assertEqual(answers.count("error: interrupted: "), 4, answers)
+        self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 4 not\n")
+
+    def test_each_answer_is_printed_as_soon_as_its_turn_comes(self) -> None:
+        with (
+            RunningServer() as server,
+            subprocess.Popen(
+                [*CLIENT, f"{server.url}?_delay=0", f"{server.url}delay/30"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client,
+        ):
+            assert client.stdout is not None
+            self.assertRegex(client.stdout.readline(), "fileno:")
+            self.assertIsNone(client.poll())
+            client.terminate()
+            client.communicate(timeout=10)
+
 
 class OutputTests(SynchronousTestCase):
+    def test_where_complaints_cannot_go_answers_still_do(self) -> None:
+        with RunningServer() as server:
+            urls = ["ftp://x", f"{server.url}?_delay=0", f"{server.url}?_delay=10ms"]
+            with open("/dev/full", "wb") as full:
+                ran = run(*urls, stderr=full)
+            closed = subprocess.run(
+                ["sh", "-c", 'exec "$@" 2>&-', "sh", *CLIENT, "--format=jsonl", *urls],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        self.assertEqual(ran.returncode, 3)
+        self.assertEqual(ran.stdout.count('["wait time: '), 2)
+        self.assertEqual(closed.returncode, 3)
+        records = [json.loads(line) for line in closed.stdout.splitlines()]
+        self.assertEqual([each["status"] for each in records], [None, 200, 200])
+
+    def test_a_slow_reader_makes_no_answer_late(self) -> None:
+        # Nobody reads for longer than --max-time, with more to write than a pipe holds.
+        body = b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 1_000_000
+        with socket.create_server(("127.0.0.1", 0)) as listening, RunningServer() as it:
+            large = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            with subprocess.Popen(
+                [*CLIENT, "--max-time", "1", large, f"{it.url}delay/500ms"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            ) as client:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(body)
+                # Read nothing until both answers are overdue.
+                it.ask(b"GET /delay/2 HTTP/1.0\r\n\r\n")
+                answers, said = client.communicate(timeout=10)
+        self.assertEqual((client.returncode, said), (0, b""))
+        self.assertEqual(answers.count(b"200 OK"), 2)
+
+    def test_more_at_once_than_files_may_be_open(self) -> None:
+        with RunningServer() as server:
+            command = 'ulimit -n 60; exec "$@"'
+            many = [*CLIENT, "-n", "100", "-c", "100", "--format=jsonl"]
+            ran = subprocess.run(
+                ["bash", "-c", command, "bash", *many, f"{server.url}?_delay=10ms"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual(ran.stdout.count('"status": 200'), 100)
+        self.assertEqual(
+            ran.stderr,
+            "nbtwisted get: -c 100: this process may open no more than for -c 30\n",
+        )
+
     def test_a_full_disk(self) -> None:
         with open("/dev/full", "wb") as full:
             ran = run("ftp://x", "ftp://y", stdout=full)
@@ -262,7 +360,7 @@ class OutputTests(SynchronousTestCase):
 def wait_until_held(server: RunningServer, number: int) -> None:
     """Return when the server has that many connections from others."""
     port = f":{server.port:04X}"
-    for _ in range(10_000):
+    for _ in range(1_000):
         server.ask(b"GET /?_delay=1ms HTTP/1.0\r\n\r\n")
         with open("/proc/net/tcp") as table:
             rows = [line.split() for line in table]

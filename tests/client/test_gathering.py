@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import BadURL, Interrupted, Outcome
 from nbtwisted.client.gathering import gather, get_all
-from tests.client.in_memory import Network
+from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
 
 WHOLE = b"HTTP/1.1 %d OK\r\nContent-Length: 0\r\n\r\n"
@@ -96,8 +96,17 @@ class GatherTests(GatheringCase):
         connection.finish()
         self.successResultOf(gathered)
         # The third was not begun.
-        self.assertEqual(self.ended(), [(1, Interrupted), (0, Interrupted)])
         self.assertEqual(len(self.network.attempts), 2)
+        self.assertEqual(
+            self.ended(), [(1, Interrupted), (0, Interrupted), (2, Interrupted)]
+        )
+        _, never_sent = self.delivered[2]
+        self.assertEqual((never_sent.url, never_sent.timing), (ABC[2], None))
+
+    def test_none_at_once(self) -> None:
+        for concurrency in (0, -1):
+            with self.assertRaises(ValueError):
+                self.gather(ABC, concurrency)
 
     def test_an_error_of_whoever_takes_the_answers_is_not_lost(self) -> None:
         def deliver(index: int, outcome: Outcome) -> None:
@@ -136,5 +145,5 @@ class GetAllTests(GatheringCase):
     def test_concurrency_and_deadline(self) -> None:
         gathered = get_all(ABC, reactor=self.network, concurrency=1, max_time=2.0)
         for _ in ABC:
-            self.network.advance(2.001)
+            self.network.pump([2.001, A_TURN])
         self.assertEqual([ok for ok, _ in self.successResultOf(gathered)], [False] * 3)

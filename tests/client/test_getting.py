@@ -23,7 +23,7 @@ from nbtwisted.client.errors import (
     SendFailed,
 )
 from nbtwisted.client.parser import Limits
-from tests.client.in_memory import Addresses, Connection, Network
+from tests.client.in_memory import A_TURN, Addresses, Connection, Network
 from tests.guard import ClockCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
@@ -211,6 +211,8 @@ class FailureTests(GettingCase):
 class DeadlineTests(GettingCase):
     def passed(self, request: Deferred[Answer], words: str) -> None:
         self.network.advance(30.001)
+        self.assertNoResult(request)
+        self.network.advance(A_TURN)
         for connection in self.connections:
             self.assertEqual(connection.state, "aborting")
             connection.finish()
@@ -270,7 +272,7 @@ class DeadlineTests(GettingCase):
         request = self.get(max_time=1.5)
         self.network.advance(1.49)
         self.assertNoResult(request)
-        self.network.advance(0.02)
+        self.network.pump([0.02, A_TURN])
         self.assertIn("1.5 s passed", str(self.error(request, DeadlinePassed)))
 
     def test_an_answer_in_the_turn_of_its_deadline_counts(self) -> None:
@@ -278,10 +280,39 @@ class DeadlineTests(GettingCase):
         connection = self.sent(request)
         self.network.advance(29.999)
         connection.answer(WHOLE)
-        self.network.advance(0.002)
-        connection.state = "aborting"
+        self.network.pump([0.002, A_TURN])
         connection.finish()
         self.assertEqual(self.successResultOf(request).body, b"hello")
+
+    def test_what_has_arrived_is_read_before_a_deadline_ends_the_request(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        # As after the process was stopped: the timer is overdue, and runs first.
+        self.network.advance(60)
+        connection.answer(WHOLE)
+        self.network.advance(A_TURN)
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).body, b"hello")
+
+    def test_postponed_while_this_process_could_not_read(self) -> None:
+        getter = self.network.getter(connect_timeout=2.0)
+        request = getter.get("http://10.0.0.1/")
+        getter.postpone_deadlines(5)
+        self.network.pump([6.9, A_TURN])
+        connection = self.sent(request)
+        getter.postpone_deadlines(5)
+        self.network.pump([33, A_TURN])
+        connection.answer(WHOLE)
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).status, 200)
+        getter.postpone_deadlines(5)
+
+    def test_seconds_that_make_no_sense(self) -> None:
+        for seconds in (0, -1, float("nan"), float("inf")):
+            with self.assertRaises(ValueError):
+                self.get(max_time=seconds)
+            with self.assertRaises(ValueError):
+                self.get(connect_timeout=seconds)
 
     def test_connect_timeout_has_look_up_and_all_attempts_in_it(self) -> None:
         name: Deferred[tuple[str, ...]] = Deferred()
@@ -290,7 +321,7 @@ class DeadlineTests(GettingCase):
         name.callback(("::1", "10.0.0.1"))
         self.network.advance(1)
         self.network.refuse(ConnectionRefusedError(111))
-        self.network.advance(1.001)
+        self.network.pump([1.001, A_TURN])
         error = self.error(request, ConnectTimeout)
         self.assertEqual((error.phase, error.exit_code), ("connect", 28))
         self.assertEqual(str(error), "3 s passed while connecting")
@@ -334,7 +365,8 @@ class CancellingTests(GettingCase):
     def test_by_its_deadline_and_then_by_hand(self) -> None:
         request = self.get()
         connection = self.sent(request)
-        self.network.advance(30)
+        self.network.pump([30, A_TURN])
+        self.assertEqual(connection.state, "aborting")
         request.cancel()
         self.error(request, Interrupted)
         connection.finish()

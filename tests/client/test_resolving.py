@@ -83,6 +83,24 @@ class ResolverTests(ReactorCase):
         self.go_on.set()
         self.assertEqual(await staying, ("::1", "127.0.0.1"))
 
+    async def test_a_look_up_that_cannot_even_start(self) -> None:
+        class NoThread:
+            def __init__(self, **_: object) -> None: ...
+
+            def start(self) -> None:
+                raise RuntimeError("can't start new thread")
+
+        patch = self.patch(resolving, "Thread", NoThread)
+        with self.assertRaises(NameNotResolved):
+            await self.resolver.resolve("host")
+        patch.restore()
+        self.assertEqual(await self.resolver.resolve("host"), ("::1", "127.0.0.1"))
+
+    async def test_an_error_that_nobody_thought_of(self) -> None:
+        self.resolver = Resolver(self.reactor, lambda *_, **__: [()])
+        with self.assertRaises(NameNotResolved):
+            await self.resolver.resolve("host")
+
     async def test_threads_are_bounded(self) -> None:
         self.go_on.clear()
         hosts = [f"host{n}" for n in range(LOOKUPS_AT_ONCE + 20)]

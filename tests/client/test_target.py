@@ -83,16 +83,16 @@ class TargetTests(ClockCase):
             ("http://", "no host"),
             ("http:///path", "no host"),
             ("http://:80/", "no host"),
-            ("http://host:99999/", "out of range"),
-            ("http://host:-1/", "Port"),
-            ("http://host:x/", "Port"),
+            ("http://host:99999/", "from 1 to 65535"),
+            ("http://host:-1/", "from 1 to 65535"),
+            ("http://host:x/", "from 1 to 65535"),
             ("http://host:0/", "1 to 65535"),
             ("http://a b/", "no spaces"),
             ("http://a/\r\nX: y", "no control characters"),
             ("http://a/\tb", "no control characters"),
             ("http://a/\0", "no control characters"),
             ("http://a/\x7f", "no control characters"),
-            ("http://a/\ud800", "no control characters"),
+            ("http://a/\udc80", "not UTF-8"),
             ("http://[::1/", "IPv6"),
             ("http://[x]/", "IPv6"),
             ("http://[::1]x/", "[address]"),
@@ -107,6 +107,24 @@ class TargetTests(ClockCase):
                 Target.parse(url)
             self.assertIn(words, str(caught.exception), url)
             self.assertNotIn("\n", str(caught.exception), url)
+
+    def test_no_error_tells_a_password(self) -> None:
+        for url in [
+            "ftp://me:secret@h/",
+            "http://me:secret@/",
+            "http://me:secret@[::1]x/",
+            "http://me:secret@\u2100.com/",
+            "http://me:secret@a..b/",
+            "http://me:secret@h:x/",
+            "http://me:sec/secret@h/",
+            "http://me:sec#secret@h/",
+            "http://me:secret @h/",
+            "me:secret@h",
+        ]:
+            with self.assertRaises(BadURL) as caught:
+                Target.parse(url)
+            self.assertNotIn("sec", str(caught.exception), url)
+            self.assertNotIn("sec", shown(url), url)
 
     @given(st.text(max_size=40).map("http://".__add__) | st.text(max_size=40))
     def test_no_url_can_end_a_line_of_the_request(self, url: str) -> None:
@@ -124,5 +142,6 @@ class TargetTests(ClockCase):
 
     def test_shown(self) -> None:
         self.assertEqual(shown("http://u:p@h/\r\n\x1b"), "http://h/\\r\\n\\x1b")
-        self.assertEqual(shown("ftp://u:p@h/a@b"), "ftp://h/a@b")
+        self.assertEqual(shown("ftp://u:p@h/a@b"), "ftp://b")
+        self.assertEqual(shown("u:p\n@h"), "h")
         self.assertLessEqual(len(shown("x" * 9999)), 200)

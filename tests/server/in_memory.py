@@ -32,14 +32,23 @@ class Reply:
 class Visit:
     """A client that is connected to a server whose time is `clock`."""
 
-    def __init__(self, clock: Clock, *, seed: int = 7, **settings: Any) -> None:
-        server = DelayServer(
-            clock=clock, now=clock.seconds, random=Random(seed), **settings
-        )
-        # The site's own timers, for idle connections and for its log, run elsewhere.
-        self._site = Site(server.resource(), reactor=Clock())
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int = 7,
+        site: Site | None = None,
+        **settings: Any,
+    ) -> None:
+        if site is None:
+            server = DelayServer(
+                clock=clock, now=clock.seconds, random=Random(seed), **settings
+            )
+            # The site's timers, for idle connections and for its log, run elsewhere.
+            site = Site(server.resource(), reactor=Clock())
+        self.site = site
         self._transport = StringTransport()
-        self._protocol = self._site.buildProtocol(None)
+        self._protocol = site.buildProtocol(None)
         self._protocol.makeConnection(self._transport)
 
     def send(self, request: bytes) -> None:

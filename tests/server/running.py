@@ -57,7 +57,7 @@ class RunningServer:
         """Send raw bytes; everything that comes back until the server closes."""
         with self.connect() as connection:
             connection.sendall(request)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+            return read_all(connection)
 
     def stop(self, by: int = signal.SIGTERM) -> int:
         """End the process; its exit code. `output` is then all that it printed."""
@@ -79,6 +79,11 @@ class RunningServer:
     ) -> None:
         if not self.process.stdout or not self.process.stdout.closed:
             self.stop(signal.SIGKILL)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Everything that comes until the other end closes."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def open_descriptors(process: int) -> int:

@@ -45,6 +45,7 @@ class CommandTests(SynchronousTestCase):
     def test_stops_cleanly(self) -> None:
         for by in (signal.SIGINT, signal.SIGTERM):
             with RunningServer() as server, server.connect() as held:
+                server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
                 held.sendall(b"GET /delay/300 HTTP/1.1\r\nHost: test\r\n\r\n")
                 self.assertEqual(server.stop(by), 0)
                 # The ready line, and not a word more.

@@ -83,7 +83,8 @@ class DelayTests(RoutesCase):
         )
 
     def test_many_wait_at_the_same_time(self) -> None:
-        visits = [Visit(self.clock) for _ in range(100)]
+        site = Visit(self.clock).site
+        visits = [Visit(self.clock, site=site) for _ in range(100)]
         for visit in visits:
             visit.get("/delay/1")
         self.clock.advance(1)
@@ -141,8 +142,21 @@ class OtherAnswersTests(RoutesCase):
         self.assertEqual((head.status, head.body), (200, b""))
         self.assertEqual(head.headers["content-length"], str(len(got.body)))
 
+    def test_absolute_target(self) -> None:
+        for target in ["http://other/delay/0?a=1", "HTTPS://other:1/delay/0?a=1"]:
+            self.assertEqual(self.ask(target).json()["url"], "http://test/delay/0?a=1")
+        self.assertEqual(self.ask("http://other?_delay=0").status, 200)
+
     def test_unknown_path(self) -> None:
-        for path in ["/nope", "/delay", "/delay/", "/delay/1/2", "/healthz/x", "/%2e"]:
+        for path in [
+            "/nope",
+            "/delay",
+            "/delay/",
+            "/delay/1/2",
+            "/delay//1",
+            "/healthz/x",
+            "/%2e",
+        ]:
             reply = self.ask(path)
             self.assertEqual(reply.status, 404, path)
             self.assertEqual(reply.headers["content-type"], "application/json")

@@ -1,0 +1,39 @@
+"""A deadline that is fair to answers which arrived in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """Calls `expire` when `seconds` have passed, unless it is ended before.
+
+    The reactor runs timers before it reads. When the process could not run for a while
+    (it was stopped, or blocked by a slow reader of its output), a deadline may find an
+    answer in the kernel that nobody has taken yet: so it lets one more turn read first.
+    """
+
+    def __init__(
+        self, reactor: Any, seconds: float, expire: Callable[[], None]
+    ) -> None:
+        self._reactor = reactor
+        self._expire = expire
+        self._call: IDelayedCall = reactor.callLater(seconds, self._let_one_turn_read)
+
+    def postpone(self, seconds: float) -> None:
+        """Expire so much later."""
+        if self._call.active():
+            self._call.delay(seconds)
+
+    def end(self) -> None:
+        """Do not expire any more."""
+        if self._call.active():
+            self._call.cancel()
+
+    def _let_one_turn_read(self) -> None:
+        self._call = self._reactor.callLater(0, self._expire)
