@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import resource
 import signal
 import sys
-from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from nbtwisted.duration import EXPECTED, parse_duration
 
 __all__ = [
     "OneLineParser",
+    "abandon",
     "count",
     "end_quietly_when_interrupted",
     "leave_startup_to_itself",
@@ -61,8 +62,17 @@ def count(text: str) -> int:
 def say(text: str) -> None:
     """Say something on stderr, if there is one, and if it can be written to."""
     if sys.stderr is not None:
-        with suppress(OSError):
+        try:
             print(text, file=sys.stderr, flush=True)
+        except OSError:
+            abandon(sys.stderr)
+
+
+def abandon(stream: TextIO) -> None:
+    """Let go of what cannot be written, which Python would complain of at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def end_quietly_when_interrupted() -> None:

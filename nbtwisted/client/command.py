@@ -24,6 +24,7 @@ from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.command_line import (
+    abandon,
     leave_startup_to_itself,
     open_files_allowed,
     say,
@@ -164,7 +165,7 @@ class _Run:
             self._draw()
         if self._cannot_write is not None:
             _complain(f"output: cannot write: {self._cannot_write.strerror}")
-            _abandon(sys.stdout)
+            abandon(sys.stdout)
             raise SystemExit(_CANNOT_WRITE)
         if self._exit_code is not None:
             _complain(
@@ -256,12 +257,6 @@ def _can_encode(stream: TextIO, characters: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _abandon(stream: TextIO) -> None:
-    """Let what cannot be written go, or Python complains when it exits."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
 
 
 def _complain(text: str) -> None:
