@@ -1,16 +1,39 @@
-"""How long an answer waits: text in, seconds out."""
+"""How long an answer waits: text in, seconds out. Pure.
+
+    1.5   200ms   2s   1m               always the same
+    1s,3s                               one of these, each as likely
+    150ms:90,2s:10                      one of these, by weight
+    uniform(100ms,300ms)                any between these
+    normal(200ms,50ms)                  by mean and standard deviation
+    lognormal(200ms,0.4)                by median and sigma, as networks are
+    exponential(200ms)                  by mean
+
+The last four take a last argument such as `max=2s`: what is drawn above it waits so
+long, as what is drawn below 0 does not wait at all.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from nbtwisted.duration import EXPECTED, parse_duration, print_duration
+from nbtwisted.duration import parse_duration, print_duration
 
 __all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay"]
 
 DEFAULT_MAX_DELAY = 300.0
 """Seconds: the longest delay that a request may ask for, unless the server is told."""
+
+EXPECTED = "seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
+
+MOST_CHOICES = 100
+"""Choices in one delay: more than anybody would write by hand."""
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_CALL = re.compile(r"([a-z]+)\(([^()]*)\)")
 
 
 class UnreadableDelay(ValueError):
@@ -18,37 +41,129 @@ class UnreadableDelay(ValueError):
 
 
 @dataclass(frozen=True)
-class Delay:
-    """A wait that is drawn anew for each request, each of `choices` as likely.
+class _Shape:
+    """A distribution: how its arguments are written, and what they draw."""
 
-    `choices` are seconds: at least one, none of them negative.
+    example: str
+    readers: tuple[Callable[[str], float], ...]
+    sample: Callable[..., float]
+
+
+def _parse_number(text: str) -> float:
+    """Read a plain decimal number, finite and not negative.
+
+    Raises `ValueError`.
+    """
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if not math.isfinite(number):
+        raise ValueError("expected a number such as 0.4")
+    return number
+
+
+_SHAPES = {
+    "uniform": _Shape(
+        "uniform(100ms,300ms)", (parse_duration, parse_duration), Random.uniform
+    ),
+    "normal": _Shape(
+        "normal(200ms,50ms)", (parse_duration, parse_duration), Random.gauss
+    ),
+    "lognormal": _Shape(
+        "lognormal(200ms,0.4)",
+        (parse_duration, _parse_number),
+        # Where exp() would overflow, the draw is far above any `longest`.
+        lambda random, median, sigma: (
+            median * math.exp(min(random.gauss(0.0, sigma), 700.0))
+        ),
+    ),
+    "exponential": _Shape(
+        "exponential(200ms)",
+        (parse_duration,),
+        # By the inverse of its distribution function; 1 - random() is never 0.
+        lambda random, mean: -mean * math.log(1.0 - random.random()),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Delay:
+    """A wait that is drawn anew for each request.
+
+    One of `choices`, in seconds, by `weights` if there are any; or, where `shape` names
+    a distribution, what that gives for `arguments`, within 0 and `longest` seconds.
     """
 
-    choices: tuple[float, ...]
+    choices: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
+    shape: str = ""
+    arguments: tuple[float, ...] = ()
+    longest: float = math.inf
 
     @classmethod
     def parse(cls, text: str, *, longest: float) -> Delay:
-        """Read one duration, or several with commas between to choose among.
+        """Read a delay; `longest` is the most seconds that it may ask for.
 
-        `longest` is the most seconds that any of them may ask for.
+        A distribution is held to `longest` even if it has no `max=`.
 
         Raises `UnreadableDelay`.
         """
-        try:
-            delay = cls(tuple(parse_duration(part) for part in text.split(",")))
-        except ValueError:
-            raise UnreadableDelay(f"{EXPECTED}, or a choice such as 1s,3s") from None
-        if max(delay.choices) > longest:
-            raise UnreadableDelay(
-                f"at most {print_duration(longest)} seconds, this server's --max-delay"
-            )
-        return delay
+        if call := _CALL.fullmatch(text):
+            return _parse_distribution(call[1], call[2].split(","), longest)
+        return _parse_choices(text.split(","), longest)
 
     def draw(self, random: Random) -> float:
         """Seconds for one request to wait."""
         if len(self.choices) == 1:
             return self.choices[0]
-        return random.choice(self.choices)
+        if self.choices:
+            return random.choices(self.choices, self.weights or None)[0]
+        drawn = _SHAPES[self.shape].sample(random, *self.arguments)
+        return min(max(drawn, 0.0), self.longest)
 
 
 NO_DELAY = Delay((0.0,))
+
+
+def _parse_choices(parts: Sequence[str], longest: float) -> Delay:
+    if len(parts) > MOST_CHOICES:
+        raise UnreadableDelay(f"at most {MOST_CHOICES} choices")
+    weighted = [part.partition(":") for part in parts]
+    try:
+        choices = tuple(parse_duration(seconds) for seconds, _, _ in weighted)
+        weights = tuple(_parse_number(weight) for _, colon, weight in weighted if colon)
+    except ValueError:
+        raise UnreadableDelay(EXPECTED) from None
+    if weights and (len(weights) != len(choices) or not 0 < sum(weights) < math.inf):
+        raise UnreadableDelay("a weight above 0 for each choice, as in 150ms:90,2s:10")
+    _check_longest(max(choices), longest)
+    return Delay(choices, weights)
+
+
+def _parse_distribution(name: str, parts: list[str], longest: float) -> Delay:
+    shape = _SHAPES.get(name)
+    if shape is None:
+        raise UnreadableDelay(
+            "one of " + ", ".join(shape.example for shape in _SHAPES.values())
+        )
+    cap = longest
+    try:
+        if parts[-1].startswith("max="):
+            cap = parse_duration(parts.pop().removeprefix("max="))
+        arguments = tuple(
+            read(part) for read, part in zip(shape.readers, parts, strict=True)
+        )
+    except ValueError:
+        example = shape.example.removesuffix(")")
+        raise UnreadableDelay(f"{example}) or {example},max=2s)") from None
+    if name == "uniform" and arguments[0] > arguments[1]:
+        raise UnreadableDelay(f"the smaller bound first, as in {shape.example}")
+    # Of uniform's arguments both are durations to be waited; of the others the first.
+    asked = arguments[: 2 if name == "uniform" else 1]
+    _check_longest(max(*asked, 0.0 if cap == longest else cap), longest)
+    return Delay(shape=name, arguments=arguments, longest=cap)
+
+
+def _check_longest(asked: float, longest: float) -> None:
+    if asked > longest:
+        raise UnreadableDelay(
+            f"at most {print_duration(longest)} seconds, this server's --max-delay"
+        )

@@ -31,7 +31,7 @@ def request(target: str, *, method: str = "GET", host: str = "test") -> bytes:
 REFUSED = (
     b'{"error": "bad value for %b", "control": "%b", "value": "%b", "expected": "%b"}\n'
 )
-A_DELAY = b"seconds such as 1.5, 200ms, 2s or 1m, or a choice such as 1s,3s"
+A_DELAY = b"seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 
 ANSWERS: dict[bytes, tuple[bytes, bytes]] = {
     request("/?_delay=0"): (b"200 OK", b'["wait time: 0sec"]'),
