@@ -14,7 +14,7 @@ from twisted.web.server import Site
 
 from nbtwisted.client import Answer, get, get_all
 from nbtwisted.client.errors import DeadlinePassed
-from nbtwisted.server.routes import DelayServer
+from nbtwisted.server.delay_server import DelayServer
 from tests.guard import real_reactor
 
 

@@ -6,14 +6,22 @@
 Every wait is a `deferLater`, so ten thousand waits cost one thread. From a request to
 its answer:
 
-    routes      the Klein app: each route returns a Behaviour
-    behaviour   what one answer will be: a value
-    delay       how long it waits: text in, seconds out
-    echo        what the server saw of a request
-    answer      carries a Behaviour out: waits, then answers
-    options     what the command and the environment may set
-    configured  the app as the environment sets it: `app` and `resource` below
-    command     listens, says so, and stops when told
+    delay         how long it waits: text in, seconds out                     pure
+    controls      what every path takes besides                               pure
+    body          bodies, made while they are sent                            pure
+    behaviour     what one answer will be; drawn, a Reply                     pure
+    keys          what is remembered of each key, bounded                     pure
+    faults        each way to break the wire: Reply -> Transmission           pure
+    echo          what the server saw of a request
+    sending       puts a Transmission on the wire
+    answer        performs a Behaviour: draws, waits, sends
+    app           the Klein app, and how a route is added to it
+    routes        the paths, and the answers to errors
+    doorkeeper    refuses what would make Klein stumble
+    delay_server  the app with its clock, its seed and its limits
+    options       what the command and the environment may set
+    configured    the app as the environment sets it: `app` and `resource` below
+    command       listens, says so, and stops when told
 """
 
 from __future__ import annotations

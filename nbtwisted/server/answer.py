@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from twisted.internet.defer import succeed
@@ -10,48 +12,93 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.web.server import Request
 
-from nbtwisted.server.behaviour import Behaviour
+from nbtwisted.server.behaviour import Behaviour, Reply, refusal
+from nbtwisted.server.body import PIECE, Body
+from nbtwisted.server.faults import transmission
+from nbtwisted.server.keys import Keys
+from nbtwisted.server.sending import send
 
 __all__ = ["Performer"]
+
+PIECES_A_SECOND = 20
+"""How many pieces a `_rate` cuts a second into."""
 
 
 class Performer:
     """Answers requests, with one timer for each one that is held.
 
     `clock` runs the timers; `now` reads seconds for measuring how long an answer was
-    really held; `random` draws the delays.
+    really held. What is left to chance is drawn from `seed`, the key of the request,
+    and how many requests of that key came before: never from the order in which
+    requests of different keys come.
     """
 
     def __init__(
-        self, clock: IReactorTime, now: Callable[[], float], random: Random
+        self, clock: IReactorTime, now: Callable[[], float], seed: int
     ) -> None:
+        self.keys = Keys()
         self._clock = clock
         self._now = now
-        self._random = random
+        self._seed = seed
 
-    async def perform(self, behaviour: Behaviour, request: Request) -> bytes:
-        """Wait, then set the status and the headers; the body is returned to Klein.
+    async def perform(self, behaviour: Behaviour, request: Request) -> None:
+        """Wait, then send the answer, or break the wire as it says.
 
-        When the client leaves, Klein cancels what this waits for, and the timer is gone
-        at once. Nothing here may catch that cancellation.
+        When the client leaves, Klein cancels what this waits for, and its timers are
+        gone at once. Nothing here may catch that cancellation.
         """
-        asked = behaviour.delay.draw(self._random)
         began = self._now()
-        # No delay still goes through a Deferred, so that both take one way.
-        await (deferLater(self._clock, asked) if asked else succeed(None))
+        reply, random = self._draw(behaviour, request, began)
+        if reply.asked:
+            await deferLater(self._clock, reply.asked)
+        else:
+            # No delay still goes through a Deferred, so that both take one way.
+            await succeed(None)
         held = self._now() - began
-        body = behaviour.body_after(asked)
-        request.setResponseCode(behaviour.status)
-        for name, value in behaviour.headers:
-            request.responseHeaders.addRawHeader(name, value)
-        # Without a length twisted.web would send the body chunked.
-        request.setHeader("Content-Length", str(len(body)))
-        request.setHeader(
-            "Server-Timing",
-            f"asked;dur={_milliseconds(asked)}, held;dur={_milliseconds(held)}",
-        )
-        return body
+        timing = f"asked;dur={_ms(reply.asked)}, held;dur={_ms(held)}"
+        reply = replace(reply, headers=(*reply.headers, ("Server-Timing", timing)))
+        piece_size, interval = _pace(behaviour, reply.body)
+        plan = transmission(reply, piece_size, random)
+        await send(reply, plan, interval, request, self._clock)
+
+    def _draw(
+        self, behaviour: Behaviour, request: Request, now: float
+    ) -> tuple[Reply, Random]:
+        key = behaviour.key or _default_key(request)
+        came_before = self.keys.count(key) if behaviour.is_counted else 0
+        if behaviour.limit is not None:
+            wait = self.keys.seconds_to_wait(key, behaviour.limit, now)
+            if wait:
+                behaviour = _too_many(wait)
+        # A string, because Random hashes it the same way in every process.
+        random = Random(f"{self._seed} {came_before} {key}")
+        return behaviour.draw(random, came_before), random
 
 
-def _milliseconds(seconds: float) -> str:
+def _default_key(request: Request) -> str:
+    method_and_target: bytes = request.method + b" " + request.uri
+    return method_and_target.decode("latin-1")
+
+
+def _too_many(seconds_to_wait: float) -> Behaviour:
+    return refusal(
+        429,
+        "too many requests of this key",
+        ("Retry-After", str(math.ceil(seconds_to_wait))),
+    )
+
+
+def _pace(behaviour: Behaviour, body: Body) -> tuple[int, float]:
+    """The size of the pieces to send a body in, and the seconds between them."""
+    if behaviour.drip is not None:
+        chunks = min(behaviour.drip.chunks, max(body.length, 1))
+        size = max(math.ceil(body.length / chunks), 1)
+        return size, behaviour.drip.seconds / max(chunks - 1, 1)
+    if behaviour.rate is not None:
+        size = max(int(behaviour.rate / PIECES_A_SECOND), 1)
+        return size, size / behaviour.rate
+    return PIECE, 0.0
+
+
+def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f}".removesuffix(".0")

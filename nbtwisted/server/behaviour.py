@@ -1,47 +1,117 @@
-"""What one answer will be.
+"""What one answer will be. Pure.
 
 Klein decides, the wire performs: a route turns a request into a `Behaviour`, which is
-only a value, and `answer` is the one place that carries a `Behaviour` out.
+only a value, and `answer` is the one place that carries it out.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
+from nbtwisted.server.body import Body, Filler, Whole
+from nbtwisted.server.controls import Controls, Drip, Fault, Limit, Statuses
 from nbtwisted.server.delay import NO_DELAY, Delay
 
-__all__ = ["Behaviour", "json_behaviour", "json_bytes", "refusal"]
+__all__ = ["Behaviour", "Reply", "json_behaviour", "json_body", "refusal"]
+
+JSON = (("Content-Type", "application/json"),)
+_OK = Statuses((200,))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer with nothing left to chance."""
+
+    asked: float
+    """Seconds to wait before the first byte."""
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: Body
+    fault: str | None
+    """The name of the way to break the wire, if it is to be broken."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """An answer, and how long to wait before it.
+    """An answer, its delay, and what is to go wrong with it.
 
-    `body` is the bytes to send, or makes them from the seconds that were drawn, for the
-    answers that tell how long they waited.
+    `body` may be made from the seconds that were drawn, for the answers that tell how
+    long they waited.
     """
 
-    body: bytes | Callable[[float], bytes]
+    body: Body | Callable[[float], Body]
     delay: Delay = NO_DELAY
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
+    statuses: Statuses = _OK
+    headers: tuple[tuple[str, str], ...] = JSON
+    drip: Drip | None = None
+    rate: float | None = None
+    fault: Fault | None = None
+    sequence: tuple[int, ...] = ()
+    limit: Limit | None = None
+    key: str | None = None
 
-    def body_after(self, asked: float) -> bytes:
-        """The body to send when `asked` seconds were drawn from the delay."""
-        return self.body if isinstance(self.body, bytes) else self.body(asked)
+    def under(self, controls: Controls) -> Behaviour:
+        """The same answer, but for what the request's controls ask for."""
+        return replace(
+            self,
+            body=self.body if controls.size is None else Filler(controls.size),
+            delay=controls.delay or self.delay,
+            statuses=controls.status or self.statuses,
+            headers=self.headers + controls.headers,
+            drip=controls.drip or self.drip,
+            rate=controls.rate or self.rate,
+            fault=controls.fault or self.fault,
+            sequence=controls.sequence or self.sequence,
+            limit=controls.limit or self.limit,
+            key=controls.key or self.key,
+        )
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it matters how many requests of its key came before."""
+        return bool(
+            self.key
+            or self.sequence
+            or not self.delay.is_fixed
+            or len(self.statuses.choices) > 1
+            or (self.fault and self.fault.probability < 1)
+        )
+
+    def draw(self, random: Random, came_before: int) -> Reply:
+        """Decide what chance leaves open.
+
+        `random` is this request's own, and `came_before` the number of requests of its
+        key before it. What is drawn does not depend on any other request.
+        """
+        asked = self.delay.draw(random)
+        status = self.statuses.draw(random)
+        if self.sequence:
+            status = self.sequence[min(came_before, len(self.sequence) - 1)]
+        fault = self.fault
+        broken = fault is not None and (
+            fault.probability >= 1 or random.random() < fault.probability
+        )
+        return Reply(
+            asked=asked,
+            status=status,
+            headers=self.headers,
+            body=self.body(asked) if callable(self.body) else self.body,
+            fault=fault.name if fault is not None and broken else None,
+        )
 
 
-def json_bytes(value: Any) -> bytes:
-    """A JSON document as httpbin lays it out: indented, keys in order, one newline."""
-    return json.dumps(value, indent=2, sort_keys=True).encode() + b"\n"
+def json_body(value: Any) -> Whole:
+    """A JSON document as httpbin lays it out: indented, keys in order, a newline."""
+    return Whole(json.dumps(value, indent=2, sort_keys=True).encode() + b"\n")
 
 
-def json_behaviour(value: Any, *, delay: Delay = NO_DELAY) -> Behaviour:
+def json_behaviour(value: Any) -> Behaviour:
     """Answer 200 with `value` as JSON."""
-    return Behaviour(json_bytes(value), delay)
+    return Behaviour(json_body(value))
 
 
 def refusal(
@@ -49,7 +119,7 @@ def refusal(
 ) -> Behaviour:
     """Answer at once that this cannot be done, with `error` and `details` as JSON."""
     return Behaviour(
-        json.dumps({"error": error, **details}).encode() + b"\n",
-        status=status,
-        headers=(("Content-Type", "application/json"), *headers),
+        Whole(json.dumps({"error": error, **details}).encode() + b"\n"),
+        statuses=Statuses((status,)),
+        headers=(*JSON, *headers),
     )

@@ -26,8 +26,8 @@ from nbtwisted.command_line import (
     open_files_allowed,
     say,
 )
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.options import read_options
-from nbtwisted.server.routes import DelayServer
 
 __all__ = ["main"]
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     _log_warnings_to_stderr()
-    server = DelayServer(clock=reactor, max_delay=options.max_delay)
+    server = DelayServer(clock=reactor, max_delay=options.max_delay, seed=options.seed)
     site = _QuietSite(server.resource())  # type: ignore[no-untyped-call]
     failures: list[str] = []
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReactorTime
 
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.options import read_options
-from nbtwisted.server.routes import DelayServer
 
 __all__ = ["app", "resource"]
 
-_server = DelayServer(clock=IReactorTime(reactor), max_delay=read_options([]).max_delay)
+_options = read_options([])
+_server = DelayServer(
+    clock=IReactorTime(reactor), max_delay=_options.max_delay, seed=_options.seed
+)
 app = _server.app
 resource = _server.resource

@@ -22,7 +22,7 @@ from random import Random
 
 from nbtwisted.duration import parse_duration, print_duration
 
-__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay"]
+__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay", "parse_number"]
 
 DEFAULT_MAX_DELAY = 300.0
 """Seconds: the longest delay that a request may ask for, unless the server is told."""
@@ -49,7 +49,7 @@ class _Shape:
     sample: Callable[..., float]
 
 
-def _parse_number(text: str) -> float:
+def parse_number(text: str) -> float:
     """Read a plain decimal number, finite and not negative.
 
     Raises `ValueError`.
@@ -69,7 +69,7 @@ _SHAPES = {
     ),
     "lognormal": _Shape(
         "lognormal(200ms,0.4)",
-        (parse_duration, _parse_number),
+        (parse_duration, parse_number),
         # Where exp() would overflow, the draw is far above any `longest`.
         lambda random, median, sigma: (
             median * math.exp(min(random.gauss(0.0, sigma), 700.0))
@@ -119,6 +119,11 @@ class Delay:
         drawn = _SHAPES[self.shape].sample(random, *self.arguments)
         return min(max(drawn, 0.0), self.longest)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it can be known without a random number."""
+        return len(self.choices) == 1
+
 
 NO_DELAY = Delay((0.0,))
 
@@ -129,7 +134,7 @@ def _parse_choices(parts: Sequence[str], longest: float) -> Delay:
     weighted = [part.partition(":") for part in parts]
     try:
         choices = tuple(parse_duration(seconds) for seconds, _, _ in weighted)
-        weights = tuple(_parse_number(weight) for _, colon, weight in weighted if colon)
+        weights = tuple(parse_number(weight) for _, colon, weight in weighted if colon)
     except ValueError:
         raise UnreadableDelay(EXPECTED) from None
     if weights and (len(weights) != len(choices) or not 0 < sum(weights) < math.inf):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nbtwisted import __version__
 from nbtwisted.command_line import OneLineParser, positive_duration
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
+
+T = TypeVar("T")
 
 DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
 
@@ -21,10 +24,12 @@ class Options:
     """What the server was told.
 
     `listen` are Twisted endpoint strings, at least one. `max_delay` is in seconds.
+    `seed` decides what is left to chance, if it is given.
     """
 
     listen: tuple[str, ...]
     max_delay: float
+    seed: int | None
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> Options:
@@ -36,7 +41,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         prog=program,
         description="Serve HTTP answers that wait as long as each request asks.",
         epilog="Each option can also be set in the environment: "
-        "NBTWISTED_LISTEN (several with spaces between), NBTWISTED_MAX_DELAY.",
+        "NBTWISTED_LISTEN (several with spaces between), NBTWISTED_MAX_DELAY, "
+        "NBTWISTED_SEED.",
     )
     parser.add_argument(
         "--listen",
@@ -54,15 +60,40 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         f"(default: {DEFAULT_MAX_DELAY:g})",
     )
     parser.add_argument(
+        "--seed",
+        type=_whole_number,
+        metavar="N",
+        help="draw the same for the same requests, each time the server is started "
+        "(default: another one each time)",
+    )
+    parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_args(arguments)
     listen = told.listen or os.environ.get("NBTWISTED_LISTEN", "").split()
-    max_delay = told.max_delay
-    from_environment = os.environ.get("NBTWISTED_MAX_DELAY")
-    if max_delay is None and from_environment:
-        try:
-            max_delay = positive_duration(from_environment)
-        except argparse.ArgumentTypeError as error:
-            parser.error(f"NBTWISTED_MAX_DELAY: {error}")
-    return Options(tuple(listen) or (DEFAULT_LISTEN,), max_delay or DEFAULT_MAX_DELAY)
+    return Options(
+        tuple(listen) or (DEFAULT_LISTEN,),
+        _from_environment(parser, "MAX_DELAY", told.max_delay, positive_duration)
+        or DEFAULT_MAX_DELAY,
+        _from_environment(parser, "SEED", told.seed, _whole_number),
+    )
+
+
+def _from_environment(
+    parser: OneLineParser, name: str, told: T | None, read: Callable[[str], T]
+) -> T | None:
+    """What an option was told, or else what `NBTWISTED_…` says, if anything."""
+    text = os.environ.get(f"NBTWISTED_{name}")
+    if told is not None or not text:
+        return told
+    try:
+        return read(text)
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"NBTWISTED_{name}: {error}")
+
+
+def _whole_number(text: str) -> int:
+    """Read a whole number of 0 or more; raises `argparse.ArgumentTypeError`."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
+    return int(text)

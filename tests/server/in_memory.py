@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import h11
@@ -14,7 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from nbtwisted.server.routes import DelayServer
+from nbtwisted.server.delay_server import DelayServer
 
 
 @dataclass
@@ -41,9 +40,7 @@ class Visit:
         **settings: Any,
     ) -> None:
         if site is None:
-            server = DelayServer(
-                clock=clock, now=clock.seconds, random=Random(seed), **settings
-            )
+            server = DelayServer(clock=clock, now=clock.seconds, seed=seed, **settings)
             # The site's timers, for idle connections and for its log, run elsewhere.
             site = Site(server.resource(), reactor=Clock())
         self.site = site

@@ -1,0 +1,293 @@
+"""The controls that every route takes: text in, `Controls` out. Pure.
+
+A control is a query parameter with `_` before its name, or a header with `X-Nbtwisted-`
+before it: `?_delay=2s` and `X-Nbtwisted-Delay: 2s` are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from nbtwisted.duration import parse_duration
+from nbtwisted.server.delay import Delay, parse_number
+
+__all__ = [
+    "CONTROLS",
+    "Controls",
+    "Drip",
+    "Fault",
+    "Limit",
+    "Statuses",
+    "UnreadableControl",
+    "parse_size",
+    "read_controls",
+]
+
+T = TypeVar("T")
+
+LARGEST_BODY = 100 * 1024 * 1024
+"""Bytes: the largest body that a request may ask for."""
+
+LONGEST_SEQUENCE = 100
+LONGEST_KEY = 200
+MOST_CHUNKS = 10_000
+
+FAULTS = {
+    "reset": "CONNECTION_RESET_BY_PEER",
+    "empty": "EMPTY_RESPONSE",
+    "garbage": "RANDOM_DATA_THEN_CLOSE",
+    "malformed-chunk": "MALFORMED_RESPONSE_CHUNK",
+    "truncate": "",
+    "wrong-length": "",
+    "stall": "",
+    "stall-body": "",
+    "slow-headers": "",
+}
+"""The names of the faults, and WireMock's names for those that it has."""
+
+_RATE_UNITS = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
+
+
+class UnreadableControl(ValueError):
+    """A control has a value that cannot be read; `expected` says what could be."""
+
+    def __init__(self, control: str, value: str, expected: str) -> None:
+        super().__init__(control, value, expected)
+        self.control = control
+        self.value = value
+        self.expected = expected
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """Statuses to choose one from, by weight."""
+
+    choices: tuple[int, ...]
+    weights: tuple[float, ...] = ()
+
+    def draw(self, random: Random) -> int:
+        """The status of one answer."""
+        if len(self.choices) == 1:
+            return self.choices[0]
+        return random.choices(self.choices, self.weights or None)[0]
+
+    @classmethod
+    def parse(cls, text: str) -> Statuses:
+        """Read `503`, `200,500` or `200:0.9,500:0.1`; raises `ValueError`."""
+        expected = "a status from 200 to 599 such as 503, or 200:0.9,500:0.1"
+        weighted = [part.partition(":") for part in text.split(",")]
+        if len(weighted) > LONGEST_SEQUENCE:
+            raise ValueError(f"at most {LONGEST_SEQUENCE} statuses")
+        try:
+            choices = tuple(_parse_status(status) for status, _, _ in weighted)
+            # As httpbin has it, a status without a weight has the weight 1.
+            weights = tuple(
+                parse_number(weight) if colon else 1.0 for _, colon, weight in weighted
+            )
+        except ValueError:
+            raise ValueError(expected) from None
+        if not 0 < sum(weights) < float("inf"):
+            raise ValueError("weights that are not all 0, as in 200:0.9,500:0.1")
+        return cls(choices, weights)
+
+
+@dataclass(frozen=True)
+class Drip:
+    """A body in `chunks` pieces, from the first to the last in `seconds`."""
+
+    seconds: float
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way to break the wire, and how likely it is."""
+
+    name: str
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A token bucket: `requests` in `seconds`, and as many at once."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a request asks for besides its path; None or empty where it does not."""
+
+    delay: Delay | None = None
+    status: Statuses | None = None
+    drip: Drip | None = None
+    rate: float | None = None
+    size: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    fault: Fault | None = None
+    sequence: tuple[int, ...] = ()
+    limit: Limit | None = None
+    key: str | None = None
+
+
+CONTROLS = (
+    "delay",
+    "status",
+    "drip",
+    "rate",
+    "size",
+    "header",
+    "fault",
+    "seq",
+    "limit",
+    "key",
+)
+"""The controls' names, without what stands before them."""
+
+
+def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Controls:
+    """Read the controls of a request: their names, as in `CONTROLS`, and all values.
+
+    A control may be given twice, if it is the same both times; `header` may be given
+    as often as one likes.
+
+    Raises `UnreadableControl`.
+    """
+    if not given:
+        return _NO_CONTROLS
+    unknown = set(given) - set(CONTROLS)
+    if unknown:
+        name = min(unknown)
+        raise UnreadableControl(
+            f"_{name}", given[name][0], "one of _" + ", _".join(CONTROLS)
+        )
+
+    def read(name: str, parse: Callable[[str], T]) -> T | None:
+        values = given.get(name, ())
+        if not values:
+            return None
+        if len(set(values)) > 1:
+            raise UnreadableControl(f"_{name}", ", ".join(values), "one value")
+        return _read(name, values[0], parse)
+
+    return Controls(
+        delay=read("delay", lambda text: _parse_delay(text, max_delay)),
+        status=read("status", Statuses.parse),
+        drip=read("drip", lambda text: _parse_drip(text, max_delay)),
+        rate=read("rate", _parse_rate),
+        size=read("size", parse_size),
+        headers=tuple(
+            _read("header", value, _parse_header) for value in given.get("header", ())
+        ),
+        fault=read("fault", _parse_fault),
+        sequence=read("seq", _parse_sequence) or (),
+        limit=read("limit", _parse_limit),
+        key=read("key", _parse_key),
+    )
+
+
+_NO_CONTROLS = Controls()
+
+
+def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UnreadableControl(f"_{name}", text, str(error)) from None
+
+
+def _parse_delay(text: str, max_delay: float) -> Delay:
+    return Delay.parse(text, longest=max_delay)
+
+
+def _parse_status(text: str) -> int:
+    if not re.fullmatch(r"[2-5][0-9][0-9]", text):
+        raise ValueError(text)
+    return int(text)
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes; raises `ValueError`."""
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) > LARGEST_BODY:
+        raise ValueError(f"a whole number of bytes from 0 to {LARGEST_BODY}")
+    return int(text)
+
+
+def _parse_drip(text: str, max_delay: float) -> Drip:
+    duration, _, chunks = text.partition("/")
+    try:
+        seconds = parse_duration(duration)
+    except ValueError:
+        seconds = -1.0
+    if seconds < 0 or not re.fullmatch(r"0*[1-9][0-9]{0,8}", chunks):
+        raise ValueError("a duration and a number of chunks such as 5s/10")
+    if int(chunks) > MOST_CHUNKS:
+        raise ValueError(f"at most {MOST_CHUNKS} chunks")
+    if seconds > max_delay:
+        raise ValueError(f"at most {max_delay:g} seconds, this server's --max-delay")
+    return Drip(seconds, int(chunks))
+
+
+def _parse_rate(text: str) -> float:
+    match = re.fullmatch(r"([0-9.]+)(B|kB|KiB|MB|MiB)?", text)
+    try:
+        rate = parse_number(match[1]) * _RATE_UNITS[match[2] or "B"] if match else 0.0
+    except ValueError:
+        rate = 0.0
+    if rate < 1:
+        raise ValueError("bytes a second such as 500, 10kB or 1MB, 1 or more")
+    return rate
+
+
+def _parse_header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    value = value.strip(" \t")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError("Name:Value")
+    if not re.fullmatch(r"[\t -~\x80-\xff]*", value):
+        raise ValueError("Name:Value without CR, LF, NUL or other control characters")
+    return name, value
+
+
+def _parse_fault(text: str) -> Fault:
+    name, colon, probability = text.partition(":")
+    known = {theirs: ours for ours, theirs in FAULTS.items() if theirs}
+    name = known.get(name, name)
+    if name not in FAULTS:
+        raise ValueError("one of " + ", ".join(FAULTS) + ", or one with :0.1 behind it")
+    chance = parse_number(probability) if colon else 1.0
+    if chance > 1:
+        raise ValueError("a probability from 0 to 1")
+    return Fault(name, chance)
+
+
+def _parse_sequence(text: str) -> tuple[int, ...]:
+    statuses = text.split(",")
+    if len(statuses) > LONGEST_SEQUENCE:
+        raise ValueError(f"at most {LONGEST_SEQUENCE} statuses")
+    try:
+        return tuple(_parse_status(status) for status in statuses)
+    except ValueError:
+        raise ValueError("statuses from 200 to 599 such as 503,503,200") from None
+
+
+def _parse_limit(text: str) -> Limit:
+    requests, _, duration = text.partition("/")
+    try:
+        seconds = parse_duration(duration)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0 or not re.fullmatch(r"0*[1-9][0-9]{0,8}", requests):
+        raise ValueError("requests in a duration such as 5/10s")
+    return Limit(int(requests), seconds)
+
+
+def _parse_key(text: str) -> str:
+    if not 0 < len(text) <= LONGEST_KEY:
+        raise ValueError(f"1 to {LONGEST_KEY} characters")
+    return text

@@ -1,0 +1,85 @@
+"""Refuses what would make Klein itself stumble, and log a traceback."""
+
+from __future__ import annotations
+
+# Werkzeug loads this codec for the first request, which is too late if by then so many
+# connections are open that no file can be.
+import encodings.idna  # noqa: F401
+import re
+from urllib.parse import unquote_to_bytes as unquote
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request
+from werkzeug.exceptions import BadHost
+
+from nbtwisted.server.answer import Performer
+from nbtwisted.server.app import unreadable
+
+__all__ = ["Doorkeeper"]
+
+
+class Doorkeeper(Resource):
+    """Stands before `klein`, and answers by `performer` what must not get there."""
+
+    isLeaf = True
+
+    def __init__(self, klein: IResource, performer: Performer) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._klein = klein
+        self._performer = performer
+
+    def render(self, request: Request) -> int:
+        """Let Klein answer, or answer that it could not have read the request."""
+        _take_off_origin(request)
+        if request.getHeader(b"host") is None and not hasattr(
+            request.getHost(), "host"
+        ):
+            # Twisted falls back on our own address, and a UNIX socket has no host.
+            request.requestHeaders.setRawHeaders(b"host", [b"localhost"])
+        host: bytes = request.getRequestHostname()
+        if not _is_utf8(b"/".join(request.postpath or ())):
+            self._refuse(request, "path", request.path, "percent-encoded UTF-8")
+        elif not _is_utf8(request.method):
+            self._refuse(request, "method", request.method, "GET or HEAD")
+        elif not _is_utf8(host):
+            self._refuse(request, "host", host, "a host name in UTF-8")
+        else:
+            try:
+                self._klein.render(request)
+            except BadHost:
+                self._refuse(request, "host", host, "a host name as DNS has them")
+        return NOT_DONE_YET
+
+    def _refuse(
+        self, request: Request, control: str, value: bytes, expected: str
+    ) -> None:
+        shown = value.decode("ascii", "backslashreplace")
+
+        async def answer() -> None:
+            behaviour = unreadable(control, shown, expected)
+            await self._performer.perform(behaviour, request)
+            request.finish()
+
+        Deferred.fromCoroutine(answer())
+
+
+def _take_off_origin(request: Request) -> None:
+    """Make the target that a proxy gets, `http://host/path`, the same as `/path`.
+
+    RFC 9112, 3.2.2: a server must accept it.
+    """
+    absolute = re.fullmatch(rb"https?://[^/?]*(.*)", request.uri, re.I | re.S)
+    if absolute:
+        target = absolute[1] if absolute[1].startswith(b"/") else b"/" + absolute[1]
+        request.uri = target
+        request.path = target.partition(b"?")[0]
+        request.postpath = [unquote(part) for part in request.path[1:].split(b"/")]
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,285 @@
+"""Controls and faults on the wire: raw sockets, a real server, both ways to run it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.server.faults import GARBAGE_SIZE
+from tests.guard import ClockCase
+from tests.server.in_memory import Reply, Visit
+from tests.server.running import BY_MODULE, BY_TWISTD, RunningServer
+
+ECHO = "/delay/0?_size=1000"
+
+
+def get(target: str) -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode()
+
+
+class ControlsTests(ClockCase):
+    """What composes on every route, in memory."""
+
+    def ask(self, target: str, *headers: str, visit: Visit | None = None) -> Reply:
+        visit = visit or Visit(self.clock)
+        visit.get(target, *headers)
+        return visit.reply()
+
+    def test_as_parameters_and_as_headers(self) -> None:
+        by_parameter = self.ask("/healthz?_status=503&_header=X-A:b&_header=X-C:d")
+        by_header = self.ask(
+            *("/healthz", "X-Nbtwisted-Status: 503", "x-nbtwisted-header: X-A: b"),
+            "X-Nbtwisted-Header: X-C:d",
+        )
+        for reply in (by_parameter, by_header):
+            self.assertEqual(reply.status, 503)
+            self.assertEqual((reply.headers["x-a"], reply.headers["x-c"]), ("b", "d"))
+            self.assertEqual(reply.json(), {"status": "ok"})
+
+    def test_a_misspelt_header_is_told_and_a_strangers_parameter_is_left_alone(
+        self,
+    ) -> None:
+        reply = self.ask("/healthz", "X-Nbtwisted-Dealy: 1")
+        self.assertEqual((reply.status, reply.json()["control"]), (400, "_dealy"))
+        self.assertEqual(self.ask("/healthz?_=1234").status, 200)
+
+    def test_delay_before_the_path_s_own(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/delay/5?_delay=1")
+        self.clock.advance(1)
+        self.assertEqual(visit.reply().status, 200)
+
+    def test_refused(self) -> None:
+        reply = self.ask("/healthz?_header=A:b%0d%0aC:d")
+        self.assertEqual(reply.status, 400)
+        self.assertEqual(
+            [reply.json()["control"], reply.json()["value"]],
+            ["_header", "A:b\\r\\nC:d"],
+        )
+
+    def test_a_size_that_is_not_kept_in_memory(self) -> None:
+        reply = self.ask("/healthz?_size=200000")
+        self.assertEqual(reply.headers["content-length"], "200000")
+        self.assertEqual(reply.body, b"*" * 200_000)
+
+    def test_no_body_where_there_may_be_none(self) -> None:
+        for status in (204, 304):
+            reply = self.ask(f"/healthz?_status={status}")
+            self.assertEqual(reply.body, b"")
+            self.assertNotIn("content-length", reply.headers)
+            self.assertNotIn("transfer-encoding", reply.headers)
+
+    def test_a_drip_from_the_first_to_the_last_chunk(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/healthz?_size=100&_drip=4s/5")
+        sizes = []
+        for _ in range(5):
+            sizes.append(visit.received.partition(b"\r\n\r\n")[2].count(b"*"))
+            self.clock.advance(1)
+        self.assertEqual(sizes, [20, 40, 60, 80, 100])
+        self.assertEqual(len(visit.reply().body), 100)
+
+    def test_a_rate(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/healthz?_size=1000&_rate=100")
+        self.clock.pump([0.05] * 100)
+        sent = visit.received.count(b"*")
+        self.assertTrue(490 <= sent <= 520, str(sent))
+        self.clock.pump([0.05] * 100)
+        self.assertEqual(len(visit.reply().body), 1000)
+
+    def test_leaving_a_drip(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/healthz?_size=100&_drip=4s/5")
+        visit.leave()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_sequence_of_statuses(self) -> None:
+        site = Visit(self.clock).site
+
+        def statuses(key: str) -> list[int]:
+            return [
+                self.ask(
+                    f"/healthz?_seq=503,504,200&_key={key}",
+                    visit=Visit(self.clock, site=site),
+                ).status
+                for _ in range(5)
+            ]
+
+        self.assertEqual(statuses("a"), [503, 504, 200, 200, 200])
+        self.assertEqual(statuses("b"), [503, 504, 200, 200, 200])
+
+    def test_a_limit(self) -> None:
+        site = Visit(self.clock).site
+        replies = [
+            self.ask("/healthz?_limit=2/10s", visit=Visit(self.clock, site=site))
+            for _ in range(3)
+        ]
+        self.assertEqual([reply.status for reply in replies], [200, 200, 429])
+        self.assertEqual(replies[2].headers["retry-after"], "5")
+
+    @given(
+        st.lists(st.sampled_from("abc"), min_size=1, max_size=12),
+        st.integers(0, 99),
+        st.randoms(),
+    )
+    def test_what_is_drawn_does_not_depend_on_the_order_of_others(
+        self, keys: list[str], seed: int, random: object
+    ) -> None:
+        def answers(order: list[str]) -> Counter[tuple[str, int, str]]:
+            site = Visit(self.clock, seed=seed).site
+            visits = []
+            for key in order:
+                # All at once: each is asked before any is answered.
+                visits.append((key, Visit(self.clock, site=site)))
+                visits[-1][1].get(
+                    f"/healthz?_key={key}&_delay=uniform(0,9)&_status=200,404,500"
+                )
+            self.clock.advance(10)
+            replies = [(key, visit.reply()) for key, visit in visits]
+            return Counter(
+                (key, reply.status, reply.headers["server-timing"].split(",")[0])
+                for key, reply in replies
+            )
+
+        shuffled = list(keys)
+        random.shuffle(shuffled)  # type: ignore[attr-defined]
+        self.assertEqual(answers(keys), answers(shuffled))
+
+
+class _Faults:
+    """What each fault does to the bytes, however the server was started."""
+
+    command: Sequence[str]
+
+    def test_each(self) -> None:
+        with RunningServer(self.command) as server:
+            for name in ("reset", "CONNECTION_RESET_BY_PEER"):
+                with server.connect() as connection:
+                    connection.sendall(get(f"{ECHO}&_fault={name}"))
+                    # Which is errno ECONNRESET: the peer sent RST.
+                    with pytest.raises(ConnectionResetError):
+                        connection.recv(100)
+
+            assert server.ask(get(f"{ECHO}&_fault=empty")) == b""
+
+            garbage = server.ask(get(f"{ECHO}&_fault=garbage"))
+            assert len(garbage) == GARBAGE_SIZE
+            assert not garbage.startswith(b"HTTP")
+
+            head, _, body = server.ask(get(f"{ECHO}&_fault=truncate")).partition(
+                b"\r\n\r\n"
+            )
+            assert b"\r\nContent-Length: 1000" in head, head
+            assert body == b"*" * 500
+
+            head, _, body = server.ask(get(f"{ECHO}&_fault=wrong-length")).partition(
+                b"\r\n\r\n"
+            )
+            assert b"\r\nContent-Length: 1000" in head, head
+            assert len(body) == 1000 + GARBAGE_SIZE
+
+            head, _, body = server.ask(get(f"{ECHO}&_fault=malformed-chunk")).partition(
+                b"\r\n\r\n"
+            )
+            assert b"\r\nTransfer-Encoding: chunked" in head, head
+            assert body.startswith(b"1f4\r\n" + b"*" * 500 + b"\r\nthis is no"), body
+
+            assert self.stalls(server, "stall") == b""
+            head, _, body = self.stalls(server, "stall-body").partition(b"\r\n\r\n")
+            assert b"\r\nContent-Length: 1000" in head, head
+            assert body == b"*" * 500
+
+            with server.connect() as connection:
+                connection.sendall(get(f"{ECHO}&_fault=slow-headers"))
+                assert [connection.recv(100) for _ in range(4)] == [
+                    b"H",
+                    b"T",
+                    b"T",
+                    b"P",
+                ]
+
+            # None of them harmed anybody else.
+            assert b"200 OK" in server.ask(
+                get("/healthz").replace(b"Host", b"Connection: close\r\nHost")
+            )
+            server.stop()
+        assert "Traceback" not in server.output, server.output
+
+    def stalls(self, server: RunningServer, name: str) -> bytes:
+        """What comes before nothing more does; and the connection stays open."""
+        with server.connect() as connection:
+            connection.sendall(get(f"{ECHO}&_fault={name}"))
+            connection.settimeout(0.3)
+            got = b""
+            while True:
+                try:
+                    piece = connection.recv(65536)
+                except TimeoutError:
+                    return got
+                assert piece, f"{name}: closed after {got!r}"
+                got += piece
+
+    def test_now_and_then(self) -> None:
+        with RunningServer(self.command, NBTWISTED_SEED="7") as server:
+            asked = get("/healthz?_fault=empty:0.5&_key=a")
+            asked = asked.replace(b"Host", b"Connection: close\r\nHost")
+            answered = sum(server.ask(asked) != b"" for _ in range(40))
+            assert 5 < answered < 35, answered
+
+    def test_a_slow_reader_is_not_buffered_for(self) -> None:
+        with RunningServer(self.command) as server, server.connect() as connection:
+            connection.sendall(get("/healthz?_size=100000000"))
+            assert connection.recv(15) == b"HTTP/1.1 200 OK"
+            # Had it been written all at once, 100 MB would be there by now.
+            server.ask(get("/healthz").replace(b"Host", b"Connection: close\r\nHost"))
+            with open(f"/proc/{server.process.pid}/status") as status:
+                resident = re.search(r"VmRSS:\s+(\d+) kB", status.read())
+            assert resident
+            assert int(resident[1]) < 90_000, resident[0]
+
+
+class FaultsByModuleTests(_Faults, SynchronousTestCase):
+    command = BY_MODULE
+
+
+class FaultsByTwistdTests(_Faults, SynchronousTestCase):
+    command = BY_TWISTD
+
+
+class CurlTests(SynchronousTestCase):
+    def test_its_exit_codes(self) -> None:
+        if shutil.which("curl") is None:
+            self.skipTest("there is no curl here")
+        with RunningServer() as server:
+            for fault, code in {
+                "reset": 56,
+                "empty": 52,
+                "garbage": 1,
+                "malformed-chunk": 56,
+                "truncate": 18,
+                "wrong-length": 0,
+                "stall": 28,
+                "stall-body": 28,
+                "slow-headers": 28,
+            }.items():
+                ran = subprocess.run(
+                    [
+                        "curl",
+                        "-s",
+                        "-m",
+                        "0.5",
+                        f"{server.url[:-1]}{ECHO}&_fault={fault}",
+                    ],
+                    stdout=subprocess.DEVNULL,
+                    check=False,
+                )
+                self.assertEqual(ran.returncode, code, fault)
