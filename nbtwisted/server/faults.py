@@ -42,7 +42,8 @@ class Transmission:
 
     First the head, if `has_head`, announcing `length` bytes or, if that is None,
     chunks; then `pieces`, framed as announced; then `raw` pieces, which are not framed,
-    with `raw_interval` seconds between them; then the end.
+    with `raw_interval` seconds between them; then the end. What ends with FINISH has
+    no raw pieces.
     """
 
     has_head: bool

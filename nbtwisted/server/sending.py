@@ -40,10 +40,10 @@ async def send(
         request.write(b"")
     if request.method != b"HEAD":
         await _Sender(plan.pieces, request.write, interval, request, clock).sent
-    channel: Any = request.channel
-    await _Sender(plan.raw, channel.write, plan.raw_interval, request, clock).sent
     if plan.ending is Ending.FINISH:
         return
+    channel: Any = request.channel
+    await _Sender(plan.raw, channel.write, plan.raw_interval, request, clock).sent
     if plan.ending is Ending.CLOSE:
         channel.loseConnection()
     elif plan.ending is Ending.RESET:
@@ -78,11 +78,8 @@ class _Sender:
         self._paused = False
         self._stopped = False
         self._following = next(self._pieces, None)
-        if self._following is None:
-            self.sent.callback(None)
-        else:
-            request.registerProducer(self, True)
-            self._write_on()
+        self._registered = False
+        self._write_on()
 
     def pauseProducing(self) -> None:
         """Write no more until told to."""
@@ -104,13 +101,18 @@ class _Sender:
     def _write_on(self) -> None:
         while not (self._paused or self._stopped):
             piece = self._following
-            if piece is None:
-                return
             # One piece ahead, so that no interval follows the last.
             self._following = next(self._pieces, None)
-            self._write(piece)
+            if self._following is not None and not self._registered:
+                # Not for a single piece, which is all that most answers have.
+                self._registered = True
+                self._request.registerProducer(self, True)
+            if piece is not None:
+                self._write(piece)
             if self._following is None:
-                self._request.unregisterProducer()
+                self._stopped = True
+                if self._registered:
+                    self._request.unregisterProducer()
                 self.sent.callback(None)
             elif self._interval:
                 self._timer = self._clock.callLater(self._interval, self._on_time)
