@@ -1,4 +1,4 @@
-"""What the commands share: how options are read, and how a process starts."""
+"""What the commands share: how they read options, start, and complain."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "open_files_allowed",
     "positive_duration",
     "say",
+    "whole_number",
 ]
 
 
@@ -51,11 +52,19 @@ def count(text: str) -> int:
 
     Raises `argparse.ArgumentTypeError`.
     """
+    if whole_number(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 1 or more")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number of 0 or more, of 18 digits at most.
+
+    Raises `argparse.ArgumentTypeError`.
+    """
     # Not int() alone: it also takes "1_000", " 5" and digits of other scripts.
-    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 18 and int(text)):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected a whole number, 1 or more"
-        )
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
     return int(text)
 
 

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
         IReactorFromThreads(reactor).callFromThread(run.interrupt, 128 + number)
 
-    async def main(reactor: Any) -> None:
+    async def begin(reactor: Any) -> None:
         # Once the reactor runs: it has its own descriptors and handlers by then, and
         # these replace the latter.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 signal.signal(number, on_signal)
         await run.start(reactor)
 
-    react(lambda reactor: _when_running(reactor, main))
+    react(lambda reactor: _when_running(reactor, begin))
 
 
 def _when_running(

@@ -73,7 +73,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         type=positive_duration,
         metavar="DURATION",
         default=DEFAULT_MAX_TIME,
-        help="the longest that a request may take in all (default: 30)",
+        help="the longest that a request may take in all "
+        f"(default: {DEFAULT_MAX_TIME:g})",
     )
     parser.add_argument(
         "--connect-timeout",

@@ -50,11 +50,8 @@ Decides = Callable[..., Behaviour]
 Renders = Callable[..., Coroutine[Any, Any, None]]
 
 
-def route(path: str, *methods: str) -> Callable[[Decides], Renders]:
-    """Answer `path` as the function decides that is given the server and the request.
-
-    Takes GET and HEAD, unless `methods` says otherwise.
-    """
+def route(path: str) -> Callable[[Decides], Renders]:
+    """Answer GET and HEAD of `path` as the function decides that is given them."""
 
     def register(decide: Decides) -> Renders:
         @functools.wraps(decide)
@@ -65,7 +62,7 @@ def route(path: str, *methods: str) -> Callable[[Decides], Renders]:
             behaviour = decide(server, request, **parts).under(controls)
             return server.performer.perform(behaviour, request)
 
-        return app.route(path, methods=methods or ["GET"])(render)
+        return app.route(path, methods=["GET"])(render)
 
     return register
 

@@ -13,7 +13,14 @@ from random import Random
 from typing import Any
 
 from nbtwisted.server.body import Body, Filler, Whole
-from nbtwisted.server.controls import Controls, Drip, Fault, Limit, Statuses
+from nbtwisted.server.controls import (
+    NO_CONTROLS,
+    Controls,
+    Drip,
+    Fault,
+    Limit,
+    Statuses,
+)
 from nbtwisted.server.delay import NO_DELAY, Delay
 
 __all__ = ["Behaviour", "Reply", "json_behaviour", "json_body", "refusal"]
@@ -56,6 +63,8 @@ class Behaviour:
 
     def under(self, controls: Controls) -> Behaviour:
         """The same answer, but for what the request's controls ask for."""
+        if controls is NO_CONTROLS:
+            return self
         return replace(
             self,
             body=self.body if controls.size is None else Filler(controls.size),

@@ -17,6 +17,7 @@ from nbtwisted.server.delay import Delay, parse_number
 
 __all__ = [
     "CONTROLS",
+    "NO_CONTROLS",
     "Controls",
     "Drip",
     "Fault",
@@ -159,7 +160,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
     Raises `UnreadableControl`.
     """
     if not given:
-        return _NO_CONTROLS
+        return NO_CONTROLS
     unknown = set(given) - set(CONTROLS)
     if unknown:
         name = min(unknown)
@@ -191,7 +192,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
     )
 
 
-_NO_CONTROLS = Controls()
+NO_CONTROLS = Controls()
 
 
 def _read(name: str, text: str, parse: Callable[[str], T]) -> T:

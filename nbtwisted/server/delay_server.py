@@ -10,15 +10,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 
 # To import a module of routes is to add them to the app.
-from nbtwisted.server import routes
+from nbtwisted.server import routes  # noqa: F401
 from nbtwisted.server.answer import Performer
 from nbtwisted.server.app import Server, app
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.doorkeeper import Doorkeeper
 
-__all__ = ["ROUTES", "DelayServer"]
-
-ROUTES = (routes,)
+__all__ = ["DelayServer"]
 
 
 class DelayServer(Server):

@@ -60,10 +60,6 @@ class Keys:
             return 0.0
         return (1 - memory.tokens) / a_second
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._memories.clear()
-
     def _recall(self, key: str) -> _Memory:
         memory = self._memories.get(key)
         if memory is None:

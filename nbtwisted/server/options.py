@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from nbtwisted import __version__
-from nbtwisted.command_line import OneLineParser, positive_duration
+from nbtwisted.command_line import OneLineParser, positive_duration, whole_number
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
@@ -61,7 +61,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     )
     parser.add_argument(
         "--seed",
-        type=_whole_number,
+        type=whole_number,
         metavar="N",
         help="draw the same for the same requests, each time the server is started "
         "(default: another one each time)",
@@ -75,7 +75,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         tuple(listen) or (DEFAULT_LISTEN,),
         _from_environment(parser, "MAX_DELAY", told.max_delay, positive_duration)
         or DEFAULT_MAX_DELAY,
-        _from_environment(parser, "SEED", told.seed, _whole_number),
+        _from_environment(parser, "SEED", told.seed, whole_number),
     )
 
 
@@ -90,10 +90,3 @@ def _from_environment(
         return read(text)
     except argparse.ArgumentTypeError as error:
         parser.error(f"NBTWISTED_{name}: {error}")
-
-
-def _whole_number(text: str) -> int:
-    """Read a whole number of 0 or more; raises `argparse.ArgumentTypeError`."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
-    return int(text)

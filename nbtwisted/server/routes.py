@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from nbtwisted.duration import print_duration
 from nbtwisted.printable import printable
 from nbtwisted.server.app import Refused, Server, on_error, route, unreadable
-from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
+from nbtwisted.server.behaviour import Behaviour, json_behaviour, json_body, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.delay import Delay, UnreadableDelay
 from nbtwisted.server.echo import echo
@@ -30,7 +30,7 @@ def delay(server: Server, request: Request, text: str) -> Behaviour:
         read = Delay.parse(text, longest=server.max_delay)
     except UnreadableDelay as error:
         raise Refused(unreadable("delay", text, str(error))) from None
-    return Behaviour(json_behaviour(echo(request)).body, delay=read)
+    return Behaviour(json_body(echo(request)), delay=read)
 
 
 @route("/healthz")

@@ -36,6 +36,16 @@ def urls(*arguments: str) -> list[str]:
     return list(read_options(arguments).each_url())
 
 
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """A client that goes on while the test does."""
+    return subprocess.Popen(
+        [*CLIENT, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 class OptionsTests(SynchronousTestCase):
     def test_with_no_url_five_of_the_environments(self) -> None:
         self.patch(os, "environ", {"NBTWISTED_URL": "http://x/"})
@@ -146,7 +156,7 @@ class FailuresTests(SynchronousTestCase):
             (["http://host:99999/"], 3, "from 1 to 65535"),
             (["http://a b/"], 3, "no spaces"),
             (["http://a/\r\nX: y"], 3, "no control characters"),
-            (["-c", "0"], 2, "'0': expected a whole number, 1 or more"),
+            (["-c", "0"], 2, "'0': expected a number of 1 or more"),
             (["-c", "1e3"], 2, "expected a whole number"),
             (["-n", "x"], 2, "expected a whole number"),
             (["--max-time", "-1"], 2, "'-1': expected seconds such as"),
@@ -199,12 +209,7 @@ class FailuresTests(SynchronousTestCase):
     def test_the_server_dies_in_the_middle_of_five_waits(self) -> None:
         with (
             RunningServer() as server,
-            subprocess.Popen(
-                [*CLIENT, "-n", "5", f"{server.url}delay/30"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as client,
+            start("-n", "5", f"{server.url}delay/30") as client,
         ):
             wait_until_held(server, 5)
             server.stop(signal.SIGKILL)
@@ -218,12 +223,7 @@ class InterruptionTests(SynchronousTestCase):
     def test_what_was_answered_is_printed_and_both_are_counted(self) -> None:
         with RunningServer() as server:
             urls = [f"{server.url}?_delay=0", *[f"{server.url}delay/30"] * 3]
-            with subprocess.Popen(
-                [*CLIENT, "-c", "3", *urls],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as client:
+            with start("-c", "3", *urls) as client:
                 wait_until_held(server, 3)
                 client.send_signal(signal.SIGINT)
                 answers, said = client.communicate(timeout=10)
@@ -235,12 +235,7 @@ class InterruptionTests(SynchronousTestCase):
     def test_those_not_sent_yet_are_marked_as_well(self) -> None:
         with (
             RunningServer() as server,
-            subprocess.Popen(
-                [*CLIENT, "-c", "1", "-n", "4", f"{server.url}delay/30"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as client,
+            start("-c", "1", "-n", "4", f"{server.url}delay/30") as client,
         ):
             wait_until_held(server, 1)
             client.send_signal(signal.SIGINT)
@@ -251,12 +246,7 @@ class InterruptionTests(SynchronousTestCase):
     def test_sigterm_is_the_same_but_for_the_exit_code(self) -> None:
         with (
             RunningServer() as server,
-            subprocess.Popen(
-                [*CLIENT, "-c", "2", "-n", "4", f"{server.url}delay/30"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as client,
+            start("-c", "2", "-n", "4", f"{server.url}delay/30") as client,
         ):
             wait_until_held(server, 2)
             client.terminate()
@@ -268,12 +258,7 @@ class InterruptionTests(SynchronousTestCase):
     def test_each_answer_is_printed_as_soon_as_its_turn_comes(self) -> None:
         with (
             RunningServer() as server,
-            subprocess.Popen(
-                [*CLIENT, f"{server.url}?_delay=0", f"{server.url}delay/30"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            ) as client,
+            start(f"{server.url}?_delay=0", f"{server.url}delay/30") as client,
         ):
             assert client.stdout is not None
             self.assertRegex(client.stdout.readline(), "fileno:")
