@@ -286,21 +286,25 @@ class OutputTests(SynchronousTestCase):
         self.assertEqual([each["status"] for each in records], [None, 200, 200])
 
     def test_a_slow_reader_makes_no_answer_late(self) -> None:
-        # Nobody reads for longer than --max-time, with more to write than a pipe holds.
-        body = b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 1_000_000
+        # More than a pipe holds, and more than one turn of the reactor reads.
+        body = b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 400_000
         with socket.create_server(("127.0.0.1", 0)) as listening, RunningServer() as it:
-            large = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
             with subprocess.Popen(
-                [*CLIENT, "--max-time", "1", large, f"{it.url}delay/500ms"],
+                [*CLIENT, "--max-time", "1", "-n", "2", url],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             ) as client:
-                connection, _ = listening.accept()
-                with connection:
+                connections = [listening.accept()[0] for _ in range(2)]
+                for connection in connections:
                     connection.recv(65536)
+                # The one is printed, to nobody, before the other has come.
+                for connection in connections:
                     connection.sendall(body)
-                # Read nothing until both answers are overdue.
-                it.ask(b"GET /delay/2 HTTP/1.0\r\n\r\n")
+                    connection.close()
+                    it.ask(b"GET /delay/300ms HTTP/1.0\r\n\r\n")
+                # Read nothing until the other is overdue.
+                it.ask(b"GET /delay/1 HTTP/1.0\r\n\r\n")
                 answers, said = client.communicate(timeout=10)
         self.assertEqual((client.returncode, said), (0, b""))
         self.assertEqual(answers.count(b"200 OK"), 2)
