@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.web.server import Request
 
 from nbtwisted.server.behaviour import Behaviour, Reply, refusal
-from nbtwisted.server.body import PIECE, Body
+from nbtwisted.server.body import Body
 from nbtwisted.server.faults import transmission
 from nbtwisted.server.keys import Keys
 from nbtwisted.server.sending import send
@@ -76,7 +76,8 @@ class Performer:
             # Nothing is left to chance, and a Random of its own takes 7 µs to make.
             return behaviour.draw(_NEVER_DRAWN_FROM, 0), _NEVER_DRAWN_FROM
         # A string, because Random hashes it the same way in every process.
-        random = Random(f"{self._seed} {came_before} {key}")
+        seed = self._seed if behaviour.seed is None else behaviour.seed
+        random = Random(f"{seed} {came_before} {key}")
         return behaviour.draw(random, came_before), random
 
 
@@ -93,8 +94,11 @@ def _too_many(seconds_to_wait: float) -> Behaviour:
     )
 
 
-def _pace(behaviour: Behaviour, body: Body) -> tuple[int, float]:
-    """The size of the pieces to send a body in, and the seconds between them."""
+def _pace(behaviour: Behaviour, body: Body) -> tuple[int | None, float]:
+    """The size of the pieces to send a body in, and the seconds between them.
+
+    None for the pieces that it has of its own.
+    """
     if behaviour.drip is not None:
         chunks = min(behaviour.drip.chunks, max(body.length, 1))
         size = max(math.ceil(body.length / chunks), 1)
@@ -102,7 +106,7 @@ def _pace(behaviour: Behaviour, body: Body) -> tuple[int, float]:
     if behaviour.rate is not None:
         size = max(int(behaviour.rate / PIECES_A_SECOND), 1)
         return size, size / behaviour.rate
-    return PIECE, 0.0
+    return None, behaviour.interval
 
 
 def _ms(seconds: float) -> str:

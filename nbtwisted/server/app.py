@@ -13,22 +13,27 @@ from typing import Any
 from klein import Klein
 from twisted.python.failure import Failure
 from twisted.web.server import Request
+from werkzeug.routing import BaseConverter
 
-from nbtwisted.printable import printable
 from nbtwisted.server.answer import Performer
-from nbtwisted.server.behaviour import Behaviour, refusal
-from nbtwisted.server.controls import (
-    CONTROLS,
-    Controls,
-    UnreadableControl,
-    read_controls,
-)
+from nbtwisted.server.behaviour import Behaviour
+from nbtwisted.server.parameters import controls
 
-__all__ = ["Refused", "Server", "app", "on_error", "route", "unreadable"]
+__all__ = ["ANY", "Server", "app", "on_error", "route"]
 
 app = Klein()
 # A path is answered as it came, never by a redirect to a tidier one.
 app.url_map.merge_slashes = False
+
+
+class _Rest(BaseConverter):
+    """Whatever follows in the path, slashes too."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+app.url_map.converters["rest"] = _Rest
 
 
 class Server:
@@ -38,31 +43,29 @@ class Server:
     max_delay: float
 
 
-class Refused(Exception):
-    """The request cannot be carried out: `behaviour` says so to the client."""
-
-    def __init__(self, behaviour: Behaviour) -> None:
-        super().__init__(behaviour)
-        self.behaviour = behaviour
-
+ANY = "any method"
 
 Decides = Callable[..., Behaviour]
 Renders = Callable[..., Coroutine[Any, Any, None]]
 
 
-def route(path: str) -> Callable[[Decides], Renders]:
-    """Answer GET and HEAD of `path` as the function decides that is given them."""
+def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
+    """Answer requests for `path` as the function decides that is given them.
 
-    def register(decide: Decides) -> Renders:
-        @functools.wraps(decide)
+    `methods` are GET unless given, and `ANY` stands for all; HEAD comes with GET.
+    """
+
+    def register(decide: Decides) -> Decides:
         def render(
             server: Server, request: Request, **parts: str
         ) -> Coroutine[Any, Any, None]:
-            controls = _controls(server, request)
-            behaviour = decide(server, request, **parts).under(controls)
+            asked = controls(request, server.max_delay)
+            behaviour = decide(server, request, **parts).under(asked)
             return server.performer.perform(behaviour, request)
 
-        return app.route(path, methods=["GET"])(render)
+        taken = None if ANY in methods else methods or ("GET",)
+        app.route(path, methods=taken, endpoint=path)(render)
+        return decide
 
     return register
 
@@ -80,33 +83,3 @@ def on_error(error: type[Exception]) -> Callable[[Decides], Renders]:
         return app.handle_errors(error)(render)  # type: ignore[arg-type]
 
     return register
-
-
-def unreadable(control: str, value: str, expected: str) -> Behaviour:
-    """Answer that a control, or a part of the path, cannot be read."""
-    return refusal(
-        400,
-        f"bad value for {control}",
-        control=control,
-        value=printable(value, longest=80),
-        expected=expected,
-    )
-
-
-def _controls(server: Server, request: Request) -> Controls:
-    given: dict[str, list[str]] = {}
-    for name in CONTROLS:
-        values = request.args.get(b"_" + name.encode(), [])
-        if values:
-            given[name] = [
-                value.decode("utf-8", "backslashreplace") for value in values
-            ]
-    for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
-        if raw_name.lower().startswith(b"x-nbtwisted-"):
-            name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
-            # A header's bytes are Latin-1, as a `_header` has to be in the end.
-            given.setdefault(name, []).extend(v.decode("latin-1") for v in raw_values)
-    try:
-        return read_controls(given, max_delay=server.max_delay)
-    except UnreadableControl as error:
-        raise Refused(unreadable(error.control, error.value, error.expected)) from None

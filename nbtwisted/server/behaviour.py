@@ -28,6 +28,13 @@ __all__ = ["Behaviour", "Reply", "json_behaviour", "json_body", "refusal"]
 JSON = (("Content-Type", "application/json"),)
 _OK = Statuses((200,))
 
+_HEADERS_NEEDED = {
+    **dict.fromkeys((301, 302, 303, 305, 307, 308), ("Location", "/redirect/1")),
+    401: ("WWW-Authenticate", 'Basic realm="Fake Realm"'),
+    407: ("Proxy-Authenticate", 'Basic realm="Fake Realm"'),
+}
+"""What a status says nothing without, and httpbin's `/status` therefore adds."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -46,11 +53,12 @@ class Reply:
 class Behaviour:
     """An answer, its delay, and what is to go wrong with it.
 
-    `body` may be made from the seconds that were drawn, for the answers that tell how
-    long they waited.
+    `body` may be made from the seconds that it waits and from what it draws, for the
+    answers that tell how long they waited, and for those that are random: these say so
+    by `has_random_body`.
     """
 
-    body: Body | Callable[[float], Body]
+    body: Body | Callable[[float, Random], Body]
     delay: Delay = NO_DELAY
     statuses: Statuses = _OK
     headers: tuple[tuple[str, str], ...] = JSON
@@ -60,6 +68,11 @@ class Behaviour:
     sequence: tuple[int, ...] = ()
     limit: Limit | None = None
     key: str | None = None
+    interval: float = 0.0
+    """Seconds between the pieces that the body has of its own."""
+    has_random_body: bool = False
+    seed: int | None = None
+    """Decides what is left to chance, in place of the server's."""
 
     def under(self, controls: Controls) -> Behaviour:
         """The same answer, but for what the request's controls ask for."""
@@ -70,7 +83,7 @@ class Behaviour:
             body=self.body if controls.size is None else Filler(controls.size),
             delay=controls.delay or self.delay,
             statuses=controls.status or self.statuses,
-            headers=self.headers + controls.headers,
+            headers=_in_place_of(self.headers, controls.headers),
             drip=controls.drip or self.drip,
             rate=controls.rate or self.rate,
             fault=controls.fault or self.fault,
@@ -85,6 +98,7 @@ class Behaviour:
         return bool(
             self.key
             or self.sequence
+            or self.has_random_body
             or not self.delay.is_fixed
             or len(self.statuses.choices) > 1
             or (self.fault and self.fault.probability < 1)
@@ -107,10 +121,28 @@ class Behaviour:
         return Reply(
             asked=asked,
             status=status,
-            headers=self.headers,
-            body=self.body(asked) if callable(self.body) else self.body,
+            headers=_completed(self.headers, status),
+            body=self.body(asked, random) if callable(self.body) else self.body,
             fault=fault.name if fault is not None and broken else None,
         )
+
+
+def _in_place_of(
+    headers: tuple[tuple[str, str], ...], given: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """The headers, but for those whose name was given, and then the given ones."""
+    names = {name.lower() for name, _ in given}
+    return (*((n, v) for n, v in headers if n.lower() not in names), *given)
+
+
+def _completed(
+    headers: tuple[tuple[str, str], ...], status: int
+) -> tuple[tuple[str, str], ...]:
+    """The headers, and the one that the status needs."""
+    needed = _HEADERS_NEEDED.get(status)
+    if needed is None or any(name.lower() == needed[0].lower() for name, _ in headers):
+        return headers
+    return (*headers, needed)
 
 
 def json_body(value: Any) -> Whole:

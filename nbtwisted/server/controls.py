@@ -24,6 +24,7 @@ __all__ = [
     "Limit",
     "Statuses",
     "UnreadableControl",
+    "parse_header",
     "parse_size",
     "read_controls",
 ]
@@ -183,7 +184,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
         rate=read("rate", _parse_rate),
         size=read("size", parse_size),
         headers=tuple(
-            _read("header", value, _parse_header) for value in given.get("header", ())
+            _read("header", value, parse_header) for value in given.get("header", ())
         ),
         fault=read("fault", _parse_fault),
         sequence=read("seq", _parse_sequence) or (),
@@ -245,13 +246,16 @@ def _parse_rate(text: str) -> float:
     return rate
 
 
-def _parse_header(text: str) -> tuple[str, str]:
+def parse_header(text: str) -> tuple[str, str]:
+    """Read `Name:Value`; raises `ValueError`."""
     name, colon, value = text.partition(":")
     value = value.strip(" \t")
     if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise ValueError("Name:Value")
     if not re.fullmatch(r"[\t -~\x80-\xff]*", value):
         raise ValueError("Name:Value without CR, LF, NUL or other control characters")
+    if name.lower() in ("content-length", "transfer-encoding"):
+        raise ValueError("a header that does not frame the body: _fault breaks framing")
     return name, value
 
 

@@ -9,8 +9,8 @@ from random import SystemRandom
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 
-# To import a module of routes is to add them to the app.
-from nbtwisted.server import routes  # noqa: F401
+# To import modules of routes is to add them to the app.
+from nbtwisted.server import httpbin, routes  # noqa: F401
 from nbtwisted.server.answer import Performer
 from nbtwisted.server.app import Server, app
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY

@@ -14,7 +14,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from werkzeug.exceptions import BadHost
 
 from nbtwisted.server.answer import Performer
-from nbtwisted.server.app import unreadable
+from nbtwisted.server.parameters import unreadable
 
 __all__ = ["Doorkeeper"]
 

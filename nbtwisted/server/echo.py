@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.server import Request
+from werkzeug.datastructures import MultiDict
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
 
-__all__ = ["echo"]
+from nbtwisted.server.parameters import arguments
+
+__all__ = ["body_echo", "echo", "headers", "origin", "root_url"]
 
 
 def echo(request: Request) -> dict[str, Any]:
@@ -18,30 +27,104 @@ def echo(request: Request) -> dict[str, Any]:
     the replacement character.
     """
     return {
-        "args": {
-            _text(name): [_text(value) for value in values]
-            if len(values) > 1
-            else _text(values[0])
-            for name, values in request.args.items()
-        },
-        "headers": {
-            _text(name): ",".join(map(_text, values))
-            for name, values in request.requestHeaders.getAllRawHeaders()
-        },
-        "origin": _origin(request),
-        "url": _url(request),
+        "args": _flat(arguments(request)),
+        "headers": headers(request),
+        "origin": origin(request),
+        "url": root_url(request) + _text(request.uri),
     }
 
 
-def _origin(request: Request) -> str:
+def body_echo(request: Request) -> dict[str, Any]:
+    """The echo, and the body: its `form` and `files`, or `data` and what `json` it is.
+
+    What is not UTF-8 is shown as a `data:` URL in base64.
+    """
+    content_type = request.getHeader("content-type") or ""
+    mimetype, options = parse_options_header(content_type)
+    content = request.content
+    assert content is not None
+    content.seek(0)
+    parser = FormDataParser(stream_factory=_in_memory, silent=True)
+    if mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        # What cannot be parsed is no form; werkzeug then gives neither.
+        _, form, files = parser.parse(content, mimetype, None, options)
+        data = b""
+    else:
+        form, files = MultiDict(), MultiDict()
+        data = content.read()
+    return {
+        **echo(request),
+        "data": _text_or_url(data, "application/octet-stream"),
+        "files": _few(
+            (
+                name,
+                [
+                    _text_or_url(
+                        file.read(), file.content_type or "application/octet-stream"
+                    )
+                    for file in given
+                ],
+            )
+            for name, given in files.lists()
+        ),
+        "form": _few(form.lists()),
+        "json": _json(data),
+    }
+
+
+def _in_memory(*about: Any, **more: Any) -> BytesIO:
+    # A body is small: the server takes none above 1 MiB.
+    return BytesIO()
+
+
+def headers(request: Request) -> dict[str, str]:
+    """The request's headers; the values of a repeated one are joined with commas."""
+    return {
+        _text(name): ",".join(map(_text, values))
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+
+
+def origin(request: Request) -> str:
+    """The address that the request came from, or that a proxy says that it did."""
+    forwarded: str | None = request.getHeader("x-forwarded-for")
     address = request.getClientAddress()
+    if forwarded:
+        return forwarded
     return address.host if isinstance(address, (IPv4Address, IPv6Address)) else "unix"
 
 
-def _url(request: Request) -> str:
+def root_url(request: Request) -> str:
+    """The URL that the request came to, up to where the path begins."""
     scheme = "https" if request.isSecure() else "http"
     host = request.getHeader(b"host") or request.getRequestHostname()
-    return f"{scheme}://{_text(host)}{_text(request.uri)}"
+    return f"{scheme}://{_text(host)}"
+
+
+def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:
+    return _few(
+        (_text(name), list(map(_text, given))) for name, given in values.items()
+    )
+
+
+def _few(values: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Any]:
+    """As httpbin has it: a list only where there is more than one."""
+    return {name: list(given) if len(given) > 1 else given[0] for name, given in values}
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    # A stranger may nest as deep as he likes.
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text_or_url(data: bytes, content_type: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"data:{content_type};base64,{b64encode(data).decode()}"
 
 
 def _text(raw: bytes) -> str:

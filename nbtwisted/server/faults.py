@@ -54,12 +54,16 @@ class Transmission:
     raw_interval: float = 0.0
 
 
-def transmission(reply: Reply, piece_size: int, random: Random) -> Transmission:
-    """The plan for a reply, whose body is cut into pieces of `piece_size` bytes."""
+def transmission(reply: Reply, piece_size: int | None, random: Random) -> Transmission:
+    """The plan for a reply, whose body is cut into pieces of `piece_size` bytes.
+
+    Without one, it is sent in its own pieces.
+    """
     pieces = reply.body.pieces(piece_size)
     if reply.fault is not None:
         return _FAULTS[reply.fault](reply, pieces, random)
-    return Transmission(True, reply.body.length, pieces, Ending.FINISH)
+    length = None if reply.body.in_chunks else reply.body.length
+    return Transmission(True, length, pieces, Ending.FINISH)
 
 
 def _nothing(ending: Ending) -> Transmission:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from random import Random
+
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from nbtwisted.duration import print_duration
 from nbtwisted.printable import printable
-from nbtwisted.server.app import Refused, Server, on_error, route, unreadable
+from nbtwisted.server.app import Server, app, on_error, route
 from nbtwisted.server.behaviour import Behaviour, json_behaviour, json_body, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.delay import Delay, UnreadableDelay
 from nbtwisted.server.echo import echo
+from nbtwisted.server.parameters import Refused, unreadable
 
 _ONE_TO_THREE_SECONDS = Delay((1.0, 2.0, 3.0))
-_PATHS = "/, /delay/{DELAY} or /healthz"
 
 
 @route("/")
@@ -48,7 +51,11 @@ def refused(request: Request, error: Refused) -> Behaviour:
 @on_error(NotFound)
 def not_found(request: Request, error: NotFound) -> Behaviour:
     """Name the paths that there are."""
-    return refusal(404, "no such path", value=_shown(request.path), expected=_PATHS)
+    rules = {
+        re.sub("<(?:rest:)?([^>]+)>", r"{\1}", r.rule) for r in app.url_map.iter_rules()
+    }
+    paths = ", ".join(sorted(rules))
+    return refusal(404, "no such path", value=_shown(request.path), expected=paths)
 
 
 @on_error(MethodNotAllowed)
@@ -70,7 +77,7 @@ def other_http_error(request: Request, error: HTTPException) -> Behaviour:
     return refusal(error.code or 500, error.name.lower())
 
 
-def _wait_time(asked: float) -> Whole:
+def _wait_time(asked: float, random: Random) -> Whole:
     return Whole(b'["wait time: %bsec"]' % print_duration(asked).encode())
 
 

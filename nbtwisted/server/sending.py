@@ -74,6 +74,7 @@ class _Sender:
         self._interval = interval
         self._clock = clock
         self._request = request
+        self._due = clock.seconds()
         self._timer: IDelayedCall | None = None
         self._paused = False
         self._stopped = False
@@ -89,6 +90,8 @@ class _Sender:
         """Write on, if it is time to."""
         self._paused = False
         if self._timer is None:
+            # What a slow reader missed is not made up for at once.
+            self._due = self._clock.seconds()
             self._write_on()
 
     def stopProducing(self) -> None:
@@ -115,7 +118,10 @@ class _Sender:
                     self._request.unregisterProducer()
                 self.sent.callback(None)
             elif self._interval:
-                self._timer = self._clock.callLater(self._interval, self._on_time)
+                # From when this piece was due: delays of the timers do not add up.
+                self._due += self._interval
+                wait = max(self._due - self._clock.seconds(), 0.0)
+                self._timer = self._clock.callLater(wait, self._on_time)
                 return
 
     def _on_time(self) -> None:

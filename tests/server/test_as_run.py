@@ -33,6 +33,15 @@ REFUSED = (
 )
 A_DELAY = b"seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 
+PATHS = [
+    *("/", "/absolute-redirect/{n}", "/anything", "/anything/{rest}", "/bytes/{n}"),
+    *("/deflate", "/delay/{text}", "/delete", "/drip", "/get", "/gzip", "/headers"),
+    *("/healthz", "/ip", "/patch", "/post", "/put", "/range/{n}", "/redirect-to"),
+    *("/redirect/{n}", "/relative-redirect/{n}", "/response-headers", "/sse"),
+    *("/status/{codes}", "/stream-bytes/{n}", "/stream/{n}", "/unstable"),
+    "/user-agent",
+]
+
 ANSWERS: dict[bytes, tuple[bytes, bytes]] = {
     request("/?_delay=0"): (b"200 OK", b'["wait time: 0sec"]'),
     request("/?_delay=100ms"): (b"200 OK", b'["wait time: 0.1sec"]'),
@@ -46,8 +55,8 @@ ANSWERS: dict[bytes, tuple[bytes, bytes]] = {
     ),
     request("/nope"): (
         b"404 Not Found",
-        b'{"error": "no such path", "value": "/nope", '
-        b'"expected": "/, /delay/{DELAY} or /healthz"}\n',
+        b'{"error": "no such path", "value": "/nope", "expected": "%b"}\n'
+        % ", ".join(PATHS).encode(),
     ),
     request("/", method="POST"): (
         b"405 Method Not Allowed",
