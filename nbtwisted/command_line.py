@@ -16,6 +16,7 @@ __all__ = [
     "OneLineParser",
     "abandon",
     "count",
+    "duration",
     "end_quietly_when_interrupted",
     "leave_startup_to_itself",
     "open_files_allowed",
@@ -31,6 +32,17 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and exit with 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def duration(text: str) -> float:
+    """Read a duration; returns seconds.
+
+    Raises `argparse.ArgumentTypeError`.
+    """
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {EXPECTED}") from None
 
 
 def positive_duration(text: str) -> float:

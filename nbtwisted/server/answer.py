@@ -4,26 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from random import Random
+from typing import Any
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.web.server import Request
 
 from nbtwisted.server.behaviour import Behaviour, Reply, refusal
 from nbtwisted.server.body import Body
-from nbtwisted.server.faults import transmission
+from nbtwisted.server.controls import LONGEST_KEY
+from nbtwisted.server.faults import Ending, transmission
+from nbtwisted.server.journal import IN_FLIGHT, Entry
 from nbtwisted.server.keys import Keys
 from nbtwisted.server.sending import send
 
-__all__ = ["Performer"]
+__all__ = ["Exchange", "Performer"]
 
 PIECES_A_SECOND = 20
 """How many pieces a `_rate` cuts a second into."""
 
 _NEVER_DRAWN_FROM = Random(0)
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A request, and its answer in the making."""
+
+    request: Request
+    entry: Entry
+    waiting: Deferred[None] | None = None
+    """Fires when the delay is over; None before and after."""
+    is_released: bool = False
+    """To be answered at once, whatever it waits for."""
+    is_stalled: bool = False
+    """Held without a word, and without an end."""
+    is_last: bool = False
+    """To be the last one of its connection."""
+
+    def abort(self) -> None:
+        """Break the connection off."""
+        transport: Any = self.request.channel.transport
+        transport.abortConnection()
 
 
 class Performer:
@@ -43,30 +68,61 @@ class Performer:
         self._now = now
         self._seed = seed
 
-    async def perform(self, behaviour: Behaviour, request: Request) -> None:
+    async def perform(self, behaviour: Behaviour, exchange: Exchange) -> None:
         """Wait, then send the answer, or break the wire as it says.
 
-        When the client leaves, Klein cancels what this waits for, and its timers are
-        gone at once. Nothing here may catch that cancellation.
+        The exchange's entry is filled in on the way. When the client leaves, Klein
+        cancels what this waits for, and its timers are gone at once. Nothing here may
+        keep that cancellation to itself.
         """
+        request, entry = exchange.request, exchange.entry
         began = self._now()
-        reply, random = self._draw(behaviour, request, began)
+        reply, random = self._draw(behaviour, exchange, began)
+        entry.asked = reply.asked
+        entry.fault = reply.fault
         if reply.asked:
-            await deferLater(self._clock, reply.asked)
+            await self._wait(reply.asked, exchange)
         else:
             # No delay still goes through a Deferred, so that both take one way.
             await succeed(None)
-        held = self._now() - began
+        entry.held = held = self._now() - began
         timing = f"asked;dur={_ms(reply.asked)}, held;dur={_ms(held)}"
-        reply = replace(reply, headers=(*reply.headers, ("Server-Timing", timing)))
+        added = [("Server-Timing", timing)]
+        if exchange.is_last:
+            added.append(("Connection", "close"))
+        reply = replace(reply, headers=(*reply.headers, *added))
         piece_size, interval = _pace(behaviour, reply.body)
         plan = transmission(reply, piece_size, random)
+        if plan.is_answer:
+            entry.status = reply.status
         await send(reply, plan, interval, request, self._clock)
+        entry.outcome = "answered" if reply.fault is None else "broken"
+        if plan.ending is Ending.HOLD:
+            entry.outcome = IN_FLIGHT
+            exchange.is_stalled = True
+        if plan.ending is not Ending.FINISH:
+            # The request is not finished, and never will be: this ends with its
+            # connection, as a cancellation.
+            await Deferred()
+
+    def forget(self) -> None:
+        """Begin anew with every key."""
+        self._keys = Keys()
+
+    async def _wait(self, seconds: float, exchange: Exchange) -> None:
+        exchange.waiting = deferLater(self._clock, seconds)
+        try:
+            await exchange.waiting
+        except CancelledError:
+            if not exchange.is_released:
+                raise
+        finally:
+            exchange.waiting = None
 
     def _draw(
-        self, behaviour: Behaviour, request: Request, now: float
+        self, behaviour: Behaviour, exchange: Exchange, now: float
     ) -> tuple[Reply, Random]:
-        key = behaviour.key or _default_key(request)
+        key = exchange.entry.key = behaviour.key or _default_key(exchange.request)
         came_before = self._keys.count(key) if behaviour.is_counted else 0
         if behaviour.limit is not None:
             wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
@@ -83,6 +139,10 @@ class Performer:
 
 def _default_key(request: Request) -> str:
     method_and_target: bytes = request.method + b" " + request.uri
+    if len(method_and_target) > LONGEST_KEY:
+        # Ten thousand keys are remembered, and a target may have 16 KiB.
+        rest = blake2b(method_and_target, digest_size=16).hexdigest().encode()
+        method_and_target = method_and_target[: LONGEST_KEY - len(rest)] + rest
     return method_and_target.decode("latin-1")
 
 

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 from werkzeug.routing import BaseConverter
 
-from nbtwisted.server.answer import Performer
 from nbtwisted.server.behaviour import Behaviour
 from nbtwisted.server.parameters import controls
+from nbtwisted.server.traffic import Traffic
 
 __all__ = ["ANY", "Server", "app", "on_error", "route"]
 
@@ -37,10 +37,16 @@ app.url_map.converters["rest"] = _Rest
 
 
 class Server:
-    """What the routes need of the server that they run in."""
+    """What the routes need of the server that they run in.
 
-    performer: Performer
+    `max_delay` is in seconds. `admin_token` lets operators in who are not on this
+    machine.
+    """
+
+    traffic: Traffic
     max_delay: float
+    admin_token: str | None
+    seed: int
 
 
 ANY = "any method"
@@ -49,10 +55,14 @@ Decides = Callable[..., Behaviour]
 Renders = Callable[..., Coroutine[Any, Any, None]]
 
 
-def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
+def route(
+    path: str, *methods: str, for_operators: bool = False
+) -> Callable[[Decides], Decides]:
     """Answer requests for `path` as the function decides that is given them.
 
     `methods` are GET unless given, and `ANY` stands for all; HEAD comes with GET.
+    Requests of operators are not kept in the journal, and answered also when the server
+    is full or about to stop.
     """
 
     def register(decide: Decides) -> Decides:
@@ -61,7 +71,9 @@ def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
         ) -> Coroutine[Any, Any, None]:
             asked = controls(request, server.max_delay)
             behaviour = decide(server, request, **parts).under(asked)
-            return server.performer.perform(behaviour, request)
+            if for_operators:
+                return server.traffic.answer_operator(behaviour, request)
+            return server.traffic.answer(behaviour, request)
 
         taken = None if ANY in methods else methods or ("GET",)
         app.route(path, methods=taken, endpoint=path)(render)
@@ -78,7 +90,7 @@ def on_error(error: type[Exception]) -> Callable[[Decides], Renders]:
         def render(
             server: Server, request: Request, failure: Failure
         ) -> Coroutine[Any, Any, None]:
-            return server.performer.perform(decide(request, failure.value), request)
+            return server.traffic.answer(decide(request, failure.value), request)
 
         return app.handle_errors(error)(render)  # type: ignore[arg-type]
 

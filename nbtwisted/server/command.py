@@ -10,7 +10,12 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IReactorFromThreads,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
 from twisted.logger import (
     FilteringLogObserver,
     LogLevel,
@@ -18,31 +23,21 @@ from twisted.logger import (
     globalLogBeginner,
     textFileLogObserver,
 )
-from twisted.web.http import Request
-from twisted.web.server import Site
 
 from nbtwisted.command_line import (
     leave_startup_to_itself,
     open_files_allowed,
     say,
 )
-from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.options import read_options
+from nbtwisted.server.serving import Serving
 
 __all__ = ["main"]
 
 BACKLOG = 8192
 """Connections that the kernel may hold until we accept them, as far as its own cap (on
 Linux net.core.somaxconn, mostly 4096) allows. Twisted's default of 50 drops bursts."""
-
-
-class _QuietSite(Site):
-    """A site without an access log, which costs a tenth of an answer's time."""
-
-    noisy = False
-
-    def log(self, request: Request) -> None:
-        """Say nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,8 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     _log_warnings_to_stderr()
-    server = DelayServer(clock=reactor, max_delay=options.max_delay, seed=options.seed)
-    site = _QuietSite(server.resource())  # type: ignore[no-untyped-call]
+    try:
+        serving = Serving(options, reactor)
+    except OSError as error:
+        _say(f"error: cannot write the access log: {error}")
+        return 1
+    traffic = serving.server.traffic
+    site = CappedSite(serving.server.resource(), traffic, IReactorTime(reactor))
     failures: list[str] = []
 
     async def listen() -> None:
@@ -79,11 +79,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     open_files_allowed()
     leave_startup_to_itself()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        # The reactor puts its own in the place of this one alone.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    stops: list[int] = []
+
+    def stop(number: int) -> None:
+        stops.append(number)
+        # Ctrl-C waits for nothing, nor does whoever asks twice.
+        if number == signal.SIGINT or len(stops) > 1:
+            serving.end_now()
+        elif traffic.journal.in_flight:
+            held = traffic.journal.in_flight
+            _say(f"waiting up to {options.drain:g} s for {held} answers")
+        if len(stops) == 1:
+            reactor.stop()
+
+    in_turn = IReactorFromThreads(reactor).callFromThread
+
+    def listen_to_signals() -> None:
+        # In the place of the reactor's own, which know only one way to stop.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda number, frame: in_turn(stop, number))
+
+    reactor.callWhenRunning(listen_to_signals)
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(listen()))
     reactor.run()
+    if serving.given_up:
+        _say(f"gave up {serving.given_up} answers")
     for failure in failures:
         _say(f"error: {failure}")
     return 1 if failures else 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from twisted.internet import reactor
-from twisted.internet.interfaces import IReactorTime
+import sys
 
-from nbtwisted.server.delay_server import DelayServer
+from twisted.internet import reactor
+
 from nbtwisted.server.options import read_options
+from nbtwisted.server.serving import Serving
 
 __all__ = ["app", "resource"]
 
-_options = read_options([])
-_server = DelayServer(
-    clock=IReactorTime(reactor), max_delay=_options.max_delay, seed=_options.seed
-)
-app = _server.app
-resource = _server.resource
+try:
+    _serving = Serving(read_options([]), reactor)
+except OSError as error:
+    sys.exit(f"nbtwisted: error: {error}")
+app = _serving.server.app
+resource = _serving.server.resource

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from random import SystemRandom
@@ -10,11 +11,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 
 # To import modules of routes is to add them to the app.
-from nbtwisted.server import httpbin, routes  # noqa: F401
+from nbtwisted.server import httpbin, operating, routes  # noqa: F401
 from nbtwisted.server.answer import Performer
 from nbtwisted.server.app import Server, app
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.doorkeeper import Doorkeeper
+from nbtwisted.server.journal import Entry
+from nbtwisted.server.traffic import Traffic
 
 __all__ = ["DelayServer"]
 
@@ -24,7 +27,9 @@ class DelayServer(Server):
 
     `clock` runs the delays. `now` reads the seconds that they are measured by. `seed`
     decides all that is left to chance; without one, each server has its own.
-    `max_delay` is in seconds.
+    `max_delay` is in seconds. Above `max_in_flight` requests, others are refused.
+    `admin_token` is what operators on other machines have to show. `on_end` is called
+    with each request that is over.
     """
 
     app = app
@@ -36,11 +41,20 @@ class DelayServer(Server):
         now: Callable[[], float] = time.monotonic,
         seed: int | None = None,
         max_delay: float = DEFAULT_MAX_DELAY,
+        max_in_flight: float = math.inf,
+        admin_token: str | None = None,
+        on_end: Callable[[Entry], None] | None = None,
     ) -> None:
         self.seed = SystemRandom().getrandbits(64) if seed is None else seed
         self.max_delay = max_delay
-        self.performer = Performer(clock, now, self.seed)
+        self.admin_token = admin_token
+        self.traffic = Traffic(
+            Performer(clock, now, self.seed),
+            clock,
+            max_in_flight=max_in_flight,
+            on_end=on_end,
+        )
 
     def resource(self) -> Resource:
         """The app as twisted.web wants it."""
-        return Doorkeeper(self.app.resource(), self.performer)
+        return Doorkeeper(self.app.resource(), self.traffic)

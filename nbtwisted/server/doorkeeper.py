@@ -13,21 +13,25 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from werkzeug.exceptions import BadHost
 
-from nbtwisted.server.answer import Performer
+from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.parameters import unreadable
+from nbtwisted.server.traffic import Traffic
 
-__all__ = ["Doorkeeper"]
+__all__ = ["LARGEST_REQUEST_BODY", "Doorkeeper"]
+
+LARGEST_REQUEST_BODY = 1024 * 1024
+"""Bytes."""
 
 
 class Doorkeeper(Resource):
-    """Stands before `klein`, and answers by `performer` what must not get there."""
+    """Stands before `klein`, and answers itself what must not get there."""
 
     isLeaf = True
 
-    def __init__(self, klein: IResource, performer: Performer) -> None:
+    def __init__(self, klein: IResource, traffic: Traffic) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._klein = klein
-        self._performer = performer
+        self._traffic = traffic
 
     def render(self, request: Request) -> int:
         """Let Klein answer, or answer that it could not have read the request."""
@@ -44,6 +48,10 @@ class Doorkeeper(Resource):
             self._refuse(request, "method", request.method, "GET or HEAD")
         elif not _is_utf8(host):
             self._refuse(request, "host", host, "a host name in UTF-8")
+        elif _length(request) > LARGEST_REQUEST_BODY:
+            expected = f"a body of at most {LARGEST_REQUEST_BODY} bytes"
+            problem = refusal(413, "request entity too large", expected=expected)
+            self._answer(request, problem)
         else:
             try:
                 self._klein.render(request)
@@ -55,13 +63,23 @@ class Doorkeeper(Resource):
         self, request: Request, control: str, value: bytes, expected: str
     ) -> None:
         shown = value.decode("ascii", "backslashreplace")
+        self._answer(request, unreadable(control, shown, expected))
 
+    def _answer(self, request: Request, behaviour: Behaviour) -> None:
         async def answer() -> None:
-            behaviour = unreadable(control, shown, expected)
-            await self._performer.perform(behaviour, request)
+            await self._traffic.answer(behaviour, request)
             request.finish()
 
         Deferred.fromCoroutine(answer())
+
+
+def _length(request: Request) -> int:
+    """Bytes of the request's body."""
+    content = request.content
+    assert content is not None
+    length: int = content.seek(0, 2)
+    content.seek(0)
+    return length
 
 
 def _take_off_origin(request: Request) -> None:

@@ -43,7 +43,7 @@ class Transmission:
     First the head, if `has_head`, announcing `length` bytes or, if that is None,
     chunks; then `pieces`, framed as announced; then `raw` pieces, which are not framed,
     with `raw_interval` seconds between them; then the end. What ends with FINISH has
-    no raw pieces.
+    no raw pieces. `is_answer` says whether there is a status in all this.
     """
 
     has_head: bool
@@ -52,6 +52,7 @@ class Transmission:
     ending: Ending
     raw: Iterator[bytes] = field(default_factory=lambda: iter(()))
     raw_interval: float = 0.0
+    is_answer: bool = True
 
 
 def transmission(reply: Reply, piece_size: int | None, random: Random) -> Transmission:
@@ -67,7 +68,7 @@ def transmission(reply: Reply, piece_size: int | None, random: Random) -> Transm
 
 
 def _nothing(ending: Ending) -> Transmission:
-    return Transmission(False, None, iter(()), ending)
+    return Transmission(False, None, iter(()), ending, is_answer=False)
 
 
 def _half(reply: Reply, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -91,7 +92,9 @@ def _empty(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmissio
 def _garbage(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
     # The first byte is not ASCII: no chance garbage is an answer.
     garbage = b"\xff" + random.randbytes(GARBAGE_SIZE - 1)
-    return Transmission(False, None, iter(()), Ending.CLOSE, iter([garbage]))
+    return Transmission(
+        False, None, iter(()), Ending.CLOSE, iter([garbage]), is_answer=False
+    )
 
 
 def _malformed_chunk(
@@ -135,7 +138,7 @@ def _slow_headers(
     except ValueError:
         reason = "Unknown"
     lines = [f"HTTP/1.1 {reply.status} {reason}", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in reply.headers]
+    lines += [f"{n}: {v}" for n, v in reply.headers if n.lower() != "connection"]
     lines.append(f"Content-Length: {reply.body.length}")
     head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
     head_bytes = (head[i : i + 1] for i in range(len(head)))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from nbtwisted import __version__
-from nbtwisted.command_line import OneLineParser, positive_duration, whole_number
+from nbtwisted.command_line import (
+    OneLineParser,
+    count,
+    duration,
+    positive_duration,
+    whole_number,
+)
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
@@ -17,19 +25,27 @@ __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
 T = TypeVar("T")
 
 DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
+DEFAULT_DRAIN = 30.0
+"""Seconds; what Kubernetes gives a container by default."""
 
 
 @dataclass(frozen=True)
 class Options:
     """What the server was told.
 
-    `listen` are Twisted endpoint strings, at least one. `max_delay` is in seconds.
-    `seed` decides what is left to chance, if it is given.
+    `listen` are Twisted endpoint strings, at least one. `max_delay` and `drain` are in
+    seconds. `seed` decides what is left to chance, if it is given. Above
+    `max_in_flight` requests, others are refused. `admin_token` lets operators in from
+    other machines. `access_log` is a path, or `-` for stdout.
     """
 
     listen: tuple[str, ...]
     max_delay: float
     seed: int | None
+    max_in_flight: float
+    drain: float
+    admin_token: str | None
+    access_log: str | None
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> Options:
@@ -42,7 +58,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         description="Serve HTTP answers that wait as long as each request asks.",
         epilog="Each option can also be set in the environment: "
         "NBTWISTED_LISTEN (several with spaces between), NBTWISTED_MAX_DELAY, "
-        "NBTWISTED_SEED.",
+        "NBTWISTED_SEED and so on.",
     )
     parser.add_argument(
         "--listen",
@@ -67,16 +83,57 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         "(default: another one each time)",
     )
     parser.add_argument(
+        "--max-in-flight",
+        type=count,
+        metavar="N",
+        help="refuse requests with 503 while N are being answered (default: no limit)",
+    )
+    parser.add_argument(
+        "--drain",
+        type=duration,
+        metavar="DURATION",
+        help="how long a SIGTERM waits for the answers that are held "
+        f"(default: {DEFAULT_DRAIN:g})",
+    )
+    parser.add_argument(
+        "--admin-token",
+        type=admin_token,
+        metavar="TOKEN",
+        help="let 'Authorization: Bearer TOKEN' use /__admin from other machines "
+        "(others can see a command's arguments: NBTWISTED_ADMIN_TOKEN hides it)",
+    )
+    parser.add_argument(
+        "--access-log",
+        metavar="FILE",
+        help="write a line for each request to FILE, or to stdout if that is -",
+    )
+    parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_args(arguments)
     listen = told.listen or os.environ.get("NBTWISTED_LISTEN", "").split()
+
+    def read(name: str, parse: Callable[[str], T]) -> T | None:
+        return _from_environment(parser, name.upper(), getattr(told, name), parse)
+
+    drain = read("drain", duration)
     return Options(
-        tuple(listen) or (DEFAULT_LISTEN,),
-        _from_environment(parser, "MAX_DELAY", told.max_delay, positive_duration)
-        or DEFAULT_MAX_DELAY,
-        _from_environment(parser, "SEED", told.seed, whole_number),
+        listen=tuple(listen) or (DEFAULT_LISTEN,),
+        max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
+        seed=read("seed", whole_number),
+        max_in_flight=read("max_in_flight", count) or math.inf,
+        drain=DEFAULT_DRAIN if drain is None else drain,
+        admin_token=read("admin_token", admin_token),
+        access_log=read("access_log", str),
     )
+
+
+def admin_token(text: str) -> str:
+    """Read what can stand in a header; raises `argparse.ArgumentTypeError`."""
+    if not re.fullmatch(r"[!-~]+", text):
+        # Not repeated: it is a secret, though not yet a good one.
+        raise argparse.ArgumentTypeError("expected ASCII without spaces")
+    return text
 
 
 def _from_environment(

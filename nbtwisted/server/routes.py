@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from nbtwisted.duration import print_duration
 from nbtwisted.printable import printable
 from nbtwisted.server.app import Server, app, on_error, route
-from nbtwisted.server.behaviour import Behaviour, json_behaviour, json_body, refusal
+from nbtwisted.server.behaviour import Behaviour, json_body, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.delay import Delay, UnreadableDelay
 from nbtwisted.server.echo import echo
@@ -34,12 +34,6 @@ def delay(server: Server, request: Request, text: str) -> Behaviour:
     except UnreadableDelay as error:
         raise Refused(unreadable("delay", text, str(error))) from None
     return Behaviour(json_body(echo(request)), delay=read)
-
-
-@route("/healthz")
-def healthz(server: Server, request: Request) -> Behaviour:
-    """Say at once that the server is alive."""
-    return json_behaviour({"status": "ok"})
 
 
 @on_error(Refused)

@@ -26,31 +26,34 @@ async def send(
 ) -> None:
     """Send an answer through twisted.web, `interval` seconds between its pieces.
 
-    Returns when the connection can be used again. Otherwise it waits until whoever
-    asked is gone, and is cancelled by that.
+    Returns when all is sent that will be, or is in the transport's buffer, and the
+    connection has been told how to end.
     """
+    channel: Any = request.channel
     if plan.has_head:
         request.setResponseCode(reply.status)
         # RFC 9110, 8.6: a 204 must not have a length; neither needs one.
         if plan.length is not None and reply.status not in NO_BODY_CODES:
             request.setHeader("Content-Length", str(plan.length))
         for name, value in reply.headers:
-            request.responseHeaders.addRawHeader(name, value)
+            if name.lower() == "connection":
+                # Of which twisted.web may have set one already.
+                request.setHeader(name, value)
+                channel.persistent = channel.persistent and value.lower() != "close"
+            else:
+                request.responseHeaders.addRawHeader(name, value)
         # Sends the head, though there is nothing of the body yet.
         request.write(b"")
     if request.method != b"HEAD":
         await _Sender(plan.pieces, request.write, interval, request, clock).sent
     if plan.ending is Ending.FINISH:
         return
-    channel: Any = request.channel
     await _Sender(plan.raw, channel.write, plan.raw_interval, request, clock).sent
     if plan.ending is Ending.CLOSE:
         channel.loseConnection()
     elif plan.ending is Ending.RESET:
         # To abort a TCP connection is to send RST.
         channel.transport.abortConnection()
-    # The request is not finished, and never will be.
-    await Deferred()
 
 
 @implementer(IPushProducer)

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import h11
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
+from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.delay_server import DelayServer
+
+
+def _address(host: str) -> IAddress:
+    if host == "unix":
+        return UNIXAddress(None)
+    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, 54321)
 
 
 @dataclass
@@ -28,6 +37,12 @@ class Reply:
         return json.loads(self.body)
 
 
+class _Transport(StringTransport):
+    def loseWriteConnection(self) -> None:
+        """To close one way is to close, for those who only look at what was sent."""
+        self.loseConnection()
+
+
 class Visit:
     """A client that is connected to a server whose time is `clock`."""
 
@@ -37,14 +52,16 @@ class Visit:
         *,
         seed: int = 7,
         site: Site | None = None,
+        site_clock: Clock | None = None,
+        peer: str = "192.168.1.1",
         **settings: Any,
     ) -> None:
         if site is None:
             server = DelayServer(clock=clock, now=clock.seconds, seed=seed, **settings)
             # The site's timers, for idle connections and for its log, run elsewhere.
-            site = Site(server.resource(), reactor=Clock())
+            site = CappedSite(server.resource(), server.traffic, site_clock or Clock())
         self.site = site
-        self._transport = StringTransport()
+        self._transport = _Transport(peerAddress=_address(peer))
         self._protocol = site.buildProtocol(None)
         self._protocol.makeConnection(self._transport)
 
@@ -60,6 +77,11 @@ class Visit:
     def leave(self) -> None:
         """Close the connection."""
         self._protocol.connectionLost(Failure(ConnectionDone()))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has closed the connection, or is about to."""
+        return bool(self._transport.disconnecting or self._transport.disconnected)
 
     @property
     def received(self) -> bytes:

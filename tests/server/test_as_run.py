@@ -34,9 +34,20 @@ REFUSED = (
 A_DELAY = b"seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 
 PATHS = [
-    *("/", "/absolute-redirect/{n}", "/anything", "/anything/{rest}", "/bytes/{n}"),
+    *("/", "/__admin/requests", "/__admin/reset", "/__admin/stats"),
+    *("/absolute-redirect/{n}", "/anything", "/anything/{rest}", "/bytes/{n}"),
     *("/deflate", "/delay/{text}", "/delete", "/drip", "/get", "/gzip", "/headers"),
-    *("/healthz", "/ip", "/patch", "/post", "/put", "/range/{n}", "/redirect-to"),
+    *(
+        "/healthz",
+        "/ip",
+        "/metrics",
+        "/patch",
+        "/post",
+        "/put",
+        "/range/{n}",
+        "/readyz",
+        "/redirect-to",
+    ),
     *("/redirect/{n}", "/relative-redirect/{n}", "/response-headers", "/sse"),
     *("/status/{codes}", "/stream-bytes/{n}", "/stream/{n}", "/unstable"),
     "/user-agent",

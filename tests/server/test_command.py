@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import tempfile
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.options import DEFAULT_LISTEN, read_options
-from tests.server.running import BY_MODULE, RunningServer
+from tests.server.running import BY_MODULE, RunningServer, read_all
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -42,14 +43,83 @@ class OptionsTests(SynchronousTestCase):
 
 
 class CommandTests(SynchronousTestCase):
-    def test_stops_cleanly(self) -> None:
-        for by in (signal.SIGINT, signal.SIGTERM):
-            with RunningServer() as server, server.connect() as held:
-                server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
-                held.sendall(b"GET /delay/300 HTTP/1.1\r\nHost: test\r\n\r\n")
-                self.assertEqual(server.stop(by), 0)
-                # The ready line, and not a word more.
-                self.assertEqual(server.output, f"nbtwisted: serving on {server.url}\n")
+    def holding(self, *more: str) -> tuple[RunningServer, socket.socket]:
+        """A server that holds one answer for a second."""
+        server = RunningServer([*BY_MODULE, *more])
+        self.addCleanup(server.__exit__, None, None, None)
+        held = server.connect()
+        self.addCleanup(held.close)
+        held.sendall(b"GET /delay/1?_key=held HTTP/1.1\r\nHost: test\r\n\r\n")
+        asked = b"GET /__admin/requests?key=held HTTP/1.0\r\n\r\n"
+        while b'"id"' not in server.ask(asked):
+            pass
+        return server, held
+
+    def test_ctrl_c_waits_for_nothing(self) -> None:
+        server, _ = self.holding()
+        self.assertEqual(server.stop(signal.SIGINT), 0)
+        # The ready line, and not a word more.
+        self.assertEqual(server.output, f"nbtwisted: serving on {server.url}\n")
+
+    def test_sigterm_waits_for_what_is_held(self) -> None:
+        server, held = self.holding()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.stdout is not None
+        self.assertEqual(
+            server.process.stdout.readline(),
+            "nbtwisted: waiting up to 30 s for 1 answers\n",
+        )
+        refused = server.ask(b"GET /delay/1 HTTP/1.1\r\nHost: test\r\n\r\n")
+        self.assertTrue(refused.startswith(b"HTTP/1.1 503"), refused)
+        self.assertIn(b"\r\nConnection: close\r\n", refused)
+        ready = server.ask(b"GET /readyz HTTP/1.0\r\n\r\n")
+        self.assertTrue(ready.startswith(b"HTTP/1.0 503"), ready)
+        answer = read_all(held)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
+        self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertEqual(server.stop(), 0)
+
+    def test_no_longer_than_it_may(self) -> None:
+        server, held = self.holding("--drain", "50ms")
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.output.splitlines()[-1], "nbtwisted: gave up 1 answers")
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(read_all(held), b"")
+
+    def test_a_second_signal_waits_no_more(self) -> None:
+        server, _ = self.holding()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.stdout is not None
+        server.process.stdout.readline()
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.output.splitlines()[-1], "nbtwisted: gave up 1 answers")
+        self.assertNotIn("Traceback", server.output)
+
+    def test_access_log(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/log"
+            with RunningServer([*BY_MODULE, "--access-log", path]) as server:
+                server.ask(b"GET /status/201?a=%22 HTTP/1.0\r\nUser-Agent: me\r\n\r\n")
+                server.stop()
+            with open(path) as log:
+                self.assertRegex(
+                    log.read(),
+                    r"^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:[\d:]{8} \+0000\] "
+                    r'"GET /status/201\?a=%22 HTTP/1.0" 201 0 "-" "me" '
+                    r"asked=0\.000 held=0\.0\d\d fault=- outcome=answered\n$",
+                )
+        with RunningServer([*BY_MODULE, "--access-log", "-"]) as server:
+            server.ask(b"GET /get?_fault=empty HTTP/1.0\r\n\r\n")
+            server.stop()
+        self.assertRegex(server.output, r" - 0 .* fault=empty outcome=broken\n$")
+
+    def test_an_access_log_that_cannot_be(self) -> None:
+        ended = run("--access-log", "/nowhere/log")
+        self.assertEqual(ended.returncode, 1)
+        self.assertRegex(
+            ended.stderr,
+            r"^nbtwisted: error: cannot write the access log: .*'/nowhere/log'\n$",
+        )
 
     def test_a_burst_fits_into_the_backlog(self) -> None:
         with RunningServer() as server:

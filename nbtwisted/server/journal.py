@@ -1,0 +1,186 @@
+"""What was asked, and what became of it: the last requests, and totals of all. Pure."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+__all__ = [
+    "IN_FLIGHT",
+    "JOURNAL_SIZE",
+    "LATENESS_BUCKETS",
+    "Entry",
+    "Journal",
+    "Totals",
+]
+
+JOURNAL_SIZE = 1_000
+"""Requests remembered; each takes some 2 KB, and 8 KB at most."""
+
+LATENESS_BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+"""Seconds: upper bounds of the histogram; Prometheus' own, and 1 and 2.5 ms."""
+
+IN_FLIGHT = "in flight"
+"""The outcome of a request that is not over."""
+
+LONGEST_TARGET = 1024
+LONGEST_HEADER = 128
+MOST_HEADERS = 32
+
+_SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
+
+
+@dataclass
+class Entry:
+    """One request.
+
+    `came` is in seconds of Unix time; `asked` and `held` are seconds, None until they
+    are known: an answer that is never begun is not held for any time. `status` is None
+    when no status was sent, and `sent` is bytes of the body. The outcome is `in flight`
+    and then one of
+
+        answered    the whole answer was handed to the kernel, or to its buffers
+        broken      the fault was carried out
+        cancelled   the client left before
+        released    a reset let it go before it was due
+    """
+
+    number: int
+    came: float
+    peer: str
+    method: bytes
+    target: bytes
+    version: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    key: str = ""
+    asked: float | None = None
+    held: float | None = None
+    status: int | None = None
+    fault: str | None = None
+    sent: int = 0
+    outcome: str = IN_FLIGHT
+
+    @property
+    def time(self) -> datetime:
+        """When it came."""
+        return datetime.fromtimestamp(self.came, timezone.utc)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as JSON values."""
+        return {
+            "id": self.number,
+            "time": self.time.isoformat().replace("+00:00", "Z"),
+            "peer": self.peer,
+            "method": _text(self.method),
+            "target": _text(self.target),
+            "headers": {_text(name): _text(value) for name, value in self.headers},
+            "key": self.key,
+            "asked": self.asked,
+            "held": self.held,
+            "status": self.status,
+            "fault": self.fault,
+            "sent": self.sent,
+            "outcome": self.outcome,
+        }
+
+
+@dataclass
+class Totals:
+    """Of the requests that are over. `lateness` is in seconds."""
+
+    by_status_and_fault: Counter[tuple[int | None, str | None]] = field(
+        default_factory=Counter
+    )
+    outcomes: Counter[str] = field(default_factory=Counter)
+    lateness: float = 0.0
+    lateness_counts: list[int] = field(
+        default_factory=lambda: [0] * (len(LATENESS_BUCKETS) + 1)
+    )
+    """Answers, by the first of `LATENESS_BUCKETS` that they fit; the last fit none."""
+
+
+class Journal:
+    """The last `size` requests, and the totals of all since the last reset."""
+
+    def __init__(self, size: int = JOURNAL_SIZE) -> None:
+        self.in_flight = 0
+        self.totals = Totals()
+        self._entries: deque[Entry] = deque(maxlen=size)
+        self._last_number = 0
+        self._forgotten = 0
+
+    @property
+    def came(self) -> int:
+        """Requests since the last reset."""
+        return self._last_number - self._forgotten
+
+    def begin(
+        self,
+        came: float,
+        peer: str,
+        method: bytes,
+        target: bytes,
+        version: bytes,
+        headers: Iterable[tuple[bytes, Sequence[bytes]]],
+    ) -> Entry:
+        """Note that a request came. What is long is cut, what is secret left out."""
+        self._last_number += 1
+        self.in_flight += 1
+        kept = [
+            (name[:LONGEST_HEADER], b",".join(values)[:LONGEST_HEADER])
+            for name, values in headers
+            if name.lower() not in _SECRET
+        ]
+        entry = Entry(
+            self._last_number,
+            came,
+            peer,
+            method[:LONGEST_HEADER],
+            target[:LONGEST_TARGET],
+            version,
+            kept[:MOST_HEADERS],
+        )
+        self._entries.append(entry)
+        return entry
+
+    def end(self, entry: Entry) -> None:
+        """Note that it is over."""
+        self.in_flight -= 1
+        if entry.number <= self._forgotten:
+            return
+        totals = self.totals
+        totals.by_status_and_fault[entry.status, entry.fault] += 1
+        totals.outcomes[entry.outcome] += 1
+        if entry.outcome == "released":
+            return
+        if entry.asked is not None and entry.held is not None:
+            late = max(entry.held - entry.asked, 0.0)
+            totals.lateness += late
+            totals.lateness_counts[bisect.bisect_left(LATENESS_BUCKETS, late)] += 1
+
+    def entries(
+        self, *, since: int | datetime = 0, key: str | None = None
+    ) -> Iterator[Entry]:
+        """The requests remembered that came after a number or a time, oldest first."""
+        for entry in self._entries:
+            came_later = (
+                entry.number > since if isinstance(since, int) else entry.time > since
+            )
+            if came_later and key in (None, entry.key):
+                yield entry
+
+    def reset(self) -> None:
+        """Forget what was. Numbers go on, so that `since` never means another one."""
+        self._entries.clear()
+        self._forgotten = self._last_number
+        self.totals = Totals()
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")

@@ -1,0 +1,67 @@
+"""The server's figures, as Prometheus reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from nbtwisted.server.journal import LATENESS_BUCKETS, Journal
+
+__all__ = ["CONTENT_TYPE", "exposition"]
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+def exposition(journal: Journal) -> bytes:
+    """The totals of a journal, and the process's, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Totals(journal))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+class _Totals(Collector):
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def collect(self) -> Iterator[Metric]:
+        totals = self._journal.totals
+        requests = CounterMetricFamily(
+            "nbtwisted_requests",
+            "Requests that are over, by the status and the fault that they got.",
+            labels=["status", "fault"],
+        )
+        for (status, fault), count in totals.by_status_and_fault.items():
+            requests.add_metric([str(status or "none"), fault or "none"], count)
+        yield requests
+        yield GaugeMetricFamily(
+            "nbtwisted_in_flight",
+            "Requests that came and are not over.",
+            value=self._journal.in_flight,
+        )
+        yield CounterMetricFamily(
+            "nbtwisted_cancelled",
+            "Requests whose client left before they were over.",
+            value=totals.outcomes["cancelled"],
+        )
+        lateness = HistogramMetricFamily(
+            "nbtwisted_lateness_seconds",
+            "How much longer answers were held than they were asked to be.",
+        )
+        buckets, below = [], 0
+        for bound, count in zip(
+            (*map(str, LATENESS_BUCKETS), "+Inf"), totals.lateness_counts, strict=True
+        ):
+            below += count
+            buckets.append((bound, below))
+        lateness.add_metric([], buckets, totals.lateness)
+        yield lateness

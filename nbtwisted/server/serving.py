@@ -1,0 +1,58 @@
+"""The server as it was told to be, and how it ends: for `command` and `configured`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from nbtwisted.server.access_log import AccessLog
+from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.options import Options
+
+__all__ = ["Serving"]
+
+
+class Serving:
+    """A server on `reactor`, which drains it before it stops.
+
+    `given_up` is how many answers were held for longer than that took.
+
+    Raises `OSError` when the access log cannot be opened.
+    """
+
+    def __init__(self, options: Options, reactor: Any) -> None:
+        log = AccessLog(options.access_log) if options.access_log else None
+        self.server = DelayServer(
+            clock=IReactorTime(reactor),
+            max_delay=options.max_delay,
+            seed=options.seed,
+            max_in_flight=options.max_in_flight,
+            admin_token=options.admin_token,
+            on_end=log.write if log else None,
+        )
+        self._reactor = reactor
+        self._seconds = options.drain
+        self.given_up = 0
+        self._draining: Deferred[None] | None = None
+        reactor.addSystemEventTrigger("before", "shutdown", self._drain)
+
+    def end_now(self) -> None:
+        """Wait for nothing that is held, now and when the reactor is told to stop."""
+        self._seconds = 0.0
+        if self._draining is not None:
+            self._draining.cancel()
+
+    def _drain(self) -> Deferred[None] | None:
+        if not self._seconds:
+            return None
+        self._draining = Deferred.fromCoroutine(self.server.traffic.drain())
+        self._draining.addTimeout(self._seconds, self._reactor)
+        self._draining.addErrback(self._give_up)
+        return self._draining
+
+    def _give_up(self, failure: Failure) -> None:
+        failure.trap(CancelledError, TimeoutError)
+        self.given_up = self.server.traffic.journal.in_flight

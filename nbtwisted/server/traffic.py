@@ -1,0 +1,144 @@
+"""The requests in flight: who is let in, and how all of them are let go."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.web.server import Request
+
+from nbtwisted.server.answer import Exchange, Performer
+from nbtwisted.server.behaviour import Behaviour, refusal
+from nbtwisted.server.journal import IN_FLIGHT, Entry, Journal
+
+__all__ = ["Traffic"]
+
+SECONDS_BETWEEN_LOOKS = 0.01
+"""At connections that are closing, while the server waits to end."""
+
+
+class Traffic:
+    """Lets requests in, has them performed, and keeps the journal.
+
+    Above `max_in_flight` requests, those that come are refused; so are all that come
+    while the server drains. `on_end` is called with each request that is over.
+    """
+
+    def __init__(
+        self,
+        performer: Performer,
+        clock: IReactorTime,
+        *,
+        max_in_flight: float = math.inf,
+        on_end: Callable[[Entry], None] | None = None,
+    ) -> None:
+        self.journal = Journal()
+        self.is_draining = False
+        self._not_kept = Journal(size=0)
+        self._performer = performer
+        self._clock = clock
+        self._max_in_flight = max_in_flight
+        self._on_end = on_end
+        self._in_flight: set[Exchange] = set()
+        self._when_empty: Deferred[None] = Deferred()
+        self._closing: list[Any] = []
+
+    async def answer(self, behaviour: Behaviour, request: Request) -> None:
+        """Answer as the behaviour says, if there is room, and keep the journal."""
+        exchange = Exchange(
+            request, _begin(self.journal, request), is_last=self.is_draining
+        )
+        if self.is_draining:
+            behaviour = refusal(503, "the server is about to stop")
+        elif len(self._in_flight) >= self._max_in_flight:
+            retry = ("Retry-After", "1")
+            behaviour = refusal(503, "too many requests in flight", retry)
+        self._in_flight.add(exchange)
+        try:
+            await self._performer.perform(behaviour, exchange)
+        finally:
+            self._end(exchange)
+
+    async def answer_operator(self, behaviour: Behaviour, request: Request) -> None:
+        """Answer as the behaviour says, whatever else goes on, and keep no journal."""
+        entry = _begin(self._not_kept, request)
+        await self._performer.perform(behaviour, Exchange(request, entry))
+
+    def note_refused(self, status: int, peer: IAddress) -> None:
+        """Note in the journal what was refused before it was a request."""
+        entry = self.journal.begin(time.time(), _host(peer), b"", b"", b"", ())
+        entry.status, entry.outcome = status, "answered"
+        entry.asked = entry.held = 0.0
+        self.journal.end(entry)
+        if self._on_end is not None:
+            self._on_end(entry)
+
+    def reset(self) -> int:
+        """Forget what was, and let go of every request in flight; returns how many.
+
+        What waits for its delay is answered at once. What is in the middle of its
+        answer, or stalled, loses its connection.
+        """
+        released = [e for e in self._in_flight if not e.is_released]
+        for exchange in released:
+            exchange.is_released = True
+            if exchange.waiting is not None:
+                exchange.waiting.cancel()
+            else:
+                exchange.abort()
+        self._performer.forget()
+        self.journal.reset()
+        return len(released)
+
+    async def drain(self) -> None:
+        """Let nobody in any more; returns when the last one in flight has its answer.
+
+        What is stalled has no answer to wait for, and loses its connection at once.
+        """
+        self.is_draining = True
+        for exchange in list(self._in_flight):
+            exchange.is_last = True
+            if exchange.is_stalled:
+                exchange.abort()
+        if self._in_flight:
+            await self._when_empty
+        # Their connections close as soon as the kernel has the last byte.
+        while any(transport.connected for transport in self._closing):
+            await deferLater(self._clock, SECONDS_BETWEEN_LOOKS)
+
+    def _end(self, exchange: Exchange) -> None:
+        self._in_flight.discard(exchange)
+        exchange.entry.sent = exchange.request.sentLength
+        if exchange.is_released:
+            exchange.entry.outcome = "released"
+        elif exchange.entry.outcome == IN_FLIGHT:
+            exchange.entry.outcome = "cancelled"
+        self.journal.end(exchange.entry)
+        if self._on_end is not None:
+            self._on_end(exchange.entry)
+        if self.is_draining:
+            if exchange.request.channel is not None:
+                self._closing.append(exchange.request.channel.transport)
+            if not self._in_flight and not self._when_empty.called:
+                self._when_empty.callback(None)
+
+
+def _begin(journal: Journal, request: Request) -> Entry:
+    return journal.begin(
+        time.time(),
+        _host(request.getClientAddress()),
+        request.method,
+        request.uri,
+        request.clientproto,
+        request.requestHeaders.getAllRawHeaders(),
+    )
+
+
+def _host(address: IAddress) -> str:
+    return address.host if isinstance(address, (IPv4Address, IPv6Address)) else "unix"

@@ -1,0 +1,170 @@
+"""What is refused before it is a request, in memory and on a clock."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from tests.guard import ClockCase
+from tests.server.in_memory import Reply, Visit
+
+KIB = 1024
+
+
+class ChannelTests(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.site_clock = Clock()
+        self.visits: list[Visit] = []
+
+        self.addCleanup(self.no_timer_outlives_its_connection)
+
+    def no_timer_outlives_its_connection(self) -> None:
+        for visit in self.visits:
+            visit.leave()
+        self.assertEqual(self.site_clock.getDelayedCalls(), [])
+
+    def visit(self, **more: Any) -> Visit:
+        visit = Visit(self.clock, site_clock=self.site_clock, **more)
+        self.visits.append(visit)
+        return visit
+
+    def send(self, *pieces: bytes) -> Reply:
+        visit = self.visit()
+        for piece in pieces:
+            visit.send(piece)
+        return visit.reply()
+
+    def refused(self, *pieces: bytes) -> tuple[int, str]:
+        visit = self.visit()
+        for piece in pieces:
+            visit.send(piece)
+        reply = visit.reply()
+        self.assertTrue(visit.is_closed)
+        self.assertEqual(reply.headers["connection"], "close")
+        self.assertEqual(reply.headers["content-type"], "application/json")
+        self.assertEqual(reply.headers["server-timing"], "asked;dur=0, held;dur=0")
+        # What still comes is let go by.
+        before = visit.received
+        visit.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n" * 3)
+        self.assertEqual(visit.received, before)
+        return reply.status, reply.json()["expected"]
+
+    def test_target(self) -> None:
+        head = b"GET /get?%b HTTP/1.1\r\nHost: test\r\n\r\n"
+        longest = 16 * KIB - len("/get?")
+        self.assertEqual(self.send(head % (b"x" * longest)).status, 200)
+        expected = (414, "a target of at most 16384 bytes")
+        self.assertEqual(self.refused(head % (b"x" * (longest + 1))), expected)
+        self.assertEqual(self.refused(b"GET /" + b"x" * 70 * KIB), expected)
+        self.assertEqual(self.refused(b"x" * 70 * KIB), expected)
+
+    def test_head(self) -> None:
+        def head(size: int) -> bytes:
+            start = b"GET /get?_size=1 HTTP/1.1\r\nHost: test\r\n"
+            line = b"A: %b\r\n" % (b"x" * 1000)
+            lines = line * ((size - len(start)) // len(line) - 1)
+            rest = size - len(start + lines) - len(b"B: \r\n\r\n")
+            return start + lines + b"B: " + b"x" * rest + b"\r\n\r\n"
+
+        self.assertEqual(len(head(9000)), 9000)
+        self.assertEqual(self.send(head(64 * KIB)).status, 200)
+        expected = (431, "a head of at most 65536 bytes")
+        self.assertEqual(self.refused(head(64 * KIB + 1)), expected)
+        self.assertEqual(
+            self.refused(b"GET / HTTP/1.1\r\nA: " + b"x" * 70 * KIB), expected
+        )
+
+    def test_each_request_has_its_own_cap(self) -> None:
+        visit = self.visit()
+        request = b"GET /?_delay=0 HTTP/1.1\r\nHost: t\r\nA: %b\r\n\r\n"
+        for _ in range(3):
+            visit.send(request % (b"x" * 50 * KIB))
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK"), 3)
+
+    def test_body(self) -> None:
+        head = b"POST /anything HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n"
+        largest = 1024 * KIB
+        reply = self.send(head % largest, b"x" * largest)
+        self.assertEqual(len(reply.json()["data"]), largest)
+        expected = (413, "a body of at most 1048576 bytes")
+        self.assertEqual(self.refused(head % (largest + 1)), expected)
+        self.assertEqual(self.refused(head % (largest + 1) + b"x" * 5000), expected)
+
+    def test_body_in_chunks(self) -> None:
+        head = b"POST /post HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        reply = self.send(head, chunk * 16 + b"0\r\n\r\n")
+        self.assertEqual(len(reply.json()["data"]), 1024 * KIB)
+        self.assertEqual(self.refused(head, *[chunk] * 17)[0], 413)
+        self.assertEqual(self.refused(head, chunk * 17)[0], 413)
+        # Where there is nothing more to come, the connection can stay.
+        self.assertEqual(self.send(head + chunk * 17 + b"0\r\n\r\n").status, 413)
+
+    def test_what_is_no_request(self) -> None:
+        for bad in [
+            b"\x16\x03\x01\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nA b: c\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nA: \x00\r\n\r\n",
+            b"POST /post HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        ]:
+            self.assertEqual(self.refused(bad)[0], 400, bad)
+
+    def test_a_form_that_is_none(self) -> None:
+        reply = self.send(
+            b"POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\nabc"
+        )
+        self.assertEqual((reply.status, reply.json()["form"]), (200, {}))
+
+    def test_is_in_the_journal(self) -> None:
+        visit = self.visit(peer="127.0.0.1")
+        visit.send(b"\x16\x03\x01\r\n")
+        again = Visit(self.clock, site=visit.site, peer="127.0.0.1")
+        self.visits.append(again)
+        again.get("/__admin/requests")
+        (entry,) = again.reply().json()["requests"]
+        self.assertEqual((entry["status"], entry["outcome"]), (400, "answered"))
+
+    def test_deadline_of_the_head(self) -> None:
+        silent, half, slow, whole = (self.visit() for _ in range(4))
+        half.send(b"GET / HTTP/1.1\r\nHost: t")
+        whole.get("/delay/300")
+        for _ in range(29):
+            slow.send(b"x")
+            self.site_clock.advance(1)
+        self.assertFalse(silent.is_closed or half.is_closed or slow.is_closed)
+        self.site_clock.advance(1)
+        self.assertTrue(silent.is_closed)
+        self.assertTrue(half.is_closed)
+        self.assertTrue(slow.is_closed)
+        self.site_clock.advance(300)
+        self.assertFalse(whole.is_closed)
+
+    def test_deadline_of_a_later_head(self) -> None:
+        visit = self.visit()
+        visit.get("/?_delay=0")
+        self.site_clock.advance(20)
+        visit.send(b"G")
+        self.site_clock.advance(15)
+        self.assertFalse(visit.is_closed)
+        visit.send(b"E")
+        self.site_clock.advance(16)
+        self.assertTrue(visit.is_closed)
+
+    def test_who_lingers_is_let_go(self) -> None:
+        visit = self.visit()
+        visit.send(b"no request\r\n")
+        json.loads(visit.received.partition(b"\r\n\r\n")[2])
+        # The kernel's half is closed; ours is when the time is over.
+        self.assertEqual(len(self.site_clock.getDelayedCalls()), 2)
+        self.site_clock.advance(5)
+        self.site_clock.advance(15)

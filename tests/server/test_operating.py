@@ -1,0 +1,298 @@
+"""What operators see and do, in memory and on a clock."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nbtwisted.server.journal import JOURNAL_SIZE
+from tests.guard import ClockCase
+from tests.server.in_memory import Reply, Visit
+
+
+class OperatingCase(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.site = Visit(self.clock).site
+
+    def visit(
+        self, target: str, *headers: str, method: str = "GET", peer: str = "127.0.0.1"
+    ) -> Visit:
+        visit = Visit(self.clock, site=self.site, peer=peer)
+        visit.get(target, *headers, method=method)
+        return visit
+
+    def ask(self, target: str, *headers: str, **how: str) -> Reply:
+        return self.visit(target, *headers, **how).reply()
+
+    def journal(self, query: str = "") -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self.ask(f"/__admin/requests{query}").json()[
+            "requests"
+        ]
+        return entries
+
+    def stats(self) -> dict[str, Any]:
+        stats: dict[str, Any] = self.ask("/__admin/stats").json()
+        return stats
+
+
+class JournalTests(OperatingCase):
+    def test_what_was_asked_and_what_became_of_it(self) -> None:
+        visit = self.visit("/delay/1?_key=a", "User-Agent: me")
+        (held,) = self.journal()
+        self.assertEqual((held["outcome"], held["asked"]), ("in flight", 1.0))
+        self.assertEqual((held["held"], held["status"]), (None, None))
+        self.clock.advance(1.5)
+        self.assertEqual(visit.reply().status, 200)
+        (entry,) = self.journal()
+        self.assertRegex(entry.pop("time"), r"^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$")
+        self.assertGreater(entry.pop("sent"), 100)
+        self.assertEqual(
+            entry,
+            {
+                "id": 1,
+                "peer": "127.0.0.1",
+                "method": "GET",
+                "target": "/delay/1?_key=a",
+                "headers": {"Host": "test", "User-Agent": "me"},
+                "key": "a",
+                "asked": 1.0,
+                "held": 1.5,
+                "status": 200,
+                "fault": None,
+                "outcome": "answered",
+            },
+        )
+
+    def test_outcomes(self) -> None:
+        self.visit("/delay/300").leave()
+        self.visit("/get?_fault=truncate").leave()
+        self.visit("/get?_fault=reset").leave()
+        self.visit("/get?_fault=stall").leave()
+        self.visit("/get?_fault=stall-body").leave()
+        self.visit("/get?_drip=9s/3").leave()
+        self.visit("/nope")
+        self.assertEqual(
+            [(e["status"], e["fault"], e["outcome"]) for e in self.journal()],
+            [
+                (None, None, "cancelled"),
+                (200, "truncate", "broken"),
+                (None, "reset", "broken"),
+                (None, "stall", "cancelled"),
+                (200, "stall-body", "cancelled"),
+                (200, None, "cancelled"),
+                (404, None, "answered"),
+            ],
+        )
+
+    def test_since_and_key(self) -> None:
+        for key in ["a", "b", "a"]:
+            self.ask(f"/get?_key={key}")
+        self.assertEqual([e["id"] for e in self.journal("?key=a")], [1, 3])
+        self.assertEqual([e["id"] for e in self.journal("?since=1")], [2, 3])
+        self.assertEqual([e["id"] for e in self.journal("?since=1&key=b")], [2])
+        times = [e["time"] for e in self.journal()]
+        self.assertEqual(self.journal(f"?since={times[2]}"), [])
+        self.assertEqual(len(self.journal("?since=2020-01-01T00:00:00Z")), 3)
+        for since in ["x", "", "2020-99-01"]:
+            reply = self.ask(f"/__admin/requests?since={since}")
+            self.assertEqual((reply.status, reply.json()["control"]), (400, "since"))
+
+    def test_without_controls_the_key_is_the_method_and_the_target(self) -> None:
+        self.ask("/get?a=1")
+        self.assertEqual(self.journal()[0]["key"], "GET /get?a=1")
+
+    def test_keeps_no_secrets(self) -> None:
+        secret = "sesame"
+        self.ask(
+            "/get",
+            *(f"Authorization: {secret}", f"Cookie: {secret}", f"COOKIE: {secret}"),
+            f"Proxy-Authorization: {secret}",
+        )
+        self.assertEqual(self.journal()[0]["headers"], {"Host": "test"})
+        self.assertNotIn(secret, str(self.journal()))
+
+    def test_is_bounded(self) -> None:
+        many = [f"X-{number}: {'v' * 500}" for number in range(100)]
+        self.ask("/get?" + "x" * 10_000, *many)
+        (entry,) = self.journal()
+        self.assertLess(len(str(entry)), 10_000)
+        for _ in range(JOURNAL_SIZE + 5):
+            self.ask("/healthz2")
+        self.assertEqual(len(self.journal()), JOURNAL_SIZE)
+        self.assertEqual(self.stats()["requests"], JOURNAL_SIZE + 6)
+
+    def test_operators_are_not_in_it(self) -> None:
+        for path in ["/healthz", "/readyz", "/metrics", "/__admin/stats"]:
+            self.assertEqual(self.ask(path).status, 200, path)
+        self.assertEqual(self.journal(), [])
+
+
+class StatsAndMetricsTests(OperatingCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(self.visit("/delay/300").leave)
+        self.visit("/delay/300").leave()
+        self.visit("/get?_fault=reset").leave()
+        self.ask("/get?_status=503")
+        late = self.visit("/delay/1")
+        self.clock.advance(1.3)
+        late.leave()
+
+    def test_stats(self) -> None:
+        self.assertEqual(
+            self.stats(),
+            {
+                "in_flight": 1,
+                "requests": 5,
+                "outcomes": {"cancelled": 1, "broken": 1, "answered": 2},
+                "cancelled": 1,
+                "by_status": {"200": 1, "503": 1, "none": 2},
+                "by_fault": {"reset": 1, "none": 3},
+                "draining": False,
+                "seed": 7,
+            },
+        )
+
+    def test_metrics(self) -> None:
+        reply = self.ask("/metrics")
+        self.assertTrue(reply.headers["content-type"].startswith("text/plain"))
+        text = reply.body.decode()
+        for line in [
+            'nbtwisted_requests_total{fault="none",status="503"} 1.0',
+            'nbtwisted_requests_total{fault="reset",status="none"} 1.0',
+            "nbtwisted_in_flight 1.0",
+            "nbtwisted_cancelled_total 1.0",
+            'nbtwisted_lateness_seconds_bucket{le="0.001"} 2.0',
+            'nbtwisted_lateness_seconds_bucket{le="0.25"} 2.0',
+            'nbtwisted_lateness_seconds_bucket{le="0.5"} 3.0',
+            'nbtwisted_lateness_seconds_bucket{le="+Inf"} 3.0',
+            "nbtwisted_lateness_seconds_count 3.0",
+        ]:
+            self.assertIn(
+                line,
+                re.sub(
+                    r"\{status=\"(\w+)\",fault=\"(\w+)\"",
+                    r'{fault="\2",status="\1"',
+                    text,
+                ),
+            )
+        total = re.search(r"nbtwisted_lateness_seconds_sum ([\d.]+)", text)
+        assert total is not None
+        self.assertApproximates(float(total[1]), 0.3, 1e-6)
+        self.assertIn("process_open_fds", text)
+
+
+class ResetTests(OperatingCase):
+    def reset(self) -> int:
+        released: int = self.ask("/__admin/reset", method="POST").json()["released"]
+        return released
+
+    def test_what_is_held_is_answered_at_once(self) -> None:
+        held = self.visit("/delay/300")
+        self.clock.advance(2)
+        self.assertEqual(self.reset(), 1)
+        reply = held.reply()
+        self.assertEqual(reply.status, 200)
+        self.assertEqual(
+            reply.headers["server-timing"], "asked;dur=300000, held;dur=2000"
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_cannot_be_answered_is_let_go(self) -> None:
+        for target in [
+            "/get?_fault=stall",
+            "/get?_drip=9s/3",
+            "/get?_fault=slow-headers",
+        ]:
+            visit = self.visit(target)
+            self.assertEqual(self.reset(), 1, target)
+            self.assertTrue(visit.is_closed, target)
+            visit.leave()
+            self.assertEqual(self.stats()["in_flight"], 0)
+            self.assertEqual(self.stats()["outcomes"], {})
+
+    def test_everything_is_forgotten(self) -> None:
+        target = "/get?_seq=503,200&_key=a"
+        self.assertEqual(self.ask(target).status, 503)
+        self.reset()
+        self.assertEqual(self.journal(), [])
+        self.assertEqual((self.stats()["requests"], self.stats()["outcomes"]), (0, {}))
+        self.assertEqual(self.ask(target).status, 503)
+        self.assertEqual(self.journal()[0]["id"], 2)
+
+    def test_only_by_post(self) -> None:
+        self.assertEqual(self.ask("/__admin/reset").status, 405)
+
+
+class AdmittanceTests(OperatingCase):
+    def test_this_machine_only(self) -> None:
+        for peer, status in [
+            ("127.0.0.1", 200),
+            ("127.1.2.3", 200),
+            ("::1", 200),
+            ("::ffff:127.0.0.1", 200),
+            ("unix", 200),
+            ("192.168.1.1", 401),
+            ("::ffff:10.0.0.1", 401),
+            ("fe80::1%eth0", 401),
+        ]:
+            for path in ["/__admin/stats", "/__admin/requests"]:
+                self.assertEqual(self.ask(path, peer=peer).status, status, peer)
+            reply = self.ask("/__admin/reset", method="POST", peer=peer)
+            self.assertEqual(reply.status, status, peer)
+        self.assertEqual(self.ask("/metrics", peer="192.168.1.1").status, 200)
+
+    def test_a_token(self) -> None:
+        self.site = Visit(self.clock, admin_token="sesame").site
+        for given, status in [
+            ("Bearer sesame", 200),
+            ("Bearer sesam", 401),
+            ("Bearer ", 401),
+            ("sesame", 401),
+            ("Bearer sesam\xe9", 401),
+        ]:
+            reply = self.ask(
+                "/__admin/stats", f"Authorization: {given}", peer="192.168.1.1"
+            )
+            self.assertEqual(reply.status, status, given)
+        self.assertEqual(reply.headers["www-authenticate"], "Bearer")
+
+    def test_without_a_token_none_is_right(self) -> None:
+        for given in ["Bearer ", "Bearer", "Bearer None", ""]:
+            reply = self.ask(
+                "/__admin/stats", f"Authorization: {given}", peer="192.168.1.1"
+            )
+            self.assertEqual(reply.status, 401, given)
+
+    def test_not_for_pages_of_other_sites(self) -> None:
+        reset = {"method": "POST"}
+        reply = self.ask("/__admin/reset", "Origin: http://evil.example", **reset)
+        self.assertEqual(reply.status, 403)
+        for origin in ["null", "http://[", "x"]:
+            reply = self.ask("/__admin/reset", f"Origin: {origin}", **reset)
+            self.assertEqual(reply.status, 403, origin)
+        self.assertEqual(
+            self.ask("/__admin/reset", "Origin: http://test", **reset).status, 200
+        )
+
+
+class FullTests(ClockCase):
+    def test_above_max_in_flight(self) -> None:
+        site = Visit(self.clock, max_in_flight=2).site
+        held = [Visit(self.clock, site=site) for _ in range(2)]
+        for visit in held:
+            visit.get("/delay/1")
+        refused = Visit(self.clock, site=site)
+        refused.get("/delay/1?_status=201")
+        reply = refused.reply()
+        self.assertEqual((reply.status, reply.headers["retry-after"]), (503, "1"))
+        operator = Visit(self.clock, site=site)
+        operator.get("/healthz")
+        self.assertEqual(operator.reply().status, 200)
+        held[0].leave()
+        admitted = Visit(self.clock, site=site)
+        admitted.get("/delay/1")
+        self.clock.advance(1)
+        self.assertEqual(admitted.reply().status, 200)
+        self.assertEqual(held[1].reply().status, 200)
