@@ -59,6 +59,7 @@ class _Channel(HTTPChannel):
     def connectionMade(self) -> None:
         """The head's time begins."""
         super().connectionMade()
+        self.factory.connections.add(self)
         self._expect_head()
 
     def connectionLost(self, reason: Any = None) -> None:
@@ -66,6 +67,7 @@ class _Channel(HTTPChannel):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.factory.connections.discard(self)
         super().connectionLost(reason)
 
     def dataReceived(self, data: bytes) -> None:
@@ -180,7 +182,13 @@ class CappedSite(Site):
         self, resource: IResource, traffic: Traffic, reactor: IReactorTime
     ) -> None:
         super().__init__(resource, _Request, reactor=reactor)
+        self.connections: set[_Channel] = set()
         self._traffic = traffic
+
+    def abort_connections(self) -> None:
+        """Break off every connection."""
+        for connection in list(self.connections):
+            connection.transport.abortConnection()
 
     def refuse(self, status: int, expected: str, peer: IAddress) -> bytes:
         """The bytes of an answer to what has not become a request."""

@@ -16,7 +16,7 @@ from nbtwisted.server.answer import Performer
 from nbtwisted.server.app import Server, app
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.doorkeeper import Doorkeeper
-from nbtwisted.server.journal import Entry
+from nbtwisted.server.journal import JOURNAL_SIZE, Entry
 from nbtwisted.server.traffic import Traffic
 
 __all__ = ["DelayServer"]
@@ -29,7 +29,7 @@ class DelayServer(Server):
     decides all that is left to chance; without one, each server has its own.
     `max_delay` is in seconds. Above `max_in_flight` requests, others are refused.
     `admin_token` is what operators on other machines have to show. `on_end` is called
-    with each request that is over.
+    with each request that is over. The last `journal_size` requests are remembered.
     """
 
     app = app
@@ -44,6 +44,7 @@ class DelayServer(Server):
         max_in_flight: float = math.inf,
         admin_token: str | None = None,
         on_end: Callable[[Entry], None] | None = None,
+        journal_size: int = JOURNAL_SIZE,
     ) -> None:
         self.seed = SystemRandom().getrandbits(64) if seed is None else seed
         self.max_delay = max_delay
@@ -53,6 +54,7 @@ class DelayServer(Server):
             clock,
             max_in_flight=max_in_flight,
             on_end=on_end,
+            journal_size=journal_size,
         )
 
     def resource(self) -> Resource:

@@ -15,7 +15,7 @@ from twisted.web.server import Request
 
 from nbtwisted.server.answer import Exchange, Performer
 from nbtwisted.server.behaviour import Behaviour, refusal
-from nbtwisted.server.journal import IN_FLIGHT, Entry, Journal
+from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal
 
 __all__ = ["Traffic"]
 
@@ -37,8 +37,9 @@ class Traffic:
         *,
         max_in_flight: float = math.inf,
         on_end: Callable[[Entry], None] | None = None,
+        journal_size: int = JOURNAL_SIZE,
     ) -> None:
-        self.journal = Journal()
+        self.journal = Journal(journal_size)
         self.is_draining = False
         self._not_kept = Journal(size=0)
         self._performer = performer

@@ -1,0 +1,273 @@
+"""The fixtures, in the sessions of people who use them, and with their clients."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from treq.testing import StubTreq
+from twisted.web.server import Site
+
+from nbtwisted.server.slow_app import SlowApp
+from tests.guard import ClockCase
+from tests.server.in_memory import Visit
+
+CLIENTS = """
+    import asyncio
+    import urllib.error
+    import urllib.request
+
+    import aiohttp
+    import httpx
+    import pytest
+    import requests
+
+    def by_requests(url):
+        return requests.get(url).status_code
+
+    def by_httpx(url):
+        return httpx.get(url).status_code
+
+    def by_urllib(url):
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def by_aiohttp(url):
+        async def get():
+            async with aiohttp.ClientSession() as session:
+                async with session.get(url) as answer:
+                    return answer.status
+        return asyncio.run(get())
+
+    CLIENTS = [by_requests, by_httpx, by_urllib, by_aiohttp]
+
+    @pytest.mark.parametrize("get", CLIENTS)
+    def test_retries(slow_server, get):
+        url = slow_server.url + "/get?_seq=503,200&_key=a"
+        assert [get(url), get(url), get(url)] == [503, 200, 200]
+        asked = slow_server.requests(key="a")
+        assert [request["status"] for request in asked] == [503, 200, 200]
+        assert slow_server.requests(key="b") == []
+
+    def test_a_timeout(slow_server):
+        with pytest.raises(requests.Timeout):
+            requests.get(slow_server.url + "/delay/300", timeout=0.05)
+
+    def test_a_reset(slow_server):
+        with pytest.raises(requests.ConnectionError):
+            requests.get(slow_server.url + "/get?_fault=reset")
+"""
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_with_any_client(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(CLIENTS)
+    run(pytester).assert_outcomes(passed=6)
+
+
+def test_under_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(CLIENTS)
+    run(pytester, "-n", "2").assert_outcomes(passed=6)
+
+
+def test_each_test_has_a_server_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import socket
+        import pytest
+        from http.client import HTTPConnection
+
+        kept = []
+
+        def test_first(slow_server):
+            connection = HTTPConnection("127.0.0.1", slow_server.port)
+            connection.request("GET", "/get?_key=a")
+            assert connection.getresponse().read()
+            assert len(slow_server.requests()) == 1
+            kept.extend([slow_server, connection])
+
+        def test_second(slow_server):
+            first, connection = kept
+            assert slow_server.requests() == []
+            assert slow_server.seed != first.seed
+            # The first is gone, and so is the connection that was kept alive.
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", first.port))
+            with pytest.raises(ConnectionError):
+                connection.request("GET", "/get")
+                connection.getresponse()
+            connection.close()
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
+def test_stats_and_reset(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import socket
+
+        def test_it(slow_server):
+            with socket.create_connection(("127.0.0.1", slow_server.port)) as held:
+                held.sendall(b"GET /delay/300 HTTP/1.0\\r\\n\\r\\n")
+                while slow_server.stats()["in_flight"] == 0:
+                    pass
+                assert slow_server.requests()[0]["outcome"] == "in flight"
+                assert slow_server.reset() == 1
+                assert held.recv(15) == b"HTTP/1.0 200 OK"
+            assert slow_server.requests() == []
+            assert slow_server.reset() == 0
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_marks(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import http.client
+        import pytest
+
+        def get(server, target):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port)
+            connection.request("GET", target)
+            status = connection.getresponse().status
+            connection.close()
+            return status
+
+        pytestmark = pytest.mark.slow_server(seed=7, max_delay=1)
+
+        @pytest.mark.slow_server(seed=8)
+        def test_the_nearest_mark_wins(slow_server):
+            assert slow_server.seed == 8
+            assert get(slow_server, "/delay/2") == 400
+
+        def test_the_module_s(slow_server, slow_app):
+            assert slow_server.seed == slow_app.seed == 7
+
+        @pytest.mark.slow_server(sed=7)
+        def test_misspelt(slow_server):
+            pass
+        """
+    )
+    result = run(pytester, "--strict-markers")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*slow_server: 'sed': expected seed, max_delay, max_in_flight*"]
+    )
+
+
+def test_the_seed_is_the_same_each_time(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(slow_server, number):
+            print("seed", slow_server.seed)
+        """
+    )
+    seeds = [
+        re.findall(r"seed (\d+)", run(pytester, "-s").stdout.str()) for _ in range(2)
+    ]
+    assert len(set(seeds[0])) == 3
+    assert seeds[0] == seeds[1]
+
+
+def test_a_session_that_does_not_use_it_starts_nothing(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            assert not [name for name in sys.modules if name.startswith("twisted")]
+        """
+    )
+    result = run(pytester, "-p", "no:twisted")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_server_that_dies_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from nbtwisted import pytest_plugin
+
+        def test_it(slow_server, request):
+            process = request.config.stash[pytest_plugin._PROCESS]
+            process._process.kill()
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the slow server has died*"])
+
+
+def test_the_process_ends_with_its_stdin() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "nbtwisted.server.for_tests"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print('{"open": {"seed": 1}}', file=process.stdin, flush=True)
+        assert process.stdout.readline().startswith('{"port": ')
+        process.stdin.close()
+        assert process.stdout.read() == ""
+    assert process.returncode == 0
+
+
+class SlowAppTests(ClockCase):
+    def test_an_hour_in_no_time(self) -> None:
+        app = SlowApp(seed=7)
+        treq: Any = StubTreq(app)
+        asked = treq.get("http://test/delay/60m")
+        treq.flush()
+        self.assertNoResult(asked)
+        app.clock.advance(3599)
+        treq.flush()
+        self.assertNoResult(asked)
+        app.clock.advance(1)
+        treq.flush()
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        (request,) = app.requests()
+        self.assertEqual((request["asked"], request["held"]), (3600, 3600))
+
+    def test_is_a_resource_for_any_site(self) -> None:
+        app = SlowApp(seed=7, max_delay=2.0)
+        visit = Visit(self.clock, site=Site(app, reactor=self.clock))
+        visit.get("/delay/1?_key=a")
+        app.clock.advance(1)
+        self.assertEqual(visit.reply().status, 200)
+        self.assertEqual(len(app.requests(key="a")), 1)
+        self.assertEqual(app.requests(key="b"), [])
+        refused = Visit(self.clock, site=visit.site)
+        refused.get("/delay/3")
+        self.assertEqual(refused.reply().status, 400)
+        visit.leave()
+        refused.leave()
+
+    def test_reset(self) -> None:
+        app = SlowApp(seed=7)
+        treq: Any = StubTreq(app)
+        asked = treq.get("http://test/delay/60m")
+        treq.flush()
+        self.assertEqual(app.reset(), 1)
+        treq.flush()
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        self.assertEqual(app.requests(), [])
+        self.assertEqual(app.clock.getDelayedCalls(), [])
