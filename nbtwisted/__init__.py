@@ -3,15 +3,17 @@
 The whole system on one screen. A wait costs a timer and not a thread, so a server can
 hold thousands of answers, and a client can wait for thousands, on one thread each:
 
-    server/      a Klein app that answers as slowly as each request asks
-    client/      many raw GETs at once, each answer attributed, ordered, timed, bounded
-    timeline/    spans in, a picture of the time out
+    server/        a Klein app that gives any slow or broken answer that is asked for
+    client/        many raw GETs at once, each answer attributed, ordered and timed
+    timeline/      spans in, a picture of the time out
 
-    duration     text <-> seconds
-    steady_clock what time it is, for measuring
-    printable    what a stranger sent, made fit for a screen
-    command_line what the commands share
-    __main__     the `nbtwisted` command
+    pytest_plugin  the server as a fixture
+
+    duration       text <-> seconds
+    steady_clock   what time it is, for measuring
+    printable      what a stranger sent, made fit for a screen
+    command_line   what the commands share
+    __main__       the `nbtwisted` command
 
 `server` and `client` never import each other, `timeline` imports nothing of the rest,
 and what is pure (no Twisted, no I/O) says so at its top. `docs/architecture.md` has the

@@ -66,7 +66,10 @@ class DocsTests(SynchronousTestCase):
         environment.pop("NBTWISTED_URL", None)
         ran = 0
         listen = f"tcp:{a_port_of_four_digits()}:interface=127.0.0.1"
-        with RunningServer([*BY_MODULE[:3], "--listen", listen]) as server:
+        # The pages say when what they show depends on the seed.
+        with RunningServer(
+            [*BY_MODULE[:3], "--listen", listen, "--seed", "1"]
+        ) as server:
             for page in PAGES:
                 for block in blocks(page, "console"):
                     command, *expected = block.splitlines()
@@ -95,7 +98,7 @@ class DocsTests(SynchronousTestCase):
         examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
         for page in PAGES:
             for block in blocks(page, "python"):
-                self.assertIn(block, examples, page)
+                self.assertTrue(any(block in text for text in examples), block)
 
     def test_links_lead_somewhere(self) -> None:
         for page in [*PAGES, "docs/architecture.md", "CHANGELOG.md"]:

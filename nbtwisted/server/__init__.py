@@ -1,4 +1,4 @@
-"""A Klein app that gives any slow HTTP answer on demand.
+"""A Klein app that gives any slow or broken HTTP answer on demand.
 
     twistd -n web --class=nbtwisted.server.resource --listen tcp:8000
     python -m nbtwisted.server
@@ -12,16 +12,27 @@ its answer:
     behaviour     what one answer will be; drawn, a Reply                     pure
     keys          what is remembered of each key, bounded                     pure
     faults        each way to break the wire: Reply -> Transmission           pure
+    journal       what was asked and what became of it, bounded               pure
+    parameters    a request's parameters and controls, or why not
     echo          what the server saw of a request
     sending       puts a Transmission on the wire
     answer        performs a Behaviour: draws, waits, sends
+    traffic       the requests in flight: let in, noted, let go
     app           the Klein app, and how a route is added to it
-    routes        the paths, and the answers to errors
+    httpbin       the paths of httpbin and go-httpbin
+    metrics       the journal's totals, for Prometheus
+    operating     health, metrics, the journal, reset
+    routes        the other paths, and the answers to errors
     doorkeeper    refuses what would make Klein stumble
     delay_server  the app with its clock, its seed and its limits
+    channel       twisted.web's channel, with caps on what is sent
+    access_log    a line for each request that is over
     options       what the command and the environment may set
-    configured    the app as the environment sets it: `app` and `resource` below
+    serving       the server as it was told to be, and how it ends
+    configured    the same for twistd: `app` and `resource` below
     command       listens, says so, and stops when told
+    slow_app      the app on a Clock, for tests
+    for_tests     a process of servers, one for each test
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -47,6 +48,14 @@ class Reply:
     body: Body
     fault: str | None
     """The name of the way to break the wire, if it is to be broken."""
+
+    @property
+    def reason(self) -> str:
+        """What stands behind the status in an answer."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return "Unknown"
 
 
 @dataclass(frozen=True)

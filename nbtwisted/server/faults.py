@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from http import HTTPStatus
 from itertools import chain
 from random import Random
 
@@ -133,11 +132,7 @@ def _stall_body(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transm
 def _slow_headers(
     reply: Reply, pieces: Iterator[bytes], random: Random
 ) -> Transmission:
-    try:
-        reason = HTTPStatus(reply.status).phrase
-    except ValueError:
-        reason = "Unknown"
-    lines = [f"HTTP/1.1 {reply.status} {reason}", "Connection: close"]
+    lines = [f"HTTP/1.1 {reply.status} {reply.reason}", "Connection: close"]
     lines += [f"{n}: {v}" for n, v in reply.headers if n.lower() != "connection"]
     lines.append(f"Content-Length: {reply.body.length}")
     head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -31,7 +31,8 @@ async def send(
     """
     channel: Any = request.channel
     if plan.has_head:
-        request.setResponseCode(reply.status)
+        # twisted.web's own reasons lack 429 and others.
+        request.setResponseCode(reply.status, reply.reason.encode())
         # RFC 9110, 8.6: a 204 must not have a length; neither needs one.
         if plan.length is not None and reply.status not in NO_BODY_CODES:
             request.setHeader("Content-Length", str(plan.length))

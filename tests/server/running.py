@@ -49,6 +49,13 @@ class RunningServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
+    def next_line(self) -> str:
+        """What it prints next."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.output += line
+        return line
+
     def connect(self) -> socket.socket:
         """A connected socket, on which nothing blocks for ever."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)

@@ -6,10 +6,12 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 
+import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.options import DEFAULT_LISTEN, read_options
@@ -153,12 +155,60 @@ class CommandTests(SynchronousTestCase):
                 server.stop()
                 self.assertIn(f"serving on unix:{folder}/slow.sock", server.output)
 
+    def test_tls(self) -> None:
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        with tempfile.TemporaryDirectory() as folder:
+            issued.private_key_pem.write_to_path(f"{folder}/key.pem")
+            for blob in issued.cert_chain_pems:
+                blob.write_to_path(f"{folder}/cert.pem", append=True)
+            where = "ssl:0:interface=127.0.0.1"
+            where += f":privateKey={folder}/key.pem:certKey={folder}/cert.pem"
+            with RunningServer([*BY_MODULE, "--listen", where]) as server:
+                line = server.next_line()
+                self.assertRegex(line, r"serving on https://127\.0\.0\.1:\d+/$")
+                context = ssl.create_default_context()
+                authority.configure_trust(context)
+                context.set_alpn_protocols(["h2", "http/1.1"])
+                port = int(line.rstrip("/\n").rpartition(":")[2])
+                with (
+                    socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+                    context.wrap_socket(plain, server_hostname="127.0.0.1") as it,
+                ):
+                    self.assertEqual(it.selected_alpn_protocol(), "http/1.1")
+                    it.sendall(b"GET /get HTTP/1.0\r\nHost: test\r\n\r\n")
+                    self.assertIn(b'"url": "https://test/get"', read_all(it))
+                with (
+                    socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+                    context.wrap_socket(plain, server_hostname="127.0.0.1") as it,
+                ):
+                    it.sendall(b"no request\r\n")
+                    self.assertIn(b"HTTP/1.1 400 Bad Request", read_all(it))
+                server.stop()
+            self.assertNotIn("Traceback", server.output)
+
+    def test_ipv6(self) -> None:
+        command = [*BY_MODULE, "--listen", r"tcp6:0:interface=\:\:1"]
+        with RunningServer(command) as server:
+            line = server.next_line()
+            self.assertRegex(line, r"serving on http://\[::1\]:\d+/$")
+            port = int(line.rstrip("/\n").rpartition(":")[2])
+            with socket.create_connection(("::1", port), timeout=10) as it:
+                it.sendall(b"GET /ip HTTP/1.0\r\n\r\n")
+                self.assertIn(b'"origin": "::1"', read_all(it))
+            with socket.create_connection(("::1", port), timeout=10) as it:
+                it.sendall(b"GET /__admin/stats HTTP/1.0\r\n\r\n")
+                self.assertIn(b"200 OK", read_all(it))
+
     def test_bad_options_are_one_line_and_exit_2(self) -> None:
         for arguments, words in [
             (["--max-delay", "abc"], "seconds such as"),
             (["--max-delay", "0"], "above 0"),
             (["--what"], "--what"),
             (["stray"], "stray"),
+            (["--max-in-flight", "0"], "1 or more"),
+            (["--drain", "-1"], "seconds such as"),
+            (["--admin-token", "a b"], "ASCII without spaces"),
         ]:
             ran = run(*arguments)
             self.assertEqual((ran.returncode, ran.stdout), (2, ""), arguments)
