@@ -12,6 +12,7 @@ hold thousands of answers, and a client can wait for thousands, on one thread ea
     duration       text <-> seconds
     steady_clock   what time it is, for measuring
     printable      what a stranger sent, made fit for a screen
+    memory         when the garbage collector does what
     command_line   what the commands share
     __main__       the `nbtwisted` command
 

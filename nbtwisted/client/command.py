@@ -25,10 +25,10 @@ from nbtwisted.client.getting import Getter
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.command_line import (
     abandon,
-    leave_startup_to_itself,
     open_files_allowed,
     say,
 )
+from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.timeline import Phase, Span, waterfall
 
 __all__ = ["main"]

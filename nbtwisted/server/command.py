@@ -25,10 +25,10 @@ from twisted.logger import (
 )
 
 from nbtwisted.command_line import (
-    leave_startup_to_itself,
     open_files_allowed,
     say,
 )
+from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.options import read_options
 from nbtwisted.server.serving import Serving

@@ -18,7 +18,8 @@ from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
-from nbtwisted.command_line import leave_startup_to_itself, open_files_allowed
+from nbtwisted.command_line import open_files_allowed
+from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.delay_server import DelayServer
 

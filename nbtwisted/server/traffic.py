@@ -41,7 +41,6 @@ class Traffic:
     ) -> None:
         self.journal = Journal(journal_size)
         self.is_draining = False
-        self._not_kept = Journal(size=0)
         self._performer = performer
         self._clock = clock
         self._max_in_flight = max_in_flight
@@ -52,9 +51,8 @@ class Traffic:
 
     async def answer(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, if there is room, and keep the journal."""
-        exchange = Exchange(
-            request, _begin(self.journal, request), is_last=self.is_draining
-        )
+        exchange = Exchange(request, _entry(request), is_last=self.is_draining)
+        self.journal.begin(exchange.entry)
         if self.is_draining:
             behaviour = refusal(503, "the server is about to stop")
         elif len(self._in_flight) >= self._max_in_flight:
@@ -68,12 +66,12 @@ class Traffic:
 
     async def answer_operator(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, whatever else goes on, and keep no journal."""
-        entry = _begin(self._not_kept, request)
-        await self._performer.perform(behaviour, Exchange(request, entry))
+        await self._performer.perform(behaviour, Exchange(request, _entry(request)))
 
     def note_refused(self, status: int, peer: IAddress) -> None:
         """Note in the journal what was refused before it was a request."""
-        entry = self.journal.begin(time.time(), _host(peer), b"", b"", b"", ())
+        entry = Entry.of(time.time(), _host(peer), b"", b"", b"", ())
+        self.journal.begin(entry)
         entry.status, entry.outcome = status, "answered"
         entry.asked = entry.held = 0.0
         self.journal.end(entry)
@@ -130,8 +128,8 @@ class Traffic:
                 self._when_empty.callback(None)
 
 
-def _begin(journal: Journal, request: Request) -> Entry:
-    return journal.begin(
+def _entry(request: Request) -> Entry:
+    return Entry.of(
         time.time(),
         _host(request.getClientAddress()),
         request.method,
