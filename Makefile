@@ -34,6 +34,10 @@ check: $(VENV)/.dev ## format, lint and type-check
 	$(BIN)/ruff check $(if $(CI),,--fix) .
 	$(BIN)/mypy
 
+.PHONY: soak
+soak: $(VENV)/.run ## show that the server loses and leaks nothing: seven minutes, one table
+	$(BIN)/python -m benchmarks.soak $(SOAK)
+
 .PHONY: compose
 compose: ## bring server and client up in containers
 	docker-compose up --build

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from collections.abc import Sequence
 
@@ -167,6 +168,23 @@ class _AsRun:
                 connection.shutdown(socket.SHUT_RDWR)
                 connection.close()
             assert settled_descriptors(server) == before
+            server.stop()
+        assert "Traceback" not in server.output, server.output
+
+    def test_a_sigterm_loses_nothing_that_is_held(self) -> None:
+        with RunningServer(self.command) as server:
+            held = [server.connect() for _ in range(50)]
+            for connection in held:
+                connection.sendall(request("/delay/1?_size=100000"))
+            # Answered only after all that was sent before it is being held.
+            server.ask(request("/healthz"))
+            server.process.send_signal(signal.SIGTERM)
+            for connection in held:
+                with connection:
+                    answer = read_all(connection)
+                assert answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer
+                assert b"\r\nConnection: close\r\n" in answer, answer
+                assert answer.endswith(b"\r\n\r\n" + b"*" * 100_000)
             server.stop()
         assert "Traceback" not in server.output, server.output
 

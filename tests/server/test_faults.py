@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -126,33 +127,46 @@ class ControlsTests(ClockCase):
         self.assertEqual([reply.status for reply in replies], [200, 200, 429])
         self.assertEqual(replies[2].headers["retry-after"], "5")
 
+    def answers(
+        self, keys: Sequence[str], seed: int, concurrency: int
+    ) -> Counter[tuple[str, int, str, bytes]]:
+        """How often each key got which answer."""
+        site = Visit(self.clock, seed=seed).site
+        target = "/bytes/3?_key={}&_delay=uniform(0,9)&_status=200,404,500"
+        got: Counter[tuple[str, int, str, bytes]] = Counter()
+        for start in range(0, len(keys), concurrency):
+            # Each of these is asked before any is answered.
+            batch = keys[start : start + concurrency]
+            visits = [Visit(self.clock, site=site) for _ in batch]
+            for key, visit in zip(batch, visits, strict=True):
+                visit.get(target.format(key))
+            self.clock.advance(10)
+            for key, visit in zip(batch, visits, strict=True):
+                reply = visit.reply()
+                asked = reply.headers["server-timing"].split(",")[0]
+                got[key, reply.status, asked, reply.body] += 1
+        return got
+
     @given(
         st.lists(st.sampled_from("abc"), min_size=1, max_size=12),
         st.integers(0, 99),
-        st.randoms(),
+        st.integers(1, 12),
+        st.randoms(use_true_random=False),
     )
-    def test_what_is_drawn_does_not_depend_on_the_order_of_others(
-        self, keys: list[str], seed: int, random: object
+    def test_what_is_drawn_does_not_depend_on_order_and_concurrency(
+        self, keys: list[str], seed: int, concurrency: int, random: Random
     ) -> None:
-        def answers(order: list[str]) -> Counter[tuple[str, int, str]]:
-            site = Visit(self.clock, seed=seed).site
-            visits = []
-            for key in order:
-                # All at once: each is asked before any is answered.
-                visits.append((key, Visit(self.clock, site=site)))
-                visits[-1][1].get(
-                    f"/healthz?_key={key}&_delay=uniform(0,9)&_status=200,404,500"
-                )
-            self.clock.advance(10)
-            replies = [(key, visit.reply()) for key, visit in visits]
-            return Counter(
-                (key, reply.status, reply.headers["server-timing"].split(",")[0])
-                for key, reply in replies
-            )
-
+        one_by_one = self.answers(keys, seed, 1)
+        self.assertEqual(self.answers(keys, seed, concurrency), one_by_one)
         shuffled = list(keys)
-        random.shuffle(shuffled)  # type: ignore[attr-defined]
-        self.assertEqual(answers(keys), answers(shuffled))
+        random.shuffle(shuffled)
+        self.assertEqual(self.answers(shuffled, seed, concurrency), one_by_one)
+
+    def test_the_same_one_by_one_and_500_at_once(self) -> None:
+        keys = [f"key{number % 50}" for number in range(500)]
+        one_by_one = self.answers(keys, 7, 1)
+        self.assertEqual(self.answers(keys, 7, 500), one_by_one)
+        self.assertNotEqual(self.answers(keys, 8, 500), one_by_one)
 
 
 class _Faults:

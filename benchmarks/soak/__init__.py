@@ -1,0 +1,1 @@
+"""Shows that the server loses nothing and leaks nothing."""

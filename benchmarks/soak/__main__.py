@@ -1,0 +1,178 @@
+"""Shows that the server loses nothing and leaks nothing, whatever its clients do.
+
+    python -m benchmarks.soak [--seconds N] [--connections N] [--only NAME]...
+
+Each scenario has a server of its own, which is a real process, and clients that are
+plain sockets: a witness that shares no code with what it watches.
+
+    storm        connections that come and leave at once, with half a request or none
+    half-sent    heads that come a byte at a time, until the server has had enough
+    many-held    thousands of answers held at once, whose clients then leave at once
+    slow-reader  a body of 100 MB that is read at 1 MB a second
+    sigterm      a server told to stop while it holds answers
+    mixed        all kinds of answers and of faults at once, for --seconds
+
+*Lost* is what a client should have had and did not get, or not as it should be.
+*Leaked* is what the server still holds when its clients are gone: a request in flight,
+a file descriptor, or memory (counted as one). *Complaints* are lines that the server
+printed, other than the two that it should, and an exit code other than 0. The exit code
+of the script is 0 if there is none of all these, and otherwise 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import signal
+import sys
+import time
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+
+from benchmarks.soak.clients import WAVE
+from benchmarks.soak.figures import MOST_COMPLAINTS_SHOWN, Row, Settings, say
+from benchmarks.soak.mixed import mixed
+from benchmarks.soak.scenarios import (
+    half_sent,
+    many_held,
+    slow_reader,
+    storm,
+    told_to_stop,
+)
+from benchmarks.soak.server import Server, running_server
+
+SECONDS_OF_A_SCENARIO = 180.0
+"""After which it is given up; the mixed one has --seconds more."""
+
+Scenario = Callable[[Server, Settings, Row], Awaitable[None]]
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "storm": storm,
+    "half-sent": half_sent,
+    "many-held": many_held,
+    "slow-reader": slow_reader,
+    "sigterm": told_to_stop,
+    "mixed": mixed,
+}
+
+
+async def run(name: str, settings: Settings) -> Row:
+    """Run a scenario against a server of its own."""
+    say(f"{name} ...")
+    row = Row(name)
+    began = time.monotonic()
+    limit = SECONDS_OF_A_SCENARIO + (settings.seconds if name == "mixed" else 0.0)
+    async with running_server() as server:
+        try:
+            await asyncio.wait_for(SCENARIOS[name](server, settings, row), limit)
+        # Whatever went wrong, the other scenarios have something to tell.
+        except Exception as error:
+            row.lost += 1
+            row.note = f"given up: {error!r}"
+        server.terminate()
+        complaints = server.complaints(await server.wait())
+    for complaint in complaints[:MOST_COMPLAINTS_SHOWN]:
+        say(f"  complaint: {complaint}")
+    row.complaints = len(complaints)
+    row.seconds = time.monotonic() - began
+    say(f"  {'good' if row.is_good else 'BAD'}: {row.note}")
+    return row
+
+
+async def run_all(names: Sequence[str], settings: Settings) -> list[Row]:
+    """Run scenarios one after another."""
+    task = asyncio.current_task()
+    assert task is not None
+    # So that no server is left behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return [await run(name, settings) for name in names]
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """The lines of a table."""
+    cells = [("scenario", "done", "lost", "leaked", "complaints", "seconds", "note")]
+    cells += [
+        (
+            row.name,
+            f"{row.done:,} {row.unit}",
+            f"{row.lost:,}",
+            f"{row.leaked:,}",
+            f"{row.complaints:,}",
+            f"{row.seconds:.1f}",
+            row.note,
+        )
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for name, *figures, note in cells:
+        middle = [f.rjust(w) for f, w in zip(figures, widths[1:-1], strict=True)]
+        yield "  ".join([name.ljust(widths[0]), *middle, note])
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """The totals, in a line."""
+    text = f"{sum(r.lost for r in rows)} lost, {sum(r.leaked for r in rows)} leaked"
+    complaints = sum(r.complaints for r in rows)
+    return text + (f", {complaints} complaints" if complaints else "")
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read what the script was told; raises `SystemExit` if that cannot be."""
+    parser = argparse.ArgumentParser(description="Show that the server is reliable.")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=300.0,
+        metavar="N",
+        help="how long the mixed scenario goes on, at least 20 (default: 300)",
+    )
+    parser.add_argument(
+        "--connections",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="how many answers are held at once (default: 10000)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(SCENARIOS),
+        metavar="NAME",
+        help=f"run this scenario, of {', '.join(SCENARIOS)}; may be given again",
+    )
+    told = parser.parse_args()
+    if told.seconds < 20 or told.connections < 1:
+        parser.error("expected at least 20 seconds and 1 connection")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and told.connections > hard - WAVE:
+        parser.error(
+            f"only {hard} files may be open: too few for that many connections"
+        )
+    return told
+
+
+def main() -> int:
+    """Run what was asked for, and show the table; returns the exit code."""
+    told = read_arguments()
+    names = [name for name in SCENARIOS if name in (told.only or SCENARIOS)]
+    settings = Settings(told.seconds, told.connections)
+    try:
+        rows = asyncio.run(run_all(names, settings))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        say("interrupted")
+        return 1
+    for line in table(rows):
+        print(line)
+    print(verdict(rows))
+    return 0 if all(row.is_good for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
