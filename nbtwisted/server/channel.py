@@ -111,11 +111,6 @@ class _Channel(HTTPChannel):
         else:
             super().allHeadersReceived()
 
-    def allContentReceived(self) -> None:
-        """Hand the request on, unless it has its answer."""
-        if not self._is_refused:
-            super().allContentReceived()
-
     def rawDataReceived(self, data: bytes) -> None:
         """Take a piece of a body."""
         if self._is_refused:

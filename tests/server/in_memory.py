@@ -74,8 +74,21 @@ class Visit:
         lines = [f"{method} {target} HTTP/1.1", "Host: test", *headers, "", ""]
         self.send("\r\n".join(lines).encode("latin-1"))
 
+    def stop_reading(self) -> None:
+        """Let the kernel's buffers be full."""
+        self._producer.pauseProducing()
+
+    def read_on(self) -> None:
+        """Let there be room in them again."""
+        self._producer.resumeProducing()
+
+    @property
+    def _producer(self) -> Any:
+        return self._transport.producer
+
     def leave(self) -> None:
         """Close the connection."""
+        self._transport.connected = False
         self._protocol.connectionLost(Failure(ConnectionDone()))
 
     @property

@@ -97,6 +97,40 @@ class ControlsTests(ClockCase):
         self.clock.pump([0.05] * 100)
         self.assertEqual(len(visit.reply().body), 1000)
 
+    def test_what_a_slow_reader_missed_is_not_made_up_for_at_once(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/get?_size=1000&_rate=100")
+        self.clock.pump([0.05] * 10)
+        visit.stop_reading()
+        self.clock.pump([0.05] * 100)
+        before = visit.received.count(b"*")
+        self.assertLess(before, 70)
+        visit.read_on()
+        self.clock.pump([0.05] * 10)
+        self.assertApproximates(visit.received.count(b"*"), before + 50, 10)
+        visit.leave()
+
+    def test_a_header_in_place_of_the_answer_s_own(self) -> None:
+        visit = Visit(self.clock)
+        visit.get(
+            "/get?_header=content-type:a/b&_header=Set-Cookie:a&_header=Set-Cookie:b"
+        )
+        head = visit.received.partition(b"\r\n\r\n")[0].lower()
+        self.assertEqual(head.count(b"content-type:"), 1)
+        self.assertIn(b"content-type: a/b", head)
+        self.assertEqual(head.count(b"set-cookie:"), 2)
+
+    def test_a_connection_that_is_said_to_be_closed_is(self) -> None:
+        for header in ["Connection:close", "connection: CLOSE"]:
+            visit = Visit(self.clock)
+            visit.get(f"/get?_header={header.replace(' ', '%20')}")
+            head = visit.received.partition(b"\r\n\r\n")[0].lower()
+            self.assertEqual(head.count(b"connection: close"), 1)
+            self.assertTrue(visit.is_closed)
+        visit = Visit(self.clock)
+        visit.get("/get")
+        self.assertFalse(visit.is_closed)
+
     def test_leaving_a_drip(self) -> None:
         visit = Visit(self.clock)
         visit.get("/healthz?_size=100&_drip=4s/5")

@@ -8,9 +8,12 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Site
 
 from nbtwisted.server.body import Body, Filler, Letters, Lines, RandomBytes, Whole
+from nbtwisted.server.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
 
@@ -75,6 +78,15 @@ class EchoTests(HttpbinCase):
         self.assertEqual(echo["args"], {"a": "1"})
         self.assertEqual(echo["form"], {"a": ["2", "3"], "b": "é", "_delay": "300"})
         self.assertEqual(echo["data"], "")
+
+    def test_nor_where_twisted_web_parses_it_first(self) -> None:
+        site = Site(SlowApp(seed=7), reactor=Clock())
+        visit = Visit(self.clock, site=site)
+        body = b"a=2&_delay=300"
+        visit.get("/post?a=1", FORM, f"Content-Length: {len(body)}", method="POST")
+        visit.send(body)
+        echo = visit.reply().json()
+        self.assertEqual((echo["args"], echo["form"]["a"]), ({"a": "1"}, "2"))
 
     def test_files(self) -> None:
         body = (

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+
+from nbtwisted.server.channel import CappedSite
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.journal import JOURNAL_SIZE
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
@@ -275,6 +280,54 @@ class AdmittanceTests(OperatingCase):
         self.assertEqual(
             self.ask("/__admin/reset", "Origin: http://test", **reset).status, 200
         )
+
+
+class DrainTests(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
+        self.traffic = server.traffic
+        self.site = CappedSite(server.resource(), server.traffic, Clock())
+
+    def visit(self, target: str) -> Visit:
+        visit = Visit(self.clock, site=self.site)
+        visit.get(target)
+        return visit
+
+    def test_waits_for_what_is_held_and_for_nothing_else(self) -> None:
+        held, stalled = self.visit("/delay/2"), self.visit("/get?_fault=stall-body")
+        drained = Deferred.fromCoroutine(self.traffic.drain())
+        self.assertTrue(stalled.is_closed)
+        stalled.leave()
+        late = self.visit("/delay/2")
+        refused = late.reply()
+        self.assertEqual(refused.status, 503)
+        self.assertEqual(refused.headers["connection"], "close")
+        late.leave()
+        self.assertEqual(self.visit("/healthz").reply().status, 200)
+        self.assertEqual(self.visit("/readyz").reply().status, 503)
+        self.clock.advance(1.9)
+        self.assertNoResult(drained)
+        self.clock.advance(0.1)
+        reply = held.reply()
+        self.assertEqual((reply.status, reply.headers["connection"]), (200, "close"))
+        self.assertTrue(held.is_closed)
+        # The kernel does not have all of it yet.
+        self.clock.advance(1)
+        self.assertNoResult(drained)
+        held.leave()
+        self.clock.advance(1)
+        self.successResultOf(drained)
+
+    def test_nothing_held(self) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.traffic.drain()))
+
+    def test_waits_no_more_when_cancelled(self) -> None:
+        held = self.visit("/delay/2")
+        drained = Deferred.fromCoroutine(self.traffic.drain())
+        drained.cancel()
+        self.failureResultOf(drained, CancelledError)
+        held.leave()
 
 
 class FullTests(ClockCase):
