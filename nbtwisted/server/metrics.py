@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -16,17 +16,20 @@ from prometheus_client.registry import Collector
 
 from nbtwisted.server.journal import LATENESS_BUCKETS, Journal
 
-__all__ = ["CONTENT_TYPE", "exposition"]
-
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+__all__ = ["exposition"]
 
 
-def exposition(journal: Journal) -> bytes:
-    """The totals of a journal, and the process's, in Prometheus' text format."""
+def exposition(journal: Journal, accept: str) -> tuple[bytes, str]:
+    """The totals of a journal, and the process's, as Prometheus reads them.
+
+    `accept` is the header of who asks, which decides between Prometheus' own format and
+    OpenMetrics; the second value is the Content-Type.
+    """
     registry = CollectorRegistry()
     registry.register(_Totals(journal))
     ProcessCollector(registry=registry)
-    return generate_latest(registry)
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
 
 
 class _Totals(Collector):

@@ -34,10 +34,11 @@ def metrics(server: Server, request: Request) -> Behaviour:
     """The server's figures, as Prometheus reads them."""
     # Prometheus' library takes 0.1 s to import, which a server that nobody watches
     # should not spend.
-    from nbtwisted.server.metrics import CONTENT_TYPE, exposition
+    from nbtwisted.server.metrics import exposition
 
-    body = Whole(exposition(server.traffic.journal))
-    return Behaviour(body, headers=(("Content-Type", CONTENT_TYPE),))
+    accept = request.getHeader("accept") or ""
+    text, content_type = exposition(server.traffic.journal, accept)
+    return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
 
 
 @route("/__admin/requests", for_operators=True)
