@@ -40,6 +40,9 @@ SETTINGS = ("seed", "max_delay", "max_in_flight")
 SECONDS_TO_ANSWER = 10
 """After which the server's process is taken for dead."""
 
+SECONDS_TO_END = 2
+"""That it has when nobody wants it any more."""
+
 
 class SlowServer:
     """A server beside a test. `url` has no slash at its end."""
@@ -119,7 +122,12 @@ class _Process:
         """End the process; returns what it complained of."""
         with contextlib.suppress(BrokenPipeError):
             self._told.close()
-        self._process.wait(SECONDS_TO_ANSWER)
+        try:
+            self._process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            # A test has forked, and its child holds the other end of stdin too.
+            self._process.kill()
+            self._process.wait()
         self._answers.close()
         with self._complaints:
             return self._complained()
@@ -193,5 +201,13 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise pytest.UsageError(
                 f"slow_server: {unknown[0]!r}: expected " + ", ".join(SETTINGS)
             )
+        for name, value in mark.kwargs.items():
+            kinds = (int, float) if name == "max_delay" else (int,)
+            lowest = 0 if name == "seed" else 1 if name == "max_in_flight" else 1e-9
+            if not isinstance(value, kinds) or value < lowest:
+                expected = "a number" if name == "max_delay" else "a whole number"
+                raise pytest.UsageError(
+                    f"slow_server: {name}={value!r}: expected {expected}, not negative"
+                )
         settings.update(mark.kwargs)
     return settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -158,13 +159,22 @@ def test_marks(pytester: pytest.Pytester) -> None:
         @pytest.mark.slow_server(sed=7)
         def test_misspelt(slow_server):
             pass
+
+        @pytest.mark.slow_server(max_delay="1s")
+        def test_text(slow_server):
+            pass
+
+        @pytest.mark.slow_server(max_in_flight=None)
+        def test_none(slow_app):
+            pass
         """
     )
     result = run(pytester, "--strict-markers")
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=2, errors=3)
     result.stdout.fnmatch_lines(
         ["*slow_server: 'sed': expected seed, max_delay, max_in_flight*"]
     )
+    result.stdout.fnmatch_lines(["*slow_server: max_delay='1s': expected a number*"])
 
 
 def test_the_seed_is_the_same_each_time(pytester: pytest.Pytester) -> None:
@@ -212,6 +222,27 @@ def test_a_server_that_dies_is_told(pytester: pytest.Pytester) -> None:
     result = run(pytester)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*the slow server has died*"])
+
+
+def test_a_child_that_a_test_leaves_behind(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os
+        import select
+
+        def test_it(slow_server):
+            reading, writing = os.pipe()
+            if os.fork() == 0:
+                # It holds what the server's process reads from, until we are gone.
+                os.close(writing)
+                select.select([reading], [], [], 20)
+                os._exit(0)
+            os.close(reading)
+        """
+    )
+    began = time.monotonic()
+    run(pytester).assert_outcomes(passed=1)
+    assert time.monotonic() - began < 10
 
 
 def test_the_process_ends_with_its_stdin() -> None:

@@ -10,6 +10,7 @@ its answer:
     controls      what every path takes besides                               pure
     body          bodies, made while they are sent                            pure
     behaviour     what one answer will be; drawn, a Reply                     pure
+    pace          how fast a body is sent: its pieces and their seconds       pure
     keys          what is remembered of each key, bounded                     pure
     faults        each way to break the wire: Reply -> Transmission           pure
     journal       what was asked and what became of it, bounded               pure

@@ -47,7 +47,9 @@ def line(entry: Entry) -> str:
         entry.peer,
         "- -",
         entry.time.strftime("[%d/%b/%Y:%H:%M:%S +0000]"),
-        _quoted(entry.method + b" " + entry.target + b" " + entry.version),
+        _quoted(b" ".join((entry.method, entry.target, entry.version)))
+        if entry.method
+        else '"-"',
         str(entry.status or "-"),
         str(entry.sent),
         _quoted(headers.get(b"referer", b"-")),

@@ -15,17 +15,14 @@ from twisted.internet.task import deferLater
 from twisted.web.server import Request
 
 from nbtwisted.server.behaviour import Behaviour, Reply, refusal
-from nbtwisted.server.body import Body
 from nbtwisted.server.controls import LONGEST_KEY
 from nbtwisted.server.faults import Ending, transmission
 from nbtwisted.server.journal import IN_FLIGHT, Entry
 from nbtwisted.server.keys import Keys
+from nbtwisted.server.pace import paced
 from nbtwisted.server.sending import send
 
 __all__ = ["Exchange", "Performer"]
-
-PIECES_A_SECOND = 20
-"""How many pieces a `_rate` cuts a second into."""
 
 _NEVER_DRAWN_FROM = Random(0)
 
@@ -40,13 +37,21 @@ class Exchange:
     """Fires when the delay is over; None before and after."""
     is_released: bool = False
     """To be answered at once, whatever it waits for."""
+    is_aborted: bool = False
     is_stalled: bool = False
     """Held without a word, and without an end."""
     is_last: bool = False
     """To be the last one of its connection."""
 
+    def make_last(self) -> None:
+        """Have the connection closed when the answer is sent."""
+        self.is_last = True
+        channel: Any = self.request.channel
+        channel.persistent = False
+
     def abort(self) -> None:
         """Break the connection off."""
+        self.is_aborted = True
         transport: Any = self.request.channel.transport
         transport.abortConnection()
 
@@ -91,15 +96,16 @@ class Performer:
         if exchange.is_last:
             added.append(("Connection", "close"))
         reply = replace(reply, headers=(*reply.headers, *added))
-        piece_size, interval = _pace(behaviour, reply.body)
-        plan = transmission(reply, piece_size, random)
+        plan = transmission(reply, paced(reply.body, behaviour), random)
         if plan.is_answer:
             entry.status = reply.status
-        await send(reply, plan, interval, request, self._clock)
+        await send(reply, plan, request, self._clock, entry.count_sent)
         entry.outcome = "answered" if reply.fault is None else "broken"
         if plan.ending is Ending.HOLD:
             entry.outcome = IN_FLIGHT
             exchange.is_stalled = True
+            if exchange.is_last:
+                exchange.abort()
         if plan.ending is not Ending.FINISH:
             # The request is not finished, and never will be: this ends with its
             # connection, as a cancellation.
@@ -122,6 +128,7 @@ class Performer:
     def _draw(
         self, behaviour: Behaviour, exchange: Exchange, now: float
     ) -> tuple[Reply, Random]:
+        is_head = exchange.request.method == b"HEAD"
         key = exchange.entry.key = behaviour.key or _default_key(exchange.request)
         came_before = self._keys.count(key) if behaviour.is_counted else 0
         if behaviour.limit is not None:
@@ -130,11 +137,12 @@ class Performer:
                 behaviour = _too_many(wait)
         if not (behaviour.is_counted or behaviour.fault):
             # Nothing is left to chance, and a Random of its own takes 7 µs to make.
-            return behaviour.draw(_NEVER_DRAWN_FROM, 0), _NEVER_DRAWN_FROM
+            reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=is_head)
+            return reply, _NEVER_DRAWN_FROM
         # A string, because Random hashes it the same way in every process.
         seed = self._seed if behaviour.seed is None else behaviour.seed
         random = Random(f"{seed} {came_before} {key}")
-        return behaviour.draw(random, came_before), random
+        return behaviour.draw(random, came_before, is_head=is_head), random
 
 
 def _default_key(request: Request) -> str:
@@ -152,21 +160,6 @@ def _too_many(seconds_to_wait: float) -> Behaviour:
         "too many requests of this key",
         ("Retry-After", str(math.ceil(seconds_to_wait))),
     )
-
-
-def _pace(behaviour: Behaviour, body: Body) -> tuple[int | None, float]:
-    """The size of the pieces to send a body in, and the seconds between them.
-
-    None for the pieces that it has of its own.
-    """
-    if behaviour.drip is not None:
-        chunks = min(behaviour.drip.chunks, max(body.length, 1))
-        size = max(math.ceil(body.length / chunks), 1)
-        return size, behaviour.drip.seconds / max(chunks - 1, 1)
-    if behaviour.rate is not None:
-        size = max(int(behaviour.rate / PIECES_A_SECOND), 1)
-        return size, size / behaviour.rate
-    return None, behaviour.interval
 
 
 def _ms(seconds: float) -> str:

@@ -16,7 +16,7 @@ from twisted.web.server import Request
 from werkzeug.routing import BaseConverter
 
 from nbtwisted.server.behaviour import Behaviour
-from nbtwisted.server.parameters import controls
+from nbtwisted.server.parameters import Refused, controls
 from nbtwisted.server.traffic import Traffic
 
 __all__ = ["ANY", "Server", "app", "on_error", "route"]
@@ -69,11 +69,15 @@ def route(
         def render(
             server: Server, request: Request, **parts: str
         ) -> Coroutine[Any, Any, None]:
-            asked = controls(request, server.max_delay)
-            behaviour = decide(server, request, **parts).under(asked)
+            answer = server.traffic.answer
             if for_operators:
-                return server.traffic.answer_operator(behaviour, request)
-            return server.traffic.answer(behaviour, request)
+                answer = server.traffic.answer_operator
+            try:
+                asked = controls(request, server.max_delay)
+                behaviour = decide(server, request, **parts).under(asked)
+            except Refused as refused:
+                behaviour = refused.behaviour
+            return answer(behaviour, request)
 
         taken = None if ANY in methods else methods or ("GET",)
         app.route(path, methods=taken, endpoint=path)(render)

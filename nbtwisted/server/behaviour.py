@@ -24,9 +24,12 @@ from nbtwisted.server.controls import (
 )
 from nbtwisted.server.delay import NO_DELAY, Delay
 
-__all__ = ["Behaviour", "Reply", "json_behaviour", "json_body", "refusal"]
+__all__ = ["BODILESS", "Behaviour", "Reply", "json_behaviour", "json_body", "refusal"]
 
 JSON = (("Content-Type", "application/json"),)
+BODILESS = frozenset((204, 304))
+"""Statuses whose answers have no body; RFC 9110, 15.3.5 and 15.4.5."""
+
 _OK = Statuses((200,))
 
 _HEADERS_NEEDED = {
@@ -46,6 +49,8 @@ class Reply:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: Body
+    has_body: bool
+    """False where there may be none: to a HEAD, or with a status such as 204."""
     fault: str | None
     """The name of the way to break the wire, if it is to be broken."""
 
@@ -93,7 +98,8 @@ class Behaviour:
             delay=controls.delay or self.delay,
             statuses=controls.status or self.statuses,
             headers=_in_place_of(self.headers, controls.headers),
-            drip=controls.drip or self.drip,
+            # A rate that was asked for is not to be outdone by the path's own drip.
+            drip=controls.drip or (self.drip if controls.rate is None else None),
             rate=controls.rate or self.rate,
             fault=controls.fault or self.fault,
             sequence=controls.sequence or self.sequence,
@@ -113,8 +119,8 @@ class Behaviour:
             or (self.fault and self.fault.probability < 1)
         )
 
-    def draw(self, random: Random, came_before: int) -> Reply:
-        """Decide what chance leaves open.
+    def draw(self, random: Random, came_before: int, *, is_head: bool) -> Reply:
+        """Decide what chance leaves open; `is_head` for a request that wants no body.
 
         `random` is this request's own, and `came_before` the number of requests of its
         key before it. What is drawn does not depend on any other request.
@@ -132,6 +138,7 @@ class Behaviour:
             status=status,
             headers=_completed(self.headers, status),
             body=self.body(asked, random) if callable(self.body) else self.body,
+            has_body=not is_head and status not in BODILESS,
             fault=fault.name if fault is not None and broken else None,
         )
 
@@ -154,9 +161,10 @@ def _completed(
     return (*headers, needed)
 
 
-def json_body(value: Any) -> Whole:
+def json_body(value: Any, *, indent: bool = True) -> Whole:
     """A JSON document as httpbin lays it out: indented, keys in order, a newline."""
-    return Whole(json.dumps(value, indent=2, sort_keys=True).encode() + b"\n")
+    text = json.dumps(value, indent=2 if indent else None, sort_keys=True)
+    return Whole(text.encode() + b"\n")
 
 
 def json_behaviour(value: Any) -> Behaviour:

@@ -14,10 +14,10 @@ from typing import Protocol
 __all__ = ["PIECE", "Body", "Filler", "Letters", "Lines", "RandomBytes", "Whole"]
 
 PIECE = 64 * 1024
-"""Bytes made at a time, unless somebody asks for other pieces."""
+"""Bytes: the most that are made at a time."""
 
 RANDOM_PIECE = 10 * 1024
-"""The same of random bytes, which take time to make; the chunk size of httpbin."""
+"""The same of random bytes, unless told; the chunk size of httpbin."""
 
 
 class Body(Protocol):
@@ -31,11 +31,8 @@ class Body(Protocol):
     def in_chunks(self) -> bool:
         """Whether it is sent in chunks, and its length not announced."""
 
-    def pieces(self, size: int | None = None) -> Iterator[bytes]:
-        """The bytes, in pieces of `size` but for the last, which may be shorter.
-
-        Without a size, each body has pieces of its own.
-        """
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes, in pieces as they come naturally."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +47,10 @@ class Whole:
         """Bytes."""
         return len(self.content)
 
-    def pieces(self, size: int | None = None) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """As every body's."""
-        size = size or PIECE
-        for start in range(0, len(self.content), size):
-            yield self.content[start : start + size]
+        for start in range(0, len(self.content), PIECE):
+            yield self.content[start : start + PIECE]
 
 
 @dataclass(frozen=True)
@@ -64,11 +60,10 @@ class Filler:
     length: int
     in_chunks: bool = False
 
-    def pieces(self, size: int | None = None) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """As every body's."""
-        size = size or PIECE
-        for start in range(0, self.length, size):
-            yield b"*" * min(size, self.length - start)
+        for start in range(0, self.length, PIECE):
+            yield b"*" * min(PIECE, self.length - start)
 
 
 @dataclass(frozen=True)
@@ -80,14 +75,13 @@ class Letters:
     piece_size: int = PIECE
     in_chunks: bool = False
 
-    def pieces(self, size: int | None = None) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """As every body's."""
-        size = size or self.piece_size
         alphabet = b"abcdefghijklmnopqrstuvwxyz"
         end = self.start + self.length
-        for start in range(self.start, end, size):
+        for start in range(self.start, end, self.piece_size):
             skipped = start % 26
-            wanted = min(size, end - start)
+            wanted = min(self.piece_size, end - start)
             letters = alphabet * ((skipped + wanted) // 26 + 1)
             yield letters[skipped : skipped + wanted]
 
@@ -101,15 +95,14 @@ class RandomBytes:
     piece_size: int = RANDOM_PIECE
     in_chunks: bool = False
 
-    def pieces(self, size: int | None = None) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """As every body's."""
-        size = size or self.piece_size
         random = Random(self.seed)
         left, made = self.length, b""
         while left:
-            wanted = min(size, left)
+            wanted = min(self.piece_size, left)
             while len(made) < wanted:
-                made += _randint_0_255(random, min(wanted, RANDOM_PIECE))
+                made += _randint_0_255(random, wanted)
             yield made[:wanted]
             made = made[wanted:]
             left -= wanted
@@ -128,20 +121,9 @@ class Lines:
         """Bytes."""
         return sum(len(self.make(number)) for number in range(self.count))
 
-    def pieces(self, size: int | None = None) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """As every body's."""
-        lines = (self.make(number) for number in range(self.count))
-        if size is None:
-            yield from lines
-            return
-        waiting = b""
-        for line in lines:
-            waiting += line
-            while len(waiting) >= size:
-                yield waiting[:size]
-                waiting = waiting[size:]
-        if waiting:
-            yield waiting
+        return (self.make(number) for number in range(self.count))
 
 
 def _randint_0_255(random: Random, about: int) -> bytes:

@@ -22,7 +22,7 @@ __all__ = ["CappedSite"]
 LONGEST_TARGET = 16 * 1024
 LARGEST_HEAD = 64 * 1024
 HEAD_DEADLINE = 30.0
-"""Seconds from the first byte of a head, or from when the connection was made."""
+"""Seconds from the end of the answer before, or from when the connection was made."""
 
 LINGER = 5
 """Seconds in which who was refused may go on sending, so as not to miss our answer."""
@@ -92,7 +92,11 @@ class _Channel(HTTPChannel):
         if self._head_size > LARGEST_HEAD:
             self._refuse(431, f"a head of at most {LARGEST_HEAD} bytes")
             return
-        super().lineReceived(line)
+        try:
+            super().lineReceived(line)
+        except ValueError:
+            # Such as from int(), for a length of thousands of digits.
+            self._refuse(400, "a request as RFC 9112 has them")
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is longer than a whole head may be."""
@@ -124,6 +128,7 @@ class _Channel(HTTPChannel):
     def requestDone(self, request: Any) -> None:
         """A request has its answer, and another may come."""
         self._has_head = False
+        self._expect_head()
         super().requestDone(request)
 
     def _respondToBadRequestAndDisconnect(self) -> None:

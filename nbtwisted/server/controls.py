@@ -241,7 +241,7 @@ def _parse_rate(text: str) -> float:
         rate = parse_number(match[1]) * _RATE_UNITS[match[2] or "B"] if match else 0.0
     except ValueError:
         rate = 0.0
-    if rate < 1:
+    if not 1 <= rate < float("inf"):
         raise ValueError("bytes a second such as 500, 10kB or 1MB, 1 or more")
     return rate
 
@@ -252,7 +252,7 @@ def parse_header(text: str) -> tuple[str, str]:
     value = value.strip(" \t")
     if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise ValueError("Name:Value")
-    if not re.fullmatch(r"[\t -~\x80-\xff]*", value):
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
         raise ValueError("Name:Value without CR, LF, NUL or other control characters")
     if name.lower() in ("content-length", "transfer-encoding"):
         raise ValueError("a header that does not frame the body: _fault breaks framing")

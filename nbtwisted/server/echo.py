@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from nbtwisted.server.parameters import arguments
+from nbtwisted.server.parameters import arguments, header
 
 __all__ = ["body_echo", "echo", "headers", "origin", "root_url"]
 
@@ -39,7 +39,7 @@ def body_echo(request: Request) -> dict[str, Any]:
 
     What is not UTF-8 is shown as a `data:` URL in base64.
     """
-    content_type = request.getHeader("content-type") or ""
+    content_type = header(request, "content-type") or ""
     mimetype, options = parse_options_header(content_type)
     content = request.content
     assert content is not None
@@ -87,7 +87,7 @@ def headers(request: Request) -> dict[str, str]:
 
 def origin(request: Request) -> str:
     """The address that the request came from, or that a proxy says that it did."""
-    forwarded: str | None = request.getHeader("x-forwarded-for")
+    forwarded = header(request, "x-forwarded-for")
     address = request.getClientAddress()
     if forwarded:
         return forwarded
@@ -109,7 +109,11 @@ def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:
 
 def _few(values: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Any]:
     """As httpbin has it: a list only where there is more than one."""
-    return {name: list(given) if len(given) > 1 else given[0] for name, given in values}
+    # A part of a form may have no name.
+    return {
+        name or "": list(given) if len(given) > 1 else given[0]
+        for name, given in values
+    }
 
 
 def _json(data: bytes) -> Any:

@@ -5,13 +5,13 @@ A fault turns a `Reply` into a `Transmission`, which is a plan and touches no so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import chain
 from random import Random
 
-from nbtwisted.server.behaviour import Reply
+from nbtwisted.server.behaviour import BODILESS, Reply
+from nbtwisted.server.pace import Paced
 
 __all__ = ["Ending", "Transmission", "transmission"]
 
@@ -40,26 +40,26 @@ class Transmission:
     """What is to happen on the wire.
 
     First the head, if `has_head`, announcing `length` bytes or, if that is None,
-    chunks; then `pieces`, framed as announced; then `raw` pieces, which are not framed,
-    with `raw_interval` seconds between them; then the end. What ends with FINISH has
-    no raw pieces. `is_answer` says whether there is a status in all this.
+    chunks; then `pieces`, framed as announced. Without a head, `slow_head` comes in its
+    place, a byte at a time, and the pieces are not framed. Then `junk`, and the end.
+    What ends with FINISH has a head and no junk.
     """
 
     has_head: bool
     length: int | None
-    pieces: Iterator[bytes]
+    pieces: Paced
     ending: Ending
-    raw: Iterator[bytes] = field(default_factory=lambda: iter(()))
-    raw_interval: float = 0.0
-    is_answer: bool = True
+    slow_head: bytes = b""
+    junk: bytes = b""
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether there is a status in all this."""
+        return self.has_head or bool(self.slow_head)
 
 
-def transmission(reply: Reply, piece_size: int | None, random: Random) -> Transmission:
-    """The plan for a reply, whose body is cut into pieces of `piece_size` bytes.
-
-    Without one, it is sent in its own pieces.
-    """
-    pieces = reply.body.pieces(piece_size)
+def transmission(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+    """The plan for a reply whose body comes in these pieces."""
     if reply.fault is not None:
         return _FAULTS[reply.fault](reply, pieces, random)
     length = None if reply.body.in_chunks else reply.body.length
@@ -67,87 +67,71 @@ def transmission(reply: Reply, piece_size: int | None, random: Random) -> Transm
 
 
 def _nothing(ending: Ending) -> Transmission:
-    return Transmission(False, None, iter(()), ending, is_answer=False)
+    return Transmission(False, None, iter(()), ending)
 
 
-def _half(reply: Reply, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _half(reply: Reply, pieces: Paced) -> Paced:
     left = reply.body.length // 2
-    for piece in pieces:
+    for piece, interval in pieces:
         if left:
-            yield piece[:left]
+            yield piece[:left], interval
         if left <= len(piece):
             return
         left -= len(piece)
 
 
-def _reset(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
+def _reset(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     return _nothing(Ending.RESET)
 
 
-def _empty(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
+def _empty(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     return _nothing(Ending.CLOSE)
 
 
-def _garbage(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
+def _garbage(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     # The first byte is not ASCII: no chance garbage is an answer.
     garbage = b"\xff" + random.randbytes(GARBAGE_SIZE - 1)
+    return Transmission(False, None, iter(()), Ending.CLOSE, junk=garbage)
+
+
+def _malformed_chunk(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+    not_a_chunk = b"this is no chunk size\r\n" if reply.has_body else b""
     return Transmission(
-        False, None, iter(()), Ending.CLOSE, iter([garbage]), is_answer=False
+        True, None, _half(reply, pieces), Ending.CLOSE, junk=not_a_chunk
     )
 
 
-def _malformed_chunk(
-    reply: Reply, pieces: Iterator[bytes], random: Random
-) -> Transmission:
-    not_a_chunk = b"this is no chunk size\r\n"
-    return Transmission(
-        True, None, _half(reply, pieces), Ending.CLOSE, iter([not_a_chunk])
-    )
-
-
-def _truncate(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
+def _truncate(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     # An empty body is announced as one byte, so that there is something to miss.
     length = max(reply.body.length, 1)
     return Transmission(True, length, _half(reply, pieces), Ending.CLOSE)
 
 
-def _wrong_length(
-    reply: Reply, pieces: Iterator[bytes], random: Random
-) -> Transmission:
-    too_many = b"x" * GARBAGE_SIZE
-    return Transmission(
-        True, reply.body.length, chain(pieces, [too_many]), Ending.CLOSE
-    )
+def _wrong_length(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+    too_many = b"x" * GARBAGE_SIZE if reply.has_body else b""
+    return Transmission(True, reply.body.length, pieces, Ending.CLOSE, junk=too_many)
 
 
-def _stall(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
+def _stall(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     return _nothing(Ending.HOLD)
 
 
-def _stall_body(reply: Reply, pieces: Iterator[bytes], random: Random) -> Transmission:
+def _stall_body(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     length = max(reply.body.length, 1)
     return Transmission(True, length, _half(reply, pieces), Ending.HOLD)
 
 
-def _slow_headers(
-    reply: Reply, pieces: Iterator[bytes], random: Random
-) -> Transmission:
+def _slow_headers(reply: Reply, pieces: Paced, random: Random) -> Transmission:
     lines = [f"HTTP/1.1 {reply.status} {reply.reason}", "Connection: close"]
     lines += [f"{n}: {v}" for n, v in reply.headers if n.lower() != "connection"]
-    lines.append(f"Content-Length: {reply.body.length}")
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-    head_bytes = (head[i : i + 1] for i in range(len(head)))
-    return Transmission(
-        False,
-        None,
-        iter(()),
-        Ending.CLOSE,
-        chain(head_bytes, pieces),
-        SECONDS_A_HEADER_BYTE,
-    )
+    if reply.status not in BODILESS:
+        lines.append(f"Content-Length: {reply.body.length}")
+    # As twisted.web encodes them.
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return Transmission(False, None, pieces, Ending.CLOSE, slow_head=head)
 
 
-_FAULTS: dict[str, Callable[[Reply, Iterator[bytes], Random], Transmission]] = {
+_FAULTS: dict[str, Callable[[Reply, Paced, Random], Transmission]] = {
     "reset": _reset,
     "empty": _empty,
     "garbage": _garbage,

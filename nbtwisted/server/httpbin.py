@@ -24,6 +24,7 @@ from nbtwisted.server.behaviour import (
     refusal,
 )
 from nbtwisted.server.body import (
+    PIECE,
     RANDOM_PIECE,
     Filler,
     Letters,
@@ -44,6 +45,7 @@ from nbtwisted.server.parameters import (
     Refused,
     arguments,
     duration,
+    header,
     parameter,
     unreadable,
     whole_number,
@@ -53,6 +55,9 @@ MOST_LINES = 100
 """Of `/stream`, as in httpbin; and of `/sse`, as in go-httpbin."""
 
 MOST_REDIRECTS = 1000
+
+LONGEST_INDENTED = 10_000
+"""Bytes of a body whose echo is laid out as httpbin's."""
 
 _BYTES = (("Content-Type", "application/octet-stream"),)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -70,7 +75,7 @@ def get(server: Server, request: Request) -> Behaviour:
 @route("/delete", "DELETE")
 def with_body(server: Server, request: Request) -> Behaviour:
     """Echo the request and its body."""
-    return json_behaviour(echoes.body_echo(request))
+    return _with_body(request, {})
 
 
 @route("/anything", ANY)
@@ -78,7 +83,7 @@ def with_body(server: Server, request: Request) -> Behaviour:
 def anything(server: Server, request: Request, rest: str = "") -> Behaviour:
     """Echo the request, its body and its method."""
     method = request.method.decode("ascii")
-    return json_behaviour({**echoes.body_echo(request), "method": method})
+    return _with_body(request, {"method": method})
 
 
 @route("/headers")
@@ -96,7 +101,7 @@ def ip(server: Server, request: Request) -> Behaviour:
 @route("/user-agent")
 def user_agent(server: Server, request: Request) -> Behaviour:
     """Echo the header User-Agent."""
-    return json_behaviour({"user-agent": request.getHeader("user-agent")})
+    return json_behaviour({"user-agent": header(request, "user-agent")})
 
 
 @route("/status/<codes>", ANY)
@@ -142,7 +147,7 @@ def range_of_bytes(server: Server, request: Request, n: str) -> Behaviour:
         ("ETag", etag),
         ("Accept-Ranges", "bytes"),
     )
-    asked = parse_range_header(request.getHeader("range"))
+    asked = parse_range_header(header(request, "range"))
     start, stop = 0, size
     if (
         asked is not None
@@ -150,7 +155,7 @@ def range_of_bytes(server: Server, request: Request, n: str) -> Behaviour:
         # RFC 9110, 14.2: several ranges need not be answered as such.
         and len(asked.ranges) == 1
         # 13.1.5: unless what is here is what the client has the beginning of.
-        and request.getHeader("if-range") in (None, etag)
+        and header(request, "if-range") in (None, etag)
     ):
         bounds = asked.range_for_length(size)
         if bounds is None:
@@ -229,7 +234,7 @@ def response_headers(server: Server, request: Request) -> Behaviour:
     for raw_name, values in arguments(request).items():
         name = raw_name.decode("latin-1")
         for value in values:
-            text = f"{name}:{value.decode('latin-1')}"
+            text = f"{name}:{value.decode('utf-8', 'backslashreplace')}"
             # What begins like a control is one, or will be.
             if not name.startswith("_"):
                 try:
@@ -278,6 +283,13 @@ def unstable(server: Server, request: Request) -> Behaviour:
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT, seed=seed)
 
 
+def _with_body(request: Request, more: dict[str, str]) -> Behaviour:
+    echo = echoes.body_echo(request)
+    # A megabyte of nested lists would become hundreds, of nothing but indents.
+    is_short = len(echo["data"]) <= LONGEST_INDENTED
+    return Behaviour(json_body({**echo, **more}, indent=is_short))
+
+
 def _path_number(name: str, text: str, lowest: int, highest: int) -> int:
     try:
         return whole_number(lowest, highest)(text)
@@ -293,7 +305,10 @@ def _size(text: str) -> int:
 
 
 def _chunk_size(request: Request) -> int:
-    return parameter(request, "chunk_size", whole_number(1, LARGEST_BODY), RANDOM_PIECE)
+    asked = parameter(
+        request, "chunk_size", whole_number(1, LARGEST_BODY), RANDOM_PIECE
+    )
+    return min(asked, PIECE)
 
 
 def _delay(server: Server, request: Request) -> Delay:

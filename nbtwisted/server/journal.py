@@ -49,6 +49,7 @@ class Entry:
         answered    the whole answer was handed to the kernel, or to its buffers
         broken      the fault was carried out
         cancelled   the client left before
+        failed      the server has a fault of its own, and answered 500
         released    a reset let it go before it was due
     """
 
@@ -91,6 +92,10 @@ class Entry:
             version,
             kept[:MOST_HEADERS],
         )
+
+    def count_sent(self, bytes_of_the_body: int) -> None:
+        """Note that so many more were sent."""
+        self.sent += bytes_of_the_body
 
     def packed(self) -> bytes:
         """The entry in one piece of memory; `Entry.unpacked` is the way back."""

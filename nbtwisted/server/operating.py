@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from datetime import datetime, timezone
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -12,7 +13,7 @@ from twisted.web.server import Request
 from nbtwisted.server.app import Server, route
 from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.body import Whole
-from nbtwisted.server.parameters import Refused, parameter
+from nbtwisted.server.parameters import Refused, header, parameter
 
 
 @route("/healthz", for_operators=True)
@@ -36,7 +37,7 @@ def metrics(server: Server, request: Request) -> Behaviour:
     # should not spend.
     from nbtwisted.server.metrics import exposition
 
-    accept = request.getHeader("accept") or ""
+    accept = header(request, "accept") or ""
     text, content_type = exposition(server.traffic.journal, accept)
     return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
 
@@ -85,13 +86,18 @@ def reset(server: Server, request: Request) -> Behaviour:
 
 def _admit(server: Server, request: Request) -> None:
     """Raise `Refused` for a stranger, and for another site's page in a browser."""
-    origin, host = request.getHeader("origin"), request.getHeader("host")
+    origin, host = header(request, "origin"), header(request, "host")
     if origin not in (None, f"http://{host}", f"https://{host}"):
         raise Refused(refusal(403, "not for pages of other sites"))
     given = request.requestHeaders.getRawHeaders(b"authorization", [b""])[0]
     token = (server.admin_token or "").encode()
     if token and hmac.compare_digest(given, b"Bearer " + token):
         return
+    if not _names_this_machine(host or "localhost"):
+        # A name that leads here may be a stranger's, whose page would have Origin and
+        # Host alike.
+        expected = "localhost or an address as the host, or a token"
+        raise Refused(refusal(403, "not by this name", expected=expected))
     if not _is_local(request):
         raise Refused(
             refusal(
@@ -111,6 +117,15 @@ def _is_local(request: Request) -> bool:
     ip = ipaddress.ip_address(address.host.partition("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None)
     return (mapped or ip).is_loopback
+
+
+def _names_this_machine(host: str) -> bool:
+    name = re.sub(r":[0-9]*$", "", host).strip("[]")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.lower() == "localhost"
+    return True
 
 
 def _parse_since(text: str) -> int | datetime:

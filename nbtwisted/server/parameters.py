@@ -23,6 +23,7 @@ __all__ = [
     "arguments",
     "controls",
     "duration",
+    "header",
     "parameter",
     "unreadable",
     "whole_number",
@@ -59,6 +60,13 @@ def arguments(request: Request) -> Mapping[bytes, Sequence[bytes]]:
         # twisted.web has added the fields of the form.
         of_target = parse_qs(request.uri.partition(b"?")[2], keep_blank_values=True)
     return of_target
+
+
+def header(request: Request, name: str) -> str | None:
+    """The value of a header of the request, or the last if it has several."""
+    # twisted.web's own raises for what is not UTF-8.
+    value: bytes | None = request.getHeader(name.encode())
+    return None if value is None else value.decode("utf-8", "replace")
 
 
 def parameter(request: Request, name: str, parse: Callable[[str], T], default: T) -> T:
@@ -114,8 +122,9 @@ def controls(request: Request, max_delay: float) -> Controls:
     for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
         if raw_name.lower().startswith(b"x-nbtwisted-"):
             name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
-            # A header's bytes are Latin-1, as a `_header` has to be in the end.
-            given.setdefault(name, []).extend(v.decode("latin-1") for v in raw_values)
+            given.setdefault(name, []).extend(
+                value.decode("utf-8", "backslashreplace") for value in raw_values
+            )
     try:
         return read_controls(given, max_delay=max_delay)
     except UnreadableControl as error:

@@ -36,12 +36,6 @@ def delay(server: Server, request: Request, text: str) -> Behaviour:
     return Behaviour(json_body(echo(request)), delay=read)
 
 
-@on_error(Refused)
-def refused(request: Request, error: Refused) -> Behaviour:
-    """Answer what the route said when it gave up."""
-    return error.behaviour
-
-
 @on_error(NotFound)
 def not_found(request: Request, error: NotFound) -> Behaviour:
     """Name the paths that there are."""

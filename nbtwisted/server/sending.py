@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
-from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from nbtwisted.server.behaviour import Reply
-from nbtwisted.server.faults import Ending, Transmission
+from nbtwisted.server.behaviour import BODILESS, Reply
+from nbtwisted.server.faults import SECONDS_A_HEADER_BYTE, Ending, Transmission
+from nbtwisted.server.pace import Paced
 
 __all__ = ["send"]
 
@@ -20,41 +20,63 @@ __all__ = ["send"]
 async def send(
     reply: Reply,
     plan: Transmission,
-    interval: float,
     request: Request,
     clock: IReactorTime,
+    count: Callable[[int], None],
 ) -> None:
-    """Send an answer through twisted.web, `interval` seconds between its pieces.
+    """Send an answer through twisted.web.
 
     Returns when all is sent that will be, or is in the transport's buffer, and the
-    connection has been told how to end.
+    connection has been told how to end. `count` is told how many bytes of the body
+    were sent, as they are.
     """
     channel: Any = request.channel
     if plan.has_head:
-        # twisted.web's own reasons lack 429 and others.
-        request.setResponseCode(reply.status, reply.reason.encode())
-        # RFC 9110, 8.6: a 204 must not have a length; neither needs one.
-        if plan.length is not None and reply.status not in NO_BODY_CODES:
-            request.setHeader("Content-Length", str(plan.length))
-        for name, value in reply.headers:
-            if name.lower() == "connection":
-                # Of which twisted.web may have set one already.
-                request.setHeader(name, value)
-                channel.persistent = channel.persistent and value.lower() != "close"
-            else:
-                request.responseHeaders.addRawHeader(name, value)
-        # Sends the head, though there is nothing of the body yet.
-        request.write(b"")
-    if request.method != b"HEAD":
-        await _Sender(plan.pieces, request.write, interval, request, clock).sent
+        _send_head(reply, plan, request)
+    elif plan.slow_head:
+        head = (
+            (plan.slow_head[i : i + 1], SECONDS_A_HEADER_BYTE)
+            for i in range(len(plan.slow_head))
+        )
+        await _Sender(head, channel.write, request, clock).sent
+    write = request.write if plan.has_head else channel.write
+
+    def counted(piece: bytes) -> None:
+        count(len(piece))
+        write(piece)
+
+    if reply.has_body:
+        await _Sender(plan.pieces, counted, request, clock).sent
     if plan.ending is Ending.FINISH:
         return
-    await _Sender(plan.raw, channel.write, plan.raw_interval, request, clock).sent
+    if plan.junk:
+        # After what twisted.web may keep of the body, to send it with its framing.
+        channel.write(plan.junk)
     if plan.ending is Ending.CLOSE:
         channel.loseConnection()
     elif plan.ending is Ending.RESET:
         # To abort a TCP connection is to send RST.
         channel.transport.abortConnection()
+
+
+def _send_head(reply: Reply, plan: Transmission, request: Request) -> None:
+    # twisted.web's own reasons lack 429 and others.
+    request.setResponseCode(reply.status, reply.reason.encode())
+    if plan.length is not None and reply.status not in BODILESS:
+        request.setHeader("Content-Length", str(plan.length))
+    given = set()
+    for name, value in reply.headers:
+        if name.lower() in given:
+            request.responseHeaders.addRawHeader(name, value)
+        else:
+            # In place of what twisted.web has set: Server, Date, or Connection.
+            request.responseHeaders.setRawHeaders(name, [value])
+            given.add(name.lower())
+        if name.lower() == "connection" and value.lower() == "close":
+            channel: Any = request.channel
+            channel.persistent = False
+    # Sends the head, though there is nothing of the body yet.
+    request.write(b"")
 
 
 @implementer(IPushProducer)
@@ -66,16 +88,14 @@ class _Sender:
 
     def __init__(
         self,
-        pieces: Iterator[bytes],
+        pieces: Paced,
         write: Callable[[bytes], None],
-        interval: float,
         request: Request,
         clock: IReactorTime,
     ) -> None:
         self.sent: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._pieces = pieces
         self._write = write
-        self._interval = interval
         self._clock = clock
         self._request = request
         self._due = clock.seconds()
@@ -107,23 +127,25 @@ class _Sender:
 
     def _write_on(self) -> None:
         while not (self._paused or self._stopped):
-            piece = self._following
+            following = self._following
             # One piece ahead, so that no interval follows the last.
             self._following = next(self._pieces, None)
             if self._following is not None and not self._registered:
                 # Not for a single piece, which is all that most answers have.
                 self._registered = True
                 self._request.registerProducer(self, True)
-            if piece is not None:
+            interval = 0.0
+            if following is not None:
+                piece, interval = following
                 self._write(piece)
             if self._following is None:
                 self._stopped = True
                 if self._registered:
                     self._request.unregisterProducer()
                 self.sent.callback(None)
-            elif self._interval:
+            elif interval:
                 # From when this piece was due: delays of the timers do not add up.
-                self._due += self._interval
+                self._due += interval
                 wait = max(self._due - self._clock.seconds(), 0.0)
                 self._timer = self._clock.callLater(wait, self._on_time)
                 return

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.web.server import Request
@@ -46,27 +47,41 @@ class Traffic:
         self._max_in_flight = max_in_flight
         self._on_end = on_end
         self._in_flight: set[Exchange] = set()
+        self._operators: set[Exchange] = set()
         self._when_empty: Deferred[None] = Deferred()
         self._closing: list[Any] = []
 
     async def answer(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, if there is room, and keep the journal."""
         exchange = Exchange(request, _entry(request), is_last=self.is_draining)
-        self.journal.begin(exchange.entry)
         if self.is_draining:
-            behaviour = refusal(503, "the server is about to stop")
+            refused = refusal(503, "the server is about to stop")
+            behaviour = replace(refused, key=behaviour.key)
         elif len(self._in_flight) >= self._max_in_flight:
             retry = ("Retry-After", "1")
-            behaviour = refusal(503, "too many requests in flight", retry)
+            refused = refusal(503, "too many requests in flight", retry)
+            behaviour = replace(refused, key=behaviour.key)
+        self.journal.begin(exchange.entry)
         self._in_flight.add(exchange)
         try:
             await self._performer.perform(behaviour, exchange)
+        except CancelledError:
+            raise
+        except Exception:
+            # Klein logs it, and answers.
+            exchange.entry.status, exchange.entry.outcome = 500, "failed"
+            raise
         finally:
             self._end(exchange)
 
     async def answer_operator(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, whatever else goes on, and keep no journal."""
-        await self._performer.perform(behaviour, Exchange(request, _entry(request)))
+        exchange = Exchange(request, _entry(request))
+        self._operators.add(exchange)
+        try:
+            await self._performer.perform(behaviour, exchange)
+        finally:
+            self._operators.discard(exchange)
 
     def note_refused(self, status: int, peer: IAddress) -> None:
         """Note in the journal what was refused before it was a request."""
@@ -84,7 +99,8 @@ class Traffic:
         What waits for its delay is answered at once. What is in the middle of its
         answer, or stalled, loses its connection.
         """
-        released = [e for e in self._in_flight if not e.is_released]
+        everybody = (*self._in_flight, *self._operators)
+        released = [exchange for exchange in everybody if not exchange.is_aborted]
         for exchange in released:
             exchange.is_released = True
             if exchange.waiting is not None:
@@ -102,7 +118,7 @@ class Traffic:
         """
         self.is_draining = True
         for exchange in list(self._in_flight):
-            exchange.is_last = True
+            exchange.make_last()
             if exchange.is_stalled:
                 exchange.abort()
         if self._in_flight:
@@ -113,7 +129,6 @@ class Traffic:
 
     def _end(self, exchange: Exchange) -> None:
         self._in_flight.discard(exchange)
-        exchange.entry.sent = exchange.request.sentLength
         if exchange.is_released:
             exchange.entry.outcome = "released"
         elif exchange.entry.outcome == IN_FLIGHT:

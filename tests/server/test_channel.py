@@ -111,6 +111,7 @@ class ChannelTests(ClockCase):
             b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
             b"GET / HTTP/1.1\r\nA b: c\r\n\r\n",
             b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
             b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
             b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\r\nA: \x00\r\n\r\n",
@@ -153,18 +154,29 @@ class ChannelTests(ClockCase):
         visit = self.visit()
         visit.get("/?_delay=0")
         self.site_clock.advance(20)
+        visit.get("/?_delay=0")
+        self.site_clock.advance(20)
         visit.send(b"G")
-        self.site_clock.advance(15)
+        self.site_clock.advance(9)
         self.assertFalse(visit.is_closed)
         visit.send(b"E")
-        self.site_clock.advance(16)
+        self.site_clock.advance(1)
         self.assertTrue(visit.is_closed)
 
     def test_who_lingers_is_let_go(self) -> None:
         visit = self.visit()
         visit.send(b"no request\r\n")
         json.loads(visit.received.partition(b"\r\n\r\n")[2])
-        # The kernel's half is closed; ours is when the time is over.
-        self.assertEqual(len(self.site_clock.getDelayedCalls()), 2)
+        # Our half is closed, and theirs when the time is over.
+        ends = [call.getTime() for call in self.site_clock.getDelayedCalls()]
+        self.assertEqual(min(ends), 5.0)
         self.site_clock.advance(5)
-        self.site_clock.advance(15)
+        self.assertTrue(visit.is_closed)
+
+    def test_deadline_of_a_head_behind_another(self) -> None:
+        visit = self.visit()
+        visit.send(b"GET /ip HTTP/1.1\r\nHost: t\r\n\r\nGET /ip HT")
+        self.site_clock.advance(29)
+        self.assertFalse(visit.is_closed)
+        self.site_clock.advance(1)
+        self.assertTrue(visit.is_closed)

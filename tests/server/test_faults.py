@@ -131,6 +131,39 @@ class ControlsTests(ClockCase):
         visit.get("/get")
         self.assertFalse(visit.is_closed)
 
+    def test_no_fault_gives_a_body_where_there_may_be_none(self) -> None:
+        for method, query in [("HEAD", "_size=30"), ("GET", "_size=30&_status=204")]:
+            for fault in ["slow-headers", "malformed-chunk", "wrong-length"]:
+                visit = Visit(self.clock)
+                visit.get(f"/get?{query}&_fault={fault}", method=method)
+                self.clock.pump([0.1] * 400)
+                head, _, body = visit.received.partition(b"\r\n\r\n")
+                self.assertTrue(head.startswith(b"HTTP/1.1 20"), fault)
+                self.assertEqual(body, b"", (method, fault))
+                visit.leave()
+
+    def test_headers_in_utf_8(self) -> None:
+        for target, header in [
+            ("/get?_header=X-A:%c3%a9", "X-B: b"),
+            ("/get?_header=X-A:%c3%a9&_fault=slow-headers", "X-B: b"),
+            ("/get", "X-Nbtwisted-Header: X-A: \xc3\xa9"),
+            ("/response-headers?X-A=%c3%a9", "X-B: b"),
+            ("/absolute-redirect/2?_fault=slow-headers", "Host: \xc3\xa9.example"),
+        ]:
+            visit = Visit(self.clock)
+            visit.get(target, header)
+            self.clock.pump([0.1] * 400)
+            head = visit.received.partition(b"\r\n\r\n")[0]
+            self.assertIn("é".encode(), head, target)
+            visit.leave()
+
+    def test_headers_of_twisted_web_s_own(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/get?_header=Server:x&_header=Date:y")
+        head = visit.received.partition(b"\r\n\r\n")[0]
+        self.assertEqual((head.count(b"Server:"), head.count(b"Date:")), (1, 1))
+        self.assertIn(b"\r\nServer: x\r\n", head)
+
     def test_leaving_a_drip(self) -> None:
         visit = Visit(self.clock)
         visit.get("/healthz?_size=100&_drip=4s/5")

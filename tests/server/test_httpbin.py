@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from random import Random
 
 from hypothesis import given
@@ -12,7 +13,18 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
-from nbtwisted.server.body import Body, Filler, Letters, Lines, RandomBytes, Whole
+from nbtwisted.server.behaviour import Behaviour
+from nbtwisted.server.body import (
+    PIECE,
+    Body,
+    Filler,
+    Letters,
+    Lines,
+    RandomBytes,
+    Whole,
+)
+from nbtwisted.server.controls import Drip
+from nbtwisted.server.pace import paced
 from nbtwisted.server.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
@@ -99,6 +111,31 @@ class EchoTests(HttpbinCase):
         self.assertEqual(echo["files"], {"f": "data:image/png;base64,/wA="})
         self.assertEqual(echo["form"], {"a": "b"})
 
+    def test_forms_that_are_odd(self) -> None:
+        kind = "Content-Type: multipart/form-data; boundary=x"
+        part = b"--x\r\nContent-Disposition: form-data%b\r\n\r\nv\r\n"
+        body = part % b"" + part % b'; name="a"' + b"--x--\r\n"
+        echo = self.ask("/put", kind, method="PUT", body=body).json()
+        self.assertEqual(echo["form"], {"": "v", "a": "v"})
+        for odd in [
+            "multipart/form-data; boundary=\xff",
+            "\xff",
+            "multipart/form-data",
+        ]:
+            kind = f"Content-Type: {odd}"
+            reply = self.ask("/put", kind, method="PUT", body=body)
+            self.assertEqual((reply.status, reply.json()["form"]), (200, {}), odd)
+
+    def test_headers_that_are_no_utf_8(self) -> None:
+        for name in ["X-Forwarded-For", "User-Agent", "Range", "If-Range", "Origin"]:
+            for path in ["/get", "/user-agent", "/range/5", "/__admin/stats", "/gzip"]:
+                self.assertLess(self.ask(path, f"{name}: \xff").status, 500, path)
+
+    def test_a_large_body_is_not_blown_up(self) -> None:
+        body = b"[" * 150 + b"1," * 50_000 + b"1" + b"]" * 150
+        reply = self.ask("/put", method="PUT", body=body)
+        self.assertLess(len(reply.body), 5 * len(body))
+
     def test_a_body_that_is_nothing_known(self) -> None:
         echo = self.ask("/patch", method="PATCH", body=b"\xff").json()
         self.assertEqual(echo["data"], "data:application/octet-stream;base64,/w==")
@@ -181,6 +218,12 @@ class BytesTests(HttpbinCase):
         sizes = [int(size, 16) for size in body.split(b"\r\n")[::2] if size]
         self.assertEqual(sizes, [4, 4, 2, 0])
         self.assertEqual(self.refused("/stream-bytes/1?chunk_size=0")[0], "chunk_size")
+
+    def test_no_chunk_is_larger_than_what_is_made_at_once(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/stream-bytes/200000?chunk_size=150000&seed=1")
+        self.assertEqual(len(visit.reply().body), 200_000)
+        self.assertIn(b"\r\n10000\r\n", visit.received)
 
     def test_a_drip_of_what_is_streamed(self) -> None:
         visit = Visit(self.clock)
@@ -279,6 +322,13 @@ class DripTests(HttpbinCase):
         reply = visit.reply()
         self.assertEqual((reply.status, reply.body), (201, b"***"))
         self.assertEqual(reply.headers["content-type"], "application/octet-stream")
+
+    def test_a_rate_in_place_of_its_own(self) -> None:
+        visit = Visit(self.clock)
+        visit.get("/drip?numbytes=30&duration=0&_rate=10")
+        self.clock.pump([0.1] * 10)
+        self.assertLess(visit.received.count(b"*"), 15)
+        visit.leave()
 
     def test_unless_told_ten_bytes_in_two_seconds(self) -> None:
         visit = Visit(self.clock)
@@ -433,12 +483,40 @@ BODIES: list[Body] = [
 ]
 
 
+def whole(pieces: Iterable[tuple[bytes, float]]) -> tuple[bytes, list[int], float]:
+    """The bytes, the sizes of the pieces, and the seconds from first to last."""
+    made = list(pieces)
+    seconds = sum(interval for _, interval in made[:-1])
+    return b"".join(p for p, _ in made), [len(p) for p, _ in made], seconds
+
+
 class BodyTests(SynchronousTestCase):
-    @given(st.sampled_from(BODIES), st.integers(1, 120))
-    def test_the_same_in_pieces_of_any_size(self, body: Body, size: int) -> None:
-        whole = b"".join(body.pieces())
-        pieces = list(body.pieces(size))
-        self.assertEqual(b"".join(pieces), whole)
-        self.assertEqual(len(whole), body.length)
-        self.assertEqual({len(piece) for piece in pieces[:-1]} - {size}, set())
-        self.assertTrue(0 < len(pieces[-1]) <= size)
+    @given(st.sampled_from(BODIES), st.integers(1, 120), st.floats(0.1, 9))
+    def test_dripped(self, body: Body, chunks: int, seconds: float) -> None:
+        plain = b"".join(body.pieces())
+        self.assertEqual(len(plain), body.length)
+        dripped = Behaviour(body, drip=Drip(seconds, chunks))
+        content, sizes, took = whole(paced(body, dripped))
+        self.assertEqual(content, plain)
+        self.assertEqual(len(sizes), min(chunks, len(plain)))
+        self.assertLessEqual(max(sizes) - min(sizes), 1)
+        if len(sizes) > 1:
+            self.assertApproximates(took, seconds, 1e-6)
+
+    @given(st.sampled_from(BODIES), st.floats(1, 10_000))
+    def test_rated(self, body: Body, rate: float) -> None:
+        content, sizes, took = whole(paced(body, Behaviour(body, rate=rate)))
+        self.assertEqual(content, b"".join(body.pieces()))
+        self.assertApproximates(took * rate, sum(sizes[:-1]), 1e-6)
+
+    def test_nothing_large_is_made_at_once(self) -> None:
+        size = 10 * PIECE
+        for behaviour in [
+            Behaviour(Filler(size)),
+            Behaviour(Filler(size), drip=Drip(2, 2)),
+            Behaviour(Filler(size), rate=1e12),
+        ]:
+            content, sizes, took = whole(paced(Filler(size), behaviour))
+            self.assertEqual((len(content), max(sizes)), (size, PIECE))
+            if behaviour.drip:
+                self.assertEqual((len(sizes), took), (10, 2))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from random import Random
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
+from nbtwisted.server import httpbin
+from nbtwisted.server.body import Body
 from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.journal import JOURNAL_SIZE
@@ -89,6 +92,26 @@ class JournalTests(OperatingCase):
                 (404, None, "answered"),
             ],
         )
+
+    def test_a_fault_of_our_own_is_no_cancellation(self) -> None:
+        def stumble(seconds: float, random: Random) -> Body:
+            raise ZeroDivisionError
+
+        server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
+        site = CappedSite(server.resource(), server.traffic, Clock())
+        self.patch(httpbin, "_events", stumble)
+        visit = Visit(self.clock, site=site)
+        visit.get("/sse?_key=own")
+        self.flushLoggedErrors(TypeError, ZeroDivisionError)
+        (entry,) = server.traffic.journal.entries(key="own")
+        self.assertEqual((entry.status, entry.outcome), (500, "failed"))
+
+    def test_sent_counts_the_body(self) -> None:
+        visit = self.visit("/get?_size=5&_fault=slow-headers")
+        self.clock.pump([0.1] * 400)
+        visit.leave()
+        self.ask("/get?_size=7")
+        self.assertEqual([entry["sent"] for entry in self.journal()], [5, 7])
 
     def test_since_and_key(self) -> None:
         for key in ["a", "b", "a"]:
@@ -207,6 +230,20 @@ class ResetTests(OperatingCase):
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_what_an_earlier_reset_let_go_on(self) -> None:
+        visit = self.visit("/get?_delay=60s&_fault=stall")
+        self.assertEqual(self.reset(), 1)
+        self.assertFalse(visit.is_closed)
+        self.assertEqual(self.reset(), 1)
+        self.assertTrue(visit.is_closed)
+        self.assertEqual(self.reset(), 0)
+        visit.leave()
+
+    def test_operators_are_let_go_too(self) -> None:
+        visit = self.visit("/healthz?_delay=300")
+        self.assertEqual(self.reset(), 1)
+        self.assertEqual(visit.reply().status, 200)
+
     def test_what_cannot_be_answered_is_let_go(self) -> None:
         for target in [
             "/get?_fault=stall",
@@ -277,11 +314,19 @@ class AdmittanceTests(OperatingCase):
         reset = {"method": "POST"}
         reply = self.ask("/__admin/reset", "Origin: http://evil.example", **reset)
         self.assertEqual(reply.status, 403)
+        # Nor where a name of theirs leads here.
+        theirs = ("Host: evil.example", "Origin: http://evil.example")
+        for headers in [theirs, theirs[:1]]:
+            reply = self.ask("/__admin/reset", *headers, **reset)
+            self.assertEqual(reply.status, 403)
+        for host in ["127.0.0.1:8000", "[::1]:8000", "LOCALHOST:1", "10.1.1.1"]:
+            reply = self.ask("/__admin/stats", f"Host: {host}")
+            self.assertEqual(reply.status, 200, host)
         for origin in ["null", "http://[", "x"]:
             reply = self.ask("/__admin/reset", f"Origin: {origin}", **reset)
             self.assertEqual(reply.status, 403, origin)
         self.assertEqual(
-            self.ask("/__admin/reset", "Origin: http://test", **reset).status, 200
+            self.ask("/__admin/reset", "Origin: http://localhost", **reset).status, 200
         )
 
 
@@ -322,6 +367,27 @@ class DrainTests(ClockCase):
         self.clock.advance(1)
         self.successResultOf(drained)
 
+    def test_what_stalls_later_is_dropped_then(self) -> None:
+        visit = self.visit("/get?_delay=1s&_fault=stall")
+        drained = Deferred.fromCoroutine(self.traffic.drain())
+        self.assertFalse(visit.is_closed)
+        self.clock.advance(1)
+        self.assertTrue(visit.is_closed)
+        visit.leave()
+        self.successResultOf(drained)
+
+    def test_a_kept_connection_whose_head_was_sent_before(self) -> None:
+        visit = self.visit("/drip?numbytes=3&duration=2")
+        drained = Deferred.fromCoroutine(self.traffic.drain())
+        self.clock.advance(1)
+        self.assertFalse(visit.is_closed)
+        self.clock.advance(1)
+        self.assertTrue(visit.is_closed)
+        self.assertEqual(visit.reply().body, b"***")
+        visit.leave()
+        self.clock.advance(1)
+        self.successResultOf(drained)
+
     def test_nothing_held(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.traffic.drain()))
 
@@ -340,9 +406,13 @@ class FullTests(ClockCase):
         for visit in held:
             visit.get("/delay/1")
         refused = Visit(self.clock, site=site)
-        refused.get("/delay/1?_status=201")
+        refused.get("/delay/1?_status=201&_key=k")
         reply = refused.reply()
         self.assertEqual((reply.status, reply.headers["retry-after"]), (503, "1"))
+        journal = Visit(self.clock, site=site, peer="127.0.0.1")
+        journal.get("/__admin/requests?key=k")
+        (entry,) = journal.reply().json()["requests"]
+        self.assertEqual((entry["key"], entry["status"]), ("k", 503))
         operator = Visit(self.clock, site=site)
         operator.get("/healthz")
         self.assertEqual(operator.reply().status, 200)

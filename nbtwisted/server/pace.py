@@ -1,0 +1,58 @@
+"""How fast a body is sent: its pieces, and the seconds between them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+
+from nbtwisted.server.behaviour import Behaviour
+from nbtwisted.server.body import PIECE, Body
+
+__all__ = ["Paced", "paced"]
+
+PIECES_A_SECOND = 20
+"""How many pieces a `_rate` cuts a second into."""
+
+Paced = Iterator[tuple[bytes, float]]
+"""Pieces, and the seconds from each to the next."""
+
+
+def paced(body: Body, behaviour: Behaviour) -> Paced:
+    """The pieces of a body, as the behaviour has them dripped or rated."""
+    if behaviour.drip is not None:
+        sizes = _drops(body.length, behaviour.drip.chunks, behaviour.drip.seconds)
+        return _cut(body.pieces(), sizes)
+    if behaviour.rate is not None:
+        size = min(max(int(behaviour.rate / PIECES_A_SECOND), 1), PIECE)
+        return _cut(body.pieces(), repeat((size, size / behaviour.rate)))
+    return ((piece, behaviour.interval) for piece in body.pieces())
+
+
+def _drops(length: int, chunks: int, seconds: float) -> Iterator[tuple[int, float]]:
+    """The sizes of so many chunks, which differ by a byte at most, and their pace.
+
+    What is too large to be made at once goes in several pieces at the same time.
+    """
+    chunks = min(chunks, length)
+    interval = seconds / max(chunks - 1, 1)
+    for number in range(chunks):
+        left = length * (number + 1) // chunks - length * number // chunks
+        while left > PIECE:
+            yield PIECE, 0.0
+            left -= PIECE
+        yield left, interval
+
+
+def _cut(pieces: Iterator[bytes], sizes: Iterable[tuple[int, float]]) -> Paced:
+    """Cut and join pieces to the sizes that are wanted."""
+    waiting = bytearray()
+    for size, interval in sizes:
+        while len(waiting) < size:
+            piece = next(pieces, None)
+            if piece is None:
+                if waiting:
+                    yield bytes(waiting), interval
+                return
+            waiting += piece
+        yield bytes(waiting[:size]), interval
+        del waiting[:size]
