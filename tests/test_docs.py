@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.server.running import BY_MODULE, RunningServer
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = ["README.md", "README.ja.md", "docs/delays.md", "docs/server.md"]
+PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
+PAGES += ["docs/server.md"]
 # What a page shows under a name that only a checkout after `make run` has.
 STANDS_FOR = {"make run": "python examples/five_at_once.py"}
 # "…" alone on a line stands for any lines.

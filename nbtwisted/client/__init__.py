@@ -10,7 +10,8 @@ From a URL to its answer, which is also the order in which they import each othe
     errors      what can go wrong, by phase
     target      URL -> where to connect, and the request's bytes     pure
     parser      bytes -> one whole answer, with limits               pure
-    protocol    one GET over one connection
+    tls         whom to trust, whom to be, and which check failed
+    protocol    one GET over one connection, in TLS or not
     resolving   host names -> addresses
     deadline    a deadline that is fair to answers which arrived in time
     connecting  addresses -> a connection, by reactor.connectTCP

@@ -22,6 +22,8 @@ class Timing:
     """Seconds to look the host's name up; 0 or nearly so for an address."""
     connect: float | None
     """Seconds from having an address to being connected."""
+    tls: float | None
+    """Seconds from being connected to the end of the TLS handshake, if there is one."""
     wait: float | None
     """Seconds from the last request byte sent to the first answer byte received."""
     receive: float | None

@@ -33,9 +33,19 @@ from nbtwisted.timeline import Phase, Span, waterfall
 
 __all__ = ["main"]
 
-_FORMATS = {"raw": output.raw, "jsonl": output.jsonl}
+_FORMATS = {
+    "raw": output.raw,
+    "jsonl": output.jsonl,
+    "csv": output.csv,
+    "body": output.body,
+}
 _CANNOT_WRITE = 23
 """curl's exit code for output that cannot be written."""
+
+_BAD_FILE = 58
+"""The same for a certificate or key that cannot be used."""
+_FAILED_STATUS = 22
+"""The same for a status of 400 and above, with -f."""
 
 _DESCRIPTORS_OF_OURS = 30
 """Files besides connections: the streams, the reactor's, and room for a look-up."""
@@ -46,6 +56,13 @@ _NO_FAILURE = (sys.maxsize, 0)
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Get what the arguments say; raises `SystemExit` with the exit code."""
     options = read_options(sys.argv[1:] if arguments is None else arguments)
+    if options.output is not None:
+        # Before anything is sent.
+        try:
+            sys.stdout = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            _complain(f"output: cannot write {options.output}: {error.strerror}")
+            raise SystemExit(_CANNOT_WRITE) from None
     if sys.stdout is None:
         _complain("output: cannot write: standard output is closed")
         raise SystemExit(_CANNOT_WRITE)
@@ -87,6 +104,8 @@ class _Run:
         self._options = options
         self._concurrency = concurrency
         self._format = _FORMATS[options.format]
+        # Before the first answer, whichever that is.
+        self._header = output.CSV_HEADER if options.format == "csv" else b""
         self._deliver = (
             output.InOrder(self._print).deliver
             if options.in_input_order
@@ -106,11 +125,12 @@ class _Run:
     def start(self, reactor: Any) -> Deferred[None]:
         """Send everything; fires when all is printed, by raising `SystemExit`."""
         options = self._options
-        getter = Getter(
-            reactor,
-            max_time=options.max_time,
-            connect_timeout=options.connect_timeout,
-        )
+        try:
+            getter = Getter(reactor, **options.how)
+        except (OSError, ValueError) as error:
+            # The files of TLS: said before anything is sent.
+            _complain(f"error: {error}")
+            raise SystemExit(_BAD_FILE) from None
         self._getter = getter
         self._gathering = gather(
             getter,
@@ -133,6 +153,8 @@ class _Run:
             self._first_failure = min(self._first_failure, (index, outcome.exit_code))
         else:
             self._answered += 1
+            if self._options.fail and outcome.status >= 400:
+                self._first_failure = min(self._first_failure, (index, _FAILED_STATUS))
         if self._options.timeline and outcome.timing is not None:
             self._spans[index] = _span(outcome, outcome.timing)
         self._deliver(index, outcome)
@@ -142,7 +164,8 @@ class _Run:
             return
         began = time.monotonic()
         try:
-            sys.stdout.buffer.write(self._format(index, outcome))
+            sys.stdout.buffer.write(self._header + self._format(index, outcome))
+            self._header = b""
             sys.stdout.buffer.flush()
         except OSError as error:
             self._cannot_write = error
@@ -210,7 +233,7 @@ def _numbered(spans: list[Span]) -> list[Span]:
 
 
 def _span(outcome: Outcome, timing: Timing) -> Span:
-    connect = (timing.dns or 0.0) + (timing.connect or 0.0)
+    connect = (timing.dns or 0.0) + (timing.connect or 0.0) + (timing.tls or 0.0)
     wait = timing.wait or 0.0
     receive = timing.receive or 0.0
     # What is left over was spent in the phase that did not come to its end.

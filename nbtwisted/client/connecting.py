@@ -4,73 +4,157 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import chain, zip_longest
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IAddress, IConnector, IReactorTCP
+from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import ConnectFailed
 from nbtwisted.client.protocol import GetProtocol
 
-__all__ = ["connect"]
+__all__ = ["connect", "connect_unix", "interleaved"]
+
+HEAD_START = 0.25
+"""Seconds that an address has before the next is tried beside it: RFC 8305, 5."""
 
 
-async def connect(
-    reactor: IReactorTCP, addresses: Sequence[str], port: int, protocol: GetProtocol
-) -> None:
-    """Connect `protocol` to the first of `addresses` that takes it.
+def connect(
+    reactor: Any, addresses: Sequence[str], port: int, protocol: GetProtocol
+) -> Deferred[None]:
+    """Connect `protocol` to that of `addresses` which takes it first.
 
-    To be cancelled is to stop the attempt that is under way.
+    They are tried one after another, each a quarter of a second after the one before,
+    or as soon as that has failed (happy eyeballs). To be cancelled is to stop all
+    attempts.
 
-    Raises `ConnectFailed`, which says for each address why.
+    Fails with `ConnectFailed`, which says for each address why.
     """
-    failures = []
-    for address in addresses:
-        attempt = _Attempt(protocol)
+    places = [(address, f"{address} port {port}") for address in addresses]
+
+    def begin(place: str, attempt: _Attempt) -> None:
         # No timer of connectTCP's own: who calls this has a deadline for all of it.
-        reactor.connectTCP(address, port, attempt, timeout=None)  # type: ignore[arg-type]
-        try:
-            await attempt.connected
-        except ConnectError as error:
-            failures.append(f"{address} port {port}: {_cause(error)}")
-        else:
-            return
-    raise ConnectFailed("; ".join(failures))
+        reactor.connectTCP(place, port, attempt, timeout=None)
+
+    return _Race(reactor, places, begin, protocol).connected
 
 
-class _Attempt(ClientFactory):
-    """One attempt at one address."""
+def connect_unix(reactor: Any, path: str, protocol: GetProtocol) -> Deferred[None]:
+    """Connect `protocol` to a UNIX socket; the rest is as in `connect`."""
 
-    noisy = False
+    def begin(place: str, attempt: _Attempt) -> None:
+        reactor.connectUNIX(place, attempt, timeout=None)
 
-    def __init__(self, protocol: GetProtocol) -> None:
-        self.connected: Deferred[None] = Deferred(lambda _: self._give_up())
+    return _Race(reactor, [(path, path)], begin, protocol).connected
+
+
+def interleaved(addresses: Sequence[str]) -> tuple[str, ...]:
+    """The addresses, IPv6 and IPv4 by turns, beginning with the first's family.
+
+    So that a family which does not work costs one head start: RFC 8305, 4.
+    """
+    families: dict[bool, list[str]] = {}
+    for address in addresses:
+        families.setdefault(":" in address, []).append(address)
+    by_turns = chain.from_iterable(zip_longest(*families.values()))
+    return tuple(address for address in by_turns if address is not None)
+
+
+class _Race:
+    """Attempts at several places, of which the first that succeeds wins."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        places: Sequence[tuple[str, str]],
+        begin: Any,
+        protocol: GetProtocol,
+    ) -> None:
+        self.connected: Deferred[None] = Deferred(lambda _: self._stop())
+        self.is_over = False
+        self._reactor = reactor
+        self._begin = begin
         self._protocol = protocol
-        self._connector: IConnector | None = None
+        self._left = list(places)
+        self._running: set[_Attempt] = set()
+        self._next: IDelayedCall | None = None
+        self._failures: list[str] = []
+        self._try_next()
 
-    def startedConnecting(self, connector: IConnector) -> None:
-        self._connector = connector
-
-    def buildProtocol(self, addr: IAddress | None) -> GetProtocol:
+    def win(self, attempt: _Attempt) -> GetProtocol | None:
+        """An attempt has a connection; returns who is to speak on it, if anybody."""
+        if self.is_over:
+            return None
+        self._running.discard(attempt)
+        self._stop()
         self._protocol.on_connected = lambda: self.connected.callback(None)
         return self._protocol
 
+    def lose(self, attempt: _Attempt, reason: str) -> None:
+        """An attempt has failed."""
+        self._running.discard(attempt)
+        if self.is_over:
+            return
+        self._failures.append(f"{attempt.shown}: {reason}")
+        if self._next is not None:
+            self._next.cancel()
+        self._try_next()
+
+    def _try_next(self) -> None:
+        self._next = None
+        if self._left:
+            place, shown = self._left.pop(0)
+            if self._left:
+                self._next = self._reactor.callLater(HEAD_START, self._try_next)
+            attempt = _Attempt(self, shown)
+            self._running.add(attempt)
+            self._begin(place, attempt)
+        elif not self._running:
+            self.is_over = True
+            self.connected.errback(ConnectFailed("; ".join(self._failures)))
+
+    def _stop(self) -> None:
+        self.is_over = True
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        for attempt in list(self._running):
+            attempt.give_up()
+
+
+class _Attempt(ClientFactory):
+    """One attempt at one place."""
+
+    noisy = False
+
+    def __init__(self, race: _Race, shown: str) -> None:
+        self.shown = shown
+        self._race = race
+        self._connector: IConnector | None = None
+
+    def startedConnecting(self, connector: IConnector) -> None:
+        """Note what can stop the attempt."""
+        self._connector = connector
+
+    def buildProtocol(self, addr: IAddress | None) -> GetProtocol | None:
+        """There is a connection."""
+        return self._race.win(self)
+
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        # Giving up is reported as a failure as well, to nobody.
+        """There is none. To give up is reported like this as well."""
+        self._race.lose(self, _cause(reason.value))
+
+    def give_up(self) -> None:
+        """Stop."""
         if self._connector is not None:
-            self.connected.errback(reason)
-
-    def _give_up(self) -> None:
-        connector, self._connector = self._connector, None
-        if connector is not None:
-            connector.stopConnecting()
+            self._connector.stopConnecting()
 
 
-def _cause(error: ConnectError) -> str:
-    number = error.osError
-    if isinstance(number, int):
-        return os.strerror(number)
+def _cause(error: BaseException | None) -> str:
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):
+        return os.strerror(error.osError)
     # Such as when the process ends; Twisted's text for it is a page long.
     return type(error).__name__

@@ -16,17 +16,20 @@ __all__ = [
     "AnswerCutShort",
     "AnswerTooLarge",
     "BadURL",
+    "CertificateRefused",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionLost",
     "DeadlinePassed",
     "EmptyAnswer",
+    "FirstByteTimeout",
     "Interrupted",
     "MalformedAnswer",
     "NameNotResolved",
     "Outcome",
     "RequestError",
     "SendFailed",
+    "TLSFailed",
 ]
 
 
@@ -69,10 +72,24 @@ class ConnectFailed(RequestError):
 
 
 class ConnectTimeout(RequestError):
-    """The connection, or the look-up before it, took longer than it may."""
+    """Look-up, connection and TLS handshake took longer than they may."""
 
     phase = "connect"
     exit_code = 28
+
+
+class TLSFailed(RequestError):
+    """There is no TLS to be had with the server."""
+
+    phase = "tls"
+    exit_code = 35
+
+
+class CertificateRefused(RequestError):
+    """The server's certificate failed a check; the message says which."""
+
+    phase = "tls"
+    exit_code = 60
 
 
 class SendFailed(RequestError):
@@ -121,6 +138,13 @@ class AnswerTooLarge(RequestError):
 
     phase = "body"
     exit_code = 63
+
+
+class FirstByteTimeout(RequestError):
+    """The first byte of the answer took longer to come than it may."""
+
+    phase = "first byte"
+    exit_code = 28
 
 
 class DeadlinePassed(RequestError):

@@ -7,11 +7,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
+from typing_extensions import Unpack
 
 from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
-from nbtwisted.client.getting import DEFAULT_MAX_TIME, Getter
-from nbtwisted.client.parser import Limits
+from nbtwisted.client.getting import Getter, How
 from nbtwisted.client.target import shown
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
@@ -75,11 +75,9 @@ def get_all(
     *,
     reactor: Any,
     concurrency: int = DEFAULT_CONCURRENCY,
-    max_time: float = DEFAULT_MAX_TIME,
-    connect_timeout: float | None = None,
-    limits: Limits | None = None,
+    **how: Unpack[How],
 ) -> Deferred[list[tuple[bool, Answer | Failure]]]:
-    """Get all `urls`, `concurrency` of them at once; the rest is as `get` has it.
+    """Get all `urls`, `concurrency` of them at once; the rest is as `Getter` has it.
 
     Fires with what a `DeferredList` of all the requests would give: in the order asked,
     `(True, answer)` or `(False, failure)`, each failure a `RequestError`. Cancelling it
@@ -87,11 +85,11 @@ def get_all(
     """
     asked = list(urls)
     outcomes: dict[int, Outcome] = {}
-    getter = Getter(
-        reactor, max_time=max_time, connect_timeout=connect_timeout, limits=limits
-    )
     gathered = gather(
-        getter, asked, concurrency=concurrency, deliver=outcomes.__setitem__
+        Getter(reactor, **how),
+        asked,
+        concurrency=concurrency,
+        deliver=outcomes.__setitem__,
     )
     return gathered.addCallback(
         lambda _: [_as_in_a_list(outcomes[index]) for index in range(len(asked))]

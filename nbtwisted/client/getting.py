@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from typing_extensions import Unpack
 
 from nbtwisted import steady_clock
 from nbtwisted.client.answer import Answer, Timing
-from nbtwisted.client.connecting import connect
+from nbtwisted.client.connecting import connect, connect_unix, interleaved
 from nbtwisted.client.deadline import Deadline
 from nbtwisted.client.errors import (
     ConnectTimeout,
     DeadlinePassed,
+    FirstByteTimeout,
     Interrupted,
     RequestError,
 )
 from nbtwisted.client.parser import Limits
 from nbtwisted.client.protocol import GetProtocol
 from nbtwisted.client.resolving import Resolver
-from nbtwisted.client.target import Target, shown
+from nbtwisted.client.target import Headers, Target, shown
 from nbtwisted.duration import print_duration
 
-__all__ = ["DEFAULT_MAX_TIME", "Getter", "get"]
+if TYPE_CHECKING:
+    from nbtwisted.client.tls import TLS, Handshake
+
+__all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get"]
 
 DEFAULT_MAX_TIME = 30.0
 """Seconds that a request may take in all, unless it is told otherwise."""
 
 
+class How(TypedDict, total=False):
+    """How to send a GET: what `Getter`, `get` and `get_all` take."""
+
+    max_time: float
+    connect_timeout: float | None
+    first_byte_timeout: float | None
+    limits: Limits | None
+    headers: Headers
+    tls: TLSOptions | None
+    overrides: Mapping[tuple[str, int], Sequence[str]]
+    unix_socket: str | None
+    family: Literal[4, 6] | None
+
+
+class TLSOptions(TypedDict, total=False):
+    """Whom to trust and whom to be, in TLS: as `nbtwisted.client.tls.TLS` takes it."""
+
+    verify: bool
+    authorities: str | None
+    certificate: str | None
+    key: str | None
+
+
 class Getter:
     """Sends GETs with the same deadlines and limits.
 
-    `max_time` and `connect_timeout` are seconds from the moment a request leaves the
-    queue; `connect_timeout` bounds look-up and connecting together, as curl's does.
+    `max_time`, `connect_timeout` and `first_byte_timeout` are seconds from the moment a
+    request leaves the queue; `connect_timeout` bounds look-up, connecting and the TLS
+    handshake together, as curl's does. `headers` are sent with each request, in place
+    of ours. `overrides` gives hosts and ports the addresses that they are to have.
+    `unix_socket` is the path of a socket to connect to in place of any host, and
+    `family` 4 or 6 to use addresses of one kind only. `tls` is whom to trust and whom
+    to be.
+
     `resolver` finds addresses, and `now` reads the seconds of the timing.
 
-    Raises `ValueError` for seconds that are not above 0.
+    Raises `ValueError` for seconds that are not above 0, and for files of `tls` that
+    hold something else; `OSError` for those that cannot be read.
     """
 
     def __init__(
@@ -47,20 +82,54 @@ class Getter:
         *,
         max_time: float = DEFAULT_MAX_TIME,
         connect_timeout: float | None = None,
+        first_byte_timeout: float | None = None,
         limits: Limits | None = None,
+        headers: Headers = (),
+        tls: TLSOptions | None = None,
+        overrides: Mapping[tuple[str, int], Sequence[str]] | None = None,
+        unix_socket: str | None = None,
+        family: Literal[4, 6] | None = None,
         resolver: Resolver | None = None,
         now: Callable[[], float] = steady_clock.now,
     ) -> None:
-        for seconds in (max_time, connect_timeout):
+        for seconds in (max_time, connect_timeout, first_byte_timeout):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise ValueError(f"{seconds!r} seconds: expected a time above 0")
         self.reactor = reactor
         self._deadlines: set[Deadline] = set()
         self.max_time = max_time
         self.connect_timeout = connect_timeout
+        self.first_byte_timeout = first_byte_timeout
         self.limits = limits or Limits()
-        self.resolver = resolver or Resolver(reactor)
+        self.headers = headers
+        self.unix_socket = unix_socket
+        self.resolver = resolver or Resolver(reactor, family=family)
         self.now = now
+        self._overrides = overrides or {}
+        self._tls_options = tls or {}
+        self._tls: TLS | None = None
+        if tls is not None:
+            # What is wrong with a file is told before anything is sent.
+            self._tls = self._new_tls()
+
+    def handshake(self, host: str) -> Handshake:
+        """What begins TLS with a host."""
+        if self._tls is None:
+            self._tls = self._new_tls()
+        return self._tls.handshake(host)
+
+    def _new_tls(self) -> TLS:
+        # OpenSSL takes 40 ms to import, and many never ask for https.
+        from nbtwisted.client.tls import TLS
+
+        return TLS(**self._tls_options)
+
+    def addresses(self, target: Target) -> Deferred[tuple[str, ...]]:
+        """Where to connect; fails with `NameNotResolved`."""
+        override = self._overrides.get((target.host, target.port))
+        if override is not None:
+            return succeed(tuple(override))
+        return self.resolver.resolve(target.host)
 
     def get(self, url: str, *, queued_at: float | None = None) -> Deferred[Answer]:
         """Send one GET; `queued_at` is the reading of `now` when it was asked for.
@@ -80,35 +149,30 @@ class Getter:
             deadline.postpone(seconds)
 
     @contextmanager
-    def deadline(self, seconds: float, expire: Callable[[], None]) -> Iterator[None]:
-        """Within this block, call `expire` when the seconds have passed."""
+    def deadline(
+        self, seconds: float, expire: Callable[[], None]
+    ) -> Iterator[Callable[[], None]]:
+        """Within this block, call `expire` when the seconds have passed.
+
+        Unless the function is called that the block is given.
+        """
         deadline = Deadline(self.reactor, seconds, expire)
         self._deadlines.add(deadline)
         try:
-            yield
+            yield deadline.end
         finally:
             self._deadlines.remove(deadline)
             deadline.end()
 
 
-def get(
-    url: str,
-    *,
-    reactor: Any,
-    max_time: float = DEFAULT_MAX_TIME,
-    connect_timeout: float | None = None,
-    limits: Limits | None = None,
-) -> Deferred[Answer]:
-    """Send one GET to `url`; the seconds and limits are as `Getter` has them.
+def get(url: str, *, reactor: Any, **how: Unpack[How]) -> Deferred[Answer]:
+    """Send one GET to `url`, as `Getter` has it.
 
     Fires with the `Answer`, whatever its status, or fails with a `RequestError` that
     names the phase; its connection and its timers are gone by then. Cancelling it ends
     the request, as `Interrupted`.
     """
-    getter = Getter(
-        reactor, max_time=max_time, connect_timeout=connect_timeout, limits=limits
-    )
-    return getter.get(url)
+    return Getter(reactor, **how).get(url)
 
 
 class _Request:
@@ -139,11 +203,34 @@ class _Request:
             raise self._described(ended_by) from None
 
     async def _ask(self) -> Answer:
-        target = Target.parse(self._url)
+        getter = self._getter
+        target = Target.parse(self._url, getter.headers)
         self._url = target.url
-        protocol = GetProtocol(target.request, self._getter.limits, self._getter.now)
+        handshake = getter.handshake(target.host) if target.is_tls else None
+        protocol = GetProtocol(target.request, getter.limits, getter.now, handshake)
         self._protocol = protocol
-        await self._connect(target, protocol)
+        with (
+            self._deadline(ConnectTimeout, getter.connect_timeout) as is_connected,
+            self._deadline(FirstByteTimeout, getter.first_byte_timeout) as has_begun,
+        ):
+            protocol.on_ready = is_connected
+            protocol.on_first_byte = has_begun
+            await self._connect(target, protocol)
+            await self._end_of(protocol)
+        if protocol.error is not None:
+            raise protocol.error
+        assert protocol.parser.head is not None, "neither an error nor an answer"
+        return Answer(
+            url=self._url,
+            fileno=protocol.fileno,
+            head=protocol.parser.head,
+            raw=protocol.parser.raw,
+            body=protocol.parser.body,
+            timing=self._timing(ended=protocol.last_byte_at),
+        )
+
+    async def _end_of(self, protocol: GetProtocol) -> None:
+        """Wait until the connection is gone."""
         try:
             await protocol.when_closed()
         except CancelledError:
@@ -157,30 +244,22 @@ class _Request:
             # An answer that became whole in the very turn of its deadline counts.
             if self._expired is None or not protocol.whole:
                 raise
-        if protocol.error is not None:
-            raise protocol.error
-        assert protocol.parser.head is not None, "neither an error nor an answer"
-        return Answer(
-            url=self._url,
-            fileno=protocol.fileno,
-            head=protocol.parser.head,
-            raw=protocol.parser.raw,
-            body=protocol.parser.body,
-            timing=self._timing(ended=protocol.last_byte_at),
-        )
 
     async def _connect(self, target: Target, protocol: GetProtocol) -> None:
         getter = self._getter
-        with self._deadline(ConnectTimeout, getter.connect_timeout):
-            addresses = await getter.resolver.resolve(target.host)
+        if getter.unix_socket is not None:
+            self._resolved_at = getter.now()
+            await connect_unix(getter.reactor, getter.unix_socket, protocol)
+        else:
+            addresses = interleaved(await getter.addresses(target))
             self._resolved_at = getter.now()
             await connect(getter.reactor, addresses, target.port, protocol)
 
     def _deadline(
         self, error: type[RequestError], seconds: float | None
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Callable[[], None]]:
         if seconds is None:
-            return nullcontext()
+            return nullcontext(lambda: None)
 
         def expire() -> None:
             self._expired = error(
@@ -197,6 +276,8 @@ class _Request:
             return "looking up the host"
         if protocol.connected_at is None:
             return "connecting"
+        if not protocol.is_ready:
+            return "shaking hands in TLS"
         if protocol.first_byte_at is not None:
             return "receiving the answer"
         if protocol.sent_at is None:
@@ -216,9 +297,10 @@ class _Request:
         if ended is None:
             ended = self._getter.now()
         protocol = self._protocol
-        connected_at = sent_at = first_byte_at = None
+        connected_at = secured_at = sent_at = first_byte_at = None
         if protocol is not None:
             connected_at = protocol.connected_at
+            secured_at = protocol.secured_at
             first_byte_at = protocol.first_byte_at
             # An answer may begin before all of the request was taken.
             sent_at = first_byte_at if protocol.sent_at is None else protocol.sent_at
@@ -227,6 +309,7 @@ class _Request:
             queued=self._queued,
             dns=_between(self._started, self._resolved_at),
             connect=_between(self._resolved_at, connected_at),
+            tls=_between(connected_at, secured_at),
             wait=_between(sent_at, first_byte_at),
             receive=_between(first_byte_at, ended),
             total=ended - self._started,

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from nbtwisted import __version__
 from nbtwisted.client.gathering import DEFAULT_CONCURRENCY
-from nbtwisted.client.getting import DEFAULT_MAX_TIME
+from nbtwisted.client.getting import DEFAULT_MAX_TIME, How, TLSOptions
+from nbtwisted.client.parser import Limits
+from nbtwisted.client.target import parse_header
 from nbtwisted.command_line import OneLineParser, count, positive_duration
 
 __all__ = ["Options", "read_options"]
+
+T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the client was told; the times are in seconds."""
+    """What the client was told. With `fail`, a status of 400 and above is a failure."""
 
     urls: tuple[str, ...]
     times: int
     concurrency: int
-    max_time: float
-    connect_timeout: float | None
     in_input_order: bool
     format: str
     timeline: bool
+    fail: bool
+    output: str | None
+    how: How
 
     @property
     def number(self) -> int:
@@ -83,6 +93,76 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="the longest that look-up and connecting may take (default: --max-time)",
     )
     parser.add_argument(
+        "--first-byte-timeout",
+        type=positive_duration,
+        metavar="DURATION",
+        help="the longest that the answer may take to begin (default: --max-time)",
+    )
+    parser.add_argument(
+        "-H",
+        "--header",
+        dest="headers",
+        type=_reading(parse_header),
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="send this header, in place of ours of the same name; 'NAME:' sends none",
+    )
+    parser.add_argument(
+        "-f",
+        "--fail",
+        action="store_true",
+        help="take a status of 400 and above for a failure: exit 22",
+    )
+    parser.add_argument(
+        "--max-filesize",
+        type=count,
+        metavar="BYTES",
+        default=Limits.body,
+        help="the largest body (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-header-size",
+        type=count,
+        metavar="BYTES",
+        default=Limits.head,
+        help="the largest head (default: %(default)s)",
+    )
+    where = parser.add_argument_group("where to connect")
+    where.add_argument(
+        "--resolve",
+        type=_reading(_override),
+        action="append",
+        default=[],
+        metavar="HOST:PORT:ADDRESS[,ADDRESS]",
+        help="the addresses that HOST has at PORT",
+    )
+    where.add_argument(
+        "--unix-socket",
+        metavar="PATH",
+        help="connect to this socket, whatever the host",
+    )
+    family = where.add_mutually_exclusive_group()
+    family.add_argument(
+        "-4", dest="family", action="store_const", const=4, help="by IPv4 only"
+    )
+    family.add_argument(
+        "-6", dest="family", action="store_const", const=6, help="by IPv6 only"
+    )
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument(
+        "-k", "--insecure", action="store_true", help="take any certificate"
+    )
+    tls.add_argument(
+        "--cacert",
+        metavar="FILE",
+        help="trust the authorities in FILE (PEM) in place of the system's",
+    )
+    tls.add_argument("--cert", metavar="FILE", help="our own certificate (PEM)")
+    tls.add_argument(
+        "--key", metavar="FILE", help="its key (PEM; default: in the same file)"
+    )
+    parser.add_argument(
         "--order",
         choices=("input", "completed"),
         default="input",
@@ -91,10 +171,16 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     )
     parser.add_argument(
         "--format",
-        choices=("raw", "jsonl"),
+        choices=("raw", "jsonl", "csv", "body"),
         default="raw",
-        help="the answers as received, or one JSON object on a line for each "
-        "(default: raw)",
+        help="the answers as received, a JSON object or comma-separated values on a "
+        "line for each, or the bodies alone (default: raw)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the answers to FILE in place of stdout",
     )
     parser.add_argument(
         "--timeline",
@@ -113,9 +199,54 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         urls=tuple(urls),
         times=times,
         concurrency=told.concurrency,
-        max_time=told.max_time,
-        connect_timeout=told.connect_timeout,
         in_input_order=told.order == "input",
         format=told.format,
         timeline=told.timeline,
+        fail=told.fail,
+        output=told.output,
+        how={
+            "max_time": told.max_time,
+            "connect_timeout": told.connect_timeout,
+            "first_byte_timeout": told.first_byte_timeout,
+            "limits": Limits(head=told.max_header_size, body=told.max_filesize),
+            "headers": tuple(told.headers),
+            "overrides": dict(told.resolve),
+            "unix_socket": told.unix_socket,
+            "family": told.family,
+            "tls": _tls(parser, told),
+        },
     )
+
+
+def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
+    if told.key and not told.cert:
+        parser.error("--key: expected --cert as well")
+    options: TLSOptions = {
+        "verify": not told.insecure,
+        "authorities": told.cacert,
+        "certificate": told.cert,
+        "key": told.key,
+    }
+    # Not looked at, and OpenSSL not loaded, where nobody said anything of it.
+    said_nothing = not (told.insecure or told.cacert or told.cert)
+    return None if said_nothing else options
+
+
+def _reading(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """What reads an argument as `parse` does, whose `ValueError` says what is wrong."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return read
+
+
+def _override(text: str) -> tuple[tuple[str, int], tuple[str, ...]]:
+    match = re.fullmatch(r"\[?([^\]]+?)\]?:([0-9]{1,5}):(.+)", text)
+    addresses = [a.strip("[]") for a in match[3].split(",")] if match else []
+    if not match or not all(isIPAddress(a) or isIPv6Address(a) for a in addresses):
+        raise ValueError("expected HOST:PORT:ADDRESS, as in example.com:80:127.0.0.1")
+    return (match[1].lower(), int(match[2])), tuple(addresses)

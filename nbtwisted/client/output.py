@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import csv as csv_format
 import json
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timezone
+from io import StringIO
 from typing import Any, Generic, TypeVar
 
 from nbtwisted.client.answer import Answer, Timing
 from nbtwisted.client.errors import Outcome, RequestError
 from nbtwisted.printable import printable
 
-__all__ = ["InOrder", "error_line", "jsonl", "raw"]
+__all__ = ["CSV_HEADER", "InOrder", "body", "csv", "error_line", "jsonl", "raw"]
 
 T = TypeVar("T")
 
@@ -71,6 +73,43 @@ def jsonl(index: int, outcome: Outcome) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
+CSV_COLUMNS = (
+    *("index", "url", "attempts", "fileno", "status", "bytes", "error", "message"),
+    *("queued", "dns", "connect", "tls", "wait", "receive", "total", "started"),
+)
+
+
+CSV_HEADER = (",".join(CSV_COLUMNS) + "\r\n").encode()
+
+
+def csv(index: int, outcome: Outcome) -> bytes:
+    """A line of comma-separated values, as RFC 4180 has them, for `CSV_HEADER`.
+
+    `error` is the phase where it went wrong; times are in seconds.
+    """
+    when = _when(outcome.timing)
+    values: dict[str, Any] = {
+        "index": index,
+        "url": outcome.url,
+        "attempts": 1,
+        "fileno": outcome.fileno,
+        "started": when["started"],
+        **(when["timing"] or {}),
+    }
+    if isinstance(outcome, Answer):
+        values |= {"status": outcome.status, "bytes": len(outcome.body)}
+    else:
+        values |= {"error": outcome.phase, "message": str(outcome)}
+    text = StringIO()
+    csv_format.DictWriter(text, CSV_COLUMNS).writerow(values)
+    return text.getvalue().encode()
+
+
+def body(index: int, outcome: Outcome) -> bytes:
+    """The body of an answer, and of an error nothing."""
+    return outcome.body if isinstance(outcome, Answer) else b""
+
+
 def _when(timing: Timing | None) -> dict[str, Any]:
     if timing is None:
         return {"timing": None, "started": None}
@@ -78,7 +117,7 @@ def _when(timing: Timing | None) -> dict[str, Any]:
         "queued": timing.queued,
         "dns": timing.dns,
         "connect": timing.connect,
-        "tls": None,
+        "tls": timing.tls,
         "wait": timing.wait,
         "receive": timing.receive,
         "total": timing.total,

@@ -11,10 +11,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import Deferred, DeferredSemaphore, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 
 from nbtwisted.client.errors import NameNotResolved
@@ -33,6 +33,7 @@ Addresses = tuple[str, ...]
 class Resolver:
     """Looks up hosts, and remembers what it found for as long as it lives.
 
+    `family` is 4 or 6 for those who want addresses of one kind only.
     `getaddrinfo` is called in threads, as `socket.getaddrinfo` is.
     """
 
@@ -40,9 +41,11 @@ class Resolver:
         self,
         reactor: IReactorFromThreads,
         getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo,
+        family: Literal[4, 6] | None = None,
     ) -> None:
         self._reactor = reactor
         self._getaddrinfo = getaddrinfo
+        self._family = {None: 0, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
         self._known: dict[str, Addresses] = {}
         self._waiting: dict[str, list[Deferred[Addresses]]] = {}
         self._turns = DeferredSemaphore(LOOKUPS_AT_ONCE)
@@ -52,7 +55,13 @@ class Resolver:
 
         Fails with `NameNotResolved`.
         """
-        if isIPAddress(host) or isIPv6Address(host):
+        is_four, is_six = isIPAddress(host), isIPv6Address(host)
+        if (is_four and self._family == socket.AF_INET6) or (
+            is_six and self._family == socket.AF_INET
+        ):
+            wanted = "6" if is_four else "4"
+            return fail(NameNotResolved(f"{host}: expected an IPv{wanted} address"))
+        if is_four or is_six:
             return succeed((host,))
         if host in self._known:
             return succeed(self._known[host])
@@ -76,7 +85,9 @@ class Resolver:
         """Runs in the thread."""
         found: Addresses | NameNotResolved
         try:
-            entries = self._getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            entries = self._getaddrinfo(
+                host, None, family=self._family, type=socket.SOCK_STREAM
+            )
             # The kernel would not take the scope behind a "%" without more ado.
             found = tuple(dict.fromkeys(entry[4][0] for entry in entries))
         # Mostly OSError, but nobody would hear of another error in this thread.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
@@ -14,11 +15,14 @@ from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.printable import printable
 
-__all__ = ["Target", "shown"]
+__all__ = ["Headers", "Target", "parse_header", "shown"]
+
+Headers = Sequence[tuple[str, str]]
 
 # What may stand in a request target as it is: RFC 3986's reserved and unreserved
 # characters and "%". urllib quotes the rest, as UTF-8.
 _SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"
+_PORTS = {"http": 80, "https": 443}
 # Not only DNS names: the resolver may know "my_host" too.
 _HOST_LABELS = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
@@ -32,14 +36,16 @@ class Target:
     host: str
     """A name in ASCII, or an address without brackets."""
     port: int
+    is_tls: bool
     request: bytes = field(repr=False)
     """The whole request, ready to be sent."""
 
     @classmethod
-    def parse(cls, url: str) -> Target:
-        """Take an `http` URL apart.
+    def parse(cls, url: str, headers: Headers = ()) -> Target:
+        """Take an `http` or `https` URL apart.
 
         Nothing that a URL holds can end a line of the request, or the request.
+        `headers` are names and values as `parse_header` reads them, in place of ours.
 
         Raises `BadURL`, whose text says what was wrong and what was expected.
         """
@@ -67,10 +73,8 @@ class Target:
             raise BadURL(
                 "the port cannot be read: expected a number from 1 to 65535"
             ) from None
-        if parts.scheme == "https":
-            raise BadURL("https is not spoken yet: expected http://host[:port]/path")
-        if parts.scheme != "http":
-            raise BadURL(f"scheme {parts.scheme!r}: expected http://host[:port]/path")
+        if parts.scheme not in _PORTS:
+            raise BadURL(f"scheme {parts.scheme!r}: expected http:// or https://")
         if port == 0:
             raise BadURL("port 0: expected a port from 1 to 65535")
         host = _host(parts)
@@ -80,9 +84,23 @@ class Target:
         return cls(
             url=shown,
             host=host,
-            port=port or 80,
-            request=_request(parts, host, port),
+            port=port or _PORTS[parts.scheme],
+            is_tls=parts.scheme == "https",
+            request=_request(parts, host, port, headers),
         )
+
+
+def parse_header(text: str) -> tuple[str, str]:
+    """Read `Name: value`, or `Name:` for none; raises `ValueError`."""
+    name, colon, value = text.partition(":")
+    value = value.strip(" \t")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError("expected 'Name: value'")
+    if not re.fullmatch(r"[\t -~\x80-\xff]*", value):
+        raise ValueError("expected a value without control characters")
+    if name.lower() in ("content-length", "transfer-encoding", "connection"):
+        raise ValueError("expected a header that does not frame the request")
+    return name, value
 
 
 def shown(url: str) -> str:
@@ -119,22 +137,29 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
-def _request(parts: SplitResult, host: str, port: int | None) -> bytes:
+def _request(
+    parts: SplitResult, host: str, port: int | None, headers: Headers
+) -> bytes:
     target = quote(parts.path or "/", safe=_SAFE_IN_TARGET)
     if parts.query:
         target += "?" + quote(parts.query, safe=_SAFE_IN_TARGET)
     bracketed = f"[{host}]" if ":" in host else host
-    lines = [
-        f"GET {target} HTTP/1.1",
-        f"Host: {bracketed}" if port in (None, 80) else f"Host: {bracketed}:{port}",
-        f"User-Agent: nbtwisted/{__version__}",
-        "Accept: */*",
-        "Connection: close",
-    ]
+    is_usual = port in (None, _PORTS[parts.scheme])
+    ours = {
+        "Host": bracketed if is_usual else f"{bracketed}:{port}",
+        "User-Agent": f"nbtwisted/{__version__}",
+        "Accept": "*/*",
+        "Connection": "close",
+    }
     if parts.username is not None:
         credentials = b"%b:%b" % (
             unquote_to_bytes(parts.username),
             unquote_to_bytes(parts.password or ""),
         )
-        lines.append(f"Authorization: Basic {b64encode(credentials).decode()}")
-    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii")
+        ours["Authorization"] = f"Basic {b64encode(credentials).decode()}"
+    given = {name.lower() for name, _ in headers}
+    lines = [f"GET {target} HTTP/1.1"]
+    lines += [f"{n}: {v}" for n, v in ours.items() if n.lower() not in given]
+    # A name without a value takes our header away, as with curl.
+    lines += [f"{name}: {value}" for name, value in headers if value]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")

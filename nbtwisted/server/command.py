@@ -66,8 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # typed the description is who can mend it.
             except Exception as error:
                 reason = str(error) or type(error).__name__
-                if isinstance(error, ImportError):
-                    reason += " (pip install 'nbtwisted[tls]' has it)"
                 failures.append(
                     f"cannot listen on {description!r}: {reason}: "
                     "expected a free place such as tcp:8000 or unix:/tmp/slow.sock"

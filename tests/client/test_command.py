@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import pty
@@ -10,12 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
+import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.options import read_options
-from tests.server.running import RunningServer
+from tests.server.running import BY_MODULE, RunningServer
 
 CLIENT = [sys.executable, "-m", "nbtwisted.client"]
 
@@ -142,6 +146,103 @@ class AnswersTests(SynchronousTestCase):
         self.assertTrue(ran.stdout.isascii())
 
 
+class WaysTests(SynchronousTestCase):
+    def test_headers_of_ones_own(self) -> None:
+        with RunningServer() as server:
+            ran = run(
+                *("-H", "X-A: 1", "-H", "x-a: 2", "-H", "Host: other", "-H", "Accept:"),
+                *("--format", "body", f"{server.url}headers"),
+            )
+        self.assertEqual(
+            json.loads(ran.stdout)["headers"],
+            {
+                "Connection": "close",
+                "Host": "other",
+                "User-Agent": "nbtwisted/0.1.0",
+                "X-A": "1,2",
+            },
+        )
+
+    def test_where_to_connect(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/socket"
+            with RunningServer([*BY_MODULE, "--listen", f"unix:{path}"]) as server:
+                by_socket = run(
+                    "--format=body", "--unix-socket", path, "http://any.invalid/get"
+                )
+                port = server.port
+                by_name = run(
+                    *("--format=body", "-4"),
+                    *("--resolve", f"some.invalid:{port}:127.0.0.1"),
+                    f"http://some.invalid:{port}/get",
+                )
+        echo = json.loads(by_socket.stdout)
+        self.assertEqual(
+            (echo["url"], echo["origin"]), ("http://any.invalid/get", "unix")
+        )
+        echo = json.loads(by_name.stdout)
+        self.assertEqual(echo["url"], f"http://some.invalid:{port}/get")
+
+    def test_limits(self) -> None:
+        with RunningServer() as server:
+            url = f"{server.url}get?_size=100"
+            ran = run("--max-filesize", "99", url)
+            self.assertEqual(ran.returncode, 63, ran.stderr)
+            self.assertEqual(run("--max-filesize", "100", url).returncode, 0)
+            ran = run("--max-header-size", "10", url)
+            self.assertEqual(ran.returncode, 56, ran.stderr)
+            ran = run("--first-byte-timeout", "100ms", f"{server.url}delay/10")
+            self.assertIn("0.1 s passed while waiting for the first byte", ran.stderr)
+            self.assertEqual(ran.returncode, 28)
+
+    def test_csv(self) -> None:
+        with RunningServer() as server:
+            ran = run("--format", "csv", f"{server.url}bytes/7", "ftp://x,y")
+            late = run(
+                *("--format", "csv", "--order", "completed"),
+                *(f"{server.url}delay/500ms", f"{server.url}get"),
+            )
+        first, second = csv.DictReader(io.StringIO(late.stdout))
+        self.assertEqual((first["index"], second["index"]), ("1", "0"))
+        answer, error = csv.DictReader(io.StringIO(ran.stdout))
+        self.assertEqual((answer["status"], answer["bytes"]), ("200", "7"))
+        self.assertEqual((answer["index"], answer["error"]), ("0", ""))
+        self.assertGreater(float(answer["total"]), 0)
+        self.assertEqual((error["url"], error["error"]), ("ftp://x,y", "url"))
+        self.assertIn("expected http://", error["message"])
+
+    def test_into_a_file(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            ran = run(
+                "-o", f"{folder}/out", "--format", "body", f"{server.url}bytes/9?seed=1"
+            )
+            self.assertEqual((ran.stdout, ran.stderr, ran.returncode), ("", "", 0))
+            with open(f"{folder}/out", "rb") as file:
+                self.assertEqual(len(file.read()), 9)
+
+    def test_https(self) -> None:
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1")
+        with tempfile.TemporaryDirectory() as folder:
+            issued.private_key_and_cert_chain_pem.write_to_path(f"{folder}/both.pem")
+            authority.cert_pem.write_to_path(f"{folder}/authority.pem")
+            where = f"ssl:0:interface=127.0.0.1:privateKey={folder}/both.pem"
+            with RunningServer([*BY_MODULE, "--listen", where]) as server:
+                url = server.next_line().split()[-1] + "get"
+                refused = run(url)
+                trusted = run(
+                    "--format=jsonl", "--cacert", f"{folder}/authority.pem", url
+                )
+                insecure = run("-k", "--format=body", url)
+        self.assertEqual(refused.returncode, 60)
+        self.assertIn("tls: ", refused.stderr)
+        self.assertIn("the certificate was refused for its authority", refused.stderr)
+        record = json.loads(trusted.stdout)
+        self.assertEqual(record["status"], 200)
+        self.assertGreater(record["timing"]["tls"], 0)
+        self.assertEqual(json.loads(insecure.stdout)["url"], url)
+
+
 class FailuresTests(SynchronousTestCase):
     def one_line(self, ran: subprocess.CompletedProcess[str], code: int) -> str:
         self.assertEqual(ran.returncode, code, ran.stderr)
@@ -159,15 +260,37 @@ class FailuresTests(SynchronousTestCase):
             (["-c", "0"], 2, "'0': expected a number of 1 or more"),
             (["-c", "1e3"], 2, "expected a whole number"),
             (["-n", "x"], 2, "expected a whole number"),
-            (["--max-time", "-1"], 2, "'-1': expected seconds such as"),
+            (["--max-time=-1"], 2, "'-1': expected seconds such as"),
             (["--max-time", "0"], 2, "above 0"),
             (["--connect-timeout", "soon"], 2, "expected seconds such as"),
             (["--order", "random"], 2, "input"),
+            (["--first-byte-timeout", "0"], 2, "above 0"),
+            (["-H", "no colon"], 2, "expected 'Name: value'"),
+            (["-H", "A: b\r\nC: d"], 2, "without control characters"),
+            (["-H", "Content-Length: 5"], 2, "does not frame"),
+            (["--resolve", "a:80"], 2, "as in example.com:80:127.0.0.1"),
+            (["--resolve", "a:80:b"], 2, "as in example.com:80:127.0.0.1"),
+            (["-4", "-6"], 2, "not allowed with"),
+            (["--key", "x"], 2, "expected --cert as well"),
+            (["--cacert", "/nowhere"], 58, "/nowhere"),
+            (["--cacert", os.devnull], 58, "expected certificates"),
+            (["-o", "/nowhere/x"], 23, "cannot write /nowhere/x: No such file"),
+            (["-6", "http://127.0.0.1/"], 6, "expected an IPv6 address"),
+            (["--unix-socket", "/nowhere", "http://a/"], 7, "/nowhere: No such file"),
             (["--format", "xml"], 2, "jsonl"),
             (["--what"], 2, "--what"),
         ]:
             ran = run(*arguments)
             self.assertIn(words, self.one_line(ran, code), arguments)
+
+    def test_a_status_that_is_a_failure(self) -> None:
+        with RunningServer() as server:
+            good, bad = f"{server.url}status/399", f"{server.url}status/400"
+            self.assertEqual(run("-f", good).returncode, 0)
+            self.assertEqual(run(bad).returncode, 0)
+            ran = run("-f", good, bad)
+        self.assertEqual((ran.returncode, ran.stderr), (22, ""))
+        self.assertEqual(ran.stdout.count("fileno:"), 2)
 
     def test_nobody_there(self) -> None:
         with socket.socket() as taken:

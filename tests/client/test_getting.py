@@ -16,6 +16,7 @@ from nbtwisted.client.errors import (
     ConnectTimeout,
     DeadlinePassed,
     EmptyAnswer,
+    FirstByteTimeout,
     Interrupted,
     MalformedAnswer,
     NameNotResolved,
@@ -208,6 +209,64 @@ class FailureTests(GettingCase):
         self.assertEqual((error.phase, error.exit_code), ("body", 63))
 
 
+class HappyEyeballsTests(GettingCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.request = self.get(
+            "http://h/", resolver=Addresses(h=("::1", "::2", "10.0.0.1"))
+        )
+
+    def hosts(self) -> list[str]:
+        return [host for host, _ in self.network.attempts]
+
+    def answered(self, number: int) -> None:
+        connection = self.network.accept(number)
+        connection.take_request()
+        connection.answer(WHOLE)
+        connection.finish()
+        self.assertEqual(self.successResultOf(self.request).body, b"hello")
+        self.assertEqual(self.network.getDelayedCalls(), [])
+
+    def test_the_next_family_has_its_turn_after_a_quarter_of_a_second(self) -> None:
+        self.network.advance(0.24)
+        self.assertEqual(self.hosts(), ["::1"])
+        self.network.advance(0.02)
+        self.assertEqual(self.hosts(), ["::1", "10.0.0.1"])
+        self.network.advance(0.25)
+        self.assertEqual(self.hosts(), ["::1", "10.0.0.1", "::2"])
+        self.answered(1)
+        self.assertEqual(self.network.given_up, [True, False, True])
+
+    def test_who_is_fast_is_alone(self) -> None:
+        self.answered(0)
+        self.assertEqual(self.hosts(), ["::1"])
+
+    def test_who_fails_makes_way_at_once(self) -> None:
+        self.network.refuse(ConnectionRefusedError(), number=0)
+        self.assertEqual(self.hosts(), ["::1", "10.0.0.1"])
+        self.network.advance(0.2)
+        self.assertEqual(len(self.hosts()), 2)
+        self.answered(1)
+
+    def test_when_all_fail(self) -> None:
+        for number in range(3):
+            self.network.refuse(ConnectionRefusedError(), number=number)
+        error = self.error(self.request, ConnectFailed)
+        self.assertEqual(str(error).count("port 80"), 3)
+
+    def test_two_at_the_same_time(self) -> None:
+        self.network.advance(0.25)
+        self.answered(1)
+        # The other's connection is there as well, and nobody speaks on it.
+        self.assertIsNone(self.network.tcpClients[0][2].buildProtocol(None))
+
+    def test_of_one_that_was_cancelled(self) -> None:
+        self.network.advance(0.25)
+        self.request.cancel()
+        self.assertEqual(self.network.given_up, [True, True])
+        self.error(self.request, Interrupted)
+
+
 class DeadlineTests(GettingCase):
     def passed(self, request: Deferred[Answer], words: str) -> None:
         self.network.advance(30.001)
@@ -245,8 +304,30 @@ class DeadlineTests(GettingCase):
             ConnectionRefusedError(), number=0
         )
         self.assertIsNotNone(factory)
-        self.passed(request, "connecting")
+        self.network.advance(0.2)
         self.assertEqual(len(self.network.attempts), 1)
+        request.cancel()
+        self.error(request, Interrupted)
+        self.assertEqual(len(self.network.attempts), 1)
+
+    def test_of_the_first_byte(self) -> None:
+        request = self.get(first_byte_timeout=2.0)
+        connection = self.sent(request)
+        self.network.advance(2)
+        self.network.advance(A_TURN)
+        connection.finish()
+        error = self.error(request, FirstByteTimeout)
+        self.assertEqual((error.phase, error.exit_code), ("first byte", 28))
+        self.assertEqual(str(error), "2 s passed while waiting for the first byte")
+
+    def test_of_the_first_byte_when_it_has_come(self) -> None:
+        request = self.get(first_byte_timeout=2.0)
+        connection = self.sent(request)
+        connection.answer(WHOLE[:1])
+        self.network.advance(20)
+        connection.answer(WHOLE[1:])
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).body, b"hello")
 
     def test_while_sending(self) -> None:
         request = self.get()

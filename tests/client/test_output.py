@@ -16,6 +16,7 @@ TIMING = Timing(
     queued=0.5,
     dns=0.001,
     connect=0.0020000001,
+    tls=None,
     wait=1.0,
     receive=0.0,
     total=1.003,

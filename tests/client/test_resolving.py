@@ -26,7 +26,9 @@ class ResolverTests(ReactorCase):
         self.addCleanup(self.go_on.set)
         self.resolver = Resolver(self.reactor, self.getaddrinfo)
 
-    def getaddrinfo(self, host: str, port: None, *, type: int) -> list[Any]:
+    def getaddrinfo(
+        self, host: str, port: None, *, family: int, type: int
+    ) -> list[Any]:
         with self.lock:
             self.asked.append(host)
             self.at_once += 1

@@ -79,7 +79,7 @@ class TargetTests(ClockCase):
             ("x", "expected http://"),
             ("ftp://x", "scheme 'ftp': expected http://"),
             ("//x/", "scheme '': expected http://"),
-            ("https://x/", "https is not spoken yet"),
+            ("httpss://x/", "expected http:// or https://"),
             ("http://", "no host"),
             ("http:///path", "no host"),
             ("http://:80/", "no host"),

@@ -1,0 +1,219 @@
+"""HTTPS on real sockets: which certificates are taken, and why others are not."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import trustme
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import ContextFactory
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.client import get
+from nbtwisted.client.errors import (
+    CertificateRefused,
+    ConnectTimeout,
+    RequestError,
+    TLSFailed,
+)
+from nbtwisted.client.getting import TLSOptions
+from nbtwisted.client.tls import TLS
+from tests.guard import ReactorCase
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+
+
+class _Contexts(ContextFactory):
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def getContext(self) -> SSL.Context:
+        return self._context
+
+
+class Secret(Protocol):
+    """Answers with the name of the certificate that the client showed, if any."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.gone: Deferred[None] = Deferred()
+        self.asked = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.asked += data
+        shown = self.transport.getPeerCertificate()
+        subject = shown.to_cryptography().subject.rfc4514_string() if shown else ""
+        name = subject.encode() or b"nobody"
+        self.transport.write(HEAD % len(name) + name)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.gone.callback(None)
+
+
+class HTTPSTests(ReactorCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.authority = trustme.CA()
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.trusted = str(self.folder / "authority.pem")
+        self.authority.cert_pem.write_to_path(self.trusted)
+        self.accepted: list[Secret] = []
+
+    def serve(
+        self,
+        *names: str,
+        authority: trustme.CA | None = None,
+        clients: trustme.CA | None = None,
+        **when: Any,
+    ) -> int:
+        """Serve with a certificate for these names; the port."""
+        context = SSL.Context(SSL.TLS_METHOD)
+        issued = (authority or self.authority).issue_cert(*names, **when)
+        issued.configure_cert(context)
+        if clients is not None:
+            clients.configure_trust(context)
+            context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+
+        def accept() -> Secret:
+            self.accepted.append(Secret())
+            return self.accepted[-1]
+
+        port: IListeningPort = self.reactor.listenSSL(
+            0, Factory.forProtocol(accept), _Contexts(context), interface="127.0.0.1"
+        )
+        self.addCleanup(self.end, port)
+        number: int = port.getHost().port  # type: ignore[attr-defined]
+        return number
+
+    async def _end(self, port: IListeningPort) -> None:
+        stopped = port.stopListening()
+        if stopped is not None:
+            await stopped
+        for connection in self.accepted:
+            if not connection.gone.called:
+                connection.transport.abortConnection()
+                await connection.gone
+
+    def end(self, port: IListeningPort) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._end(port))
+
+    def get(self, port: int, host: str = "localhost", **tls: Any) -> Deferred[Any]:
+        options: TLSOptions = {"authorities": self.trusted, **tls}  # type: ignore[typeddict-item]
+        return get(
+            f"https://{host}:{port}/",
+            reactor=self.reactor,
+            overrides={(host, port): ["127.0.0.1"]},
+            tls=options,
+            max_time=10,
+        )
+
+    async def refused(self, request: Deferred[Any], kind: type[RequestError]) -> str:
+        with self.assertRaises(kind) as caught:
+            await request
+        self.assertEqual(caught.exception.phase, "tls")
+        # Nothing that was to be secret was sent.
+        self.assertFalse(any(connection.asked for connection in self.accepted))
+        return str(caught.exception)
+
+    async def test_answers(self) -> None:
+        port = self.serve("localhost", "127.0.0.1", "xn--bcher-kva.example")
+        for host in ["localhost", "127.0.0.1", "xn--bcher-kva.example"]:
+            answer = await self.get(port, host)
+            self.assertEqual(answer.body, b"nobody")
+            self.assertIsNotNone(answer.timing.tls)
+            self.assertGreaterEqual(answer.fileno, 0)
+
+    async def test_a_name_that_is_not_in_it(self) -> None:
+        port = self.serve("other.example", "127.0.0.2")
+        for host in ["localhost", "127.0.0.1"]:
+            words = await self.refused(self.get(port, host), CertificateRefused)
+            self.assertIn(f"name: it is not for {host}", words)
+
+    async def test_an_authority_that_nobody_knows(self) -> None:
+        port = self.serve("localhost", authority=trustme.CA())
+        words = await self.refused(self.get(port), CertificateRefused)
+        self.assertIn("refused for its authority", words)
+        # Nor does the system know ours.
+        port = self.serve("localhost")
+        ours = self.get(port, authorities=None)
+        words = await self.refused(ours, CertificateRefused)
+        self.assertIn("refused for its authority", words)
+
+    async def test_dates(self) -> None:
+        day = datetime.timedelta(days=1)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        port = self.serve("localhost", not_after=now - day)
+        words = await self.refused(self.get(port), CertificateRefused)
+        self.assertIn("refused for its date: it has expired", words)
+
+    async def test_none_of_this_matters_when_told_so(self) -> None:
+        port = self.serve("other.example", authority=trustme.CA())
+        answer = await self.get(port, verify=False)
+        self.assertEqual(answer.body, b"nobody")
+
+    async def test_a_certificate_of_our_own(self) -> None:
+        ours = self.authority.issue_cert("me@example", organization_name="us")
+        both = str(self.folder / "ours.pem")
+        ours.private_key_and_cert_chain_pem.write_to_path(both)
+        port = self.serve("localhost", clients=self.authority)
+        answer = await self.get(port, certificate=both)
+        self.assertIn(b"O=us", answer.body)
+
+    async def test_no_tls_at_all(self) -> None:
+        def answer_plainly() -> Protocol:
+            protocol = Secret()
+            protocol.dataReceived = lambda data: protocol.transport.write(  # type: ignore[method-assign]
+                b"HTTP/1.1 400 Bad Request\r\n\r\n"
+            )
+            self.accepted.append(protocol)
+            return protocol
+
+        port = self.reactor.listenTCP(
+            0, Factory.forProtocol(answer_plainly), interface="127.0.0.1"
+        )
+        self.addCleanup(self.end, port)
+        words = await self.refused(self.get(port.getHost().port), TLSFailed)
+        self.assertIn("wrong version number", words)
+
+    async def test_a_handshake_that_never_ends(self) -> None:
+        def say_nothing() -> Protocol:
+            protocol = Secret()
+            protocol.dataReceived = lambda data: None  # type: ignore[method-assign]
+            self.accepted.append(protocol)
+            return protocol
+
+        port = self.reactor.listenTCP(
+            0, Factory.forProtocol(say_nothing), interface="127.0.0.1"
+        )
+        self.addCleanup(self.end, port)
+        try:
+            await get(
+                f"https://127.0.0.1:{port.getHost().port}/",
+                reactor=self.reactor,
+                connect_timeout=0.1,
+            )
+        except ConnectTimeout as error:
+            self.assertEqual(str(error), "0.1 s passed while shaking hands in TLS")
+        else:
+            raise AssertionError("an answer")
+
+
+class FilesTests(SynchronousTestCase):
+    def test_files_that_are_something_else(self) -> None:
+        with tempfile.NamedTemporaryFile() as empty:
+            for options in [{"authorities": empty.name}, {"certificate": empty.name}]:
+                with self.assertRaisesRegex(ValueError, "expected"):
+                    TLS(**options)  # type: ignore[arg-type]
+
+    def test_files_that_are_not_there(self) -> None:
+        for options in [{"authorities": "/nowhere"}, {"certificate": "/nowhere"}]:
+            with self.assertRaises(OSError):
+                TLS(**options)  # type: ignore[arg-type]
