@@ -16,6 +16,7 @@ From a URL to its answer, which is also the order in which they import each othe
     deadline    a deadline that is fair to answers which arrived in time
     connecting  addresses -> a connection, by reactor.connectTCP
     getting     one request, from leaving the queue to its end
+    url_list    URLs from a file or a pipe, as they are needed
     gathering   many, by a DeferredList
     output      how a request ended -> bytes                         pure
     options     what `nbtwisted get` can be told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.options import Options, read_options
+from nbtwisted.client.url_list import Given, URLFile, URLs
 from nbtwisted.command_line import (
     abandon,
     open_files_allowed,
@@ -42,6 +44,8 @@ _FORMATS = {
 _CANNOT_WRITE = 23
 """curl's exit code for output that cannot be written."""
 
+_CANNOT_READ = 26
+"""The same for a list that cannot be read."""
 _BAD_FILE = 58
 """The same for a certificate or key that cannot be used."""
 _FAILED_STATUS = 22
@@ -49,6 +53,9 @@ _FAILED_STATUS = 22
 
 _DESCRIPTORS_OF_OURS = 30
 """Files besides connections: the streams, the reactor's, and room for a look-up."""
+
+_AHEAD = 1000
+"""Answers that may be held back for one that was asked for before them."""
 
 _NO_FAILURE = (sys.maxsize, 0)
 
@@ -70,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     most = open_files_allowed() - _DESCRIPTORS_OF_OURS
     if at_once > most:
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
-    run = _Run(options, min(at_once, most))
+    run = _Run(options, int(min(at_once, most)))
     leave_startup_to_itself()
 
     def on_signal(number: int, _: object) -> None:
@@ -132,11 +139,22 @@ class _Run:
             _complain(f"error: {error}")
             raise SystemExit(_BAD_FILE) from None
         self._getter = getter
+        try:
+            urls: URLs = Given(options.each_url())
+            if options.list is not None:
+                urls = URLFile(reactor, options.list, options.times)
+        except OSError as error:
+            _complain(f"error: cannot read {options.list}: {error.strerror}")
+            raise SystemExit(_CANNOT_READ) from None
         self._gathering = gather(
             getter,
-            options.each_url(),
+            urls,
             concurrency=self._concurrency,
             deliver=self._take,
+            # What is done before its turn is kept in memory.
+            ahead=max(_AHEAD, 2 * self._concurrency)
+            if options.in_input_order
+            else math.inf,
         )
         return self._gathering.addCallback(lambda _: self._finish())
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredList,
+)
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
@@ -13,6 +18,7 @@ from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.getting import Getter, How
 from nbtwisted.client.target import shown
+from nbtwisted.client.url_list import Given, URLs
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
 
@@ -22,16 +28,18 @@ DEFAULT_CONCURRENCY = 50
 
 def gather(
     getter: Getter,
-    urls: Iterable[str],
+    urls: URLs,
     *,
     concurrency: int,
     deliver: Callable[[int, Outcome], None],
+    ahead: float = math.inf,
 ) -> Deferred[None]:
     """Get each of `urls`, `concurrency` of them at once.
 
     Calls `deliver` with the position of a URL in `urls` and how it ended, in the order
-    in which they end. Fires when all have. Cancelling it ends those under way, and
-    those that were not begun, as `Interrupted`.
+    in which they end; none is begun more than `ahead` positions, and as many as there
+    are workers, after one that has not ended. Fires when all have. Cancelling it ends
+    those under way, and those that were not begun, as `Interrupted`.
 
     Raises `ValueError` for a concurrency below 1.
 
@@ -41,33 +49,81 @@ def gather(
     if concurrency < 1:
         raise ValueError(f"concurrency {concurrency}: expected 1 or more")
     queued_at = getter.now()
-    queue = iter(enumerate(urls))
+    window = _Window(ahead)
 
     async def work() -> None:
-        for index, url in queue:
+        while True:
+            await window.has_room()
+            url = await urls.next()
+            if url is None:
+                return
+            index = window.enter()
             outcome: Outcome
             try:
                 outcome = await getter.get(url, queued_at=queued_at)
             except RequestError as error:
                 outcome = error
+            window.leave(index)
             deliver(index, outcome)
             if isinstance(outcome, Interrupted):
                 return
 
-    workers = [Deferred.fromCoroutine(work()) for _ in range(concurrency)]
+    async def stop_quietly() -> None:
+        try:
+            await work()
+        except CancelledError:
+            # It waited for something to do.
+            return
+
+    workers = [Deferred.fromCoroutine(stop_quietly()) for _ in range(concurrency)]
     gathered = DeferredList(workers, consumeErrors=True)
 
     def finish(results: list[tuple[bool, Any]]) -> None:
+        urls.close()
         for success, failure in results:
             if not success:
                 failure.raiseException()
         # There are some left only when the workers were stopped.
-        for index, url in queue:
+        for url in urls.rest():
             never_sent = Interrupted("cancelled before it was sent")
             never_sent.url = shown(url)
-            deliver(index, never_sent)
+            deliver(window.enter(), never_sent)
 
     return gathered.addCallback(finish)
+
+
+class _Window:
+    """Positions under way, of which none may be too far ahead of the oldest."""
+
+    def __init__(self, ahead: float) -> None:
+        self._ahead = ahead
+        self._next = 0
+        self._oldest = 0
+        self._left: set[int] = set()
+        self._waiting: list[Deferred[None]] = []
+
+    async def has_room(self) -> None:
+        """Return when the next position may be entered."""
+        while self._next - self._oldest >= self._ahead:
+            self._waiting.append(Deferred())
+            await self._waiting[-1]
+
+    def enter(self) -> int:
+        """Take the next position."""
+        self._next += 1
+        return self._next - 1
+
+    def leave(self, index: int) -> None:
+        """Be done with a position."""
+        self._left.add(index)
+        while self._oldest in self._left:
+            self._left.remove(self._oldest)
+            self._oldest += 1
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            # Unless it was cancelled.
+            if not deferred.called:
+                deferred.callback(None)
 
 
 def get_all(
@@ -87,7 +143,7 @@ def get_all(
     outcomes: dict[int, Outcome] = {}
     gathered = gather(
         Getter(reactor, **how),
-        asked,
+        Given(asked),
         concurrency=concurrency,
         deliver=outcomes.__setitem__,
     )

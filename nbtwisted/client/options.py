@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ class Options:
     """What the client was told. With `fail`, a status of 400 and above is a failure."""
 
     urls: tuple[str, ...]
+    list: str | None
     times: int
     concurrency: int
     in_input_order: bool
@@ -40,9 +42,9 @@ class Options:
     how: How
 
     @property
-    def number(self) -> int:
-        """How many requests that makes."""
-        return len(self.urls) * self.times
+    def number(self) -> float:
+        """How many requests that makes, as far as it is known."""
+        return math.inf if self.list else len(self.urls) * self.times
 
     def each_url(self) -> Iterator[str]:
         """Each URL as often as it is to be got, one request after another."""
@@ -66,6 +68,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         metavar="URL",
         help="what to get (default: five times $NBTWISTED_URL, or else five times "
         f"{DEFAULT_URL})",
+    )
+    parser.add_argument(
+        "-i",
+        "--input",
+        dest="list",
+        metavar="FILE",
+        help="get the URLs in FILE, or in stdin if that is -, one a line; they are "
+        "read as they are needed",
     )
     parser.add_argument(
         "-n", dest="times", type=count, metavar="N", help="get each URL N times"
@@ -192,11 +202,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     )
     told = parser.parse_intermixed_args(arguments)
     urls, times = told.urls, told.times or 1
-    if not urls:
+    if told.list is not None and urls:
+        parser.error("-i: expected no URLs beside it")
+    if not urls and told.list is None:
         urls = [os.environ.get("NBTWISTED_URL") or DEFAULT_URL]
         times = told.times or 5
     return Options(
         urls=tuple(urls),
+        list=told.list,
         times=times,
         concurrency=told.concurrency,
         in_input_order=told.order == "input",

@@ -220,6 +220,25 @@ class WaysTests(SynchronousTestCase):
             with open(f"{folder}/out", "rb") as file:
                 self.assertEqual(len(file.read()), 9)
 
+    def test_a_list(self) -> None:
+        with RunningServer() as server:
+            listed = (
+                f"\n# no\n{server.url}get?a=1\r\nftp://x\n\xff\n{server.url}get?a=2"
+            )
+            by_pipe = run("-i", "-", "--format", "csv", input=listed)
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write(f"{server.url}get?a=1\n" * 3000)
+                file.flush()
+                by_file = run("-i", file.name, "--format", "csv", "-n", "2")
+        found = list(csv.DictReader(io.StringIO(by_pipe.stdout)))
+        self.assertEqual([each["status"] for each in found], ["200", "", "", "200"])
+        self.assertEqual([each["error"] for each in found], ["", "url", "url", ""])
+        self.assertEqual(by_pipe.returncode, 3)
+        found = list(csv.DictReader(io.StringIO(by_file.stdout)))
+        self.assertEqual([int(each["index"]) for each in found], list(range(6000)))
+        self.assertEqual({each["status"] for each in found}, {"200"})
+        self.assertEqual((by_file.returncode, by_file.stderr), (0, ""))
+
     def test_https(self) -> None:
         authority = trustme.CA()
         issued = authority.issue_cert("127.0.0.1")
@@ -274,6 +293,8 @@ class FailuresTests(SynchronousTestCase):
             (["--key", "x"], 2, "expected --cert as well"),
             (["--cacert", "/nowhere"], 58, "/nowhere"),
             (["--cacert", os.devnull], 58, "expected certificates"),
+            (["-i", "/nowhere"], 26, "cannot read /nowhere: No such file"),
+            (["-i", "x", "http://a/"], 2, "expected no URLs beside it"),
             (["-o", "/nowhere/x"], 23, "cannot write /nowhere/x: No such file"),
             (["-6", "http://127.0.0.1/"], 6, "expected an IPv6 address"),
             (["--unix-socket", "/nowhere", "http://a/"], 7, "/nowhere: No such file"),
@@ -470,15 +491,11 @@ class OutputTests(SynchronousTestCase):
 
 
 def wait_until_held(server: RunningServer, number: int) -> None:
-    """Return when the server has that many connections from others."""
-    port = f":{server.port:04X}"
+    """Return when the server holds that many answers."""
     for _ in range(1_000):
-        server.ask(b"GET /?_delay=1ms HTTP/1.0\r\n\r\n")
-        with open("/proc/net/tcp") as table:
-            rows = [line.split() for line in table]
-        # Columns: local and remote address, then the state, of which 01 is connected.
-        held = [row for row in rows if row[1].endswith(port) and row[3] == "01"]
-        if len(held) == number:
+        answer = server.ask(b"GET /__admin/stats HTTP/1.0\r\n\r\n")
+        stats = json.loads(answer.partition(b"\r\n\r\n")[2])
+        if stats["in_flight"] == number:
             return
     raise AssertionError(f"never {number} requests at once")
 

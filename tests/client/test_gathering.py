@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import BadURL, Interrupted, Outcome
 from nbtwisted.client.gathering import gather, get_all
+from nbtwisted.client.url_list import Given
 from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
 
@@ -24,12 +25,15 @@ class GatheringCase(ClockCase):
         self.clock = self.network
         self.delivered: list[tuple[int, Outcome]] = []
 
-    def gather(self, urls: list[str], concurrency: int) -> Deferred[None]:
+    def gather(
+        self, urls: list[str], concurrency: int, **more: float
+    ) -> Deferred[None]:
         return gather(
             self.network.getter(),
-            urls,
+            Given(urls),
             concurrency=concurrency,
             deliver=lambda *what: self.delivered.append(what),
+            **more,
         )
 
     def answer(self, number: int, status: int = 200) -> None:
@@ -113,9 +117,24 @@ class GatherTests(GatheringCase):
             raise ZeroDivisionError
 
         gathered = gather(
-            self.network.getter(), ["http://"], concurrency=1, deliver=deliver
+            self.network.getter(), Given(["http://"]), concurrency=1, deliver=deliver
         )
         self.failureResultOf(gathered, ZeroDivisionError)
+
+    def test_none_is_far_ahead_of_one_that_is_slow(self) -> None:
+        urls = [f"http://10.0.0.{number}/" for number in range(9)]
+        gathered = self.gather(urls, 2, ahead=3)
+        for number in (1, 2):
+            self.answer(number)
+        # The third after the first, which has not ended, has to wait for it.
+        self.assertEqual(len(self.network.attempts), 3)
+        self.answer(0)
+        self.assertEqual(len(self.network.attempts), 5)
+        gathered.cancel()
+        order = [index for index, _ in self.delivered]
+        self.assertEqual(order[:3], [1, 2, 0])
+        self.assertEqual(sorted(order), list(range(9)))
+        self.successResultOf(gathered)
 
 
 class GetAllTests(GatheringCase):

@@ -1,0 +1,169 @@
+"""URLs from a file or a pipe, one a line, read no faster than they are taken."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReadDescriptor
+from zope.interface import implementer
+
+__all__ = ["LONGEST_LINE", "Given", "URLFile", "URLs"]
+
+LONGEST_LINE = 64 * 1024
+"""Bytes: of a longer line only the beginning is kept, which no URL can be."""
+
+_PIECE = 64 * 1024
+_ENOUGH = 1000
+"""Lines read ahead, above which no more is read."""
+
+
+class URLs(Protocol):
+    """Where URLs come from."""
+
+    async def next(self) -> str | None:
+        """The next one; None when there are no more."""
+
+    def rest(self) -> Iterator[str]:
+        """Those that are there already and were not taken."""
+
+    def close(self) -> None:
+        """Read no more."""
+
+
+class Given:
+    """URLs that are there."""
+
+    def __init__(self, urls: Iterable[str]) -> None:
+        self._urls = iter(urls)
+
+    async def next(self) -> str | None:
+        """As all have it."""
+        return next(self._urls, None)
+
+    def rest(self) -> Iterator[str]:
+        """As all have it."""
+        return self._urls
+
+    def close(self) -> None:
+        """As all have it."""
+
+
+@implementer(IReadDescriptor)
+class URLFile:
+    """The lines of the file at `path`, or of stdin if that is `-`, `times` each.
+
+    Blank lines and those that begin with `#` are passed over, and so are a byte order
+    mark and the CR of a line's end. Bytes that are not UTF-8, and what is behind the
+    first 64 KiB of a line, stay to be found fault with by whoever reads the URL.
+
+    Raises `OSError` for a file that cannot be read.
+    """
+
+    def __init__(self, reactor: Any, path: str, times: int = 1) -> None:
+        self._reactor = reactor
+        self._fileno = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
+        # What epoll cannot wait for is always there to be read.
+        self._is_file = stat.S_ISREG(os.fstat(self._fileno).st_mode)
+        self._times = times
+        self._lines: deque[str] = deque()
+        self._waiting: deque[Deferred[None]] = deque()
+        self._begun = bytearray()
+        self._is_first = True
+        self._is_over = False
+        self._is_reading = False
+
+    async def next(self) -> str | None:
+        """As all have it. Reads on when there is little left."""
+        while not self._lines and not self._is_over:
+            if self._is_file:
+                self.doRead()
+            else:
+                self._read_on()
+                arrived: Deferred[None] = Deferred(self._waiting.remove)
+                self._waiting.append(arrived)
+                await arrived
+        return self._lines.popleft() if self._lines else None
+
+    def rest(self) -> Iterator[str]:
+        """As all have it."""
+        while self._lines:
+            yield self._lines.popleft()
+
+    def close(self) -> None:
+        """As all have it."""
+        if not self._is_over:
+            self._is_over = True
+            self._pause()
+            os.close(self._fileno)
+            self._tell()
+
+    def fileno(self) -> int:
+        """The reactor's way to know what to wait for."""
+        return self._fileno
+
+    def logPrefix(self) -> str:
+        """The reactor's name for us in its log."""
+        return "URLFile"
+
+    def connectionLost(self, reason: Any) -> None:
+        """The other end was closed, or the reactor stops."""
+        if not self._is_over:
+            for line in self._split(b""):
+                self._take(line)
+            self.close()
+
+    def doRead(self) -> None:
+        """Read a piece."""
+        try:
+            data = os.read(self._fileno, _PIECE)
+        except OSError:
+            data = b""
+        for line in self._split(data):
+            self._take(line)
+        if not data:
+            self.close()
+        elif len(self._lines) >= _ENOUGH:
+            self._pause()
+        self._tell()
+
+    def _split(self, data: bytes) -> Iterator[bytes]:
+        *lines, begun = data.split(b"\n")
+        for line in lines:
+            yield bytes(self._begun + line)
+            self._begun.clear()
+        # Of an endless line no more is kept than shows that it is too long.
+        self._begun += begun[: max(LONGEST_LINE + 1 - len(self._begun), 0)]
+        if not data and self._begun:
+            yield bytes(self._begun)
+
+    def _take(self, line: bytes) -> None:
+        if self._is_first:
+            self._is_first = False
+            line = line.removeprefix(codecs.BOM_UTF8)
+        url = line[: LONGEST_LINE + 1].strip(b" \t\r")
+        if url and not url.startswith(b"#"):
+            self._lines.extend(
+                repeat(url.decode("utf-8", "surrogateescape"), self._times)
+            )
+
+    def _read_on(self) -> None:
+        if not self._is_reading:
+            self._is_reading = True
+            self._reactor.addReader(self)
+
+    def _pause(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._reactor.removeReader(self)
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for deferred in waiting:
+            deferred.callback(None)

@@ -1,0 +1,130 @@
+"""Lists of URLs, from files and from pipes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+
+from nbtwisted.client.url_list import LONGEST_LINE, URLFile
+from tests.guard import ClockCase
+
+
+class Readers:
+    """The part of a reactor that is asked for here."""
+
+    def __init__(self) -> None:
+        self.reading: list[URLFile] = []
+
+    def addReader(self, reader: URLFile) -> None:
+        self.reading.append(reader)
+
+    def removeReader(self, reader: URLFile) -> None:
+        self.reading.remove(reader)
+
+
+class FileTests(ClockCase):
+    def lines(self, content: bytes, times: int = 1) -> list[str]:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            urls = URLFile(Readers(), file.name, times)
+            found = []
+            while (
+                url := self.successResultOf(Deferred.fromCoroutine(urls.next()))
+            ) is not None:
+                found.append(url)
+            urls.close()
+            return found
+
+    def test_what_is_passed_over(self) -> None:
+        content = b"\xef\xbb\xbfhttp://a/\r\n\n  \n# no\n  http://b/ \nhttp://c/"
+        self.assertEqual(self.lines(content), ["http://a/", "http://b/", "http://c/"])
+        self.assertEqual(self.lines(b""), [])
+
+    def test_so_many_times_each(self) -> None:
+        self.assertEqual(self.lines(b"a\nb\n", 2), ["a", "a", "b", "b"])
+
+    def test_what_is_no_utf_8(self) -> None:
+        self.assertEqual(self.lines(b"a\xff\nb\n"), ["a\udcff", "b"])
+
+    def test_a_line_without_end(self) -> None:
+        found = self.lines(b"x" * 2**20 + b"\nhttp://a/\n")
+        self.assertEqual(len(found[0]), LONGEST_LINE + 1)
+        self.assertEqual(found[1:], ["http://a/"])
+
+    @given(st.lists(st.from_regex("[!-~]{1,9}", fullmatch=True), max_size=9))
+    def test_any_list(self, urls: list[str]) -> None:
+        expected = [url for url in urls if not url.startswith("#")]
+        self.assertEqual(self.lines("\n".join(urls).encode()), expected)
+
+    def test_not_there(self) -> None:
+        with self.assertRaises(OSError):
+            URLFile(Readers(), "/nowhere")
+
+
+class PipeTests(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        reading, self.writing = os.pipe()
+        self.addCleanup(os.close, self.writing)
+        self.reactor = Readers()
+        self.urls = URLFile(self.reactor, f"/dev/fd/{reading}")
+        os.close(reading)
+        self.addCleanup(self.urls.close)
+
+    def next(self) -> Deferred[str | None]:
+        return Deferred.fromCoroutine(self.urls.next())
+
+    def write(self, data: bytes) -> None:
+        os.write(self.writing, data)
+        for reader in list(self.reactor.reading):
+            reader.doRead()
+
+    def test_waits_for_a_line_and_for_no_more(self) -> None:
+        first, second = self.next(), self.next()
+        self.write(b"http://")
+        self.assertNoResult(first)
+        self.write(b"a/\n")
+        self.assertEqual(self.successResultOf(first), "http://a/")
+        self.assertNoResult(second)
+        self.write(b"b\nc\n")
+        self.assertEqual(self.successResultOf(second), "b")
+        self.assertEqual(list(self.urls.rest()), ["c"])
+
+    def test_reads_no_faster_than_it_is_taken(self) -> None:
+        waiting = self.next()
+        self.write(b"a\n" * 5000)
+        self.successResultOf(waiting)
+        # There is enough for now: nobody waits for the pipe.
+        self.assertEqual(self.reactor.reading, [])
+        for _ in range(4999):
+            self.successResultOf(self.next())
+        last = self.next()
+        self.assertEqual(self.reactor.reading, [self.urls])
+        self.write(b"z\n")
+        self.assertEqual(self.successResultOf(last), "z")
+
+    def test_who_stops_waiting(self) -> None:
+        first, second = self.next(), self.next()
+        first.addErrback(lambda failure: None)
+        first.cancel()
+        self.write(b"a\n")
+        self.assertEqual(self.successResultOf(second), "a")
+
+    def test_the_last_line_needs_no_end(self) -> None:
+        first, second = self.next(), self.next()
+        self.write(b"a\nb")
+        self.urls.connectionLost(None)
+        self.assertEqual(self.successResultOf(first), "a")
+        self.assertEqual(self.successResultOf(second), "b")
+        self.assertIsNone(self.successResultOf(self.next()))
+
+    def test_closed_while_somebody_waits(self) -> None:
+        waiting = self.next()
+        self.urls.close()
+        self.assertIsNone(self.successResultOf(waiting))
+        self.assertEqual(self.reactor.reading, [])
