@@ -138,7 +138,11 @@ class GetProtocol(Protocol):
             if whole:
                 self.whole = self._judged = True
                 self._send_no_more()
-                self.transport.loseConnection()
+                if self._handshake is None:
+                    self.transport.loseConnection()
+                else:
+                    # To lose a TLS connection is to wait for the server to agree.
+                    self.transport.abortConnection()
 
     def abort(self) -> None:
         """Close the connection at once."""

@@ -43,7 +43,8 @@ class Secret(Protocol):
 
     transport: Any
 
-    def __init__(self) -> None:
+    def __init__(self, answer_and_stop: bool = False) -> None:
+        self._stop = answer_and_stop
         self.gone: Deferred[None] = Deferred()
         self.asked = b""
 
@@ -53,6 +54,8 @@ class Secret(Protocol):
         subject = shown.to_cryptography().subject.rfc4514_string() if shown else ""
         name = subject.encode() or b"nobody"
         self.transport.write(HEAD % len(name) + name)
+        if self._stop:
+            self.transport.pauseProducing()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.gone.callback(None)
@@ -66,6 +69,7 @@ class HTTPSTests(ReactorCase):
         self.trusted = str(self.folder / "authority.pem")
         self.authority.cert_pem.write_to_path(self.trusted)
         self.accepted: list[Secret] = []
+        self.answer_and_stop = False
 
     def serve(
         self,
@@ -83,7 +87,7 @@ class HTTPSTests(ReactorCase):
             context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
 
         def accept() -> Secret:
-            self.accepted.append(Secret())
+            self.accepted.append(Secret(self.answer_and_stop))
             return self.accepted[-1]
 
         port: IListeningPort = self.reactor.listenSSL(
@@ -105,14 +109,16 @@ class HTTPSTests(ReactorCase):
     def end(self, port: IListeningPort) -> Deferred[None]:
         return Deferred.fromCoroutine(self._end(port))
 
-    def get(self, port: int, host: str = "localhost", **tls: Any) -> Deferred[Any]:
+    def get(
+        self, port: int, host: str = "localhost", max_time: float = 10, **tls: Any
+    ) -> Deferred[Any]:
         options: TLSOptions = {"authorities": self.trusted, **tls}  # type: ignore[typeddict-item]
         return get(
             f"https://{host}:{port}/",
             reactor=self.reactor,
             overrides={(host, port): ["127.0.0.1"]},
             tls=options,
-            max_time=10,
+            max_time=max_time,
         )
 
     async def refused(self, request: Deferred[Any], kind: type[RequestError]) -> str:
@@ -130,6 +136,13 @@ class HTTPSTests(ReactorCase):
             self.assertEqual(answer.body, b"nobody")
             self.assertIsNotNone(answer.timing.tls)
             self.assertGreaterEqual(answer.fileno, 0)
+
+    async def test_a_server_that_does_not_read_on(self) -> None:
+        port = self.serve("localhost")
+        self.answer_and_stop = True
+        # Had it to agree to the end of the connection, this would take a minute.
+        answer = await self.get(port, max_time=60)
+        self.assertEqual(answer.body, b"nobody")
 
     async def test_a_name_that_is_not_in_it(self) -> None:
         port = self.serve("other.example", "127.0.0.2")
