@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -70,6 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         except OSError as error:
             _complain(f"output: cannot write {options.output}: {error.strerror}")
             raise SystemExit(_CANNOT_WRITE) from None
+    if options.output_dir is not None:
+        try:
+            os.makedirs(options.output_dir, exist_ok=True)
+            with tempfile.TemporaryFile(dir=options.output_dir):
+                pass
+        except OSError as error:
+            _complain(f"output: cannot write {options.output_dir}: {error.strerror}")
+            raise SystemExit(_CANNOT_WRITE) from None
     if sys.stdout is None:
         _complain("output: cannot write: standard output is closed")
         raise SystemExit(_CANNOT_WRITE)
@@ -111,7 +120,6 @@ class _Run:
         self._options = options
         self._concurrency = concurrency
         self._format = _FORMATS[options.format]
-        # Before the first answer, whichever that is.
         self._header = output.CSV_HEADER if options.format == "csv" else b""
         self._deliver = (
             output.InOrder(self._print).deliver
@@ -161,6 +169,11 @@ class _Run:
     def interrupt(self, exit_code: int) -> None:
         """End all requests; what was answered is still printed."""
         self._exit_code = exit_code
+        # In a turn of its own: who asks for this may be one of those to be cancelled,
+        # and as long as it runs, it does not wait for anything that could be.
+        reactor.callLater(0, self._cancel)
+
+    def _cancel(self) -> None:
         if self._gathering is not None:
             self._gathering.cancel()
 
@@ -173,6 +186,9 @@ class _Run:
             self._answered += 1
             if self._options.fail and outcome.status >= 400:
                 self._first_failure = min(self._first_failure, (index, _FAILED_STATUS))
+        _, exit_code = self._first_failure
+        if self._options.fail_early and exit_code and self._exit_code is None:
+            self.interrupt(exit_code)
         if self._options.timeline and outcome.timing is not None:
             self._spans[index] = _span(outcome, outcome.timing)
         self._deliver(index, outcome)
@@ -182,9 +198,7 @@ class _Run:
             return
         began = time.monotonic()
         try:
-            sys.stdout.buffer.write(self._header + self._format(index, outcome))
-            self._header = b""
-            sys.stdout.buffer.flush()
+            self._write(index, self._format(index, outcome))
         except OSError as error:
             self._cannot_write = error
             self.interrupt(_CANNOT_WRITE)
@@ -200,6 +214,17 @@ class _Run:
             and not (self._options.format == "raw" and self._one_stream)
         ):
             _complain(output.error_line(outcome))
+
+    def _write(self, index: int, printed: bytes) -> None:
+        folder = self._options.output_dir
+        if folder is not None:
+            with open(f"{folder}/{index}.{self._options.format}", "wb") as file:
+                file.write(self._header + printed)
+            return
+        sys.stdout.buffer.write(self._header + printed)
+        # Before the first answer, whichever that is.
+        self._header = b""
+        sys.stdout.buffer.flush()
 
     def _finish(self) -> NoReturn:
         if self._cannot_write is None and self._spans:

@@ -28,7 +28,11 @@ DEFAULT_URL = "http://127.0.0.1:8000/"
 
 @dataclass(frozen=True)
 class Options:
-    """What the client was told. With `fail`, a status of 400 and above is a failure."""
+    """What the client was told.
+
+    With `fail`, a status of 400 and above is a failure; with `fail_early`, the first
+    failure ends the run.
+    """
 
     urls: tuple[str, ...]
     list: str | None
@@ -38,7 +42,9 @@ class Options:
     format: str
     timeline: bool
     fail: bool
+    fail_early: bool
     output: str | None
+    output_dir: str | None
     how: How
 
     @property
@@ -125,6 +131,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="take a status of 400 and above for a failure: exit 22",
     )
     parser.add_argument(
+        "--fail-early",
+        action="store_true",
+        help="end at the first failure, and do not ask for the rest",
+    )
+    parser.add_argument(
         "--max-filesize",
         type=count,
         metavar="BYTES",
@@ -193,6 +204,12 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="write the answers to FILE in place of stdout",
     )
     parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        help="write each answer to a file of its own in DIR, which is made if need be: "
+        "0.raw, 1.raw and so on, by their positions in the list",
+    )
+    parser.add_argument(
         "--timeline",
         action="store_true",
         help="draw the waterfall after the answers (on stderr if they are JSON)",
@@ -202,6 +219,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     )
     told = parser.parse_intermixed_args(arguments)
     urls, times = told.urls, told.times or 1
+    if told.output is not None and told.output_dir is not None:
+        parser.error("--output-dir: expected no -o beside it")
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
     if not urls and told.list is None:
@@ -216,7 +235,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         format=told.format,
         timeline=told.timeline,
         fail=told.fail,
+        fail_early=told.fail_early,
         output=told.output,
+        output_dir=told.output_dir,
         how={
             "max_time": told.max_time,
             "connect_timeout": told.connect_timeout,

@@ -220,6 +220,39 @@ class WaysTests(SynchronousTestCase):
             with open(f"{folder}/out", "rb") as file:
                 self.assertEqual(len(file.read()), 9)
 
+    def test_a_file_each(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            to = f"{folder}/new"
+            url = f"{server.url}get?_size=9"
+            ran = run("--output-dir", to, "--format=body", "-n", "3", url, "ftp://x")
+            self.assertEqual((ran.stdout, ran.returncode), ("", 3))
+            sizes = {name: os.path.getsize(f"{to}/{name}") for name in os.listdir(to)}
+        self.assertEqual(sizes["0.body"], 9)
+        self.assertEqual(sorted(sizes), [f"{number}.body" for number in range(6)])
+
+    def test_ending_at_the_first_failure(self) -> None:
+        with RunningServer() as server:
+            held = [f"{server.url}delay/30"] * 3
+            ran = run("--fail-early", *held, "ftp://x", *held)
+            self.assertEqual(ran.returncode, 3)
+            self.assertIn("interrupted: 0 answered, 6 not", ran.stderr)
+            ran = run("--fail-early", "-f", "-c1", f"{server.url}status/500", *held)
+            self.assertEqual(ran.returncode, 22)
+
+    def test_a_reader_that_has_enough_ends_it_for_every_worker(self) -> None:
+        with RunningServer() as server:
+            listed = f"{server.url}get\n" * 3000
+            with tempfile.NamedTemporaryFile("w") as file:
+                file.write(listed)
+                file.flush()
+                command = f"{' '.join(CLIENT)} -c 1 -i {file.name} | head -n 1"
+                subprocess.run(
+                    command, shell=True, check=False, capture_output=True, timeout=30
+                )
+            answer = server.ask(b"GET /__admin/stats HTTP/1.0\r\n\r\n")
+        asked = json.loads(answer.partition(b"\r\n\r\n")[2])["requests"]
+        self.assertLess(asked, 1000)
+
     def test_a_list(self) -> None:
         with RunningServer() as server:
             listed = (
@@ -295,6 +328,8 @@ class FailuresTests(SynchronousTestCase):
             (["--cacert", os.devnull], 58, "expected certificates"),
             (["-i", "/nowhere"], 26, "cannot read /nowhere: No such file"),
             (["-i", "x", "http://a/"], 2, "expected no URLs beside it"),
+            (["--output-dir", "/dev/null/x"], 23, "cannot write /dev/null/x"),
+            (["--output-dir", "x", "-o", "y"], 2, "expected no -o beside it"),
             (["-o", "/nowhere/x"], 23, "cannot write /nowhere/x: No such file"),
             (["-6", "http://127.0.0.1/"], 6, "expected an IPv6 address"),
             (["--unix-socket", "/nowhere", "http://a/"], 7, "/nowhere: No such file"),
