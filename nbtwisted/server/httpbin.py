@@ -7,8 +7,9 @@ import json
 import re
 import time
 import zlib
+from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from twisted.web.server import Request
@@ -50,6 +51,8 @@ from nbtwisted.server.parameters import (
     unreadable,
     whole_number,
 )
+
+T = TypeVar("T")
 
 MOST_LINES = 100
 """Of `/stream`, as in httpbin; and of `/sse`, as in go-httpbin."""
@@ -107,29 +110,28 @@ def user_agent(server: Server, request: Request) -> Behaviour:
 @route("/status/<codes>", ANY)
 def status(server: Server, request: Request, codes: str) -> Behaviour:
     """Answer with a status, or with one of several, and no body."""
-    try:
-        statuses = Statuses.parse(codes)
-    except ValueError as error:
-        raise Refused(unreadable("status", codes, str(error))) from None
+    statuses = _part("status", codes, Statuses.parse)
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT)
 
 
 @route("/bytes/<n>")
 def random_bytes(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with `n` random bytes."""
-    return _random(request, _size(n), RANDOM_PIECE, in_chunks=False)
+    return _random(request, _part("n", n, parse_size), RANDOM_PIECE, in_chunks=False)
 
 
 @route("/stream-bytes/<n>")
 def stream_bytes(server: Server, request: Request, n: str) -> Behaviour:
     """The same in chunks."""
-    return _random(request, _size(n), _chunk_size(request), in_chunks=True)
+    return _random(
+        request, _part("n", n, parse_size), _chunk_size(request), in_chunks=True
+    )
 
 
 @route("/stream/<n>")
 def stream(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with `n` lines of JSON, each in a chunk."""
-    count = min(_path_number("n", n, 0, LARGEST_BODY), MOST_LINES)
+    count = min(_part("n", n, whole_number(0, LARGEST_BODY)), MOST_LINES)
     echo = echoes.echo(request)
     lines = Lines(count, lambda number: _json_line({**echo, "id": number}))
     return Behaviour(lines)
@@ -138,7 +140,7 @@ def stream(server: Server, request: Request, n: str) -> Behaviour:
 @route("/range/<n>")
 def range_of_bytes(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with the part of `n` bytes that the header Range asks for."""
-    size = _path_number("n", n, 1, LARGEST_BODY)
+    size = _part("n", n, whole_number(1, LARGEST_BODY))
     piece_size = _chunk_size(request)
     seconds = parameter(request, "duration", duration(server.max_delay), 0.0)
     etag = f'"range{size}"'
@@ -290,18 +292,12 @@ def _with_body(request: Request, more: dict[str, str]) -> Behaviour:
     return Behaviour(json_body({**echo, **more}, indent=is_short))
 
 
-def _path_number(name: str, text: str, lowest: int, highest: int) -> int:
+def _part(name: str, text: str, parse: Callable[[str], T]) -> T:
+    """A part of the path; `parse` raises `ValueError` with what was expected."""
     try:
-        return whole_number(lowest, highest)(text)
+        return parse(text)
     except ValueError as error:
         raise Refused(unreadable(name, text, str(error))) from None
-
-
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise Refused(unreadable("n", text, str(error))) from None
 
 
 def _chunk_size(request: Request) -> int:
@@ -350,7 +346,7 @@ def _compressed(request: Request, encoding: str, done: str) -> Behaviour:
 
 
 def _redirect(request: Request, n: str, kind: str) -> Behaviour:
-    left = _path_number("n", n, 1, MOST_REDIRECTS) - 1
+    left = _part("n", n, whole_number(1, MOST_REDIRECTS)) - 1
     path = f"/{kind}-redirect/{left}" if left else "/get"
     return _redirection(
         (echoes.root_url(request) if kind == "absolute" else "") + path, 302
