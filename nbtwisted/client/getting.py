@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from typing_extensions import Unpack
@@ -25,10 +25,8 @@ from nbtwisted.client.parser import Limits
 from nbtwisted.client.protocol import GetProtocol
 from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.target import Headers, Target, shown
+from nbtwisted.client.tls import TLS, Handshake
 from nbtwisted.duration import print_duration
-
-if TYPE_CHECKING:
-    from nbtwisted.client.tls import TLS, Handshake
 
 __all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get"]
 
@@ -110,19 +108,13 @@ class Getter:
         self._tls: TLS | None = None
         if tls is not None:
             # What is wrong with a file is told before anything is sent.
-            self._tls = self._new_tls()
+            self._tls = TLS(**self._tls_options)
 
     def handshake(self, host: str) -> Handshake:
         """What begins TLS with a host."""
         if self._tls is None:
-            self._tls = self._new_tls()
+            self._tls = TLS(**self._tls_options)
         return self._tls.handshake(host)
-
-    def _new_tls(self) -> TLS:
-        # OpenSSL takes 40 ms to import, and many never ask for https.
-        from nbtwisted.client.tls import TLS
-
-        return TLS(**self._tls_options)
 
     def addresses(self, target: Target) -> Deferred[tuple[str, ...]]:
         """Where to connect; fails with `NameNotResolved`."""

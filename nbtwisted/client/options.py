@@ -261,7 +261,7 @@ def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
         "certificate": told.cert,
         "key": told.key,
     }
-    # Not looked at, and OpenSSL not loaded, where nobody said anything of it.
+    # Made when it is first needed, where nobody said anything of it.
     said_nothing = not (told.insecure or told.cacert or told.cert)
     return None if said_nothing else options
 

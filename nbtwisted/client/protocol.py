@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -14,10 +14,7 @@ from zope.interface import implementer
 
 from nbtwisted.client.errors import ConnectionLost, RequestError, SendFailed
 from nbtwisted.client.parser import Limits, ResponseParser
-
-if TYPE_CHECKING:
-    # OpenSSL takes 40 ms to import, for those who ask for https.
-    from nbtwisted.client.tls import Handshake
+from nbtwisted.client.tls import Handshake
 
 __all__ = ["GetProtocol"]
 

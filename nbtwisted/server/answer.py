@@ -82,7 +82,10 @@ class Performer:
         """
         request, entry = exchange.request, exchange.entry
         began = self._now()
-        reply, random = self._draw(behaviour, exchange, began)
+        entry.key = behaviour.key or _default_key(request)
+        came_before = self._keys.count(entry.key) if behaviour.is_counted else 0
+        behaviour = self._unless_limited(behaviour, entry.key, began)
+        reply, random = self._draw(behaviour, exchange, came_before)
         entry.asked = reply.asked
         entry.fault = reply.fault
         if reply.asked:
@@ -125,23 +128,23 @@ class Performer:
         finally:
             exchange.waiting = None
 
+    def _unless_limited(self, behaviour: Behaviour, key: str, now: float) -> Behaviour:
+        if behaviour.limit is None:
+            return behaviour
+        wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
+        return _too_many(wait) if wait else behaviour
+
     def _draw(
-        self, behaviour: Behaviour, exchange: Exchange, now: float
+        self, behaviour: Behaviour, exchange: Exchange, came_before: int
     ) -> tuple[Reply, Random]:
         is_head = exchange.request.method == b"HEAD"
-        key = exchange.entry.key = behaviour.key or _default_key(exchange.request)
-        came_before = self._keys.count(key) if behaviour.is_counted else 0
-        if behaviour.limit is not None:
-            wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
-            if wait:
-                behaviour = _too_many(wait)
         if not (behaviour.is_counted or behaviour.fault):
             # Nothing is left to chance, and a Random of its own takes 7 µs to make.
             reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=is_head)
             return reply, _NEVER_DRAWN_FROM
         # A string, because Random hashes it the same way in every process.
         seed = self._seed if behaviour.seed is None else behaviour.seed
-        random = Random(f"{seed} {came_before} {key}")
+        random = Random(f"{seed} {came_before} {exchange.entry.key}")
         return behaviour.draw(random, came_before, is_head=is_head), random
 
 

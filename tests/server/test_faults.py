@@ -194,6 +194,15 @@ class ControlsTests(ClockCase):
         self.assertEqual([reply.status for reply in replies], [200, 200, 429])
         self.assertEqual(replies[2].headers["retry-after"], "5")
 
+    def test_what_a_limit_refuses_is_not_dripped(self) -> None:
+        site = Visit(self.clock).site
+        target = "/get?_limit=1/10s&_key=k&_drip=9s/3"
+        first = Visit(self.clock, site=site)
+        first.get(target)
+        refused = self.ask(target, visit=Visit(self.clock, site=site))
+        self.assertEqual(refused.status, 429)
+        first.leave()
+
     def answers(
         self, keys: Sequence[str], seed: int, concurrency: int
     ) -> Counter[tuple[str, int, str, bytes]]:
