@@ -38,6 +38,30 @@ check: $(VENV)/.dev ## format, lint and type-check
 soak: $(VENV)/.run ## show that the server loses and leaks nothing: seven minutes, one table
 	$(BIN)/python -m benchmarks.soak $(SOAK)
 
+.PHONY: conformance
+conformance: $(VENV)/.test ## run Twisted's own tests on the eager reactor, and on Twisted's beside it
+	$(BIN)/python -m tests.reactor.conformance
+
+.PHONY: reactors
+reactors: $(VENV)/.test ## measure the eager reactor beside Twisted's, with wrk: ten minutes, one table
+	$(BIN)/python -m benchmarks.reactors $(REACTORS)
+
+.PHONY: hostile
+hostile: $(VENV)/.run ## send 10,000 GETs to a server that misbehaves at random: a minute
+	$(BIN)/python -m benchmarks.hostile $(HOSTILE)
+
+.PHONY: coverage
+coverage: $(VENV)/.test ## fail if no test takes one of the client's branches
+	rm -rf $(VENV)/coverage && mkdir -p $(VENV)/coverage
+	$(BIN)/coverage run -m pytest -q tests/client tests/test_both_ends.py
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='nbtwisted/client/*' --fail-under=100
+
+.PHONY: fuzz
+fuzz: $(VENV)/.fuzz ## throw bytes at the client's parser: a minute, or FUZZ='-max_total_time=N'
+	$(BIN)/python -m tests.client.fuzz_parser -artifact_prefix=$(VENV)/ \
+		$(or $(FUZZ),-max_total_time=60)
+
 .PHONY: compose
 compose: ## bring server and client up in containers
 	docker-compose up --build
@@ -53,7 +77,7 @@ $(VENV)/.run: $(PROJECT) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
+$(VENV)/.test $(VENV)/.fuzz $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@ $(VENV)/.run
 

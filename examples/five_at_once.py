@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 from nbtwisted.command_line import end_quietly_when_interrupted
+from nbtwisted.reactor.choosing import choose
 
 SERVER = [sys.executable, "-m", "nbtwisted.server"]
 FREE_LOOPBACK_PORT = "tcp:0:interface=127.0.0.1"
@@ -27,6 +28,7 @@ def main() -> None:
     ) as server:
         try:
             # While the server starts in its process, the client loads in this one.
+            choose([])
             from nbtwisted.client.command import main as client
 
             assert server.stderr is not None

@@ -1,4 +1,4 @@
-"""The `nbtwisted` command: `serve` and `get`."""
+"""The `nbtwisted` command: `serve`, `get` and `trace`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import NoReturn
 
 from nbtwisted import __version__
 from nbtwisted.command_line import end_quietly_when_interrupted, say
+from nbtwisted.reactor.choosing import choose
 
 __all__ = ["main"]
 
 USAGE = """\
 usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
        nbtwisted get [OPTIONS] [URL …]  send many GETs at once, print raw answers
+       nbtwisted trace [OPTIONS] SCRIPT say what a Twisted program's time goes into
        nbtwisted --version
 
 Each command tells more with --help.
@@ -24,6 +26,8 @@ def main() -> NoReturn:
     end_quietly_when_interrupted()
     command, *arguments = sys.argv[1:] or ["--help"]
     # Each command's imports are its own: a client starts without a server's.
+    if command in ("serve", "get"):
+        choose(arguments)
     if command == "serve":
         from nbtwisted.server.command import main as serve
 
@@ -32,13 +36,17 @@ def main() -> NoReturn:
         from nbtwisted.client.command import main as get
 
         get(arguments)
+    elif command == "trace":
+        from nbtwisted.reactor.command import main as trace
+
+        trace(arguments)
     elif command in ("-h", "--help"):
         print(USAGE, end="")
         sys.exit()
     elif command == "--version":
         print(f"nbtwisted {__version__}")
         sys.exit()
-    say(f"nbtwisted: error: {command!r}: expected serve or get")
+    say(f"nbtwisted: error: {command!r}: expected serve, get or trace")
     sys.exit(2)
 
 

@@ -18,6 +18,7 @@ from nbtwisted.client.getting import DEFAULT_MAX_TIME, How, TLSOptions
 from nbtwisted.client.parser import Limits
 from nbtwisted.client.target import parse_header
 from nbtwisted.command_line import OneLineParser, count, positive_duration
+from nbtwisted.reactor.choosing import add_option
 
 __all__ = ["Options", "read_options"]
 
@@ -214,6 +215,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         action="store_true",
         help="draw the waterfall after the answers (on stderr if they are JSON)",
     )
+    add_option(parser)
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )

@@ -7,7 +7,7 @@ every route has in common (the controls, the refusals), is done here.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from klein import Klein
@@ -40,13 +40,14 @@ class Server:
     """What the routes need of the server that they run in.
 
     `max_delay` is in seconds. `admin_token` lets operators in who are not on this
-    machine.
+    machine. `reactor_figures` is what a reactor that records its time has to say.
     """
 
     traffic: Traffic
     max_delay: float
     admin_token: str | None
     seed: int
+    reactor_figures: Callable[[], Mapping[str, object]] | None
 
 
 ANY = "any method"

@@ -49,6 +49,9 @@ class DelayServer(Server):
         self.seed = SystemRandom().getrandbits(64) if seed is None else seed
         self.max_delay = max_delay
         self.admin_token = admin_token
+        # The traced reactor has one; Twisted's have not.
+        recorder = getattr(clock, "recorder", None)
+        self.reactor_figures = recorder.figures if recorder is not None else None
         self.traffic = Traffic(
             Performer(clock, now, self.seed),
             clock,

@@ -77,6 +77,17 @@ def stats(server: Server, request: Request) -> Behaviour:
     )
 
 
+@route("/__admin/reactor", for_operators=True)
+def reactor_figures(server: Server, request: Request) -> Behaviour:
+    """What the reactor's time goes into, where it is one that knows."""
+    _admit(server, request)
+    if server.reactor_figures is None:
+        raise Refused(
+            refusal(404, "this reactor records nothing", expected="--reactor traced")
+        )
+    return json_behaviour(server.reactor_figures())
+
+
 @route("/__admin/reset", "POST", for_operators=True)
 def reset(server: Server, request: Request) -> Behaviour:
     """Forget what was, and let go of every request in flight."""

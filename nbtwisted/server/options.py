@@ -18,6 +18,7 @@ from nbtwisted.command_line import (
     positive_duration,
     whole_number,
 )
+from nbtwisted.reactor.choosing import add_option
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
@@ -107,6 +108,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         metavar="FILE",
         help="write a line for each request to FILE, or to stdout if that is -",
     )
+    add_option(parser)
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )

@@ -1,0 +1,66 @@
+"""Which reactor a command runs on: chosen before anything else takes Twisted's own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["add_option", "choose"]
+
+VARIABLE = "NBTWISTED_REACTOR"
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Let a parser know the option, which `choose` has read before it."""
+    parser.add_argument(
+        "--reactor",
+        metavar="NAME",
+        help="Twisted's reactor to run on: eager, epoll, poll, select, asyncio or "
+        "another that twistd knows (default: eager where there is epoll; "
+        f"environment: {VARIABLE})",
+    )
+
+
+def choose(arguments: Sequence[str]) -> None:
+    """Install the reactor that the arguments name, or else the environment.
+
+    With neither it is the eager one, or Twisted's choice where there is no epoll.
+    Raises `SystemExit` after a line on stderr for one that cannot be had.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    add_option(parser)
+    told, _ = parser.parse_known_args(list(arguments))
+    name = told.reactor or os.environ.get(VARIABLE)
+    if "twisted.internet.reactor" in sys.modules:
+        # Somebody else has chosen, in whose process this is.
+        return
+    if name in (None, "", "eager"):
+        try:
+            from nbtwisted.reactor.eager import install
+        except ImportError as error:
+            if name:
+                _refuse(name, str(error))
+            return
+        install()
+        return
+    # Looks for plugins, which takes a while.
+    from twisted.application.reactors import (
+        NoSuchReactor,
+        getReactorTypes,
+        installReactor,
+    )
+
+    try:
+        installReactor(name)
+    except NoSuchReactor:
+        known = sorted(reactor.shortName for reactor in getReactorTypes())
+        _refuse(name, f"expected one of {', '.join(known)}")
+    except ImportError as error:
+        _refuse(name, str(error))
+
+
+def _refuse(name: str, reason: str) -> None:
+    print(f"nbtwisted: error: --reactor {name!r}: {reason}", file=sys.stderr)
+    raise SystemExit(2)

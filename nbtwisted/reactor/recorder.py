@@ -1,0 +1,157 @@
+"""What a reactor's time goes into: waiting, and each callback by its name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Call", "Recorder", "Spans"]
+
+MOST_NAMES = 10_000
+"""Names that are told apart; what comes after them goes by one."""
+
+OTHERS = "(others)"
+SHOWN = 10
+
+
+@dataclass
+class Sum:
+    """The callbacks of one name: how many, and their seconds."""
+
+    count: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
+
+
+class Call:
+    """A callback that is under way."""
+
+    __slots__ = ("began", "detail", "name", "within")
+
+    def __init__(self, name: str, detail: str, began: float, within: Call | None):
+        self.name = name
+        self.detail = detail
+        self.began = began
+        self.within = within
+
+
+class Spans(Protocol):
+    """Where each span goes, if they are to be kept."""
+
+    def span(self, name: str, detail: str, began: float, seconds: float) -> None:
+        """Something that took so long."""
+
+
+class Recorder:
+    """Adds up what the time of a reactor goes into.
+
+    `now` reads seconds. A callback of `stall` seconds or more is a stall, and told to
+    `on_stall`, with its seconds, when it has ended. `current` is what is under way, for
+    another thread to look at; within it may be another, which is part of its time.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        *,
+        stall: float,
+        on_stall: Callable[[Call, float], None] = lambda call, seconds: None,
+        spans: Spans | None = None,
+    ) -> None:
+        self.now = now
+        self.stall = stall
+        self.current: Call | None = None
+        self.turns = 0
+        self.waited = 0.0
+        self.worked = 0.0
+        self.stalled = 0.0
+        self.stalls = 0
+        self.latest = 0.0
+        self.sums: dict[str, Sum] = {}
+        self._began = now()
+        self._on_stall = on_stall
+        self._spans = spans
+
+    def begin(self, name: str, detail: str = "") -> Call:
+        """A callback begins; returns what `end` takes."""
+        call = self.current = Call(name, detail, self.now(), self.current)
+        return call
+
+    def end(self, call: Call) -> None:
+        """It has ended."""
+        seconds = self.now() - call.began
+        self.current = call.within
+        entry = self.sums.get(call.name)
+        if entry is None:
+            name = call.name if len(self.sums) < MOST_NAMES else OTHERS
+            entry = self.sums.setdefault(name, Sum())
+        entry.count += 1
+        entry.seconds += seconds
+        if seconds > entry.longest:
+            entry.longest = seconds
+        if call.within is None:
+            self.worked += seconds
+            if seconds >= self.stall:
+                self.stalls += 1
+                self.stalled += seconds
+                self._on_stall(call, seconds)
+        if self._spans is not None:
+            self._spans.span(call.name, call.detail, call.began, seconds)
+
+    def turn(self, began: float) -> None:
+        """A poll has ended, which began then: so does a turn."""
+        seconds = self.now() - began
+        self.turns += 1
+        # One that a callback runs within itself waits in that one's time.
+        if self.current is None:
+            self.waited += seconds
+        if self._spans is not None:
+            self._spans.span("poll", "", began, seconds)
+
+    def late(self, seconds: float) -> None:
+        """A timer has run so much behind its time."""
+        self.latest = max(self.latest, seconds)
+
+    def figures(self) -> dict[str, object]:
+        """All that was added up, for a program; times are in seconds."""
+        return {
+            "wall": self.now() - self._began,
+            "waited": self.waited,
+            "worked": self.worked,
+            "stalled": self.stalled,
+            "stalls": self.stalls,
+            "turns": self.turns,
+            "latest_timer": self.latest,
+            "callbacks": [
+                {
+                    "name": name,
+                    "count": entry.count,
+                    "total": entry.seconds,
+                    "longest": entry.longest,
+                }
+                for name, entry in self._largest()
+            ],
+        }
+
+    def summary(self) -> str:
+        """The same for people, on some lines."""
+        wall = max(self.now() - self._began, 1e-9)
+        lines = [
+            f"{wall:.2f} s, {self.turns} turns: waiting {self.waited / wall:.0%}, "
+            f"working {self.worked / wall:.0%}, stalled {self.stalled / wall:.0%} "
+            f"({self.stalls} times); the latest timer {self.latest * 1000:.1f} ms late"
+        ]
+        largest = self._largest()
+        if largest:
+            lines.append(f"{'total':>10} {'count':>9} {'longest':>10}")
+        for name, entry in largest:
+            lines.append(
+                f"{entry.seconds:>8.3f} s {entry.count:>9} "
+                f"{entry.longest * 1000:>7.1f} ms  {name}"
+            )
+        return "".join(f"{line}\n" for line in lines)
+
+    def _largest(self) -> list[tuple[str, Sum]]:
+        in_order = sorted(self.sums.items(), key=lambda item: -item[1].seconds)
+        return in_order[:SHOWN]

@@ -1,0 +1,70 @@
+"""Says what blocks a reactor, while it does."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from threading import Event, Thread
+from types import FrameType
+
+from nbtwisted.reactor.recorder import Call, Recorder
+
+__all__ = ["Watchdog"]
+
+FRAMES = 8
+"""Of a stack, the last of which blocks."""
+
+
+class Watchdog:
+    """A thread that looks at what a recorder has under way, and at nothing else.
+
+    Tells `report` of each callback that takes longer than a stall may, once and while
+    it does, with the stack of the thread `watched` at that moment.
+    """
+
+    def __init__(
+        self, recorder: Recorder, watched: int, report: Callable[[str], None]
+    ) -> None:
+        self._recorder = recorder
+        self._watched = watched
+        self._report = report
+        self._reported: Call | None = None
+        self._over = Event()
+        # A daemon: nobody's end waits for it.
+        self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._over.set()
+        self._thread.join(1)
+
+    def look(self) -> None:
+        """Look once."""
+        call = self._recorder.current
+        if call is None:
+            return
+        while call.within is not None:
+            call = call.within
+        passed = self._recorder.now() - call.began
+        if passed < self._recorder.stall or call is self._reported:
+            return
+        frame = sys._current_frames().get(self._watched)
+        # It may have ended in between, and the stack be another's.
+        if frame is None or self._recorder.current is None:
+            return
+        self._reported = call
+        named = f"{call.name} {call.detail}".rstrip()
+        self._report(
+            f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n{_stack(frame)}"
+        )
+
+    def _watch(self) -> None:
+        # Often enough to say so not much later than it is true.
+        while not self._over.wait(max(self._recorder.stall / 4, 0.001)):
+            self.look()
+
+
+def _stack(frame: FrameType) -> str:
+    return "".join(traceback.format_stack(frame)[-FRAMES:]).rstrip("\n")

@@ -1,0 +1,175 @@
+"""What a reactor's time goes into, added up and written down."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from pathlib import Path
+
+from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Call, Recorder
+from nbtwisted.reactor.trace_file import TraceFile
+from nbtwisted.reactor.watchdog import Watchdog
+from tests.guard import ClockCase
+
+
+class RecorderCase(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ended: list[tuple[str, float]] = []
+        self.recorder = self.make()
+
+    def make(self) -> Recorder:
+        def on_stall(call: Call, seconds: float) -> None:
+            self.ended.append((call.name, seconds))
+
+        return Recorder(self.clock.seconds, stall=0.5, on_stall=on_stall)
+
+    def call(self, name: str, seconds: float) -> None:
+        call = self.recorder.begin(name)
+        self.clock.advance(seconds)
+        self.recorder.end(call)
+
+    def wait(self, seconds: float) -> None:
+        began = self.clock.seconds()
+        self.clock.advance(seconds)
+        self.recorder.turn(began)
+
+
+class RecorderTests(RecorderCase):
+    def test_adds_up(self) -> None:
+        for seconds in (1.0, 0.25):
+            self.call("a", seconds)
+        self.wait(2.5)
+        self.call("b", 0.25)
+        self.recorder.late(0.125)
+        self.recorder.late(0.0625)
+        figures = self.recorder.figures()
+        self.assertEqual(
+            figures,
+            {
+                "wall": 4.0,
+                "waited": 2.5,
+                "worked": 1.5,
+                "stalled": 1.0,
+                "stalls": 1,
+                "turns": 1,
+                "latest_timer": 0.125,
+                "callbacks": [
+                    {"name": "a", "count": 2, "total": 1.25, "longest": 1.0},
+                    {"name": "b", "count": 1, "total": 0.25, "longest": 0.25},
+                ],
+            },
+        )
+        summary = self.recorder.summary()
+        self.assertIn("4.00 s, 1 turns: waiting 62%, working 38%, stalled 25%", summary)
+        self.assertIn("the latest timer 125.0 ms late", summary)
+        self.assertIn("   1.250 s         2  1000.0 ms  a\n", summary)
+
+    def test_nothing_at_all(self) -> None:
+        self.assertEqual(len(self.recorder.summary().splitlines()), 1)
+
+    def test_a_stall_is_told_when_it_has_ended(self) -> None:
+        self.call("quick", 0.49)
+        self.call("slow", 0.5)
+        self.assertEqual(self.ended, [("slow", 0.5)])
+
+    def test_one_within_another_is_part_of_its_time(self) -> None:
+        outer = self.recorder.begin("outer")
+        self.clock.advance(1)
+        self.call("inner", 2)
+        self.wait(4)
+        self.assertIs(self.recorder.current, outer)
+        self.recorder.end(outer)
+        self.assertIsNone(self.recorder.current)
+        figures = self.recorder.figures()
+        self.assertEqual((figures["worked"], figures["waited"]), (7, 0))
+        self.assertEqual(self.ended, [("outer", 7)])
+
+    def test_names_without_end(self) -> None:
+        for number in range(MOST_NAMES + 100):
+            self.call(str(number), 0)
+        self.assertEqual(len(self.recorder.sums), MOST_NAMES + 1)
+        self.assertEqual(self.recorder.sums[OTHERS].count, 100)
+
+
+class WatchdogTests(RecorderCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.said: list[str] = []
+        self.watchdog = Watchdog(self.recorder, threading.get_ident(), self.said.append)
+        # Its thread would look at a clock that stands still: the test looks itself.
+        self.addCleanup(self.watchdog.stop)
+        self.watchdog.stop()
+
+    def test_once_and_while_it_lasts(self) -> None:
+        call = self.recorder.begin("blocks", "[1.2.3.4:5]")
+        self.clock.advance(0.4)
+        self.watchdog.look()
+        self.assertEqual(self.said, [])
+        self.clock.advance(0.2)
+        self.watchdog.look()
+        self.watchdog.look()
+        (said,) = self.said
+        first, *stack = said.splitlines()
+        self.assertEqual(first, "stalled for 600 ms so far, in blocks [1.2.3.4:5]:")
+        self.assertTrue(any("test_once_and_while_it_lasts" in line for line in stack))
+        self.recorder.end(call)
+        self.watchdog.look()
+        self.call("another", 0.1)
+        self.assertEqual(len(self.said), 1)
+
+    def test_what_it_does_within(self) -> None:
+        self.recorder.begin("outer")
+        self.clock.advance(1)
+        self.recorder.begin("inner")
+        self.watchdog.look()
+        self.watchdog.look()
+        self.assertEqual(len(self.said), 1)
+        self.assertIn("in outer:", self.said[0])
+
+
+class TraceFileTests(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = str(Path(folder.name) / "trace.json")
+
+    def read(self) -> list[dict[str, object]]:
+        trace = json.loads(Path(self.path).read_text())
+        self.assertEqual(set(trace), {"displayTimeUnit", "traceEvents"})
+        events: list[dict[str, object]] = trace["traceEvents"]
+        return events
+
+    def test_spans(self) -> None:
+        file = TraceFile(self.path)
+        file.span("poll", "", 1.5, 0.25)
+        file.span('a "b" \u2028', "[1.2.3.4:5]", 2.0, 0.000001)
+        file.close()
+        file.close()
+        first, second = self.read()
+        self.assertEqual((first["ph"], first["ts"], first["dur"]), ("X", 1.5e6, 0.25e6))
+        self.assertEqual((first["cat"], "args" in first), ("wait", False))
+        self.assertEqual((second["name"], second["dur"]), ('a "b" \u2028', 1.0))
+        self.assertEqual(second["args"], {"of": "[1.2.3.4:5]"})
+        # Whoever is late is not heard any more, and does no harm.
+        file.span("late", "", 3.0, 1.0)
+
+    def test_none(self) -> None:
+        TraceFile(self.path).close()
+        self.assertEqual(self.read(), [])
+
+    def test_full(self) -> None:
+        file = TraceFile(self.path, most=1000)
+        for number in range(100):
+            file.span(str(number), "", number, 1.0)
+        self.assertTrue(file.is_full)
+        file.close()
+        events = self.read()
+        self.assertEqual(events[-1]["name"], "the file is full")
+        self.assertLess(Path(self.path).stat().st_size, 1200)
+
+    def test_where_it_cannot_be(self) -> None:
+        with self.assertRaises(OSError):
+            TraceFile("/nowhere/trace.json")
