@@ -11,14 +11,21 @@ From a URL to its answer, which is also the order in which they import each othe
     target      URL -> where to connect, and the request's bytes     pure
     parser      bytes -> one whole answer, with limits               pure
     tls         whom to trust, whom to be, and which check failed
-    protocol    one GET over one connection, in TLS or not
+    protocol    a connection, and the exchanges that it carries
     resolving   host names -> addresses
-    deadline    a deadline that is fair to answers which arrived in time
     connecting  addresses -> a connection, by reactor.connectTCP
+    connections opened as they are needed, and kept for the next request
+    attempt     one attempt at a target
+    redirecting where an answer sends its reader to                  pure
+    retrying    whether to try again, and when                       pure
+    deadline    a deadline that is fair to answers which arrived in time
     getting     one request, from leaving the queue to its end
     url_list    URLs from a file or a pipe, as they are needed
+    queue       what is still to be got, and in which turn
     gathering   many, by a DeferredList
     output      how a request ended -> bytes                         pure
+    progress    how far a run has come, on a line that moves
+    picture     how requests ended -> their picture on a stream
     options     what `nbtwisted get` can be told
     command     `nbtwisted get`
 """
@@ -34,8 +41,18 @@ if TYPE_CHECKING:
     from nbtwisted.client.gathering import get_all
     from nbtwisted.client.getting import get
     from nbtwisted.client.parser import Limits
+    from nbtwisted.client.retrying import Retries
 
-__all__ = ["Answer", "Head", "Limits", "RequestError", "Timing", "get", "get_all"]
+__all__ = [
+    "Answer",
+    "Head",
+    "Limits",
+    "RequestError",
+    "Retries",
+    "Timing",
+    "get",
+    "get_all",
+]
 
 _FOUND_IN = {
     "Answer": "answer",
@@ -45,6 +62,7 @@ _FOUND_IN = {
     "get_all": "gathering",
     "get": "getting",
     "Limits": "parser",
+    "Retries": "retrying",
 }
 
 

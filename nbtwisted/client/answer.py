@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Answer", "Head", "Timing"]
+__all__ = ["Answer", "Head", "PastAttempt", "Timing"]
 
 
 @dataclass(frozen=True)
 class Timing:
     """When a request left the queue, and the seconds that each phase took.
 
-    A phase that was not reached is None.
+    A phase that was not reached is None. Where there was a redirect or a retry, the
+    phases are those of the last attempt.
     """
 
     started: float
@@ -19,7 +21,10 @@ class Timing:
     queued: float
     """Seconds from being asked for to leaving the queue; not part of `total`."""
     dns: float | None
-    """Seconds to look the host's name up; 0 or nearly so for an address."""
+    """Seconds to look the host's name up; 0 or nearly so for an address.
+
+    This and the next two are 0 for a connection that was there already.
+    """
     connect: float | None
     """Seconds from having an address to being connected."""
     tls: float | None
@@ -30,6 +35,8 @@ class Timing:
     """Seconds from the first answer byte received to the last."""
     total: float
     """Seconds from leaving the queue to the end of the answer, or to the error."""
+    earlier: float = 0.0
+    """The part of `total` that went before the last attempt: others, and waits."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,30 @@ class Head:
     reason: str
     headers: tuple[tuple[str, str], ...]
     """Names and values in the order and the letters received, as ISO 8859-1."""
+
+
+@dataclass(frozen=True)
+class PastAttempt:
+    """An attempt at a request that was not the last."""
+
+    url: str
+    """The URL of this attempt, without any user name and password."""
+    fileno: int | None
+    status: int | None
+    """The status of its answer, if there was one; else there is an `error`."""
+    error: str | None
+    """What went wrong, in words, and `phase` where."""
+    phase: str | None
+    timing: Timing
+    """That of this attempt alone."""
+    then: Literal["redirect", "retry", "resend"]
+    """Why it was not the last.
+
+    What was sent over a connection that the server had closed is sent again over a new
+    one: that is no retry, for the server has said nothing.
+    """
+    waited: float
+    """Seconds that were waited behind it, before the next."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +89,22 @@ class Answer:
     body: bytes
     """The body without the framing of a chunked transfer; not decompressed."""
     timing: Timing
+    effective_url: str = ""
+    """The URL that this is the answer of, if that is another, after redirects."""
+    history: tuple[PastAttempt, ...] = ()
+    """The attempts before the one that this is the answer of."""
 
     @property
     def status(self) -> int:
         """The status code, 200 to 999."""
         return self.head.status
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried: 1, and 1 for each retry."""
+        return attempts(self.history)
+
+
+def attempts(history: tuple[PastAttempt, ...]) -> int:
+    """How many tries a request had, of which all but the last are in `history`."""
+    return 1 + sum(attempt.then == "retry" for attempt in history)

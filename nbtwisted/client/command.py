@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from typing import Any, NoReturn, TextIO
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.task import react
+from twisted.internet.task import LoopingCall, react
 
 from nbtwisted.client import output
-from nbtwisted.client.answer import Timing
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.options import Options, read_options
-from nbtwisted.client.url_list import Given, URLFile, URLs
+from nbtwisted.client.picture import picture_for, span_of
+from nbtwisted.client.url_list import Given, URLFile
 from nbtwisted.command_line import (
     abandon,
     open_files_allowed,
     say,
 )
 from nbtwisted.memory import leave_startup_to_itself
-from nbtwisted.timeline import Phase, Span, waterfall
+from nbtwisted.timeline import Span
+
+if TYPE_CHECKING:
+    from nbtwisted.client.progress import ProgressLine
 
 __all__ = ["main"]
+
+PROGRESS_INTERVAL = 0.2
+"""Seconds between two pictures of how far the run has come."""
 
 _FORMATS = {
     "raw": output.raw,
@@ -86,7 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     most = open_files_allowed() - _DESCRIPTORS_OF_OURS
     if at_once > most:
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
-    run = _Run(options, int(min(at_once, most)))
+    # Opened before a signal is no longer the end of everything: a pipe to which nobody
+    # writes yet is waited for.
+    url_list = _list(options)
+    run = _Run(options, int(min(at_once, most)), url_list, _progress(options))
     leave_startup_to_itself()
 
     def on_signal(number: int, _: object) -> None:
@@ -105,6 +113,36 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     react(lambda reactor: _when_running(reactor, begin))
 
 
+def _list(options: Options) -> URLFile | None:
+    if options.list is None:
+        return None
+    try:
+        if options.list == "-" and sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
+        return URLFile(reactor, options.list, options.times)
+    except OSError as error:
+        _cannot_read(options, error)
+
+
+def _cannot_read(options: Options, error: OSError) -> NoReturn:
+    _complain(f"error: cannot read {options.list}: {error.strerror}")
+    raise SystemExit(_CANNOT_READ) from None
+
+
+def _progress(options: Options) -> ProgressLine | None:
+    if options.progress is False or sys.stderr is None:
+        return None
+    if not (options.progress or sys.stderr.isatty()):
+        return None
+    # Bodies may end within a line, which this one would then stand in.
+    if options.format == "body" and sys.stdout.isatty() and not options.output_dir:
+        return None
+    # It takes a tenth of a second to load, which not everybody wants to wait for.
+    from nbtwisted.client.progress import ProgressLine
+
+    return ProgressLine(sys.stderr, options.number)
+
+
 def _when_running(
     reactor: Any, start: Callable[[Any], Coroutine[Any, Any, None]]
 ) -> Deferred[None]:
@@ -116,8 +154,17 @@ def _when_running(
 class _Run:
     """One run of the command."""
 
-    def __init__(self, options: Options, concurrency: int) -> None:
+    def __init__(
+        self,
+        options: Options,
+        concurrency: int,
+        url_list: URLFile | None,
+        progress: ProgressLine | None,
+    ) -> None:
         self._options = options
+        self._list = url_list
+        self._progress = progress
+        self._drawing: LoopingCall | None = None
         self._concurrency = concurrency
         self._format = _FORMATS[options.format]
         self._header = output.CSV_HEADER if options.format == "csv" else b""
@@ -127,7 +174,9 @@ class _Run:
             else self._print
         )
         self._one_stream = _same_file(sys.stdout, sys.stderr)
+        self._on_terminal = sys.stdout.isatty() and options.output_dir is None
         self._answered = 0
+        self._failed = 0
         self._interrupted = 0
         # Its index and its exit code: the smallest index wins.
         self._first_failure = _NO_FAILURE
@@ -141,29 +190,34 @@ class _Run:
         """Send everything; fires when all is printed, by raising `SystemExit`."""
         options = self._options
         try:
-            getter = Getter(reactor, **options.how)
+            getter = Getter(
+                reactor,
+                connections=self._concurrency,
+                more_to_come=options.number
+                > min(self._concurrency, options.per_host or math.inf),
+                **options.how,
+            )
         except (OSError, ValueError) as error:
             # The files of TLS: said before anything is sent.
             _complain(f"error: {error}")
             raise SystemExit(_BAD_FILE) from None
         self._getter = getter
-        try:
-            urls: URLs = Given(options.each_url())
-            if options.list is not None:
-                urls = URLFile(reactor, options.list, options.times)
-        except OSError as error:
-            _complain(f"error: cannot read {options.list}: {error.strerror}")
-            raise SystemExit(_CANNOT_READ) from None
         self._gathering = gather(
             getter,
-            urls,
+            self._list or Given(options.each_url()),
             concurrency=self._concurrency,
+            per_host=options.per_host,
             deliver=self._take,
             # What is done before its turn is kept in memory.
             ahead=max(_AHEAD, 2 * self._concurrency)
             if options.in_input_order
             else math.inf,
         )
+        if self._progress is not None:
+            self._drawing = LoopingCall(self._progress.draw)
+            self._drawing.clock = reactor
+            # Not at once: what is over by then needs no picture.
+            self._drawing.start(PROGRESS_INTERVAL, now=False)
         return self._gathering.addCallback(lambda _: self._finish())
 
     def interrupt(self, exit_code: int) -> None:
@@ -174,13 +228,14 @@ class _Run:
         reactor.callLater(0, self._cancel)
 
     def _cancel(self) -> None:
-        if self._gathering is not None:
-            self._gathering.cancel()
+        assert self._gathering is not None, "interrupted before it was begun"
+        self._gathering.cancel()
 
     def _take(self, index: int, outcome: Outcome) -> None:
         if isinstance(outcome, Interrupted):
             self._interrupted += 1
         elif isinstance(outcome, RequestError):
+            self._failed += 1
             self._first_failure = min(self._first_failure, (index, outcome.exit_code))
         else:
             self._answered += 1
@@ -190,7 +245,9 @@ class _Run:
         if self._options.fail_early and exit_code and self._exit_code is None:
             self.interrupt(exit_code)
         if self._options.timeline and outcome.timing is not None:
-            self._spans[index] = _span(outcome, outcome.timing)
+            self._spans[index] = span_of(outcome, outcome.timing)
+        if self._progress is not None and not isinstance(outcome, Interrupted):
+            self._progress.count(failed=isinstance(outcome, RequestError))
         self._deliver(index, outcome)
 
     def _print(self, index: int, outcome: Outcome) -> None:
@@ -198,14 +255,15 @@ class _Run:
             return
         began = time.monotonic()
         try:
-            self._write(index, self._format(index, outcome))
+            with self._beside_progress(self._on_terminal):
+                self._write(index, self._format(index, outcome))
         except OSError as error:
             self._cannot_write = error
             self.interrupt(_CANNOT_WRITE)
             return
-        if self._getter is not None:
-            # A slow reader of ours must not make answers late that came in time.
-            self._getter.postpone_deadlines(time.monotonic() - began)
+        assert self._getter is not None, "an outcome without a request"
+        # A slow reader of ours must not make answers late that came in time.
+        self._getter.postpone_deadlines(time.monotonic() - began)
         # Interruptions are counted at the end. And where both streams are one, a raw
         # error stands in its place already.
         if (
@@ -213,7 +271,16 @@ class _Run:
             and not isinstance(outcome, Interrupted)
             and not (self._options.format == "raw" and self._one_stream)
         ):
-            _complain(output.error_line(outcome))
+            with self._beside_progress():
+                _complain(output.error_line(outcome))
+
+    def _beside_progress(
+        self, is_on_terminal: bool = True
+    ) -> AbstractContextManager[None]:
+        """Where something is written that must not end up in the line of progress."""
+        if self._progress is None or not is_on_terminal:
+            return nullcontext()
+        return self._progress.hidden()
 
     def _write(self, index: int, printed: bytes) -> None:
         folder = self._options.output_dir
@@ -227,16 +294,24 @@ class _Run:
         sys.stdout.buffer.flush()
 
     def _finish(self) -> NoReturn:
+        if self._drawing is not None and self._progress is not None:
+            self._drawing.stop()
+            self._progress.close()
         if self._cannot_write is None and self._spans:
             self._draw()
         if self._cannot_write is not None:
             _complain(f"output: cannot write: {self._cannot_write.strerror}")
             abandon(sys.stdout)
             raise SystemExit(_CANNOT_WRITE)
+        if self._list is not None and self._list.error is not None:
+            _cannot_read(self._options, self._list.error)
         if self._exit_code is not None:
-            _complain(
-                f"interrupted: {self._answered} answered, {self._interrupted} not"
-            )
+            # Not every one of a great many is marked.
+            ended = self._answered + self._failed
+            rest = self._interrupted
+            if self._options.number != math.inf:
+                rest = int(self._options.number) - ended
+            _complain(f"interrupted: {self._answered} answered, {rest} not")
             raise SystemExit(self._exit_code)
         _, exit_code = self._first_failure
         raise SystemExit(exit_code)
@@ -244,70 +319,18 @@ class _Run:
     def _draw(self) -> None:
         # JSON on stdout is for a program, which would choke on a picture.
         stream = sys.stdout if self._options.format == "raw" else sys.stderr
-        if stream is None:
+        # The test of this closes what coverage then takes for its own files.
+        if stream is None:  # pragma: no cover
             return
-        on_terminal = stream.isatty()
-        picture = waterfall(
-            _numbered([self._spans[index] for index in sorted(self._spans)]),
-            width=_width(stream),
-            # https://no-color.org: set, and not empty.
-            colour=on_terminal and not os.environ.get("NO_COLOR"),
-            ascii_only=not _can_encode(stream, "━╌█·╳…"),
-        )
+        spans = [self._spans[index] for index in sorted(self._spans)]
+        picture = picture_for(stream, spans)
         try:
             stream.write("\n" + picture)
             stream.flush()
-        except OSError as error:
+        # Tested where coverage cannot write its own files either.
+        except OSError as error:  # pragma: no cover
             if stream is sys.stdout:
                 self._cannot_write = error
-
-
-def _numbered(spans: list[Span]) -> list[Span]:
-    """Number the labels, and take off what all of their URLs begin with."""
-    origins = {span.label[: span.label.find("/", len("http://"))] for span in spans}
-    shared = origins.pop() if len(origins) == 1 else "http://"
-    if not shared.startswith("http://"):
-        shared = ""
-    width = len(str(len(spans)))
-    return [
-        replace(span, label=f"{n:>{width}} {span.label.removeprefix(shared)}")
-        for n, span in enumerate(spans, 1)
-    ]
-
-
-def _span(outcome: Outcome, timing: Timing) -> Span:
-    connect = (timing.dns or 0.0) + (timing.connect or 0.0) + (timing.tls or 0.0)
-    wait = timing.wait or 0.0
-    receive = timing.receive or 0.0
-    # What is left over was spent in the phase that did not come to its end.
-    rest = timing.total - connect - wait - receive
-    if timing.wait is not None:
-        receive += rest
-    elif timing.connect is not None:
-        wait += rest
-    else:
-        connect += rest
-    return Span(
-        label=outcome.url.encode("ascii", "backslashreplace").decode(),
-        outcome=outcome.phase
-        if isinstance(outcome, RequestError)
-        else str(outcome.status),
-        failed=isinstance(outcome, RequestError),
-        began=timing.started - timing.queued,
-        phases=(
-            Phase("queued", timing.queued),
-            Phase("connect", connect),
-            Phase("wait", wait),
-            Phase("receive", receive),
-        ),
-    )
-
-
-def _width(stream: TextIO) -> int:
-    if "COLUMNS" not in os.environ:
-        with suppress(OSError, ValueError):
-            return os.get_terminal_size(stream.fileno()).columns
-    return shutil.get_terminal_size().columns
 
 
 def _same_file(one: TextIO, other: TextIO) -> bool:
@@ -315,14 +338,6 @@ def _same_file(one: TextIO, other: TextIO) -> bool:
         return os.path.sameopenfile(one.fileno(), other.fileno())
     except (OSError, ValueError, AttributeError):
         return False
-
-
-def _can_encode(stream: TextIO, characters: str) -> bool:
-    try:
-        characters.encode(stream.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _complain(text: str) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import ConnectFailed
-from nbtwisted.client.protocol import GetProtocol
+from nbtwisted.client.protocol import Connection, nothing
 
 __all__ = ["connect", "connect_unix", "interleaved"]
 
@@ -23,7 +23,7 @@ HEAD_START = 0.25
 
 
 def connect(
-    reactor: Any, addresses: Sequence[str], port: int, protocol: GetProtocol
+    reactor: Any, addresses: Sequence[str], port: int, protocol: Connection
 ) -> Deferred[None]:
     """Connect `protocol` to that of `addresses` which takes it first.
 
@@ -42,7 +42,7 @@ def connect(
     return _Race(reactor, places, begin, protocol).connected
 
 
-def connect_unix(reactor: Any, path: str, protocol: GetProtocol) -> Deferred[None]:
+def connect_unix(reactor: Any, path: str, protocol: Connection) -> Deferred[None]:
     """Connect `protocol` to a UNIX socket; the rest is as in `connect`."""
 
     def begin(place: str, attempt: _Attempt) -> None:
@@ -71,7 +71,7 @@ class _Race:
         reactor: Any,
         places: Sequence[tuple[str, str]],
         begin: Any,
-        protocol: GetProtocol,
+        protocol: Connection,
     ) -> None:
         self.connected: Deferred[None] = Deferred(lambda _: self._stop())
         self.is_over = False
@@ -84,14 +84,18 @@ class _Race:
         self._failures: list[str] = []
         self._try_next()
 
-    def win(self, attempt: _Attempt) -> GetProtocol | None:
+    def win(self, attempt: _Attempt) -> Connection | None:
         """An attempt has a connection; returns who is to speak on it, if anybody."""
         if self.is_over:
             return None
         self._running.discard(attempt)
         self._stop()
-        self._protocol.on_connected = lambda: self.connected.callback(None)
+        self._protocol.on_connected = self._end
         return self._protocol
+
+    def _end(self) -> None:
+        self._protocol.on_connected = nothing
+        self.connected.callback(None)
 
     def lose(self, attempt: _Attempt, reason: str) -> None:
         """An attempt has failed."""
@@ -111,7 +115,11 @@ class _Race:
                 self._next = self._reactor.callLater(HEAD_START, self._try_next)
             attempt = _Attempt(self, shown)
             self._running.add(attempt)
-            self._begin(place, attempt)
+            try:
+                self._begin(place, attempt)
+            # Twisted reports most, and raises some: no descriptor for a UNIX socket.
+            except OSError as error:
+                self.lose(attempt, error.strerror or str(error))
         elif not self._running:
             self.is_over = True
             self.connected.errback(ConnectFailed("; ".join(self._failures)))
@@ -132,25 +140,31 @@ class _Attempt(ClientFactory):
 
     def __init__(self, race: _Race, shown: str) -> None:
         self.shown = shown
-        self._race = race
+        self._race: _Race | None = race
         self._connector: IConnector | None = None
 
     def startedConnecting(self, connector: IConnector) -> None:
         """Note what can stop the attempt."""
         self._connector = connector
 
-    def buildProtocol(self, addr: IAddress | None) -> GetProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
         """There is a connection."""
-        return self._race.win(self)
+        return self._let_go().win(self)
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """There is none. To give up is reported like this as well."""
-        self._race.lose(self, _cause(reason.value))
+        self._let_go().lose(self, _cause(reason.value))
+
+    def _let_go(self) -> _Race:
+        """Forget what knows this: all that is left of it goes at once, then."""
+        race, self._race, self._connector = self._race, None, None
+        assert race is not None, "it had an end already"
+        return race
 
     def give_up(self) -> None:
         """Stop."""
-        if self._connector is not None:
-            self._connector.stopConnecting()
+        assert self._connector is not None, "given up before it was begun"
+        self._connector.stopConnecting()
 
 
 def _cause(error: BaseException | None) -> str:

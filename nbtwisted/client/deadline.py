@@ -7,6 +7,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
+from nbtwisted.client.protocol import nothing
+
 __all__ = ["Deadline"]
 
 
@@ -32,6 +34,8 @@ class Deadline:
 
     def end(self) -> None:
         """Do not expire any more."""
+        # Who is told knows this: a cycle, if it stayed.
+        self._expire = nothing
         if self._call.active():
             self._call.cancel()
 

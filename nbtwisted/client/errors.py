@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from twisted.internet.defer import CancelledError
 
-from nbtwisted.client.answer import Answer, Timing
+from nbtwisted.client.answer import Answer, PastAttempt, Timing, attempts
 
 __all__ = [
     "AnswerCutShort",
@@ -30,6 +30,7 @@ __all__ = [
     "RequestError",
     "SendFailed",
     "TLSFailed",
+    "TooManyRedirects",
 ]
 
 
@@ -37,8 +38,8 @@ class RequestError(Exception):
     """A request that ended without a whole answer.
 
     `phase` says where, and `exit_code` is what curl would exit with. `url`, `fileno`,
-    `received` (the bytes that came before it went wrong) and `timing` are as in
-    `Answer`; `fileno` and `timing` are None if it never got so far.
+    `received` (the bytes that came before it went wrong), `timing`, `effective_url` and
+    `history` are as in `Answer`; `fileno` and `timing` are None if it never got so far.
     """
 
     phase: str
@@ -48,6 +49,13 @@ class RequestError(Exception):
     fileno: int | None = None
     received: bytes = b""
     timing: Timing | None = None
+    effective_url: str = ""
+    history: tuple[PastAttempt, ...] = ()
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried: 1, and 1 for each retry."""
+        return attempts(self.history)
 
 
 class BadURL(RequestError):
@@ -138,6 +146,13 @@ class AnswerTooLarge(RequestError):
 
     phase = "body"
     exit_code = 63
+
+
+class TooManyRedirects(RequestError):
+    """The server redirects more often than it may, as it does in a loop."""
+
+    phase = "redirect"
+    exit_code = 47
 
 
 class FirstByteTimeout(RequestError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import (
@@ -17,10 +19,15 @@ from typing_extensions import Unpack
 from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.getting import Getter, How
+from nbtwisted.client.queue import Queue
 from nbtwisted.client.target import shown
 from nbtwisted.client.url_list import Given, URLs
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
+
+MOST_MARKED = 100_000
+"""URLs that are said to be interrupted when they were never sent: enough to find one's
+place, and few enough for who is in a hurry."""
 
 DEFAULT_CONCURRENCY = 50
 """Requests in flight at once, unless told otherwise; hey and curl -Z have 50 too."""
@@ -32,16 +39,17 @@ def gather(
     *,
     concurrency: int,
     deliver: Callable[[int, Outcome], None],
+    per_host: int | None = None,
     ahead: float = math.inf,
 ) -> Deferred[None]:
-    """Get each of `urls`, `concurrency` of them at once.
+    """Get each of `urls`, `concurrency` of them at once, and `per_host` of one host.
 
     Calls `deliver` with the position of a URL in `urls` and how it ended, in the order
-    in which they end; none is begun more than `ahead` positions, and as many as there
-    are workers, after one that has not ended. Fires when all have. Cancelling it ends
-    those under way, and those that were not begun, as `Interrupted`.
+    in which they end; none is begun far `ahead` of one that has not ended, as `Queue`
+    has it. Fires when all have, and no connection is left. Cancelling it ends those
+    under way, and those that were not begun, as `Interrupted` (the first 100,000).
 
-    Raises `ValueError` for a concurrency below 1.
+    Raises `ValueError` for a number below 1.
 
     A `DeferredList` gathers the workers, not the requests: it holds all its results
     until the end, and there are as many workers as requests in flight.
@@ -49,22 +57,24 @@ def gather(
     if concurrency < 1:
         raise ValueError(f"concurrency {concurrency}: expected 1 or more")
     queued_at = getter.now()
-    window = _Window(ahead)
+    queue = Queue(urls, ahead=ahead, per_host=per_host)
 
     async def work() -> None:
         while True:
-            await window.has_room()
-            url = await urls.next()
-            if url is None:
+            ticket = await queue.next()
+            if ticket is None:
                 return
-            index = window.enter()
             outcome: Outcome
             try:
-                outcome = await getter.get(url, queued_at=queued_at)
+                outcome = await getter.get(
+                    ticket.url,
+                    queued_at=queued_at,
+                    move=partial(queue.move, ticket),
+                )
             except RequestError as error:
-                outcome = error
-            window.leave(index)
-            deliver(index, outcome)
+                outcome = _without_frames(error)
+            queue.leave(ticket)
+            deliver(ticket.index, outcome)
             if isinstance(outcome, Interrupted):
                 return
 
@@ -76,54 +86,39 @@ def gather(
             return
 
     workers = [Deferred.fromCoroutine(stop_quietly()) for _ in range(concurrency)]
+
+    def stop_all(failure: Failure) -> Failure:
+        # An error of this program's own: without one worker the others might wait.
+        for worker in workers:
+            worker.cancel()
+        return failure
+
+    for worker in workers:
+        worker.addErrback(stop_all)
     gathered = DeferredList(workers, consumeErrors=True)
 
-    def finish(results: list[tuple[bool, Any]]) -> None:
-        urls.close()
-        for success, failure in results:
-            if not success:
-                failure.raiseException()
-        # There are some left only when the workers were stopped.
-        for url in urls.rest():
-            never_sent = Interrupted("cancelled before it was sent")
-            never_sent.url = shown(url)
-            deliver(window.enter(), never_sent)
+    def finish(results: list[tuple[bool, Any]]) -> Deferred[None]:
+        queue.close()
+        failures = [failure for success, failure in results if not success]
+        if not failures:
+            # There are some left only when the workers were stopped.
+            for index, url in islice(queue.rest(), MOST_MARKED):
+                never_sent = Interrupted("cancelled before it was sent")
+                never_sent.url = shown(url)
+                deliver(index, never_sent)
+        return getter.close().addCallback(lambda _: failures[0] if failures else None)
 
     return gathered.addCallback(finish)
 
 
-class _Window:
-    """Positions under way, of which none may be too far ahead of the oldest."""
+def _without_frames(error: RequestError) -> RequestError:
+    """Let go of what an error has seen on its way.
 
-    def __init__(self, ahead: float) -> None:
-        self._ahead = ahead
-        self._next = 0
-        self._oldest = 0
-        self._left: set[int] = set()
-        self._waiting: list[Deferred[None]] = []
-
-    async def has_room(self) -> None:
-        """Return when the next position may be entered."""
-        while self._next - self._oldest >= self._ahead:
-            self._waiting.append(Deferred())
-            await self._waiting[-1]
-
-    def enter(self) -> int:
-        """Take the next position."""
-        self._next += 1
-        return self._next - 1
-
-    def leave(self, index: int) -> None:
-        """Be done with a position."""
-        self._left.add(index)
-        while self._oldest in self._left:
-            self._left.remove(self._oldest)
-            self._oldest += 1
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            # Unless it was cancelled.
-            if not deferred.called:
-                deferred.callback(None)
+    The frames of its traceback hold the whole request, and it the error: garbage that
+    the collector would stop everything for, a tenth of a second in a thousand requests.
+    """
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def get_all(
@@ -131,9 +126,12 @@ def get_all(
     *,
     reactor: Any,
     concurrency: int = DEFAULT_CONCURRENCY,
+    per_host: int | None = None,
     **how: Unpack[How],
 ) -> Deferred[list[tuple[bool, Answer | Failure]]]:
-    """Get all `urls`, `concurrency` of them at once; the rest is as `Getter` has it.
+    """Get all `urls`, `concurrency` of them at once, and `per_host` of one host.
+
+    The rest is as `Getter` has it. Connections are used again where they can be.
 
     Fires with what a `DeferredList` of all the requests would give: in the order asked,
     `(True, answer)` or `(False, failure)`, each failure a `RequestError`. Cancelling it
@@ -141,10 +139,17 @@ def get_all(
     """
     asked = list(urls)
     outcomes: dict[int, Outcome] = {}
+    getter = Getter(
+        reactor,
+        connections=concurrency,
+        more_to_come=len(asked) > min(concurrency, per_host or concurrency),
+        **how,
+    )
     gathered = gather(
-        Getter(reactor, **how),
+        getter,
         Given(asked),
         concurrency=concurrency,
+        per_host=per_host,
         deliver=outcomes.__setitem__,
     )
     return gathered.addCallback(

@@ -13,11 +13,20 @@ from typing import TypeVar
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from nbtwisted import __version__
+from nbtwisted.client.connections import socket_path
 from nbtwisted.client.gathering import DEFAULT_CONCURRENCY
 from nbtwisted.client.getting import DEFAULT_MAX_TIME, How, TLSOptions
 from nbtwisted.client.parser import Limits
+from nbtwisted.client.redirecting import DEFAULT_MAX_REDIRECTS
+from nbtwisted.client.retrying import LONGEST_WAIT, Retries
 from nbtwisted.client.target import parse_header
-from nbtwisted.command_line import OneLineParser, count, positive_duration
+from nbtwisted.command_line import (
+    OneLineParser,
+    count,
+    duration,
+    positive_duration,
+    whole_number,
+)
 from nbtwisted.reactor.choosing import add_option
 
 __all__ = ["Options", "read_options"]
@@ -39,9 +48,11 @@ class Options:
     list: str | None
     times: int
     concurrency: int
+    per_host: int | None
     in_input_order: bool
     format: str
     timeline: bool
+    progress: bool | None
     fail: bool
     fail_early: bool
     output: str | None
@@ -96,11 +107,18 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="at most N requests in flight (default: %(default)s)",
     )
     parser.add_argument(
+        "--per-host",
+        type=count,
+        metavar="N",
+        help="at most N requests in flight to one host and port (default: as -c)",
+    )
+    parser.add_argument(
         "--max-time",
         type=positive_duration,
         metavar="DURATION",
         default=DEFAULT_MAX_TIME,
-        help="the longest that a request may take in all "
+        help="the longest that a request may take in all, redirects and retries "
+        "included "
         f"(default: {DEFAULT_MAX_TIME:g})",
     )
     parser.add_argument(
@@ -114,6 +132,43 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         type=positive_duration,
         metavar="DURATION",
         help="the longest that the answer may take to begin (default: --max-time)",
+    )
+    parser.add_argument(
+        "--retry",
+        type=whole_number,
+        metavar="N",
+        default=0,
+        help="try again, at most N times, when a connection fails or the status is "
+        "408, 429, 500, 502, 503 or 504; waits as long as Retry-After says, but no "
+        f"longer than {LONGEST_WAIT:g} s (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--retry-delay",
+        type=duration,
+        metavar="DURATION",
+        default=Retries.delay,
+        help="wait at random up to this before the first retry, and up to twice as "
+        "long before each one after it (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--retry-max-time",
+        type=positive_duration,
+        metavar="DURATION",
+        default=Retries.max_time,
+        help="begin no retry later than this (default: --max-time)",
+    )
+    parser.add_argument(
+        "-L",
+        "--location",
+        action="store_true",
+        help="follow redirects",
+    )
+    parser.add_argument(
+        "--max-redirs",
+        type=whole_number,
+        metavar="N",
+        default=DEFAULT_MAX_REDIRECTS,
+        help="with -L, follow at most N (default: %(default)s)",
     )
     parser.add_argument(
         "-H",
@@ -161,6 +216,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     )
     where.add_argument(
         "--unix-socket",
+        type=_reading(socket_path),
         metavar="PATH",
         help="connect to this socket, whatever the host",
     )
@@ -215,6 +271,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         action="store_true",
         help="draw the waterfall after the answers (on stderr if they are JSON)",
     )
+    parser.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        help="show on stderr how far it has come (default: if that is a terminal)",
+    )
     add_option(parser)
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
@@ -233,9 +294,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         list=told.list,
         times=times,
         concurrency=told.concurrency,
+        per_host=told.per_host,
         in_input_order=told.order == "input",
         format=told.format,
         timeline=told.timeline,
+        progress=told.progress,
         fail=told.fail,
         fail_early=told.fail_early,
         output=told.output,
@@ -246,6 +309,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
             "first_byte_timeout": told.first_byte_timeout,
             "limits": Limits(head=told.max_header_size, body=told.max_filesize),
             "headers": tuple(told.headers),
+            "max_redirects": told.max_redirs if told.location else None,
+            "retries": Retries(told.retry, told.retry_delay, told.retry_max_time),
             "overrides": dict(told.resolve),
             "unix_socket": told.unix_socket,
             "family": told.family,

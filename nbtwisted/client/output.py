@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from io import StringIO
 from typing import Any, Generic, TypeVar
 
-from nbtwisted.client.answer import Answer, Timing
+from nbtwisted.client.answer import Answer, PastAttempt, Timing
 from nbtwisted.client.errors import Outcome, RequestError
 from nbtwisted.printable import printable
 
@@ -38,11 +38,15 @@ def error_line(error: RequestError) -> str:
 
 
 def jsonl(index: int, outcome: Outcome) -> bytes:
-    """One JSON object on a line; what there was not is null."""
+    """One JSON object on a line; what there was not is null.
+
+    `effective_url` is there if that is another than the `url` asked for, and `history`
+    if there were attempts before the last.
+    """
     record: dict[str, Any] = {
         "index": index,
         "url": outcome.url,
-        "attempts": 1,
+        "attempts": outcome.attempts,
         "fileno": outcome.fileno,
         "status": None,
         "reason": None,
@@ -70,7 +74,26 @@ def jsonl(index: int, outcome: Outcome) -> bytes:
             "message": str(outcome),
         }
     record |= _when(outcome.timing)
+    if outcome.effective_url:
+        record["effective_url"] = outcome.effective_url
+    if outcome.history:
+        record["history"] = [_attempt(attempt) for attempt in outcome.history]
     return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+
+
+def _attempt(attempt: PastAttempt) -> dict[str, Any]:
+    error = None
+    if attempt.error is not None:
+        error = {"phase": attempt.phase, "message": attempt.error}
+    return {
+        "url": attempt.url,
+        "fileno": attempt.fileno,
+        "status": attempt.status,
+        "error": error,
+        **_when(attempt.timing),
+        "then": attempt.then,
+        "waited": round(attempt.waited, 6),
+    }
 
 
 CSV_COLUMNS = (
@@ -91,7 +114,7 @@ def csv(index: int, outcome: Outcome) -> bytes:
     values: dict[str, Any] = {
         "index": index,
         "url": outcome.url,
-        "attempts": 1,
+        "attempts": outcome.attempts,
         "fileno": outcome.fileno,
         "started": when["started"],
         **(when["timing"] or {}),

@@ -67,12 +67,6 @@ class TLS:
         if certificate is not None:
             self._load(self._context.use_certificate_chain_file, certificate)
             self._load(self._context.use_privatekey_file, key or certificate)
-            try:
-                self._context.check_privatekey()
-            except SSL.Error:
-                raise ValueError(
-                    f"{key or certificate}: expected the key of {certificate}"
-                ) from None
 
     def _note_what_failed(
         self,
@@ -94,7 +88,10 @@ class TLS:
             pass
         try:
             load(path)
-        except SSL.Error:
+        except SSL.Error as error:
+            # A list of (library, function, reason), none if it is no PEM at all.
+            if any("mismatch" in reason for *_, reason in error.args[0]):
+                raise ValueError(f"{path}: expected the certificate's key") from None
             raise ValueError(
                 f"{path}: expected certificates, or a key, in PEM"
             ) from None

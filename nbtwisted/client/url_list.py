@@ -7,17 +7,15 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import repeat
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
-__all__ = ["LONGEST_LINE", "Given", "URLFile", "URLs"]
+from nbtwisted.client.target import LONGEST_URL
 
-LONGEST_LINE = 64 * 1024
-"""Bytes: of a longer line only the beginning is kept, which no URL can be."""
+__all__ = ["Given", "URLFile", "URLs"]
 
 _PIECE = 64 * 1024
 _ENOUGH = 1000
@@ -60,18 +58,23 @@ class URLFile:
     """The lines of the file at `path`, or of stdin if that is `-`, `times` each.
 
     Blank lines and those that begin with `#` are passed over, and so are a byte order
-    mark and the CR of a line's end. Bytes that are not UTF-8, and what is behind the
-    first 64 KiB of a line, stay to be found fault with by whoever reads the URL.
+    mark and the CR of a line's end. Bytes that are not UTF-8 stay to be found fault
+    with by whoever reads the URL, and so does enough of a line that is too long.
 
-    Raises `OSError` for a file that cannot be read.
+    Where the file cannot be read on, the list ends, and `error` says why.
+
+    Raises `OSError` for a file that cannot be opened.
     """
 
     def __init__(self, reactor: Any, path: str, times: int = 1) -> None:
+        self.error: OSError | None = None
         self._reactor = reactor
         self._fileno = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
         # What epoll cannot wait for is always there to be read.
-        self._is_file = stat.S_ISREG(os.fstat(self._fileno).st_mode)
+        mode = os.fstat(self._fileno).st_mode
+        self._is_file = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
         self._times = times
+        self._turn = 0
         self._lines: deque[str] = deque()
         self._waiting: deque[Deferred[None]] = deque()
         self._begun = bytearray()
@@ -89,12 +92,23 @@ class URLFile:
                 arrived: Deferred[None] = Deferred(self._waiting.remove)
                 self._waiting.append(arrived)
                 await arrived
-        return self._lines.popleft() if self._lines else None
+        return self._take_turn() if self._lines else None
 
     def rest(self) -> Iterator[str]:
         """As all have it."""
         while self._lines:
-            yield self._lines.popleft()
+            yield self._take_turn()
+
+    def _take_turn(self) -> str:
+        """The first line; the next one's turn comes when it has been had often enough.
+
+        Not so many copies of it: that would be the longer list.
+        """
+        self._turn += 1
+        if self._turn < self._times:
+            return self._lines[0]
+        self._turn = 0
+        return self._lines.popleft()
 
     def close(self) -> None:
         """As all have it."""
@@ -114,16 +128,19 @@ class URLFile:
 
     def connectionLost(self, reason: Any) -> None:
         """The other end was closed, or the reactor stops."""
-        if not self._is_over:
-            for line in self._split(b""):
-                self._take(line)
-            self.close()
+        for line in self._split(b""):
+            self._take(line)
+        self.close()
 
     def doRead(self) -> None:
         """Read a piece."""
         try:
             data = os.read(self._fileno, _PIECE)
-        except OSError:
+        except BlockingIOError:
+            # A pipe that somebody else has made so; there was nothing after all.
+            return
+        except OSError as error:
+            self.error = error
             data = b""
         for line in self._split(data):
             self._take(line)
@@ -139,7 +156,7 @@ class URLFile:
             yield bytes(self._begun + line)
             self._begun.clear()
         # Of an endless line no more is kept than shows that it is too long.
-        self._begun += begun[: max(LONGEST_LINE + 1 - len(self._begun), 0)]
+        self._begun += begun[: max(LONGEST_URL + 1 - len(self._begun), 0)]
         if not data and self._begun:
             yield bytes(self._begun)
 
@@ -147,11 +164,9 @@ class URLFile:
         if self._is_first:
             self._is_first = False
             line = line.removeprefix(codecs.BOM_UTF8)
-        url = line[: LONGEST_LINE + 1].strip(b" \t\r")
+        url = line[: LONGEST_URL + 1].strip(b" \t\r")
         if url and not url.startswith(b"#"):
-            self._lines.extend(
-                repeat(url.decode("utf-8", "surrogateescape"), self._times)
-            )
+            self._lines.append(url.decode("utf-8", "surrogateescape"))
 
     def _read_on(self) -> None:
         if not self._is_reading:

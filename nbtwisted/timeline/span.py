@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["Phase", "Span"]
 
-PhaseName = Literal["queued", "connect", "wait", "receive"]
+PhaseName = Literal["queued", "earlier", "connect", "wait", "receive"]
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,15 @@ class _Strokes:
     failure: str
 
 
-_UNICODE = _Strokes({"queued": "·", "connect": "╌", "wait": "━", "receive": "█"}, "╳")
-_ASCII = _Strokes({"queued": ".", "connect": "-", "wait": "=", "receive": "#"}, "x")
+_UNICODE = _Strokes(
+    {"queued": "·", "earlier": "┄", "connect": "╌", "wait": "━", "receive": "█"}, "╳"
+)
+_ASCII = _Strokes(
+    {"queued": ".", "earlier": "~", "connect": "-", "wait": "=", "receive": "#"}, "x"
+)
 _COLOURS = {
     "queued": _DIM,
+    "earlier": _DIM,
     "connect": "\x1b[33m",
     "wait": "\x1b[36m",
     "receive": "\x1b[32m",

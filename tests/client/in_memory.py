@@ -11,14 +11,14 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from nbtwisted.client.getting import Getter
-from nbtwisted.client.protocol import GetProtocol
+from nbtwisted.client.protocol import Connection as ClientConnection
 from nbtwisted.client.resolving import Resolver
 
 
 class Connection(StringTransport):
     """A connection, seen from the server."""
 
-    def __init__(self, protocol: GetProtocol, fileno: int) -> None:
+    def __init__(self, protocol: ClientConnection, fileno: int) -> None:
         super().__init__()
         self.protocol = protocol
         self.state = "open"
@@ -51,10 +51,15 @@ class Connection(StringTransport):
 
     # What tests do to it.
 
+    @property
+    def has_something_to_send(self) -> bool:
+        return self._pull_producer is not None
+
     def take_request(self) -> bytes:
         """The kernel takes all that was written: returns it."""
         self._pull_producer.resumeProducing()
         request: bytes = self.value()
+        self.clear()
         return request
 
     def answer(self, data: bytes) -> None:
@@ -84,14 +89,21 @@ class Addresses:
     """Stands in for the resolver: hosts have the addresses that a test gives them."""
 
     def __init__(
-        self, **addresses: tuple[str, ...] | Deferred[tuple[str, ...]]
+        self,
+        **addresses: tuple[str, ...] | Deferred[tuple[str, ...]] | type[Deferred[Any]],
     ) -> None:
         self._addresses = addresses
 
     def resolve(self, host: str) -> Deferred[tuple[str, ...]]:
         found = self._addresses.get(host, (host,))
+        if isinstance(found, type):
+            # One that nobody ever finds, for each who asks.
+            return found()
         return found if isinstance(found, Deferred) else succeed(found)
 
+
+FILENO = 10**6
+"""That of the first connection: nothing real has it, and nothing arrives there."""
 
 A_TURN = 0.0001
 """Seconds that the network's clock must advance for the reactor's next turn."""
@@ -102,7 +114,7 @@ class Network(MemoryReactorClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fileno = 6
+        self._fileno = FILENO - 1
 
     def callLater(
         self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any
@@ -132,7 +144,7 @@ class Network(MemoryReactorClock):
         """Let an attempt succeed, by default the last."""
         factory = self.tcpClients[number][2]
         protocol = factory.buildProtocol(None)
-        assert isinstance(protocol, GetProtocol)
+        assert isinstance(protocol, ClientConnection)
         self._fileno += 1
         connection = Connection(protocol, self._fileno)
         protocol.makeConnection(connection)

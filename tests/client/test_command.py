@@ -40,6 +40,11 @@ def urls(*arguments: str) -> list[str]:
     return list(read_options(arguments).each_url())
 
 
+def without_coverage() -> dict[str, str]:
+    """The environment, for processes in which coverage cannot write its files."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     """A client that goes on while the test does."""
     return subprocess.Popen(
@@ -272,6 +277,88 @@ class WaysTests(SynchronousTestCase):
         self.assertEqual({each["status"] for each in found}, {"200"})
         self.assertEqual((by_file.returncode, by_file.stderr), (0, ""))
 
+    def test_redirects(self) -> None:
+        with RunningServer() as server:
+            here = f"{server.url}redirect/2"
+            asked = ["-L", "--format", "jsonl", here, f"{server.url}redirect/4"]
+            ran = run(*asked, "--max-redirs", "3")
+            off = run("--format", "jsonl", here)
+        self.assertEqual(ran.returncode, 47)
+        self.assertIn("redirect: ", ran.stderr)
+        self.assertIn("more than 3 redirects", ran.stderr)
+        first, second = (json.loads(line) for line in ran.stdout.splitlines())
+        self.assertEqual((first["status"], first["url"]), (200, here))
+        self.assertEqual(first["effective_url"], f"{server.url}get")
+        self.assertEqual([hop["status"] for hop in first["history"]], [302, 302])
+        self.assertEqual(len(second["history"]), 3)
+        self.assertEqual(second["error"]["phase"], "redirect")
+        record = json.loads(off.stdout)
+        self.assertEqual(record["status"], 302)
+        self.assertNotIn("history", record)
+
+    def test_retries(self) -> None:
+        again = ["--retry", "2", "--retry-delay", "10ms", "--format", "jsonl"]
+        with RunningServer() as server:
+            script = f"{server.url}get?_seq=503,429,200&_key="
+            ran = run(*again, f"{script}a")
+            enough = run("--retry", "1", *again[2:], f"{script}b")
+            late = run(*again, "--retry-max-time", "0.1ms", f"{script}c&_delay=5ms")
+        record = json.loads(ran.stdout)
+        self.assertEqual((record["status"], record["attempts"]), (200, 3))
+        self.assertEqual([each["status"] for each in record["history"]], [503, 429])
+        self.assertEqual({each["then"] for each in record["history"]}, {"retry"})
+        # What the server asks for comes before what chance does.
+        record = json.loads(enough.stdout)
+        self.assertEqual((record["status"], record["attempts"]), (429, 2))
+        self.assertEqual(json.loads(late.stdout)["attempts"], 1)
+
+    def test_no_more_of_one_host_than_it_may_have(self) -> None:
+        with RunningServer() as server, RunningServer() as other:
+            asked = [f"{server.url}delay/50ms"] * 6 + [f"{other.url}delay/0"]
+            jsonl = ["--format", "jsonl", "--order", "completed"]
+            ran = run("--per-host", "2", *jsonl, *asked)
+        records = [json.loads(line) for line in ran.stdout.splitlines()]
+        self.assertEqual({each["status"] for each in records}, {200})
+        # Two connections, which all six went over; and nobody waited for the other.
+        of_one = {each["fileno"] for each in records if each["index"] < 6}
+        self.assertEqual(len(of_one), 2)
+        order = [each["index"] for each in records]
+        self.assertLess(order.index(6), order.index(5))
+
+    def test_progress(self) -> None:
+        with RunningServer() as server:
+            many = ["-n", "3", "-c", "1", f"{server.url}delay/150ms"]
+            asked = run("--progress", *many)
+            not_asked = run(*many)
+            ours, theirs = pty.openpty()
+            command = [*CLIENT, "--format", "body", *many]
+            subprocess.run(
+                command, stdout=subprocess.DEVNULL, stderr=theirs, check=True
+            )
+            os.close(theirs)
+            drawn = _read(ours).decode()
+            os.close(ours)
+        self.assertRegex(asked.stderr, r"^3/3 done .*0:00:00\n?$")
+        self.assertEqual((asked.returncode, not_asked.stderr), (0, ""))
+        self.assertIn("1/3", drawn)
+        self.assertIn("done", drawn)
+
+    def test_progress_where_the_answers_are(self) -> None:
+        def on_terminal(*options: str) -> str:
+            ours, theirs = pty.openpty()
+            many = ["-n", "3", "-c", "1", f"{server.url}?_delay=250ms"]
+            run(*many, *options, stdout=theirs, stderr=theirs)
+            os.close(theirs)
+            with os.fdopen(ours, "rb") as terminal:
+                return b"".join(iter(lambda: _read(terminal.fileno()), b"")).decode()
+
+        with RunningServer() as server:
+            drawn = on_terminal()
+            # Each answer begins where its line was wiped.
+            self.assertEqual(drawn.count("\x1b[2Kfileno:"), 3, drawn)
+            self.assertNotIn("done", on_terminal("--format", "body"))
+            self.assertNotIn("done", on_terminal("--no-progress"))
+
     def test_https(self) -> None:
         authority = trustme.CA()
         issued = authority.issue_cert("127.0.0.1")
@@ -327,11 +414,13 @@ class FailuresTests(SynchronousTestCase):
             (["--cacert", "/nowhere"], 58, "/nowhere"),
             (["--cacert", os.devnull], 58, "expected certificates"),
             (["-i", "/nowhere"], 26, "cannot read /nowhere: No such file"),
+            (["-i", "/"], 26, "cannot read /: Is a directory"),
             (["-i", "x", "http://a/"], 2, "expected no URLs beside it"),
             (["--output-dir", "/dev/null/x"], 23, "cannot write /dev/null/x"),
             (["--output-dir", "x", "-o", "y"], 2, "expected no -o beside it"),
             (["-o", "/nowhere/x"], 23, "cannot write /nowhere/x: No such file"),
             (["-6", "http://127.0.0.1/"], 6, "expected an IPv6 address"),
+            (["--unix-socket", "x" * 108, "http://a/"], 2, "1 to 107 bytes"),
             (["--unix-socket", "/nowhere", "http://a/"], 7, "/nowhere: No such file"),
             (["--format", "xml"], 2, "jsonl"),
             (["--what"], 2, "--what"),
@@ -360,8 +449,11 @@ class FailuresTests(SynchronousTestCase):
 
     def test_too_slow(self) -> None:
         with RunningServer() as server:
-            ran = run("--max-time", "100ms", f"{server.url}delay/10")
+            late = ["--max-time", "100ms", f"{server.url}delay/10"]
+            ran = run(*late)
+            drawn = run("--timeline", *late).stdout
         self.assertIn("0.1 s passed while waiting", self.one_line(ran, 28))
+        self.assertRegex(drawn, r"deadline  [╌━]+╳  [\d.]+ s")
 
     def test_in_its_place_among_the_answers_and_once_more_on_stderr(self) -> None:
         with RunningServer() as server:
@@ -410,6 +502,41 @@ class InterruptionTests(SynchronousTestCase):
         self.assertIn('["wait time: 0sec"]', answers)
         self.assertEqual(answers.count("error: interrupted: "), 3, answers)
         self.assertEqual(said, "nbtwisted get: interrupted: 1 answered, 3 not\n")
+
+    def test_of_a_list_that_has_not_come_to_its_end(self) -> None:
+        with (
+            RunningServer() as server,
+            subprocess.Popen(
+                [*CLIENT, "-i", "-"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client,
+        ):
+            assert client.stdin is not None
+            client.stdin.write(f"{server.url}delay/30\n" * 2)
+            client.stdin.flush()
+            wait_until_held(server, 2)
+            client.terminate()
+            _, said = client.communicate(timeout=10)
+        self.assertEqual(client.returncode, 128 + signal.SIGTERM)
+        self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 2 not\n")
+
+    def test_where_it_was_told_to_ignore_that(self) -> None:
+        with RunningServer() as server:
+            command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *CLIENT]
+            with subprocess.Popen(
+                [*command, f"{server.url}?_delay=500ms"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as client:
+                wait_until_held(server, 1)
+                client.send_signal(signal.SIGINT)
+                answers, said = client.communicate(timeout=10)
+        self.assertEqual((client.returncode, said), (0, ""))
+        self.assertIn("0.5sec", answers)
 
     def test_those_not_sent_yet_are_marked_as_well(self) -> None:
         with (
@@ -505,6 +632,56 @@ class OutputTests(SynchronousTestCase):
             "nbtwisted get: -c 100: this process may open no more than for -c 30\n",
         )
 
+    def test_nowhere_to_read(self) -> None:
+        ran = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh", *CLIENT, "-i", "-"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(ran.returncode, 26)
+        self.assertIn("standard input is closed", ran.stderr)
+
+    def test_nobody_who_writes_the_list_yet(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(f"{folder}/list")
+            with start("-i", f"{folder}/list", "-o", f"{folder}/made") as client:
+                # By then it is about to wait for the other end.
+                while not os.path.exists(f"{folder}/made"):
+                    self.assertIsNone(client.poll())
+                client.terminate()
+                client.communicate(timeout=10)
+        self.assertEqual(client.returncode, -signal.SIGTERM)
+
+    def test_nowhere_to_write(self) -> None:
+        ran = subprocess.run(
+            ["sh", "-c", 'exec "$@" >&-', "sh", *CLIENT, "ftp://x"],
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(ran.returncode, 23)
+        self.assertIn("standard output is closed", ran.stderr)
+
+    def test_no_room_for_the_picture(self) -> None:
+        urls = ["ftp://x"] * 9
+        with open("/dev/full", "wb") as full:
+            aside = run("--timeline", "--format", "jsonl", *urls, stderr=full)
+        self.assertEqual((aside.returncode, len(aside.stdout.splitlines())), (3, 9))
+        # Nine errors take less than 1 KiB, and nine bars take more.
+        command = 'ulimit -f 1; exec "$@"'
+        with tempfile.TemporaryDirectory() as folder:
+            into = ["-o", f"{folder}/all"]
+            ran = subprocess.run(
+                ["bash", "-c", command, "bash", *CLIENT, "--timeline", *into, *urls],
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                env={**without_coverage(), "COLUMNS": "200"},
+            )
+        self.assertEqual(ran.returncode, 23)
+        self.assertIn("cannot write: File too large", ran.stderr)
+
     def test_a_full_disk(self) -> None:
         with open("/dev/full", "wb") as full:
             ran = run("ftp://x", "ftp://y", stdout=full)
@@ -513,6 +690,24 @@ class OutputTests(SynchronousTestCase):
             ran.stderr,
             "nbtwisted get: output: cannot write: No space left on device\n",
         )
+
+    def test_a_disk_that_fills(self) -> None:
+        # What a quota does, as far as this process may be told: no file over 1 KiB.
+        command = 'ulimit -f 1; exec "$@"'
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            for option in (["-o", f"{folder}/all"], ["--output-dir", f"{folder}/each"]):
+                small, large = f"{server.url}get", f"{server.url}bytes/5000"
+                ran = subprocess.run(
+                    [*("bash", "-c", command, "bash"), *CLIENT, *option, small, large],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    env=without_coverage(),
+                )
+                self.assertEqual(ran.returncode, 23)
+                self.assertEqual(
+                    ran.stderr, "nbtwisted get: output: cannot write: File too large\n"
+                )
 
     def test_a_reader_that_leaves(self) -> None:
         reading, writing = os.pipe()

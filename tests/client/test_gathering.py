@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import BadURL, Interrupted, Outcome
-from nbtwisted.client.gathering import gather, get_all
+from nbtwisted.client.gathering import MOST_MARKED, gather, get_all
 from nbtwisted.client.url_list import Given
 from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
@@ -25,9 +25,7 @@ class GatheringCase(ClockCase):
         self.clock = self.network
         self.delivered: list[tuple[int, Outcome]] = []
 
-    def gather(
-        self, urls: list[str], concurrency: int, **more: float
-    ) -> Deferred[None]:
+    def gather(self, urls: list[str], concurrency: int, **more: Any) -> Deferred[None]:
         return gather(
             self.network.getter(),
             Given(urls),
@@ -39,7 +37,18 @@ class GatheringCase(ClockCase):
     def answer(self, number: int, status: int = 200) -> None:
         """Answer an attempt, and close its connection."""
         connection = self.network.accept(number)
+        connection.take_request()
         connection.answer(WHOLE % status)
+        connection.finish()
+
+    def send_to_the_second(self, number: int) -> None:
+        """Redirect an attempt to the host of the second URL, and close."""
+        connection = self.network.accept(number)
+        connection.take_request()
+        connection.answer(
+            b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n"
+            b"Location: http://10.0.0.2/x\r\n\r\n"
+        )
         connection.finish()
 
     def ended(self) -> list[tuple[int, Any]]:
@@ -121,6 +130,23 @@ class GatherTests(GatheringCase):
         )
         self.failureResultOf(gathered, ZeroDivisionError)
 
+    def test_nor_do_others_wait_for_it(self) -> None:
+        def deliver(index: int, outcome: Outcome) -> None:
+            raise ZeroDivisionError
+
+        network = self.network
+        gathered = gather(
+            network.getter(), Given([*ABC, "x"]), concurrency=4, deliver=deliver
+        )
+        self.assertEqual(network.given_up, [True, True, True])
+        self.failureResultOf(gathered, ZeroDivisionError)
+
+    def test_no_more_are_marked_than_anybody_reads(self) -> None:
+        gathered = self.gather(ABC[:1] * (MOST_MARKED + 5), 1)
+        gathered.cancel()
+        self.successResultOf(gathered)
+        self.assertEqual(len(self.delivered), MOST_MARKED + 1)
+
     def test_none_is_far_ahead_of_one_that_is_slow(self) -> None:
         urls = [f"http://10.0.0.{number}/" for number in range(9)]
         gathered = self.gather(urls, 2, ahead=3)
@@ -135,6 +161,68 @@ class GatherTests(GatheringCase):
         self.assertEqual(order[:3], [1, 2, 0])
         self.assertEqual(sorted(order), list(range(9)))
         self.successResultOf(gathered)
+
+    def test_cancelled_while_no_url_has_come(self) -> None:
+        class Slow(Given):
+            async def next(self) -> str | None:
+                await Deferred()
+                raise AssertionError("nothing came")
+
+        gathered = gather(
+            self.network.getter(), Slow([]), concurrency=2, deliver=lambda *_: None
+        )
+        self.assertNoResult(gathered)
+        gathered.cancel()
+        self.successResultOf(gathered)
+
+    def test_cancelled_while_all_the_others_wait_for_one_host(self) -> None:
+        gathered = self.gather(ABC[:1] * 3, 2, per_host=1)
+        self.assertEqual(len(self.network.attempts), 1)
+        gathered.cancel()
+        self.successResultOf(gathered)
+        self.assertEqual(
+            self.ended(), [(0, Interrupted), (1, Interrupted), (2, Interrupted)]
+        )
+
+    def test_a_redirect_waits_for_its_turn_at_the_other_host(self) -> None:
+        gathered = gather(
+            self.network.getter(max_redirects=5, more_to_come=True, connections=2),
+            Given(ABC[:2]),
+            concurrency=2,
+            per_host=1,
+            deliver=lambda *what: self.delivered.append(what),
+        )
+        self.send_to_the_second(0)
+        # There is a request at the other already.
+        self.assertEqual(len(self.network.attempts), 2)
+        other = self.network.accept(1)
+        other.take_request()
+        other.answer(WHOLE % 200)
+        # And its connection serves for both.
+        self.assertEqual(len(self.network.attempts), 2)
+        self.assertIn(b"GET /x ", other.take_request())
+        other.answer(WHOLE % 201)
+        self.assertEqual(self.ended(), [(1, 200), (0, 201)])
+        self.assertNoResult(gathered)
+        other.finish()
+        self.successResultOf(gathered)
+
+    def test_cancelled_while_it_waits_for_that_turn(self) -> None:
+        gathered = gather(
+            self.network.getter(max_redirects=5),
+            Given(ABC[:2]),
+            concurrency=2,
+            per_host=1,
+            deliver=lambda *what: self.delivered.append(what),
+        )
+        self.send_to_the_second(0)
+        gathered.cancel()
+        self.successResultOf(gathered)
+        (error,) = (outcome for index, outcome in self.delivered if index == 0)
+        self.assertEqual(
+            str(error),
+            "cancelled while waiting for a turn at the host that it was redirected to",
+        )
 
 
 class GetAllTests(GatheringCase):

@@ -24,7 +24,7 @@ from nbtwisted.client.errors import (
     SendFailed,
 )
 from nbtwisted.client.parser import Limits
-from tests.client.in_memory import A_TURN, Addresses, Connection, Network
+from tests.client.in_memory import A_TURN, FILENO, Addresses, Connection, Network
 from tests.guard import ClockCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
@@ -88,15 +88,16 @@ class AnswerTests(GettingCase):
         self.assertEqual(
             (answer.status, answer.body, answer.raw), (200, b"hello", WHOLE)
         )
-        self.assertEqual(answer.fileno, 7)
+        self.assertEqual(answer.fileno, FILENO)
         timing = answer.timing
         self.assertEqual((timing.started, timing.queued), (100, 2))
         self.assertEqual((timing.dns, timing.connect), (1, 2))
         self.assertEqual((timing.wait, timing.receive), (4, 8))
         self.assertEqual(timing.total, 15.5)
 
-    def test_an_answer_before_the_request_was_taken(self) -> None:
-        request = self.get()
+    def test_an_answer_before_all_of_a_long_request_was_taken(self) -> None:
+        # As servers do that refuse it for its length.
+        request = self.get(headers=[("X-Long", "x" * 20_000)])
         connection = self.network.accept()
         connection.answer(WHOLE)
         connection.finish()
@@ -123,7 +124,7 @@ class AnswerTests(GettingCase):
             "http://host/", resolver=Addresses(host=("::1", "127.0.0.1", "10.0.0.1"))
         )
         self.network.refuse(ConnectionRefusedError(111))
-        connection = self.network.accept()
+        connection = self.sent(request)
         connection.answer(WHOLE)
         connection.finish()
         self.assertEqual(self.network.attempts, [("::1", 80), ("127.0.0.1", 80)])
@@ -144,6 +145,14 @@ class FailureTests(GettingCase):
         error = self.error(request, NameNotResolved)
         self.assertEqual((error.phase, error.exit_code), ("dns", 6))
         self.assertEqual(error.url, "http://host/")
+
+    def test_an_attempt_that_cannot_even_begin(self) -> None:
+        def no_descriptor(*_: object, **__: object) -> None:
+            raise OSError(24, "Too many open files")
+
+        self.patch(self.network, "connectTCP", no_descriptor)
+        error = self.error(self.get("http://10.0.0.1/"), ConnectFailed)
+        self.assertEqual(str(error), "10.0.0.1 port 80: Too many open files")
 
     def test_refused_everywhere(self) -> None:
         request = self.get("http://h:81/", resolver=Addresses(h=("::1", "10.0.0.1")))
@@ -167,7 +176,7 @@ class FailureTests(GettingCase):
         self.sent(request).close()
         error = self.error(request, EmptyAnswer)
         self.assertEqual((error.phase, error.exit_code), ("first byte", 52))
-        self.assertEqual(error.fileno, 7)
+        self.assertEqual(error.fileno, FILENO)
 
     def test_reset_before_the_answer(self) -> None:
         request = self.get()
@@ -199,6 +208,24 @@ class FailureTests(GettingCase):
         error = self.error(request, MalformedAnswer)
         self.assertEqual((error.phase, error.exit_code), ("framing", 56))
         self.assertEqual(error.received, b"SSH-2.0-x\r\n")
+
+    def test_what_comes_after_it_has_failed(self) -> None:
+        request = self.get()
+        connection = self.sent(request)
+        connection.answer(b"SSH-2.0-x\r\n")
+        # TLS may have more in its hands when it is told to stop.
+        connection.protocol.dataReceived(WHOLE)
+        connection.finish()
+        error = self.error(request, MalformedAnswer)
+        self.assertEqual(error.received, b"SSH-2.0-x\r\n")
+
+    def test_an_answer_before_the_request(self) -> None:
+        request = self.get()
+        connection = self.network.accept()
+        connection.answer(WHOLE)
+        connection.finish()
+        error = self.error(request, MalformedAnswer)
+        self.assertEqual(str(error), "there was an answer before the request")
 
     def test_too_large(self) -> None:
         request = self.get(limits=Limits(body=4))
@@ -319,6 +346,17 @@ class DeadlineTests(GettingCase):
         error = self.error(request, FirstByteTimeout)
         self.assertEqual((error.phase, error.exit_code), ("first byte", 28))
         self.assertEqual(str(error), "2 s passed while waiting for the first byte")
+
+    def test_of_two_in_one_turn_that_of_all_counts(self) -> None:
+        for number, apart in enumerate((-0.00005, 0.0, 0.00005)):
+            request = self.get(
+                f"http://10.0.0.{number}/", max_time=2.0, first_byte_timeout=2 + apart
+            )
+            connection = self.sent(request)
+            self.network.pump([2.0001, A_TURN, A_TURN])
+            connection.finish()
+            error = self.error(request, DeadlinePassed)
+            self.assertEqual(str(error), "2 s passed while waiting for the first byte")
 
     def test_of_the_first_byte_when_it_has_come(self) -> None:
         request = self.get(first_byte_timeout=2.0)

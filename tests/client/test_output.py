@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.answer import Answer, Head, Timing
-from nbtwisted.client.errors import BadURL, ConnectionLost
-from nbtwisted.client.output import InOrder, error_line, jsonl, raw
+from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted
+from nbtwisted.client.output import InOrder, csv, error_line, jsonl, raw
 from tests.guard import ClockCase
 
 TIMING = Timing(
@@ -57,6 +58,39 @@ class RawTests(ClockCase):
 
 
 class JSONLTests(ClockCase):
+    def test_attempts_before_the_last(self) -> None:
+        past = PastAttempt("http://h/a", 6, 302, None, None, TIMING, "redirect", 0.0)
+        broken = PastAttempt("http://h/b", 7, None, "no", "dns", TIMING, "retry", 1.5)
+        last = replace(answer(b""), effective_url="http://h/b", history=(past, broken))
+        record = json.loads(jsonl(0, last))
+        self.assertEqual((record["url"], record["attempts"]), ("http://h/", 2))
+        self.assertEqual(record["effective_url"], "http://h/b")
+        first, second = record["history"]
+        self.assertEqual(first["timing"]["wait"], 1.0)
+        self.assertEqual(first["started"], "2027-01-15T08:00:00.250000+00:00")
+        for each in (first, second):
+            del each["timing"], each["started"]
+        self.assertEqual(
+            first,
+            {
+                "url": "http://h/a",
+                "fileno": 6,
+                "status": 302,
+                "error": None,
+                "then": "redirect",
+                "waited": 0.0,
+            },
+        )
+        self.assertEqual(second["error"], {"phase": "dns", "message": "no"})
+        self.assertEqual((second["then"], second["waited"]), ("retry", 1.5))
+        self.assertIn(",2,", csv(0, last).decode())
+
+    def test_never_sent(self) -> None:
+        error = Interrupted("cancelled before it was sent")
+        error.url = "http://h/"
+        record = json.loads(jsonl(0, error))
+        self.assertEqual((record["timing"], record["started"]), (None, None))
+
     def test_answer(self) -> None:
         line = jsonl(3, answer(b"body"))
         self.assertEqual(line.count(b"\n"), 1)

@@ -85,35 +85,82 @@ ENDING_WITH_THE_CONNECTION = {
     "no length and no body": b"HTTP/1.1 200 OK\r\n\r\n",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\nhello",
 }
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
     "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
     "garbage": b"\x00\x01\x02\x03garbage\r\n\r\n",
     "RTSP": b"RTSP/1.0 200 OK\r\n\r\n",
     "HTTP/2": b"HTTP/2.0 200 OK\r\n\r\n",
+    "HTTP/1.2": b"HTTP/1.2 200 OK\r\n\r\n",
     "HTTP/0.9": b"HTTP/0.9 200 OK\r\n\r\n",
+    "small letters": b"http/1.1 200 OK\r\n\r\n",
     "status 2_00": b"HTTP/1.1 2_00 OK\r\n\r\n",
     "status +200": b"HTTP/1.1 +200 OK\r\n\r\n",
     "status 20": b"HTTP/1.1 20 OK\r\n\r\n",
-    "status 2000": b"HTTP/1.1 2000 OK\r\n\r\n",
+    "status 1000": b"HTTP/1.1 1000 OK\r\n\r\n",
     "status 099": b"HTTP/1.1 099 OK\r\n\r\n",
+    "no space before the status": b"HTTP/1.1200 OK\r\n\r\n",
+    "no space behind the status": b"HTTP/1.1 200OK\r\n\r\n",
+    "space before everything": b" HTTP/1.1 200 OK\r\n\r\n",
     "bare LF": b"HTTP/1.1 200 OK\nA: b\n\n",
-    "bare CR": b"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n",
-    "NUL in a value": b"HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n",
-    "space before the colon": b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
-    "folded header": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
-    "signed length": b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx",
-    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n"
-    b"\r\nxx",
-    "huge length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n",
-    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n",
-    "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
-    "chunked twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
-    "negative chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx",
-    "overlong chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"11111111111111111\r\n",
-    "no line end behind a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
-    b"\r\n1\r\nxx0\r\n\r\n",
+    "bare LF in a value": OK + b"A: b\nC: d\r\n\r\n",
+    "bare LF at the end of the head": OK + b"A: b\r\n\n",
+    "bare CR": OK + b"A: b\rC: d\r\n\r\n",
+    "bare CR in a name": OK + b"A\rB: c\r\n\r\n",
+    "bare CR in the reason": b"HTTP/1.1 200 O\rK\r\n\r\n",
+    "three CRs for a blank line": b"HTTP/1.1 200 OK\r\r\r\nhello",
+    "three CRs, and a blank line": b"HTTP/1.1 200 OK\r\r\r\nA: b\r\n\r\n",
+    "two CRs": OK + b"A: b\r\r\n\r\n",
+    "NUL in a value": OK + b"A: b\0\r\n\r\n",
+    "NUL in a name": OK + b"A\0: b\r\n\r\n",
+    "NUL in the reason": b"HTTP/1.1 200 \0\r\n\r\n",
+    "control byte in a value": OK + b"A: \x01\r\n\r\n",
+    "control byte in a name": OK + b"A\x1b: b\r\n\r\n",
+    "control byte in the reason": b"HTTP/1.1 200 \x1b[2J\r\n\r\n",
+    "no name": OK + b": b\r\n\r\n",
+    "no colon": OK + b"abc\r\n\r\n",
+    "space before the colon": OK + b"A : b\r\n\r\n",
+    "space before the colon of a length": OK + b"Content-Length : 1\r\n\r\nx",
+    "space in a name": OK + b"A b: c\r\n\r\n",
+    "space before the first name": OK + b" A: b\r\n\r\n",
+    "folded header": OK + b"A: b\r\n c\r\n\r\n",
+    "signed length": OK + b"Content-Length: +1\r\n\r\nx",
+    "negative length": OK + b"Content-Length: -1\r\n\r\nx",
+    "length in hex": OK + b"Content-Length: 0x1\r\n\r\nx",
+    "length with an underscore": OK + b"Content-Length: 1_0\r\n\r\nx",
+    "length in other digits": OK + "Content-Length: ٣\r\n\r\nx".encode(),
+    "no length in the length": OK + b"Content-Length:\r\n\r\nx",
+    "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "a length twice": OK + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+    "lengths with a comma": OK + b"Content-Length: 1, 1\r\n\r\nx",
+    "huge length": OK + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
+    "length and chunks": OK
+    + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and length": OK
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+    "unknown coding": OK + b"Transfer-Encoding: gzip\r\n\r\nx",
+    "unknown coding and chunks": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
+    "chunks and unknown coding": OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n",
+    "almost chunked": OK + b"Transfer-Encoding: xchunked\r\n\r\n",
+    "no coding": OK + b"Transfer-Encoding:\r\n\r\nx",
+    "chunked twice": OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n",
+    "chunked in two lines": OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n",
+    "negative chunk": CHUNKED + b"-1\r\nx",
+    "chunk size of 17 digits": CHUNKED + b"11111111111111111\r\n",
+    "chunk size of 17 digits that is small": CHUNKED + b"0" * 16 + b"1\r\nx\r\n",
+    "chunk size of 17 digits and junk": CHUNKED + b"0" * 17 + b"*\r\n",
+    "chunk size of 16 digits and junk": CHUNKED + b"1" * 16 + b"*\r\n",
+    "chunk size with 0x": CHUNKED + b"0x1\r\nx\r\n0\r\n\r\n",
+    "junk behind a chunk size": CHUNKED + b"1 junk\r\nx\r\n0\r\n\r\n",
+    "no chunk size": CHUNKED + b"\r\nx\r\n",
+    "bare LF behind a chunk size": CHUNKED + b"1\nx\r\n0\r\n\r\n",
+    "bare LF behind a chunk": CHUNKED + b"1\r\nx\n0\r\n\r\n",
+    "bare LF behind an extension": CHUNKED + b"1;a\nx\r\n0\r\n\r\n",
+    "control byte in an extension": CHUNKED + b"1;\x01\r\nx\r\n0\r\n\r\n",
+    "no line end behind a chunk": CHUNKED + b"1\r\nxx0\r\n\r\n",
+    "trailer without a colon": CHUNKED + b"0\r\nA b\r\n\r\n",
+    "folded trailer": CHUNKED + b"0\r\nA: b\r\n c\r\n\r\n",
     "switched protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
     b"Connection: upgrade\r\n\r\nnot http",
     "switched protocols without a word": b"HTTP/1.1 101 x\r\n\r\nnot http",
@@ -239,6 +286,9 @@ class BrokenAnswersTests(ClockCase):
         self.assertEqual(read(byte_by_byte(data)), whole)
 
 
+CHUNKED_BRIEF = b"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 class LimitsTests(ClockCase):
     limits = Limits(head=100, body=50)
 
@@ -280,3 +330,57 @@ class LimitsTests(ClockCase):
             self.read(head + chunk + b"0\r\n" + b"T: x\r\n" * 20),
             "AnswerTooLarge",
         )
+
+    def test_number_of_fields(self) -> None:
+        end = b"Content-Length: 0\r\n\r\n"
+        self.assertIsInstance(read([OK + b"A: b\r\n" * 999 + end]), Whole)
+        for number in (1000, 5000):
+            said = read_failure([OK + b"A: b\r\n" * number + end])
+            self.assertEqual(said.error, "MalformedAnswer")
+            self.assertEqual(said.text, "more than 1000 header fields")
+
+    def test_by_default(self) -> None:
+        for data in (
+            b"HTTP/1.1 200 " + b"x" * 300 * 1024,
+            OK + b"A: " + b"x" * 300 * 1024,
+            OK + b"".join(b"A: %b\r\n" % (b"x" * 1000) for _ in range(310)),
+        ):
+            said = read_failure([data])
+            self.assertEqual(said.error, "MalformedAnswer")
+            self.assertEqual(said.text, "the head is larger than 307200 bytes")
+
+    def test_number_of_interim_answers(self) -> None:
+        interim, last = b"HTTP/1.1 100 Go\r\n\r\n", OK + b"Content-Length: 0\r\n\r\n"
+        self.assertIsInstance(read([interim * 20 + last]), Whole)
+        for number in (21, 20_000):
+            said = read_failure([interim * number + last])
+            self.assertEqual(said.text, "more than 20 interim answers")
+
+    def test_chunk_that_is_announced_too_large(self) -> None:
+        # Refused on its word, before any of it came.
+        self.assertEqual(self.read(CHUNKED_BRIEF + b"33\r\n"), "AnswerTooLarge")
+        said = read_failure([CHUNKED + b"f" * 16 + b"\r\nx"])
+        self.assertIn("is to have 18446744073709551615 bytes", said.text)
+
+    def test_trailers(self) -> None:
+        said = read_failure([CHUNKED + b"0\r\n" + b"T: x\r\n" * 60_000 + b"\r\n"])
+        self.assertEqual(said.text, "the trailers are larger than 307200 bytes")
+        trailer = b"T: " + b"x" * (300 * 1024 - 7) + b"\r\n"
+        self.assertIsInstance(read([CHUNKED + b"0\r\n" + trailer + b"\r\n"]), Whole)
+
+    def test_extensions(self) -> None:
+        for size in (5000, 2**20):
+            data = CHUNKED + b"1;" + b"x" * size + b"\r\ny\r\n0\r\n\r\n"
+            for pieces in ([data], [data[:3000], data[3000:4500], data[4500:]]):
+                said = read_failure(pieces)
+                self.assertEqual(said.text, "a chunk's line is longer than 4096 bytes")
+        chunk = b"1;" + b"x" * 4000 + b"\r\ny\r\n"
+        said = read_failure([CHUNKED + chunk * 5])
+        self.assertEqual(said.text, "the chunks have more framing than data")
+        # Some that are signed one by one have so much, and as much data.
+        chunk = b"400;" + b"x" * 500 + b"\r\n" + b"y" * 1024 + b"\r\n"
+        body = read_whole([CHUNKED + chunk * 100 + b"0\r\n\r\n"]).body
+        self.assertEqual(len(body), 102_400)
+        # And as many bytes as chunks is no attack either.
+        body = read_whole([CHUNKED + b"1\r\ny\r\n" * 10_000 + b"0\r\n\r\n"]).body
+        self.assertEqual(len(body), 10_000)

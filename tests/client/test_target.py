@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import BadURL
-from nbtwisted.client.target import Target, shown
+from nbtwisted.client.target import LONGEST_URL, Target, shown
 from tests.guard import ClockCase
 
 
 def request_lines(url: str) -> list[str]:
-    return Target.parse(url).request.decode("ascii").split("\r\n")
+    return Target.parse(url).request().decode("ascii").split("\r\n")
 
 
 class TargetTests(ClockCase):
@@ -65,10 +65,15 @@ class TargetTests(ClockCase):
         ]:
             self.assertIn(f"Host: {host}", request_lines(url))
 
+    def test_longer_than_any(self) -> None:
+        Target.parse("http://h/" + "x" * (LONGEST_URL - 9))
+        with self.assertRaisesRegex(BadURL, "longer than 65536 bytes"):
+            Target.parse("http://h/" + "x" * (LONGEST_URL - 8))
+
     def test_user_and_password_are_sent_and_never_shown(self) -> None:
         target = Target.parse("http://me:s%3Acret@h:1/x")
         token = b64encode(b"me:s:cret")
-        self.assertIn(b"\r\nAuthorization: Basic %b\r\n" % token, target.request)
+        self.assertIn(b"\r\nAuthorization: Basic %b\r\n" % token, target.request())
         self.assertEqual(target.url, "http://h:1/x")
         self.assertNotIn("cret", repr(target))
         self.assertNotIn(token.decode(), repr(target))
@@ -133,7 +138,7 @@ class TargetTests(ClockCase):
         except BadURL as error:
             self.assertTrue(str(error).isprintable(), str(error))
             return
-        lines = target.request.split(b"\r\n")
+        lines = target.request().split(b"\r\n")
         self.assertIn(len(lines), (7, 8), lines)  # with Authorization, 8
         self.assertEqual(lines[0].count(b" "), 2)
         self.assertEqual(lines[-2:], [b"", b""])

@@ -199,6 +199,22 @@ class HTTPSTests(ReactorCase):
         # The rest is in the words of whichever OpenSSL this is.
         self.assertRegex(words, "^the TLS handshake failed: [a-z ]+$")
 
+    async def test_a_connection_that_ends_in_the_handshake(self) -> None:
+        def leave() -> Protocol:
+            protocol = Secret()
+            protocol.dataReceived = (  # type: ignore[method-assign]
+                lambda data: protocol.transport.abortConnection()
+            )
+            self.accepted.append(protocol)
+            return protocol
+
+        port = self.reactor.listenTCP(
+            0, Factory.forProtocol(leave), interface="127.0.0.1"
+        )
+        self.addCleanup(self.end, port)
+        words = await self.refused(self.get(port.getHost().port), TLSFailed)
+        self.assertEqual(words, "the connection ended in the TLS handshake")
+
     async def test_a_handshake_that_never_ends(self) -> None:
         def say_nothing() -> Protocol:
             protocol = Secret()
@@ -223,6 +239,15 @@ class HTTPSTests(ReactorCase):
 
 
 class FilesTests(SynchronousTestCase):
+    def test_the_key_of_another(self) -> None:
+        authority = trustme.CA()
+        with tempfile.TemporaryDirectory() as folder:
+            ours, other = f"{folder}/ours.pem", f"{folder}/other.pem"
+            authority.issue_cert("a").cert_chain_pems[0].write_to_path(ours)
+            authority.issue_cert("b").private_key_pem.write_to_path(other)
+            with self.assertRaisesRegex(ValueError, "expected the certificate's key"):
+                TLS(certificate=ours, key=other)
+
     def test_files_that_are_something_else(self) -> None:
         with tempfile.NamedTemporaryFile() as empty:
             for options in [{"authorities": empty.name}, {"certificate": empty.name}]:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from nbtwisted.client.url_list import LONGEST_LINE, URLFile
+from nbtwisted.client.target import LONGEST_URL
+from nbtwisted.client.url_list import URLFile
 from tests.guard import ClockCase
 
 
@@ -48,18 +49,33 @@ class FileTests(ClockCase):
     def test_so_many_times_each(self) -> None:
         self.assertEqual(self.lines(b"a\nb\n", 2), ["a", "a", "b", "b"])
 
+    def test_however_many_times_it_takes_no_room(self) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"a\nb\n")
+            file.flush()
+            urls = URLFile(Readers(), file.name, 10**9)
+            self.successResultOf(Deferred.fromCoroutine(urls.next()))
+            self.assertEqual(list(urls._lines), ["a", "b"])
+            self.assertEqual(next(urls.rest()), "a")
+            urls.close()
+
     def test_what_is_no_utf_8(self) -> None:
         self.assertEqual(self.lines(b"a\xff\nb\n"), ["a\udcff", "b"])
 
     def test_a_line_without_end(self) -> None:
         found = self.lines(b"x" * 2**20 + b"\nhttp://a/\n")
-        self.assertEqual(len(found[0]), LONGEST_LINE + 1)
+        self.assertEqual(len(found[0]), LONGEST_URL + 1)
         self.assertEqual(found[1:], ["http://a/"])
 
     @given(st.lists(st.from_regex("[!-~]{1,9}", fullmatch=True), max_size=9))
     def test_any_list(self, urls: list[str]) -> None:
         expected = [url for url in urls if not url.startswith("#")]
         self.assertEqual(self.lines("\n".join(urls).encode()), expected)
+
+    def test_a_file_that_cannot_be_read_on(self) -> None:
+        urls = URLFile(Readers(), "/")
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(urls.next())))
+        self.assertIsInstance(urls.error, IsADirectoryError)
 
     def test_not_there(self) -> None:
         with self.assertRaises(OSError):
@@ -122,6 +138,15 @@ class PipeTests(ClockCase):
         self.assertEqual(self.successResultOf(first), "a")
         self.assertEqual(self.successResultOf(second), "b")
         self.assertIsNone(self.successResultOf(self.next()))
+
+    def test_nothing_there_after_all(self) -> None:
+        waiting = self.next()
+        # As when somebody else reads from the same pipe, and was faster.
+        os.set_blocking(self.urls.fileno(), False)
+        self.urls.doRead()
+        self.assertNoResult(waiting)
+        self.write(b"a\n")
+        self.assertEqual(self.successResultOf(waiting), "a")
 
     def test_closed_while_somebody_waits(self) -> None:
         waiting = self.next()

@@ -1,0 +1,59 @@
+"""Where an answer sends its reader to, and what may be told there. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urljoin
+
+from nbtwisted.client.answer import Head
+from nbtwisted.client.errors import BadURL
+from nbtwisted.client.target import LONGEST_URL, Headers, Target
+
+__all__ = ["DEFAULT_MAX_REDIRECTS", "next_url", "trusted_with"]
+
+DEFAULT_MAX_REDIRECTS = 50
+"""Redirects that are followed for one request; curl has 50 too."""
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_ASCII = "".join(map(chr, range(128)))
+_FOR_ONE_ORIGIN = {"authorization", "cookie", "host", "proxy-authorization"}
+
+
+def next_url(target: Target, head: Head) -> str | None:
+    """The URL that the answer of `target` redirects to, if it does.
+
+    Spaces in a Location are quoted, as browsers and curl do, and an empty one is none.
+
+    Raises `BadURL` for one that cannot be read.
+    """
+    if head.status not in _REDIRECTS:
+        return None
+    location = next(
+        (value for name, value in head.headers if name.lower() == "location"), ""
+    )
+    if not location:
+        return None
+    if len(location) > LONGEST_URL:
+        raise BadURL(f"redirected to a URL longer than {LONGEST_URL} bytes")
+    received = location.encode("latin-1")
+    try:
+        location = received.decode()
+    except UnicodeDecodeError:
+        location = quote(received, safe=_ASCII)
+    # Not urljoin()'s to drop.
+    location = location.replace(" ", "%20").replace("\t", "%09")
+    try:
+        return urljoin(target.url, location)
+    except ValueError:
+        raise BadURL("redirected to a URL whose host cannot be read") from None
+
+
+def trusted_with(headers: Headers, old: Target, new: Target) -> Headers:
+    """The headers that may go to `new` of those that went to `old`.
+
+    What was meant for one origin (scheme, host and port) is not told another.
+    """
+    if old.origin == new.origin:
+        return headers
+    return [
+        (name, value) for name, value in headers if name.lower() not in _FOR_ONE_ORIGIN
+    ]

@@ -1,0 +1,104 @@
+"""Whether to try again, and when. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+
+from nbtwisted.client.answer import Answer, Head
+from nbtwisted.client.errors import (
+    AnswerCutShort,
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    EmptyAnswer,
+    FirstByteTimeout,
+    NameNotResolved,
+    Outcome,
+    SendFailed,
+)
+
+__all__ = ["LONGEST_WAIT", "Retries"]
+
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts, at most, whatever a server asks for."""
+
+_STATUSES = {408, 429, 500, 502, 503, 504}
+_ERRORS = (
+    AnswerCutShort,
+    ConnectFailed,
+    ConnectTimeout,
+    ConnectionLost,
+    EmptyAnswer,
+    FirstByteTimeout,
+    NameNotResolved,
+    SendFailed,
+)
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often to try again, and how long to wait before.
+
+    The wait before the nth retry is drawn from 0 to `delay` seconds times two to the
+    power of n - 1 ("full jitter": so that clients which failed together do not come
+    back together), and is never longer than a minute. No retry begins when `max_time`
+    seconds have passed.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+
+    number: int = 0
+    delay: float = 1.0
+    max_time: float = math.inf
+
+    def wait(
+        self,
+        outcome: Outcome,
+        *,
+        before: int,
+        passed: float,
+        now: float,
+        draw: Callable[[], float],
+    ) -> float | None:
+        """Seconds to wait until the next attempt; None if there is to be none.
+
+        `before` is the number of the retry, from 1, `passed` the seconds since the
+        first attempt began, `now` Unix time, and `draw` gives numbers from 0 to 1.
+        """
+        if before > self.number or not _is_passing(outcome):
+            return None
+        # Powers beyond are longer than the longest wait, and too large for a float.
+        longest = min(self.delay * 2.0 ** min(before - 1, 100), LONGEST_WAIT)
+        wait = draw() * longest
+        if isinstance(outcome, Answer):
+            wait = max(wait, min(_retry_after(outcome.head, now), LONGEST_WAIT))
+        return wait if passed + wait <= self.max_time else None
+
+
+def _is_passing(outcome: Outcome) -> bool:
+    """Whether it may be otherwise next time."""
+    if isinstance(outcome, Answer):
+        return outcome.status in _STATUSES
+    return isinstance(outcome, _ERRORS)
+
+
+def _retry_after(head: Head, now: float) -> float:
+    """The seconds that the answer asks to wait, in either form; 0 if it does not."""
+    for name, value in head.headers:
+        if name.lower() != "retry-after":
+            continue
+        # Not float(): it also takes "1_0", "inf" and signs.
+        if value.isascii() and value.isdigit():
+            return float(int(value[:20]))
+        try:
+            date = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return 0.0
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=timezone.utc)
+        return max(date.timestamp() - now, 0.0)
+    return 0.0

@@ -1,0 +1,266 @@
+"""Redirects: where they lead, what is told there, and where they end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+
+from nbtwisted.client import get
+from nbtwisted.client.answer import Answer, Head
+from nbtwisted.client.errors import (
+    BadURL,
+    DeadlinePassed,
+    RequestError,
+    TooManyRedirects,
+)
+from nbtwisted.client.redirecting import next_url, trusted_with
+from nbtwisted.client.target import Target
+from tests.client.in_memory import A_TURN, Network
+from tests.guard import ClockCase
+
+
+def led(base: str, location: str, status: int = 302) -> str | None:
+    head = Head("1.1", status, "Found", (("location", location),))
+    return next_url(Target.parse(base), head)
+
+
+class NextURLTests(ClockCase):
+    def test_relative_and_absolute(self) -> None:
+        for location, url in {
+            "/c": "http://h:8000/c",
+            "c": "http://h:8000/a/c",
+            "../c": "http://h:8000/c",
+            "?q=1": "http://h:8000/a/b?q=1",
+            "//other/c": "http://other/c",
+            "https://h:8000/c": "https://h:8000/c",
+            "http://other:81": "http://other:81",
+            "/with space": "http://h:8000/with%20space",
+            "/with\ttab": "http://h:8000/with%09tab",
+            "/%0d%0aX:%20y": "http://h:8000/%0d%0aX:%20y",
+            # What came as UTF-8, and what came as something else.
+            "/ü".encode().decode("latin-1"): "http://h:8000/ü",
+            "//bücher.example/".encode().decode("latin-1"): "http://bücher.example/",
+            "/\xfc": "http://h:8000/%FC",
+        }.items():
+            self.assertEqual(led("http://h:8000/a/b?x=y", location), url, location)
+
+    def test_which_statuses(self) -> None:
+        for status in (301, 302, 303, 307, 308):
+            self.assertEqual(led("http://h/", "/x", status), "http://h/x")
+        for status in (200, 201, 300, 304, 305, 306, 404, 503):
+            self.assertIsNone(led("http://h/", "/x", status))
+
+    def test_without_location(self) -> None:
+        head = Head("1.1", 302, "Found", (("X", "/"),))
+        self.assertIsNone(next_url(Target.parse("http://h/"), head))
+        self.assertIsNone(led("http://h/", ""))
+
+    def test_what_cannot_be_followed(self) -> None:
+        for location in ("http://[", "http://h/" + "x" * 2**20, "//[::1"):
+            with self.assertRaises(BadURL):
+                led("http://h/", location)
+
+    @given(st.text(alphabet=st.characters(max_codepoint=255), min_size=1, max_size=40))
+    def test_any_location(self, location: str) -> None:
+        try:
+            url = led("http://h/a", location)
+            assert url is not None
+            request = Target.parse(url).request()
+        except BadURL:
+            return
+        self.assertEqual(request.count(b"\r\n"), 6)
+        self.assertTrue(request.isascii())
+
+
+class TrustTests(ClockCase):
+    HEADERS = tuple(
+        (name, "value")
+        for name in ("Authorization", "COOKIE", "Host", "X", "Proxy-Authorization")
+    )
+
+    def test_one_origin(self) -> None:
+        old, new = Target.parse("http://h/"), Target.parse("http://H:80/x")
+        self.assertEqual(trusted_with(self.HEADERS, old, new), self.HEADERS)
+
+    def test_others(self) -> None:
+        old = Target.parse("http://h/")
+        for url in ("http://other/", "http://h:81/", "https://h/"):
+            new = Target.parse(url)
+            self.assertEqual(trusted_with(self.HEADERS, old, new), [("X", "value")])
+
+
+def redirect(location: str, *more: str) -> bytes:
+    lines = ["HTTP/1.1 302 Found", f"Location: {location}", "Content-Length: 0", *more]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class FollowingTests(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.network = Network()
+        self.clock = self.network
+
+    def get(self, url: str = "http://10.0.0.1/a", **options: Any) -> Deferred[Answer]:
+        options.setdefault("max_redirects", 50)
+        self.getter = self.network.getter(**options)
+        return self.getter.get(url)
+
+    def error(
+        self, request: Deferred[Answer], kind: type[RequestError]
+    ) -> RequestError:
+        error = self.failureResultOf(request, kind).value
+        assert isinstance(error, RequestError)
+        return error
+
+    def test_over_one_connection(self) -> None:
+        request = self.get()
+        connection = self.network.accept()
+        connection.take_request()
+        self.network.advance(1)
+        connection.answer(redirect("/b"))
+        self.assertTrue(connection.take_request().startswith(b"GET /b "))
+        self.network.advance(2)
+        connection.answer(OK)
+        answer = self.successResultOf(request)
+        self.assertEqual(answer.url, "http://10.0.0.1/a")
+        self.assertEqual(answer.effective_url, "http://10.0.0.1/b")
+        self.assertEqual((answer.raw, answer.attempts), (OK, 1))
+        (first,) = answer.history
+        self.assertEqual((first.url, first.status), ("http://10.0.0.1/a", 302))
+        self.assertEqual((first.then, first.waited), ("redirect", 0))
+        self.assertEqual((first.timing.wait, first.timing.total), (1, 1))
+        timing = answer.timing
+        self.assertEqual((timing.wait, timing.earlier, timing.total), (2, 1, 3))
+        self.assertEqual(timing.started, first.timing.started)
+        closed = self.getter.close()
+        connection.finish()
+        self.successResultOf(closed)
+
+    def test_to_another_host(self) -> None:
+        headers = [("Authorization", "Bearer x"), ("Cookie", "y"), ("X-Z", "z")]
+        request = self.get(headers=headers)
+        connection = self.network.accept()
+        self.assertIn(b"Bearer x", connection.take_request())
+        connection.answer(redirect("http://10.0.0.2:81/b", "Connection: close"))
+        connection.finish()
+        self.assertEqual(self.network.attempts[1], ("10.0.0.2", 81))
+        connection = self.network.accept()
+        sent = connection.take_request()
+        self.assertIn(b"\r\nX-Z: z\r\n", sent)
+        self.assertNotIn(b"Authorization", sent)
+        self.assertNotIn(b"Cookie", sent)
+        # And not even when the way leads back.
+        connection.answer(redirect("http://10.0.0.1/c", "Connection: close"))
+        connection.finish()
+        connection = self.network.accept()
+        self.assertNotIn(b"Authorization", connection.take_request())
+        connection.answer(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        connection.finish()
+        self.assertEqual(len(self.successResultOf(request).history), 2)
+
+    def test_credentials_stay_where_they_are_for(self) -> None:
+        request = self.get("http://me:pw@LOCALHOST/", more_to_come=True)
+        ours = b"\r\nAuthorization: Basic bWU6cHc=\r\n"
+        connection = self.network.accept()
+        self.assertIn(ours, connection.take_request())
+        for location, shown in {
+            "/b": ours,
+            # The same, in other letters.
+            "http://localhost:80/": ours,
+            "http://you:x@localhost/": b"\r\nAuthorization: Basic eW91Ong=\r\n",
+        }.items():
+            connection.answer(redirect(location))
+            self.assertIn(shown, connection.take_request())
+        connection.answer(redirect("http://localhost:81/", "Connection: close"))
+        connection.finish()
+        connection = self.network.accept()
+        self.assertNotIn(b"Authorization", connection.take_request())
+        request.addErrback(lambda _: None).cancel()
+        connection.finish()
+
+    def test_a_loop(self) -> None:
+        request = self.get(max_redirects=3)
+        connection = self.network.accept()
+        for _ in range(4):
+            connection.take_request()
+            connection.answer(redirect("/a"))
+        error = self.error(request, TooManyRedirects)
+        self.assertEqual((error.phase, error.exit_code), ("redirect", 47))
+        self.assertEqual(str(error), "more than 3 redirects")
+        self.assertEqual(len(error.history), 3)
+        self.assertEqual(error.received, redirect("/a"))
+        closed = self.getter.close()
+        connection.finish()
+        self.successResultOf(closed)
+
+    def test_none_allowed(self) -> None:
+        request = self.get(max_redirects=0)
+        connection = self.network.accept()
+        connection.take_request()
+        connection.answer(redirect("/a"))
+        connection.finish()
+        self.error(request, TooManyRedirects)
+        with self.assertRaises(ValueError):
+            self.get(max_redirects=-1)
+
+    def test_not_asked_for(self) -> None:
+        request = self.get(max_redirects=None)
+        connection = self.network.accept()
+        connection.take_request()
+        connection.answer(redirect("/a"))
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).status, 302)
+
+    def test_to_what_is_no_url(self) -> None:
+        request = self.get()
+        connection = self.network.accept()
+        connection.take_request()
+        connection.answer(redirect("ftp://me:secret@10.0.0.2/", "Connection: close"))
+        connection.finish()
+        error = self.error(request, BadURL)
+        self.assertEqual(
+            str(error),
+            "redirected to ftp://10.0.0.2/: scheme 'ftp': expected http:// or https://",
+        )
+        self.assertEqual(error.url, "http://10.0.0.1/a")
+
+    def test_one_deadline_for_all(self) -> None:
+        request = self.get(max_time=5.0)
+        connection = self.network.accept()
+        for n in range(3):
+            connection.take_request()
+            self.network.advance(2 if n < 2 else 1.0001)
+            if n < 2:
+                connection.answer(redirect(f"/{n}"))
+        self.network.advance(A_TURN)
+        connection.finish()
+        error = self.error(request, DeadlinePassed)
+        self.assertEqual(str(error), "5 s passed while waiting for the first byte")
+        self.assertEqual(error.effective_url, "http://10.0.0.1/1")
+        self.assertEqual(len(error.history), 2)
+
+    def test_a_redirect_in_the_turn_of_the_deadline(self) -> None:
+        request = self.get(max_time=5.0)
+        connection = self.network.accept()
+        connection.take_request()
+        self.network.advance(5.0001)
+        connection.answer(redirect("/b", "Connection: close"))
+        self.network.advance(A_TURN)
+        connection.finish()
+        self.error(request, DeadlinePassed)
+        self.assertEqual(len(self.network.attempts), 1)
+
+    def test_get_leaves_no_connection(self) -> None:
+        request = get("http://10.0.0.1/", reactor=self.network, max_redirects=5)
+        connection = self.network.accept()
+        connection.take_request()
+        connection.answer(OK)
+        self.assertNoResult(request)
+        connection.finish()
+        self.assertEqual(self.successResultOf(request).body, b"ok")

@@ -1,0 +1,240 @@
+"""Retries: after what, how often, and when."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
+
+from nbtwisted.client.answer import Answer, Head, Timing
+from nbtwisted.client.errors import (
+    AnswerCutShort,
+    AnswerTooLarge,
+    BadURL,
+    CertificateRefused,
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    DeadlinePassed,
+    EmptyAnswer,
+    FirstByteTimeout,
+    Interrupted,
+    MalformedAnswer,
+    NameNotResolved,
+    Outcome,
+    RequestError,
+    SendFailed,
+    TLSFailed,
+    TooManyRedirects,
+)
+from nbtwisted.client.retrying import LONGEST_WAIT, Retries
+from tests.client.in_memory import A_TURN, FILENO, Network
+from tests.guard import ClockCase
+
+NOW = 1_800_000_000.0
+TIMING = Timing(NOW, 0, 0, 0, None, 0, 0, 0)
+
+
+def answered(status: int, **headers: str) -> Answer:
+    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Answer("http://h/", 7, Head("1.1", status, "", fields), b"", b"", TIMING)
+
+
+def wait(
+    outcome: Outcome,
+    before: int = 1,
+    passed: float = 0,
+    draw: float = 0.5,
+    **retries: Any,
+) -> float | None:
+    return Retries(**{"number": 3, **retries}).wait(
+        outcome, before=before, passed=passed, now=NOW, draw=lambda: draw
+    )
+
+
+class WhenTests(ClockCase):
+    def test_after_which_statuses(self) -> None:
+        retried = {s for s in range(200, 600) if wait(answered(s)) is not None}
+        self.assertEqual(retried, {408, 429, 500, 502, 503, 504})
+
+    def test_after_which_errors(self) -> None:
+        passing = [AnswerCutShort, ConnectFailed, ConnectTimeout, ConnectionLost]
+        passing += [EmptyAnswer, FirstByteTimeout, NameNotResolved, SendFailed]
+        lasting = [AnswerTooLarge, BadURL, CertificateRefused, DeadlinePassed]
+        lasting += [Interrupted, MalformedAnswer, TLSFailed, TooManyRedirects]
+        for kind in passing:
+            self.assertIsNotNone(wait(kind()), kind)
+        for kind in lasting:
+            self.assertIsNone(wait(kind()), kind)
+
+    def test_how_often(self) -> None:
+        self.assertIsNotNone(wait(answered(503), before=3))
+        self.assertIsNone(wait(answered(503), before=4))
+        self.assertIsNone(wait(answered(503), number=0))
+        self.assertIsNone(Retries().wait(answered(503), **self.first()))
+
+    def first(self) -> Any:
+        return {"before": 1, "passed": 0, "now": NOW, "draw": lambda: 0}
+
+    def test_the_range_doubles_up_to_a_minute(self) -> None:
+        longest = [
+            wait(answered(503), before=n, draw=1, number=5000, delay=2)
+            for n in (1, 2, 3, 5, 6, 5000)
+        ]
+        self.assertEqual(longest, [2, 4, 8, 32, 60, 60])
+        self.assertEqual(wait(answered(503), before=3, draw=0.25, delay=2), 2)
+        self.assertEqual(wait(answered(503), before=3, draw=0), 0)
+
+    def test_no_later_than(self) -> None:
+        self.assertEqual(wait(answered(503), passed=4.5, max_time=5), 0.5)
+        self.assertIsNone(wait(answered(503), passed=4.6, max_time=5))
+
+
+FAR = "1 Jan 2024 00:00:00 +99999999999999999"
+
+
+class RetryAfterTests(ClockCase):
+    def asked(self, value: str, **more: Any) -> float | None:
+        return wait(answered(503, Retry_After=value), draw=0.5, **more)
+
+    def test_seconds(self) -> None:
+        self.assertEqual(self.asked("7"), 7)
+        self.assertEqual(self.asked("0"), 0.5)
+        self.assertEqual(self.asked("0000000000005"), 5)
+        self.assertEqual(wait(answered(429, retry_after="7")), 7)
+
+    def test_date(self) -> None:
+        self.assertEqual(self.asked(formatdate(NOW + 9, usegmt=True)), 9)
+        self.assertEqual(self.asked(formatdate(NOW + 9).replace("-0000", "")), 9)
+        self.assertEqual(self.asked(formatdate(NOW - 9, usegmt=True)), 0.5)
+
+    def test_no_longer_than_a_minute(self) -> None:
+        self.assertEqual(self.asked("61"), LONGEST_WAIT)
+        self.assertEqual(self.asked("9" * 5000), LONGEST_WAIT)
+        self.assertEqual(self.asked("Fri, 31 Dec 9999 23:59:59 GMT"), LONGEST_WAIT)
+
+    def test_longer_than_retries_may_take(self) -> None:
+        self.assertIsNone(self.asked("7", max_time=6))
+
+    def test_what_cannot_be_read(self) -> None:
+        for value in ("", "soon", "-5", "1.5", "1_0", "٣", "Fri, 99 Foo 2020", FAR):
+            self.assertEqual(self.asked(value), 0.5, value)
+
+    @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=40))
+    def test_any(self, value: str) -> None:
+        asked = self.asked(value)
+        assert asked is not None
+        self.assertTrue(0.5 <= asked <= LONGEST_WAIT, asked)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class AgainTests(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.network = Network()
+        self.clock = self.network
+
+    def get(self, retries: Retries, **options: Any) -> Deferred[Answer]:
+        getter = self.network.getter(retries=retries, draw=lambda: 0.5, **options)
+        return getter.get("http://10.0.0.1/")
+
+    def answer(self, data: bytes) -> None:
+        connection = self.network.accept()
+        connection.take_request()
+        connection.answer(data)
+        connection.finish()
+
+    def error(
+        self, request: Deferred[Answer], kind: type[RequestError]
+    ) -> RequestError:
+        error = self.failureResultOf(request, kind).value
+        assert isinstance(error, RequestError)
+        self.assertEqual(self.network.getDelayedCalls(), [])
+        return error
+
+    def test_each_attempt_is_recorded(self) -> None:
+        request = self.get(Retries(3))
+        self.network.advance(1)
+        self.network.refuse(ConnectionRefusedError(111))
+        self.network.advance(0.499)
+        self.assertEqual(len(self.network.attempts), 1)
+        self.network.advance(0.002)
+        self.answer(BUSY)
+        self.network.advance(1.001)
+        self.answer(OK)
+        answer = self.successResultOf(request)
+        self.assertEqual((answer.status, answer.attempts), (200, 3))
+        first, second = answer.history
+        self.assertEqual((first.phase, first.status), ("connect", None))
+        self.assertIn("Connection refused", first.error or "")
+        self.assertEqual((first.then, first.waited), ("retry", 0.5))
+        self.assertEqual(first.timing.total, 1)
+        self.assertEqual((second.status, second.error), (503, None))
+        self.assertEqual((second.waited, second.fileno), (1.0, FILENO))
+        self.assertAlmostEqual(answer.timing.total, 2.502)
+        self.assertEqual(answer.effective_url, "")
+
+    def test_the_last_word_counts(self) -> None:
+        request = self.get(Retries(1))
+        self.answer(BUSY)
+        self.network.advance(0.5)
+        self.answer(BUSY)
+        answer = self.successResultOf(request)
+        self.assertEqual((answer.status, answer.attempts), (503, 2))
+
+    def test_the_last_error_counts(self) -> None:
+        request = self.get(Retries(1))
+        self.answer(BUSY)
+        self.network.advance(0.5)
+        self.network.refuse(ConnectionRefusedError(111))
+        error = self.error(request, ConnectFailed)
+        self.assertEqual(error.attempts, 2)
+
+    def test_a_deadline_of_a_phase_can_be_tried_again(self) -> None:
+        request = self.get(Retries(1), first_byte_timeout=2.0)
+        connection = self.network.accept()
+        connection.take_request()
+        self.network.pump([2, A_TURN])
+        connection.finish()
+        self.network.advance(0.5)
+        self.answer(OK)
+        answer = self.successResultOf(request)
+        self.assertEqual(answer.history[0].phase, "first byte")
+
+    def test_the_deadline_of_all_cannot(self) -> None:
+        request = self.get(Retries(3), max_time=2.0)
+        self.answer(BUSY)
+        self.network.advance(0.5)
+        connection = self.network.accept()
+        connection.take_request()
+        self.network.pump([1.5, A_TURN])
+        connection.finish()
+        error = self.error(request, DeadlinePassed)
+        self.assertEqual(str(error), "2 s passed while waiting for the first byte")
+        self.assertEqual(error.attempts, 2)
+
+    def test_no_wait_that_ends_behind_the_deadline(self) -> None:
+        request = self.get(Retries(3), max_time=0.5)
+        self.answer(BUSY)
+        # An answer now is better than a deadline that passes while nothing is asked.
+        self.assertEqual(self.successResultOf(request).status, 503)
+
+    def test_cancelled_while_waiting(self) -> None:
+        request = self.get(Retries(3))
+        self.network.advance(1)
+        self.answer(BUSY)
+        self.network.advance(0.25)
+        request.cancel()
+        error = self.error(request, Interrupted)
+        self.assertEqual(str(error), "cancelled while waiting to try again")
+        assert error.timing is not None
+        self.assertEqual((error.timing.total, error.timing.earlier), (1.25, 1.25))
+        self.assertEqual((error.timing.wait, error.fileno), (None, None))
+        self.assertEqual(len(error.history), 1)
