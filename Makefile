@@ -23,6 +23,7 @@ run: $(VENV)/.run ## start the server, send it five GETs at once, draw the water
 test: $(VENV)/.test ## run the whole suite, under trial and under pytest
 	$(BIN)/python -W error -m twisted.trial --temp-directory=$(VENV)/trial tests
 	$(BIN)/python -m pytest -q
+	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q tests/server
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted

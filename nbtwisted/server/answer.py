@@ -20,9 +20,10 @@ from nbtwisted.server.faults import Ending, transmission
 from nbtwisted.server.journal import IN_FLIGHT, Entry
 from nbtwisted.server.keys import Keys
 from nbtwisted.server.pace import paced
+from nbtwisted.server.ready import milliseconds
 from nbtwisted.server.sending import send
 
-__all__ = ["Exchange", "Performer"]
+__all__ = ["Exchange", "Performer", "default_key"]
 
 _NEVER_DRAWN_FROM = Random(0)
 
@@ -43,6 +44,12 @@ class Exchange:
     is_last: bool = False
     """To be the last one of its connection."""
 
+    @property
+    def transport(self) -> Any:
+        """Of its connection; None when that is gone."""
+        channel: Any = self.request.channel
+        return channel and channel.transport
+
     def make_last(self) -> None:
         """Have the connection closed when the answer is sent."""
         self.is_last = True
@@ -52,8 +59,15 @@ class Exchange:
     def abort(self) -> None:
         """Break the connection off."""
         self.is_aborted = True
-        transport: Any = self.request.channel.transport
-        transport.abortConnection()
+        self.transport.abortConnection()
+
+    def release(self) -> None:
+        """Answer at once, or break off what is in the middle of its answer."""
+        self.is_released = True
+        if self.waiting is not None:
+            self.waiting.cancel()
+        else:
+            self.abort()
 
 
 class Performer:
@@ -68,9 +82,9 @@ class Performer:
     def __init__(
         self, clock: IReactorTime, now: Callable[[], float], seed: int
     ) -> None:
+        self.clock = clock
+        self.now = now
         self._keys = Keys()
-        self._clock = clock
-        self._now = now
         self._seed = seed
 
     async def perform(self, behaviour: Behaviour, exchange: Exchange) -> None:
@@ -81,11 +95,11 @@ class Performer:
         keep that cancellation to itself.
         """
         request, entry = exchange.request, exchange.entry
-        began = self._now()
-        entry.key = behaviour.key or _default_key(request)
-        came_before = self._keys.count(entry.key) if behaviour.is_counted else 0
-        behaviour = self._unless_limited(behaviour, entry.key, began)
-        reply, random = self._draw(behaviour, exchange, came_before)
+        began = self.now()
+        entry.key = behaviour.key or default_key(request.method, request.uri)
+        behaviour, came_before = self._counted(behaviour, entry.key, began)
+        is_head = request.method == b"HEAD"
+        reply, random = self._draw(behaviour, entry.key, came_before, is_head)
         entry.asked = reply.asked
         entry.fault = reply.fault
         if reply.asked:
@@ -93,16 +107,19 @@ class Performer:
         else:
             # No delay still goes through a Deferred, so that both take one way.
             await succeed(None)
-        entry.held = held = self._now() - began
-        timing = f"asked;dur={_ms(reply.asked)}, held;dur={_ms(held)}"
-        added = [("Server-Timing", timing)]
+        entry.held = held = self.now() - began
+        timing = b"asked;dur=%b, held;dur=%b" % (
+            milliseconds(reply.asked),
+            milliseconds(held),
+        )
+        added = [("Server-Timing", timing.decode())]
         if exchange.is_last:
             added.append(("Connection", "close"))
         reply = replace(reply, headers=(*reply.headers, *added))
         plan = transmission(reply, paced(reply.body, behaviour), random)
         if plan.is_answer:
             entry.status = reply.status
-        await send(reply, plan, request, self._clock, entry.count_sent)
+        await send(reply, plan, request, self.clock, entry.count_sent)
         entry.outcome = "answered" if reply.fault is None else "broken"
         if plan.ending is Ending.HOLD:
             entry.outcome = IN_FLIGHT
@@ -119,7 +136,7 @@ class Performer:
         self._keys = Keys()
 
     async def _wait(self, seconds: float, exchange: Exchange) -> None:
-        exchange.waiting = deferLater(self._clock, seconds)
+        exchange.waiting = deferLater(self.clock, seconds)
         try:
             await exchange.waiting
         except CancelledError:
@@ -128,28 +145,39 @@ class Performer:
         finally:
             exchange.waiting = None
 
-    def _unless_limited(self, behaviour: Behaviour, key: str, now: float) -> Behaviour:
+    def draw(self, behaviour: Behaviour, key: str, *, is_head: bool) -> Reply:
+        """What a request of this key is to be answered, which is now counted.
+
+        For behaviours without a limit.
+        """
+        came_before = self._keys.count(key) if behaviour.is_counted else 0
+        return self._draw(behaviour, key, came_before, is_head)[0]
+
+    def _counted(
+        self, behaviour: Behaviour, key: str, now: float
+    ) -> tuple[Behaviour, int]:
+        came_before = self._keys.count(key) if behaviour.is_counted else 0
         if behaviour.limit is None:
-            return behaviour
+            return behaviour, came_before
         wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
-        return _too_many(wait) if wait else behaviour
+        return _too_many(wait) if wait else behaviour, came_before
 
     def _draw(
-        self, behaviour: Behaviour, exchange: Exchange, came_before: int
+        self, behaviour: Behaviour, key: str, came_before: int, is_head: bool
     ) -> tuple[Reply, Random]:
-        is_head = exchange.request.method == b"HEAD"
         if not (behaviour.is_counted or behaviour.fault):
             # Nothing is left to chance, and a Random of its own takes 7 µs to make.
             reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=is_head)
             return reply, _NEVER_DRAWN_FROM
         # A string, because Random hashes it the same way in every process.
         seed = self._seed if behaviour.seed is None else behaviour.seed
-        random = Random(f"{seed} {came_before} {exchange.entry.key}")
+        random = Random(f"{seed} {came_before} {key}")
         return behaviour.draw(random, came_before, is_head=is_head), random
 
 
-def _default_key(request: Request) -> str:
-    method_and_target: bytes = request.method + b" " + request.uri
+def default_key(method: bytes, target: bytes) -> str:
+    """What names a request that has no `_key`."""
+    method_and_target = method + b" " + target
     if len(method_and_target) > LONGEST_KEY:
         # Ten thousand keys are remembered, and a target may have 16 KiB.
         rest = blake2b(method_and_target, digest_size=16).hexdigest().encode()
@@ -163,7 +191,3 @@ def _too_many(seconds_to_wait: float) -> Behaviour:
         "too many requests of this key",
         ("Retry-After", str(math.ceil(seconds_to_wait))),
     )
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.1f}".removesuffix(".0")

@@ -17,6 +17,7 @@ from werkzeug.routing import BaseConverter
 
 from nbtwisted.server.behaviour import Behaviour
 from nbtwisted.server.parameters import Refused, controls
+from nbtwisted.server.request import Request as OurRequest
 from nbtwisted.server.traffic import Traffic
 
 __all__ = ["ANY", "Server", "app", "on_error", "route"]
@@ -61,6 +62,9 @@ def route(
 ) -> Callable[[Decides], Decides]:
     """Answer requests for `path` as the function decides that is given them.
 
+    What it decides has to follow from the request and its peer alone: the same request
+    may be answered so again, without asking. Operators' requests are always asked.
+
     `methods` are GET unless given, and `ANY` stands for all; HEAD comes with GET.
     Requests of operators are not kept in the journal, and answered also when the server
     is full or about to stop.
@@ -78,6 +82,8 @@ def route(
                 behaviour = decide(server, request, **parts).under(asked)
             except Refused as refused:
                 behaviour = refused.behaviour
+            if not for_operators and isinstance(request, OurRequest):
+                request.decided = behaviour
             return answer(behaviour, request)
 
         taken = None if ANY in methods else methods or ("GET",)

@@ -5,40 +5,15 @@ Under `twistd web`, whose channel is its own, twisted.web's limits hold in their
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.web.http import HTTPChannel, parse_qs
-from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.internet.interfaces import IDelayedCall
+from twisted.web.http import HTTPChannel
 
-from nbtwisted.server.doorkeeper import LARGEST_REQUEST_BODY
-from nbtwisted.server.traffic import Traffic
+from nbtwisted.server.framing import LARGEST_HEAD, LARGEST_REQUEST_BODY, LONGEST_TARGET
+from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
 
-__all__ = ["CappedSite"]
-
-LONGEST_TARGET = 16 * 1024
-LARGEST_HEAD = 64 * 1024
-HEAD_DEADLINE = 30.0
-"""Seconds from the end of the answer before, or from when the connection was made."""
-
-LINGER = 5
-"""Seconds in which who was refused may go on sending, so as not to miss our answer."""
-
-
-class _Request(Request):
-    """A request whose body is left to the routes."""
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Begin to answer: twisted.web's own, but that it parses no forms."""
-        assert self.content is not None
-        self.content.seek(0)
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path, _, query = path.partition(b"?")
-        self.args = parse_qs(query, keep_blank_values=True)
-        self.process()
+__all__ = ["TwistedSite"]
 
 
 class _Channel(HTTPChannel):
@@ -48,7 +23,7 @@ class _Channel(HTTPChannel):
     # Ours is checked first.
     totalHeadersSize = 2 * LARGEST_HEAD
 
-    factory: CappedSite
+    factory: TwistedSite
     transport: Any
     _head_size = 0
     _head_deadline: float | None = None
@@ -146,7 +121,7 @@ class _Channel(HTTPChannel):
         else:
             # To close with bytes unread is to reset, and the client might lose our
             # answer: so the connection is closed one way, and then lingers.
-            self.setTimeout(LINGER)
+            self.setTimeout(int(LINGER))
             self.transport.loseWriteConnection()
 
     def _expect_head(self) -> None:
@@ -168,46 +143,7 @@ class _Channel(HTTPChannel):
             self._timer = self.factory.reactor.callLater(left, self._look_at_deadline)
 
 
-class CappedSite(Site):
-    """Serves `resource` to whoever keeps within the caps, without twisted.web's log.
+class TwistedSite(CappedSite):
+    """Serves `resource` over twisted.web's channel."""
 
-    That log costs a tenth of an answer's time. Whoever does not keep within the caps is
-    noted in the journal of `traffic`. `reactor` runs the timers.
-    """
-
-    noisy = False
     protocol = _Channel  # type: ignore[assignment]
-
-    def __init__(
-        self, resource: IResource, traffic: Traffic, reactor: IReactorTime
-    ) -> None:
-        super().__init__(resource, _Request, reactor=reactor)
-        self.connections: set[_Channel] = set()
-        self._traffic = traffic
-
-    def abort_connections(self) -> None:
-        """Break off every connection."""
-        for connection in list(self.connections):
-            connection.transport.abortConnection()
-
-    def refuse(self, status: int, expected: str, peer: IAddress) -> bytes:
-        """The bytes of an answer to what has not become a request."""
-        self._traffic.note_refused(status, peer)
-        phrase = HTTPStatus(status).phrase
-        body = json.dumps({"error": phrase.lower(), "expected": expected}) + "\n"
-        lines = [
-            f"HTTP/1.1 {status} {phrase}",
-            "Connection: close",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-            "Server-Timing: asked;dur=0, held;dur=0",
-            *("", body),
-        ]
-        return "\r\n".join(lines).encode()
-
-    def log(self, request: Any) -> None:
-        """Say nothing."""
-
-    def acceptableProtocols(self) -> list[bytes]:
-        """What is offered in TLS: HTTP/2 would need a channel of its own."""
-        return [b"http/1.1"]

@@ -29,7 +29,7 @@ from nbtwisted.command_line import (
     say,
 )
 from nbtwisted.memory import leave_startup_to_itself
-from nbtwisted.server.channel import CappedSite
+from nbtwisted.server.channels import CHANNELS
 from nbtwisted.server.options import read_options
 from nbtwisted.server.serving import Serving
 
@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"error: cannot write the access log: {error}")
         return 1
     traffic = serving.server.traffic
-    site = CappedSite(serving.server.resource(), traffic, IReactorTime(reactor))
+    site_class = CHANNELS[options.channel]
+    site = site_class(serving.server.resource(), traffic, IReactorTime(reactor))
     failures: list[str] = []
 
     async def listen() -> None:

@@ -29,7 +29,8 @@ class DelayServer(Server):
     decides all that is left to chance; without one, each server has its own.
     `max_delay` is in seconds. Above `max_in_flight` requests, others are refused.
     `admin_token` is what operators on other machines have to show. `on_end` is called
-    with each request that is over. The last `journal_size` requests are remembered.
+    with each request that is over, `on_quiet` when many that were held are over and
+    nothing is in flight. The last `journal_size` requests are remembered.
     """
 
     app = app
@@ -44,6 +45,7 @@ class DelayServer(Server):
         max_in_flight: float = math.inf,
         admin_token: str | None = None,
         on_end: Callable[[Entry], None] | None = None,
+        on_quiet: Callable[[], None] | None = None,
         journal_size: int = JOURNAL_SIZE,
     ) -> None:
         self.seed = SystemRandom().getrandbits(64) if seed is None else seed
@@ -57,6 +59,7 @@ class DelayServer(Server):
             clock,
             max_in_flight=max_in_flight,
             on_end=on_end,
+            on_quiet=on_quiet,
             journal_size=journal_size,
         )
 

@@ -14,13 +14,11 @@ from twisted.web.server import NOT_DONE_YET, Request
 from werkzeug.exceptions import BadHost
 
 from nbtwisted.server.behaviour import Behaviour, refusal
+from nbtwisted.server.framing import LARGEST_REQUEST_BODY
 from nbtwisted.server.parameters import unreadable
 from nbtwisted.server.traffic import Traffic
 
-__all__ = ["LARGEST_REQUEST_BODY", "Doorkeeper"]
-
-LARGEST_REQUEST_BODY = 1024 * 1024
-"""Bytes."""
+__all__ = ["Doorkeeper"]
 
 
 class Doorkeeper(Resource):

@@ -20,8 +20,9 @@ from twisted.protocols.basic import LineOnlyReceiver
 
 from nbtwisted.command_line import open_files_allowed
 from nbtwisted.memory import leave_startup_to_itself
-from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.site import CappedSite
+from nbtwisted.server.wire import WireSite
 
 JOURNAL_SIZE = 10_000
 """A test may want to look at more requests than an operator."""
@@ -56,7 +57,7 @@ class _Dispenser(LineOnlyReceiver):
         server = DelayServer(
             clock=IReactorTime(self._reactor), journal_size=JOURNAL_SIZE, **settings
         )
-        site = CappedSite(server.resource(), server.traffic, self._reactor)
+        site = WireSite(server.resource(), server.traffic, self._reactor)
         factory: Any = site
         listening: Any = IReactorTCP(self._reactor).listenTCP(
             0, factory, BACKLOG, interface="127.0.0.1"

@@ -26,6 +26,7 @@ __all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
 T = TypeVar("T")
 
 DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
+CHANNELS = ("wire", "twisted")
 DEFAULT_DRAIN = 30.0
 """Seconds; what Kubernetes gives a container by default."""
 
@@ -37,7 +38,8 @@ class Options:
     `listen` are Twisted endpoint strings, at least one. `max_delay` and `drain` are in
     seconds. `seed` decides what is left to chance, if it is given. Above
     `max_in_flight` requests, others are refused. `admin_token` lets operators in from
-    other machines. `access_log` is a path, or `-` for stdout.
+    other machines. `access_log` is a path, or `-` for stdout. `channel` is one of
+    `CHANNELS`.
     """
 
     listen: tuple[str, ...]
@@ -47,6 +49,7 @@ class Options:
     drain: float
     admin_token: str | None
     access_log: str | None
+    channel: str
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> Options:
@@ -108,6 +111,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         metavar="FILE",
         help="write a line for each request to FILE, or to stdout if that is -",
     )
+    parser.add_argument(
+        "--channel",
+        type=channel,
+        help=f"what speaks HTTP: {' or '.join(CHANNELS)} (default: {CHANNELS[0]})",
+    )
     add_option(parser)
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
@@ -127,7 +135,15 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         drain=DEFAULT_DRAIN if drain is None else drain,
         admin_token=read("admin_token", admin_token),
         access_log=read("access_log", str),
+        channel=read("channel", channel) or CHANNELS[0],
     )
+
+
+def channel(text: str) -> str:
+    """Read the name of a channel; raises `argparse.ArgumentTypeError`."""
+    if text not in CHANNELS:
+        raise argparse.ArgumentTypeError(f"expected {' or '.join(CHANNELS)}")
+    return text
 
 
 def admin_token(text: str) -> str:

@@ -11,13 +11,9 @@ from twisted.python.failure import Failure
 from nbtwisted.memory import give_back
 from nbtwisted.server.access_log import AccessLog
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.journal import Entry
 from nbtwisted.server.options import Options
 
 __all__ = ["Serving"]
-
-MANY = 1000
-"""Requests that were held, after which what they left is worth collecting."""
 
 SECONDS_TO_SETTLE = 0.5
 
@@ -32,14 +28,14 @@ class Serving:
 
     def __init__(self, options: Options, reactor: Any) -> None:
         self._log = AccessLog(options.access_log) if options.access_log else None
-        self._held = 0
         self.server = DelayServer(
             clock=IReactorTime(reactor),
             max_delay=options.max_delay,
             seed=options.seed,
             max_in_flight=options.max_in_flight,
             admin_token=options.admin_token,
-            on_end=self._tidy_up,
+            on_end=self._log.write if self._log is not None else None,
+            on_quiet=self._tidy_up,
         )
         self._reactor = reactor
         self._seconds = options.drain
@@ -53,17 +49,12 @@ class Serving:
         if self._draining is not None:
             self._draining.cancel()
 
-    def _tidy_up(self, entry: Entry) -> None:
-        if self._log is not None:
-            self._log.write(entry)
+    def _tidy_up(self) -> None:
         # What is held for long grows old in the collector's eyes: a thousand of these
         # leave 15 MB of garbage, in cycles that Klein and Twisted make, which it would
         # look for much later. When nothing is in flight, nobody is kept waiting by it.
-        self._held += entry.held is None or entry.held >= 1
-        if self._held >= MANY and not self.server.traffic.journal.in_flight:
-            self._held = 0
-            # The reactor drops timers that were cancelled in its next turn.
-            self._reactor.callLater(SECONDS_TO_SETTLE, give_back)
+        # The reactor drops timers that were cancelled in its next turn.
+        self._reactor.callLater(SECONDS_TO_SETTLE, give_back)
 
     def _drain(self) -> Deferred[None] | None:
         if not self._seconds:

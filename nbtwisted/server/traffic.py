@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,17 +18,46 @@ from nbtwisted.server.answer import Exchange, Performer
 from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal
 
-__all__ = ["Traffic"]
+__all__ = ["InFlight", "Traffic", "host_of"]
 
 SECONDS_BETWEEN_LOOKS = 0.01
 """At connections that are closing, while the server waits to end."""
+
+MANY = 1000
+"""Requests that were held for long, after which what they left is worth collecting."""
+
+LONG = 1.0
+"""Seconds."""
+
+
+class InFlight(Protocol):
+    """A request that came, and whose answer is not over."""
+
+    entry: Entry
+    is_released: bool
+    is_aborted: bool
+    is_stalled: bool
+
+    @property
+    def transport(self) -> Any:
+        """Of its connection; None when that is gone."""
+
+    def make_last(self) -> None:
+        """Have the connection closed when the answer is sent."""
+
+    def abort(self) -> None:
+        """Break the connection off."""
+
+    def release(self) -> None:
+        """Answer at once, or break off what is in the middle of its answer."""
 
 
 class Traffic:
     """Lets requests in, has them performed, and keeps the journal.
 
     Above `max_in_flight` requests, those that come are refused; so are all that come
-    while the server drains. `on_end` is called with each request that is over.
+    while the server drains. `on_end` is called with each request that is over, and
+    `on_quiet` when many that were held are over and nothing is in flight any more.
     """
 
     def __init__(
@@ -38,18 +67,37 @@ class Traffic:
         *,
         max_in_flight: float = math.inf,
         on_end: Callable[[Entry], None] | None = None,
+        on_quiet: Callable[[], None] | None = None,
         journal_size: int = JOURNAL_SIZE,
     ) -> None:
         self.journal = Journal(journal_size)
         self.is_draining = False
-        self._performer = performer
+        self.performer = performer
         self._clock = clock
         self._max_in_flight = max_in_flight
         self._on_end = on_end
-        self._in_flight: set[Exchange] = set()
-        self._operators: set[Exchange] = set()
+        self._on_quiet = on_quiet
+        self._held_long = 0
+        self._in_flight: set[InFlight] = set()
+        self._operators: set[InFlight] = set()
         self._when_empty: Deferred[None] = Deferred()
         self._closing: list[Any] = []
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a request that comes now is let in."""
+        return not self.is_draining and len(self._in_flight) < self._max_in_flight
+
+    def begin(self, exchange: InFlight) -> None:
+        """A request has come, and is let in."""
+        self.journal.begin(exchange.entry)
+        self._in_flight.add(exchange)
+
+    def note_at_once(self, like: Entry, came: float, peer: str, held: float) -> None:
+        """A request came, and was answered as one like it: `Journal.note`."""
+        self.journal.note(like, came, peer, held)
+        if self._on_end is not None:
+            self._on_end(self.journal.latest())
 
     async def answer(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, if there is room, and keep the journal."""
@@ -61,10 +109,9 @@ class Traffic:
             retry = ("Retry-After", "1")
             refused = refusal(503, "too many requests in flight", retry)
             behaviour = replace(refused, key=behaviour.key)
-        self.journal.begin(exchange.entry)
-        self._in_flight.add(exchange)
+        self.begin(exchange)
         try:
-            await self._performer.perform(behaviour, exchange)
+            await self.performer.perform(behaviour, exchange)
         except CancelledError:
             raise
         except Exception:
@@ -72,20 +119,20 @@ class Traffic:
             exchange.entry.status, exchange.entry.outcome = 500, "failed"
             raise
         finally:
-            self._end(exchange)
+            self.end(exchange)
 
     async def answer_operator(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, whatever else goes on, and keep no journal."""
         exchange = Exchange(request, _entry(request))
         self._operators.add(exchange)
         try:
-            await self._performer.perform(behaviour, exchange)
+            await self.performer.perform(behaviour, exchange)
         finally:
             self._operators.discard(exchange)
 
     def note_refused(self, status: int, peer: IAddress) -> None:
         """Note in the journal what was refused before it was a request."""
-        entry = Entry.of(time.time(), _host(peer), b"", b"", b"", ())
+        entry = Entry.of(time.time(), host_of(peer), b"", b"", b"", ())
         self.journal.begin(entry)
         entry.status, entry.outcome = status, "answered"
         entry.asked = entry.held = 0.0
@@ -102,12 +149,8 @@ class Traffic:
         everybody = (*self._in_flight, *self._operators)
         released = [exchange for exchange in everybody if not exchange.is_aborted]
         for exchange in released:
-            exchange.is_released = True
-            if exchange.waiting is not None:
-                exchange.waiting.cancel()
-            else:
-                exchange.abort()
-        self._performer.forget()
+            exchange.release()
+        self.performer.forget()
         self.journal.reset()
         return len(released)
 
@@ -127,7 +170,8 @@ class Traffic:
         while any(transport.connected for transport in self._closing):
             await deferLater(self._clock, SECONDS_BETWEEN_LOOKS)
 
-    def _end(self, exchange: Exchange) -> None:
+    def end(self, exchange: InFlight) -> None:
+        """The answer is over, or the client has left."""
         self._in_flight.discard(exchange)
         if exchange.is_released:
             exchange.entry.outcome = "released"
@@ -136,17 +180,25 @@ class Traffic:
         self.journal.end(exchange.entry)
         if self._on_end is not None:
             self._on_end(exchange.entry)
+        self._look_for_quiet(exchange.entry)
         if self.is_draining:
-            if exchange.request.channel is not None:
-                self._closing.append(exchange.request.channel.transport)
+            if exchange.transport is not None:
+                self._closing.append(exchange.transport)
             if not self._in_flight and not self._when_empty.called:
                 self._when_empty.callback(None)
+
+    def _look_for_quiet(self, entry: Entry) -> None:
+        self._held_long += entry.held is None or entry.held >= LONG
+        if self._held_long >= MANY and not self._in_flight:
+            self._held_long = 0
+            if self._on_quiet is not None:
+                self._on_quiet()
 
 
 def _entry(request: Request) -> Entry:
     return Entry.of(
         time.time(),
-        _host(request.getClientAddress()),
+        host_of(request.getClientAddress()),
         request.method,
         request.uri,
         request.clientproto,
@@ -154,5 +206,6 @@ def _entry(request: Request) -> Entry:
     )
 
 
-def _host(address: IAddress) -> str:
+def host_of(address: IAddress) -> str:
+    """The host of a peer, as the journal has it."""
     return address.host if isinstance(address, (IPv4Address, IPv6Address)) else "unix"

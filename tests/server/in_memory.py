@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,23 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from nbtwisted.server.channel import CappedSite
+from nbtwisted.server.channels import CHANNELS
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.site import CappedSite
+
+CHANNEL = os.environ.get("NBTWISTED_CHANNEL", "wire")
+"""What the tests of the server are about: the suite is run once for each."""
+
+ONE_POINT_NOUGHT = b"HTTP/1.1" if CHANNEL == "wire" else b"HTTP/1.0"
+"""What an answer to HTTP/1.0 begins with: RFC 9110, 2.5, wants the version that the
+server has, and twisted.web says the client's."""
+
+
+def capped_site(
+    server: DelayServer, clock: Clock, channel: str = CHANNEL
+) -> CappedSite:
+    """What serves connections, its timers on `clock`."""
+    return CHANNELS[channel](server.resource(), server.traffic, clock)
 
 
 def _address(host: str) -> IAddress:
@@ -53,13 +69,14 @@ class Visit:
         seed: int = 7,
         site: Site | None = None,
         site_clock: Clock | None = None,
+        channel: str = CHANNEL,
         peer: str = "192.168.1.1",
         **settings: Any,
     ) -> None:
         if site is None:
             server = DelayServer(clock=clock, now=clock.seconds, seed=seed, **settings)
             # The site's timers, for idle connections and for its log, run elsewhere.
-            site = CappedSite(server.resource(), server.traffic, site_clock or Clock())
+            site = capped_site(server, site_clock or Clock(), channel)
         self.site = site
         self._transport = _Transport(peerAddress=_address(peer))
         self._protocol = site.buildProtocol(None)
@@ -99,6 +116,16 @@ class Visit:
     def is_closed(self) -> bool:
         """Whether the server has closed the connection, or is about to."""
         return bool(self._transport.disconnecting or self._transport.disconnected)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the server takes what is sent."""
+        return bool(self._transport.producerState == "producing")
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether the server has broken the connection off."""
+        return bool(self._transport.disconnected)
 
     @property
     def received(self) -> bytes:

@@ -11,11 +11,10 @@ from twisted.internet.task import Clock
 
 from nbtwisted.server import httpbin
 from nbtwisted.server.body import Body
-from nbtwisted.server.channel import CappedSite
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.journal import JOURNAL_SIZE
 from tests.guard import ClockCase
-from tests.server.in_memory import Reply, Visit
+from tests.server.in_memory import Reply, Visit, capped_site
 
 
 class OperatingCase(ClockCase):
@@ -98,7 +97,7 @@ class JournalTests(OperatingCase):
             raise ZeroDivisionError
 
         server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
-        site = CappedSite(server.resource(), server.traffic, Clock())
+        site = capped_site(server, Clock())
         self.patch(httpbin, "_events", stumble)
         visit = Visit(self.clock, site=site)
         visit.get("/sse?_key=own")
@@ -335,7 +334,7 @@ class DrainTests(ClockCase):
         super().setUp()
         server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
         self.traffic = server.traffic
-        self.site = CappedSite(server.resource(), server.traffic, Clock())
+        self.site = capped_site(server, Clock())
 
     def visit(self, target: str) -> Visit:
         visit = Visit(self.clock, site=self.site)

@@ -1,0 +1,66 @@
+"""What serves a resource over connections, whichever channel these are."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from nbtwisted.server.request import Request
+from nbtwisted.server.traffic import Traffic
+
+__all__ = ["HEAD_DEADLINE", "LINGER", "CappedSite"]
+
+HEAD_DEADLINE = 30.0
+"""Seconds from the end of the answer before, or from when the connection was made."""
+
+LINGER = 5.0
+"""Seconds in which who was refused may go on sending, so as not to miss our answer."""
+
+
+class CappedSite(Site):
+    """Serves `resource` to whoever keeps within the caps, without twisted.web's log.
+
+    That log costs a tenth of an answer's time. Whoever does not keep within the caps is
+    noted in the journal of `traffic`. `reactor` runs the timers.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, resource: IResource, traffic: Traffic, reactor: IReactorTime
+    ) -> None:
+        super().__init__(resource, Request, reactor=reactor)  # type: ignore[no-untyped-call]
+        self.connections: set[Any] = set()
+        self.traffic = traffic
+
+    def abort_connections(self) -> None:
+        """Break off every connection."""
+        for connection in list(self.connections):
+            connection.transport.abortConnection()
+
+    def refuse(self, status: int, expected: str, peer: IAddress) -> bytes:
+        """The bytes of an answer to what has not become a request."""
+        self.traffic.note_refused(status, peer)
+        phrase = HTTPStatus(status).phrase
+        body = json.dumps({"error": phrase.lower(), "expected": expected}) + "\n"
+        lines = [
+            f"HTTP/1.1 {status} {phrase}",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Server-Timing: asked;dur=0, held;dur=0",
+            *("", body),
+        ]
+        return "\r\n".join(lines).encode()
+
+    def log(self, request: Any) -> None:
+        """Say nothing."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What is offered in TLS: HTTP/2 would need a channel of its own."""
+        return [b"http/1.1"]

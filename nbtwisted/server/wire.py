@@ -1,0 +1,515 @@
+"""The fast channel: HTTP/1.1 under the same Klein app.
+
+A request that comes again, byte for byte and from the same address, is decided as it
+was before: it is neither parsed nor routed again, and its answer goes out in one piece.
+All others become twisted.web's requests, and go to Klein.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from io import BytesIO
+from random import Random
+from typing import Any
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from nbtwisted.server.answer import default_key
+from nbtwisted.server.behaviour import Behaviour, Reply
+from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
+from nbtwisted.server.journal import Entry
+from nbtwisted.server.ready import Ready, fits, is_in_one_piece, ready
+from nbtwisted.server.request import Request
+from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
+from nbtwisted.server.traffic import Traffic, host_of
+
+__all__ = ["Wire", "WireSite"]
+
+BODY_DEADLINE = 30.0
+"""Seconds for which a body may pause."""
+
+READ_AHEAD = 64 * 1024
+"""Bytes that are read of what comes behind a request that is being answered."""
+
+REMEMBERED = 1024
+"""Requests that are remembered, of `LONGEST_REMEMBERED` bytes at most."""
+
+LONGEST_REMEMBERED = 2048
+
+_Came = tuple[bytes, tuple[str, bool]]
+"""A request as it came: its bytes, who sent it, and whether in TLS."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class _Known:
+    """What there is to know of a request that has come before."""
+
+    __slots__ = ("behaviour", "connection", "entry", "head", "is_head", "key", "ready")
+
+    def __init__(self, head: Head, behaviour: Behaviour) -> None:
+        self.head = head
+        self.behaviour = behaviour
+        self.key = behaviour.key or default_key(head.method, head.target)
+        self.is_head = head.method == b"HEAD"
+        self.connection = b""
+        if not head.is_persistent:
+            self.connection = b"close"
+        elif head.version == b"HTTP/1.0":
+            self.connection = b"keep-alive"
+        self.ready: Ready | None = None
+        """Its answer, if that is always the same."""
+        self.entry = Entry.of(
+            0.0,
+            "",
+            head.method,
+            head.target,
+            head.version,
+            _joined(head.headers),
+        )
+        self.entry.key = self.key
+
+    def keep(self, reply: Reply) -> None:
+        """It is always answered so."""
+        self.ready = ready(reply, self.connection)
+        self.entry.asked = self.ready.asked
+        if not self.ready.asked:
+            _fill_in(self.entry, self.ready)
+
+
+def _joined(
+    headers: Iterable[tuple[bytes, bytes]],
+) -> Iterable[tuple[bytes, Sequence[bytes]]]:
+    """The headers as twisted.web's requests list them."""
+    together = Headers()
+    for name, value in headers:
+        together.addRawHeader(name, value)
+    return together.getAllRawHeaders()
+
+
+def _fill_in(entry: Entry, answer: Ready) -> None:
+    entry.status, entry.sent, entry.outcome = answer.status, answer.sent, "answered"
+
+
+class _Held:
+    """A request that is known, and waits for its answer."""
+
+    __slots__ = (
+        *("_answer", "_began", "_known", "_timer", "_wire"),
+        *("entry", "is_aborted", "is_released", "is_stalled"),
+    )
+
+    def __init__(self, wire: Wire, known: _Known, answer: Ready, began: float) -> None:
+        self._wire = wire
+        self._known = known
+        self._answer = answer
+        self._began = began
+        self._timer: IDelayedCall | None = None
+        self.entry = replace(known.entry, came=time.time(), peer=wire.peer)
+        self.entry.asked = answer.asked
+        self.is_released = False
+        self.is_aborted = False
+        self.is_stalled = False
+
+    def wait(self) -> None:
+        """Answer when it is time."""
+        if self._answer.asked:
+            clock = self._wire.site.traffic.performer.clock
+            self._timer = clock.callLater(self._answer.asked, self._on_time)
+        else:
+            self._send()
+
+    @property
+    def transport(self) -> Any:
+        """Of its connection."""
+        return self._wire.transport
+
+    def make_last(self) -> None:
+        """Have the connection closed when the answer is sent."""
+        self._wire.persistent = False
+
+    def abort(self) -> None:
+        """Break the connection off."""
+        self.is_aborted = True
+        self.transport.abortConnection()
+
+    def release(self) -> None:
+        """Answer at once."""
+        self.is_released = True
+        assert self._timer is not None
+        self._timer.cancel()
+        self._on_time()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client has left, and its timer goes with it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wire.site.traffic.end(self)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._send()
+
+    def _send(self) -> None:
+        wire, entry = self._wire, self.entry
+        site = wire.site
+        entry.held = site.traffic.performer.now() - self._began
+        _fill_in(entry, self._answer)
+        sent = self._answer.at(entry.held, site.date(time.time()))
+        if not wire.persistent and self._known.head.is_persistent:
+            sent = sent.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        wire.transport.write(sent)
+        site.traffic.end(self)
+        wire.requestDone(self)
+
+
+@implementer(IPushProducer)
+class Wire(Protocol):
+    """A connection; also what twisted.web's requests want of their channel.
+
+    `persistent` is whether it is used again after the request that is being answered.
+    """
+
+    transport: Any
+    peer = ""
+    persistent = True
+    deadline: float | None = None
+    """When the connection is closed, in seconds of the site's reactor."""
+
+    def __init__(self, site: WireSite) -> None:
+        self.site = self.factory = site
+        self._origin = ("", False)
+        self._reader: RequestReader | None = None
+        self._head: Head | None = None
+        """Of a request whose body is not all here."""
+        self._raw_head = b""
+        self._current: Request | _Held | None = None
+        self._producer: Any = None
+        self._is_going = False
+        self._is_paused = False
+        self._is_over = False
+        """Whether no more requests are answered, or looked at."""
+
+    def connectionMade(self) -> None:
+        """The head's time begins."""
+        # A UNIX socket has no such thing.
+        with suppress(AttributeError):
+            self.transport.setTcpNoDelay(True)
+        self.peer = host_of(self.transport.getPeer())
+        self._origin = self.peer, self.isSecure()
+        self.transport.registerProducer(self, True)
+        self.site.opened(self)
+        self._expect_head()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Whatever is being answered has nobody left to be answered to."""
+        self._is_over = True
+        self.site.closed(self)
+        current, self._current = self._current, None
+        if current is not None:
+            current.connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what came: most often a request, and nothing else."""
+        if self._is_over:
+            return
+        if self._current is None and not self._reader and not self._is_paused:
+            known = self.site.known.get((data, self._origin))
+            if known is not None:
+                self._answer_known(known)
+                return
+        if self._reader is None:
+            self._reader = RequestReader()
+        self._reader.feed(data)
+        self._go_on()
+        is_busy = self._current is not None and not self._is_over
+        if is_busy and len(self._reader) > READ_AHEAD:
+            self.transport.pauseProducing()
+
+    # What comes is answered, one after another.
+
+    def _go_on(self) -> None:
+        if self._is_going:
+            return
+        self._is_going = True
+        try:
+            while not (self._current or self._is_over or self._is_paused):
+                if not self._take_next():
+                    break
+        except BadRequest as bad:
+            self._refuse(bad)
+        finally:
+            self._is_going = False
+
+    def _take_next(self) -> bool:
+        """Answer the next request; returns whether it is here."""
+        reader = self._reader
+        if reader is None:
+            return False
+        if self._head is None:
+            raw = reader.next_head()
+            if raw is None:
+                return False
+            known = self.site.known.get((raw, self._origin))
+            if known is not None:
+                self._answer_known(known)
+                return True
+            self._raw_head = raw
+            self._head = parse_head(raw)
+            if self._head.wants_continue and not reader:
+                self.transport.write(CONTINUE)
+        self.deadline = self.site.reactor.seconds() + BODY_DEADLINE
+        body = reader.next_body(self._head)
+        if body is None:
+            return False
+        head, self._head = self._head, None
+        self.deadline = None
+        self._answer(head, body)
+        return True
+
+    def _answer_known(self, known: _Known) -> None:
+        traffic = self.site.traffic
+        if not traffic.has_room:
+            self._raw_head = b""
+            self._answer(known.head, b"")
+            return
+        began = traffic.performer.now()
+        answer = known.ready
+        self.persistent = known.head.is_persistent
+        if answer is not None and not answer.asked:
+            came = time.time()
+            held = traffic.performer.now() - began
+            self.transport.write(answer.at(held, self.site.date(came)))
+            traffic.note_at_once(known.entry, came, self.peer, held)
+            if self.persistent:
+                self._expect_head()
+            else:
+                self.loseConnection()
+            return
+        if answer is None:
+            drawn = traffic.performer.draw(
+                known.behaviour, known.key, is_head=known.is_head
+            )
+            answer = ready(drawn, known.connection)
+        self._current = held_request = _Held(self, known, answer, began)
+        self.deadline = None
+        traffic.begin(held_request)
+        held_request.wait()
+
+    def _answer(self, head: Head, body: bytes) -> None:
+        """Have Klein answer."""
+        request: Any = Request(self)  # type: ignore[no-untyped-call]
+        request.content = BytesIO(body)
+        for name, value in head.headers:
+            request.requestHeaders.addRawHeader(name, value)
+        self._current = request
+        self.persistent = head.is_persistent
+        raw, self._raw_head = self._raw_head, b""
+        request.requestReceived(head.method, head.target, head.version)
+        if raw and head.length == 0 and request.decided is not None:
+            self.site.remember((raw, self._origin), head, request.decided)
+
+    def _refuse(self, bad: BadRequest) -> None:
+        self._is_over = True
+        self.transport.write(
+            self.site.refuse(bad.status, bad.expected, self.transport.getPeer())
+        )
+        self.transport.unregisterProducer()
+        if self.isSecure():
+            self.transport.loseConnection()
+        else:
+            # To close with bytes unread is to reset, and the client might lose our
+            # answer: so the connection is closed one way, and then lingers.
+            self.deadline = self.site.reactor.seconds() + LINGER
+            self.transport.loseWriteConnection()
+
+    def _expect_head(self) -> None:
+        self.deadline = self.site.reactor.seconds() + HEAD_DEADLINE
+
+    def time_out(self) -> None:
+        """The deadline has passed."""
+        if self._head is not None and not self._is_over:
+            self._refuse(
+                BadRequest(408, f"a body that pauses for less than {BODY_DEADLINE:g} s")
+            )
+        else:
+            self.transport.abortConnection()
+
+    # What twisted.web's requests want of their channel.
+
+    def getPeer(self) -> IAddress:
+        """Where the client is."""
+        peer: IAddress = self.transport.getPeer()
+        return peer
+
+    def getHost(self) -> IAddress:
+        """Where we are."""
+        host: IAddress = self.transport.getHost()
+        return host
+
+    def isSecure(self) -> bool:
+        """Whether it is TLS."""
+        return bool(ISSLTransport.providedBy(self.transport))
+
+    def writeHeaders(
+        self, version: bytes, code: bytes, reason: bytes, headers: Headers
+    ) -> None:
+        """Send a head."""
+        lines = [b"HTTP/1.1 %b %b" % (code, reason)]
+        if version == b"HTTP/1.0":
+            if not headers.hasHeader(b"content-length"):
+                # Only its end can tell such a client where the body ends.
+                self.persistent = False
+            elif self.persistent and not headers.hasHeader(b"connection"):
+                lines.append(b"Connection: keep-alive")
+        if not self.persistent and not headers.hasHeader(b"connection"):
+            lines.append(b"Connection: close")
+        lines += [
+            b"%b: %b" % (name, value)
+            for name, values in headers.getAllRawHeaders()
+            for value in values
+        ]
+        self.transport.write(b"\r\n".join((*lines, b"", b"")))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.transport.write(data)
+
+    def writeSequence(self, pieces: Any) -> None:
+        """Send bytes as they are."""
+        self.transport.writeSequence(pieces)
+
+    def requestDone(self, request: Any) -> None:
+        """A request has its answer, and another may come."""
+        self._current = None
+        if self._is_over:
+            return
+        if not self.persistent:
+            self.loseConnection()
+            return
+        self._expect_head()
+        if self._reader:
+            if not self._is_paused:
+                self.transport.resumeProducing()
+            self._go_on()
+
+    def loseConnection(self) -> None:
+        """Close the connection when all is sent."""
+        self._is_over = True
+        self.deadline = None
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """What is to be paused while the client does not read."""
+        self._producer = producer
+        if self._is_paused:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """There is nothing more to pause."""
+        self._producer = None
+
+    # What the transport wants of who writes to it.
+
+    def pauseProducing(self) -> None:
+        """The client does not read: make nothing more, and read nothing more."""
+        self._is_paused = True
+        self.transport.pauseProducing()
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It has read."""
+        self._is_paused = False
+        if self._producer is not None:
+            self._producer.resumeProducing()
+        if self._reader is None or len(self._reader) <= READ_AHEAD:
+            self.transport.resumeProducing()
+        self._go_on()
+
+    def stopProducing(self) -> None:
+        """The connection is gone, which `connectionLost` is told too."""
+
+
+class WireSite(CappedSite):
+    """Serves `resource` over `Wire`."""
+
+    reactor: IReactorTime
+
+    def __init__(
+        self, resource: IResource, traffic: Traffic, reactor: IReactorTime
+    ) -> None:
+        super().__init__(resource, traffic, reactor)
+        self.known: dict[_Came, _Known] = {}
+        self._second = 0
+        self._date = b""
+        self._looking: IDelayedCall | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Wire:  # type: ignore[override]
+        """A connection's."""
+        return Wire(self)
+
+    def remember(self, came: _Came, head: Head, behaviour: Behaviour) -> None:
+        """Answer requests like this one as it was answered, if it is simple enough."""
+        # Without a Host, a request has that of where it was sent.
+        has_host = any(name.lower() == b"host" for name, _ in head.headers)
+        is_short = len(came[0]) <= LONGEST_REMEMBERED
+        if not (has_host and is_short and is_in_one_piece(behaviour)):
+            return
+        known = _Known(head, behaviour)
+        # Of what is drawn, its size is not.
+        reply = behaviour.draw(Random(0), 0, is_head=known.is_head)
+        if not fits(reply):
+            return
+        if not behaviour.is_counted:
+            known.keep(reply)
+        if len(self.known) >= REMEMBERED:
+            # The one that is remembered for the longest time.
+            del self.known[next(iter(self.known))]
+        self.known[came] = known
+
+    def date(self, seconds: float) -> bytes:
+        """A Unix time as HTTP's headers have it."""
+        second = int(seconds)
+        if second != self._second:
+            self._second = second
+            self._date = datetimeToString(second)
+        return self._date
+
+    def opened(self, wire: Wire) -> None:
+        """Look after a connection's deadline."""
+        self.connections.add(wire)
+        if self._looking is None:
+            self._looking = self.reactor.callLater(1, self._look_at_deadlines)
+
+    def closed(self, wire: Wire) -> None:
+        """It is gone."""
+        self.connections.discard(wire)
+        if self._looking is not None and not self.connections:
+            self._looking.cancel()
+            self._looking = None
+
+    def _look_at_deadlines(self) -> None:
+        # One timer for all: ten thousand would take 7 MB, and set each of them anew
+        # for each request.
+        self._looking = self.reactor.callLater(1, self._look_at_deadlines)
+        now = self.reactor.seconds()
+        late = [w for w in self.connections if w.deadline and w.deadline <= now]
+        for wire in late:
+            wire.time_out()

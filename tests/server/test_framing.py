@@ -1,0 +1,208 @@
+"""Requests out of bytes, fed whole, byte by byte, and cut anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import h11
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
+from tests.guard import ClockCase
+
+Read = list[tuple[Head, bytes]]
+
+
+def read(pieces: Iterable[bytes]) -> tuple[Read, int]:
+    """The requests that arrive in these pieces, and the status of a refusal or 0."""
+    reader = RequestReader()
+    found: Read = []
+    head: Head | None = None
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+            while True:
+                if head is None:
+                    raw = reader.next_head()
+                    if raw is None:
+                        break
+                    head = parse_head(raw)
+                body = reader.next_body(head)
+                if body is None:
+                    break
+                found.append((head, body))
+                head = None
+    except BadRequest as bad:
+        return found, bad.status
+    return found, 0
+
+
+def byte_by_byte(data: bytes) -> list[bytes]:
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+def cut_everywhere(data: bytes) -> Iterable[list[bytes]]:
+    return ([data[:i], data[i:]] for i in range(1, len(data)))
+
+
+START = b"POST /post HTTP/1.1\r\nHost: t\r\n"
+CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
+
+GOOD = {
+    b"GET / HTTP/1.1\r\nHost: t\r\n\r\n": b"",
+    b"\r\n\r\nGET / HTTP/1.1\r\nHost:t\r\n\r\n": b"",
+    b"GET / HTTP/1.0\r\n\r\n": b"",
+    b"M-SEARCH * HTTP/1.1\r\nHOST: \t t\t \r\nEmpty:\r\n\r\n": b"",
+    START + b"Content-Length: 3\r\n\r\nabc": b"abc",
+    START + b"Content-Length: 0\r\n\r\n": b"",
+    # To be upgraded is nothing that a server has to want.
+    START + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\na": b"a",
+    CHUNKED + b"3\r\nabc\r\n0\r\n\r\n": b"abc",
+    CHUNKED + b"4\r\n\r\n\r\n\r\n1;a=b\r\nx\r\n0\r\nTrailer: t\r\n\r\n": b"\r\n\r\nx",
+    CHUNKED + b"0\r\n\r\n": b"",
+}
+
+BAD = [
+    # Line, by line.
+    b"GET / HTTP/1.1\nHost: t\n\n",
+    b"GET  / HTTP/1.1\r\nHost: t\r\n\r\n",
+    b"GET / HTTP/1.1 \r\nHost: t\r\n\r\n",
+    b"GET / HTTP/2.0\r\nHost: t\r\n\r\n",
+    b"GET /\r\n\r\n",
+    b"G(T / HTTP/1.1\r\nHost: t\r\n\r\n",
+    b"GET /\x00 HTTP/1.1\r\nHost: t\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    # Headers.
+    START + b"A : b\r\n\r\n",
+    START + b" folded\r\n\r\n",
+    START + b"A: b\r\n folded\r\n\r\n",
+    START + b"A: b\nC: d\r\n\r\n",
+    START + b"A: b\rC: d\r\n\r\n",
+    START + b"A: \x00\r\n\r\n",
+    START + b": b\r\n\r\n",
+    START + b"no colon\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    START + b"Host: u\r\n\r\n",
+    # What frames a message.
+    START + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    START + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    START + b"Content-Length: 3, 3\r\n\r\nabc",
+    START + b"Content-Length: +3\r\n\r\nabc",
+    START + b"Content-Length: 0x3\r\n\r\nabc",
+    START + b"Content-Length:\r\n\r\n",
+    START + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
+    START + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    START + b"Transfer-Encoding: identity\r\n\r\n",
+    START + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+    START
+    + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    # Chunks.
+    CHUNKED + b"-1\r\n",
+    CHUNKED + b"0x1\r\na\r\n",
+    CHUNKED + b"g\r\n",
+    CHUNKED + b"1\r\nab\r\n",
+    CHUNKED + b"fffffffffffffffff\r\n",
+    CHUNKED + b"1 \r\na\r\n0\r\n\r\n",
+]
+
+
+class FramingTests(ClockCase):
+    def test_requests(self) -> None:
+        for data, body in GOOD.items():
+            whole = read([data])
+            ((_, found),), status = whole
+            self.assertEqual((found, status), (body, 0), data)
+            self.assertEqual(read(byte_by_byte(data)), whole, data)
+            for cut in cut_everywhere(data + data):
+                self.assertEqual(read(cut), (whole[0] * 2, 0), cut)
+
+    def test_no_requests(self) -> None:
+        for data in BAD:
+            self.assertEqual(read([data]), ([], 400), data)
+            self.assertEqual(read(byte_by_byte(data)), ([], 400), data)
+            for cut in cut_everywhere(data):
+                self.assertEqual(read(cut), ([], 400), cut)
+            # What comes first is not held up by what comes next.
+            good = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
+            found, status = read([good + data])
+            self.assertEqual((len(found), status), (1, 400), data)
+
+    def test_what_h11_takes_too(self) -> None:
+        for data, body in GOOD.items():
+            if data.startswith(b"\r\n"):
+                continue
+            connection = h11.Connection(h11.SERVER)
+            connection.receive_data(data)
+            found = b""
+            while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+                self.assertIsInstance(event, (h11.Request, h11.Data), data)
+                found += event.data if isinstance(event, h11.Data) else b""
+            self.assertEqual(found, body, data)
+
+    def test_caps(self) -> None:
+        for status, data in [
+            (413, START + b"Content-Length: 1048577\r\n\r\n"),
+            (414, b"GET /" + b"x" * 16384 + b" HTTP/1.1\r\nHost: t\r\n\r\n"),
+            (414, b"GET /" + b"x" * 16385),
+            (431, START + b"A: " + b"x" * 65536),
+            (431, CHUNKED + b"1;" + b"x" * 70_000 + b"\r\n"),
+            (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 12_000),
+            (413, CHUNKED + b"10000\r\n%b\r\n" % (b"x" * 65536) * 17),
+        ]:
+            pieces = [data[i : i + 1000] for i in range(0, len(data), 1000)]
+            for cut in ([data], pieces):
+                self.assertEqual(read(cut)[1], status, data[:100])
+
+    def test_a_head_of_spaces_is_read_in_time(self) -> None:
+        # A pattern that goes back over its steps would take minutes.
+        head = START + b"A:" + b" " * 60_000 + b"\x00\r\n\r\n"
+        self.assertEqual(read([head])[1], 400)
+
+    def test_whether_the_connection_is_used_again(self) -> None:
+        for version, field, expected in [
+            (b"1.1", b"", True),
+            (b"1.1", b"Connection: close\r\n", False),
+            (b"1.1", b"Connection: TE, Close\r\n", False),
+            (b"1.0", b"", False),
+            (b"1.0", b"Connection: Keep-Alive\r\n", True),
+            (b"1.0", b"Connection: keep-alive, close\r\n", False),
+        ]:
+            raw = b"GET / HTTP/%b\r\nHost: t\r\n%b\r\n" % (version, field)
+            self.assertIs(parse_head(raw).is_persistent, expected, raw)
+
+    def test_expectations(self) -> None:
+        def head(fields: bytes) -> bytes:
+            return START + fields + b"\r\n"
+
+        self.assertFalse(parse_head(head(b"Content-Length: 1\r\n")).wants_continue)
+        self.assertTrue(
+            parse_head(
+                head(b"Expect: 100-Continue\r\nContent-Length: 1\r\n")
+            ).wants_continue
+        )
+        # There is nothing to go on with.
+        self.assertFalse(parse_head(head(b"Expect: 100-continue\r\n")).wants_continue)
+        self.assertEqual(read([head(b"Expect: tea\r\n")]), ([], 417))
+
+    @given(
+        st.lists(st.sampled_from([*GOOD]), min_size=1, max_size=6),
+        st.lists(st.integers(1, 200)),
+    )
+    def test_cuts_do_not_matter(self, requests: list[bytes], sizes: list[int]) -> None:
+        data = b"".join(requests)
+        pieces = []
+        at = 0
+        for size in [*sizes, len(data)]:
+            pieces.append(data[at : at + size])
+            at += size
+        self.assertEqual(read(pieces), read([data]))
+        self.assertEqual(
+            [body for _, body in read(pieces)[0]], [GOOD[r] for r in requests]
+        )
+
+    @given(st.binary(max_size=300))
+    def test_anything_is_read_or_refused(self, data: bytes) -> None:
+        self.assertIn(read([data])[1], (0, 400, 414, 417, 431, 413))
+        self.assertIn(read([CHUNKED, data])[1], (0, 400, 413, 417, 431))
