@@ -1,7 +1,8 @@
 """Serves the same on two reactors, by turns; prints the ratios.
 
 `python -m benchmarks.reactors`, or `make reactors`: on Twisted's epoll reactor and the
-eager one, or on others by `--reactors`; all work, or some by `--work`. Server
+eager one, or on others by `--reactors`; all work, or some by `--work`. With `--calls`,
+system calls are counted instead, by strace. Server
 and load have a core each, where there are two. The load is wrk's, which has to be
 there; what is streamed is read by a plain socket, and datagrams are echoed to one. Each
 figure is the median of its rounds.
@@ -19,7 +20,9 @@ import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +135,57 @@ def measure(kind: str, reactor: str, by: Measure, seconds: float) -> float:
             server.send_signal(signal.SIGTERM)
 
 
+def calls(kind: str, reactor: str, load: Callable[[int], None]) -> Counter[str]:
+    """System calls that strace counts, by their names; `load` is given the port."""
+    with tempfile.NamedTemporaryFile("r") as counted:
+        counting = ["strace", "-f", "-c", "-o", counted.name]
+        with subprocess.Popen(
+            [*on_core(0), *counting, sys.executable, str(SERVER), reactor, kind],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server:
+            try:
+                assert server.stdout is not None
+                load(int(server.stdout.readline()))
+            finally:
+                # strace itself would only let go of it.
+                children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+                for child in children.read_text().split():
+                    os.kill(int(child), signal.SIGTERM)
+        rows = [line.split() for line in counted.read().splitlines()]
+    return Counter(
+        {
+            row[-1]: int(row[3])
+            for row in rows
+            if len(row) >= 5 and row[3].isdigit() and row[-1] != "total"
+        }
+    )
+
+
+def print_calls(told: argparse.Namespace) -> None:
+    """Prints the table of system calls, for what wrk loads."""
+    print("| work | reactor | system calls for each request |")
+    print("|---|---|---|")
+    for name, (kind, by) in WORK.items():
+        if by is not by_wrk or kind not in told.work:
+            continue
+        for reactor in told.reactors:
+            seconds = max(told.seconds, 1)
+            rates: list[float] = []
+            found = calls(kind, reactor, lambda port: rates.append(by(port, seconds)))  # noqa: B023
+            # What starting and stopping take is not for the requests.
+            found.subtract(calls(kind, reactor, lambda port: None))
+            requests = sum(rates) * seconds
+            each = {name: number / requests for name, number in found.items()}
+            shown = ", ".join(
+                f"{name} {number:.2f}"
+                for name, number in sorted(each.items(), key=lambda item: -item[1])
+                if number >= 0.005
+            )
+            print(f"| {name} | {reactor} | {sum(each.values()):.2f}: {shown} |")
+            sys.stdout.flush()
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -140,7 +194,11 @@ def main() -> None:
     parser.add_argument("--reactors", nargs=2, default=("epoll", "eager"))
     kinds = sorted({kind for kind, _ in WORK.values()})
     parser.add_argument("--work", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument("--calls", action="store_true", help="count system calls")
     told = parser.parse_args()
+    if told.calls:
+        print_calls(told)
+        return
     first, second = told.reactors
     if shutil.which("wrk") is None:
         sys.exit("reactors: expected wrk on the PATH (Debian has it)")

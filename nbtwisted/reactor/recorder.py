@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Call", "Recorder", "Spans"]
+__all__ = ["MOST_NAMES", "Call", "Recorder", "Spans"]
 
 MOST_NAMES = 10_000
 """Names that are told apart; what comes after them goes by one."""
@@ -25,13 +25,13 @@ class Sum:
 
 
 class Call:
-    """A callback that is under way."""
+    """A callback that is under way, and what it is about."""
 
-    __slots__ = ("began", "detail", "name", "within")
+    __slots__ = ("about", "began", "name", "within")
 
-    def __init__(self, name: str, detail: str, began: float, within: Call | None):
+    def __init__(self, name: str, about: object, began: float, within: Call | None):
         self.name = name
-        self.detail = detail
+        self.about = about
         self.began = began
         self.within = within
 
@@ -46,7 +46,8 @@ class Spans(Protocol):
 class Recorder:
     """Adds up what the time of a reactor goes into.
 
-    `now` reads seconds. A callback of `stall` seconds or more is a stall, and told to
+    `now` reads seconds, and `detail` says of what a callback is about what is to be
+    shown of it: not before it is shown, which for most is never. A callback of `stall` seconds or more is a stall, and told to
     `on_stall`, with its seconds, when it has ended. `current` is what is under way, for
     another thread to look at; within it may be another, which is part of its time.
     """
@@ -58,8 +59,10 @@ class Recorder:
         stall: float,
         on_stall: Callable[[Call, float], None] = lambda call, seconds: None,
         spans: Spans | None = None,
+        detail: Callable[[object], str] = str,
     ) -> None:
         self.now = now
+        self._detail = detail
         self.stall = stall
         self.current: Call | None = None
         self.turns = 0
@@ -73,10 +76,14 @@ class Recorder:
         self._on_stall = on_stall
         self._spans = spans
 
-    def begin(self, name: str, detail: str = "") -> Call:
+    def begin(self, name: str, about: object = "") -> Call:
         """A callback begins; returns what `end` takes."""
-        call = self.current = Call(name, detail, self.now(), self.current)
+        call = self.current = Call(name, about, self.now(), self.current)
         return call
+
+    def named(self, call: Call) -> str:
+        """What a person calls it."""
+        return f"{call.name} {self._detail(call.about)}".rstrip()
 
     def end(self, call: Call) -> None:
         """It has ended."""
@@ -97,7 +104,8 @@ class Recorder:
                 self.stalled += seconds
                 self._on_stall(call, seconds)
         if self._spans is not None:
-            self._spans.span(call.name, call.detail, call.began, seconds)
+            detail = self._detail(call.about)
+            self._spans.span(call.name, detail, call.began, seconds)
 
     def turn(self, began: float) -> None:
         """A poll has ended, which began then: so does a turn."""

@@ -55,7 +55,7 @@ class Watchdog:
         if frame is None or self._recorder.current is None:
             return
         self._reported = call
-        named = f"{call.name} {call.detail}".rstrip()
+        named = self._recorder.named(call)
         self._report(
             f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n{_stack(frame)}"
         )
