@@ -47,9 +47,10 @@ class Recorder:
     """Adds up what the time of a reactor goes into.
 
     `now` reads seconds, and `detail` says of what a callback is about what is to be
-    shown of it: not before it is shown, which for most is never. A callback of `stall` seconds or more is a stall, and told to
-    `on_stall`, with its seconds, when it has ended. `current` is what is under way, for
-    another thread to look at; within it may be another, which is part of its time.
+    shown of it: not before it is shown, which for most is never. A callback of `stall`
+    seconds or more is a stall, and told to `on_stall`, with its seconds, when it has
+    ended. `current` is what is under way, for another thread to look at; within it may
+    be another, which is part of its time.
     """
 
     def __init__(

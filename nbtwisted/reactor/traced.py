@@ -121,10 +121,9 @@ class TracedReactor(EagerEPollReactor):
         finally:
             self.recorder.end(call)
 
-    # The next two are called for each piece that comes or goes.
-
-    # Not by way of _timed(), and details not before they are shown: this made a third of
-    # a bare Protocol's time a fifth (make reactors REACTORS='--reactors eager traced').
+    # Not by way of _timed(), and with details that are made when they are shown: of a
+    # bare Protocol's time a third became a fifth (make reactors REACTORS='--reactors
+    # eager traced').
 
     def _read_or_write(self, selectable: Any, fd: int, event: int) -> None:
         call = self.recorder.begin(_read_name(*_kind(selectable)), selectable)

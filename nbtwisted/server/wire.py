@@ -8,7 +8,7 @@ All others become twisted.web's requests, and go to Klein.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
@@ -29,6 +29,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
+from nbtwisted.reactor.sending import prompt_writer
 from nbtwisted.server.answer import default_key
 from nbtwisted.server.behaviour import Behaviour, Reply
 from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
@@ -173,7 +174,7 @@ class _Held:
         sent = self._answer.at(entry.held, site.date(time.time()))
         if not wire.persistent and self._known.head.is_persistent:
             sent = sent.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        wire.transport.write(sent)
+        wire.send(sent)
         site.traffic.end(self)
         wire.requestDone(self)
 
@@ -186,6 +187,7 @@ class Wire(Protocol):
     """
 
     transport: Any
+    send: Callable[[bytes], None]
     peer = ""
     persistent = True
     deadline: float | None = None
@@ -210,6 +212,7 @@ class Wire(Protocol):
         # A UNIX socket has no such thing.
         with suppress(AttributeError):
             self.transport.setTcpNoDelay(True)
+        self.send = prompt_writer(self.transport)
         self.peer = host_of(self.transport.getPeer())
         self._origin = self.peer, self.isSecure()
         self.transport.registerProducer(self, True)
@@ -231,7 +234,7 @@ class Wire(Protocol):
         if self._current is None and not self._reader and not self._is_paused:
             known = self.site.known.get((data, self._origin))
             if known is not None:
-                self._answer_known(known)
+                self._answer_known(known, self.send)
                 return
         if self._reader is None:
             self._reader = RequestReader()
@@ -267,7 +270,8 @@ class Wire(Protocol):
                 return False
             known = self.site.known.get((raw, self._origin))
             if known is not None:
-                self._answer_known(known)
+                # There may be many more: they go out together.
+                self._answer_known(known, self.transport.write)
                 return True
             self._raw_head = raw
             self._head = parse_head(raw)
@@ -282,7 +286,7 @@ class Wire(Protocol):
         self._answer(head, body)
         return True
 
-    def _answer_known(self, known: _Known) -> None:
+    def _answer_known(self, known: _Known, write: Callable[[bytes], None]) -> None:
         traffic = self.site.traffic
         if not traffic.has_room:
             self._raw_head = b""
@@ -294,7 +298,7 @@ class Wire(Protocol):
         if answer is not None and not answer.asked:
             came = time.time()
             held = traffic.performer.now() - began
-            self.transport.write(answer.at(held, self.site.date(came)))
+            write(answer.at(held, self.site.date(came)))
             traffic.note_at_once(known.entry, came, self.peer, held)
             if self.persistent:
                 self._expect_head()
