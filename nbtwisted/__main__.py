@@ -1,4 +1,4 @@
-"""The `nbtwisted` command: `serve`, `get` and `trace`."""
+"""The `nbtwisted` command: `serve`, `get`, `load` and `trace`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = ["main"]
 USAGE = """\
 usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
        nbtwisted get [OPTIONS] [URL …]  send many GETs at once, print raw answers
+       nbtwisted load [OPTIONS] URL …   keep a server busy, say how long it took
        nbtwisted trace [OPTIONS] SCRIPT say what a Twisted program's time goes into
        nbtwisted --version
 
@@ -26,7 +27,7 @@ def main() -> NoReturn:
     end_quietly_when_interrupted()
     command, *arguments = sys.argv[1:] or ["--help"]
     # Each command's imports are its own: a client starts without a server's.
-    if command in ("serve", "get"):
+    if command in ("serve", "get", "load"):
         choose(arguments)
     if command == "serve":
         from nbtwisted.server.command import main as serve
@@ -36,6 +37,10 @@ def main() -> NoReturn:
         from nbtwisted.client.command import main as get
 
         get(arguments)
+    elif command == "load":
+        from nbtwisted.load.command import main as load
+
+        load(arguments)
     elif command == "trace":
         from nbtwisted.reactor.command import main as trace
 
@@ -46,7 +51,7 @@ def main() -> NoReturn:
     elif command == "--version":
         print(f"nbtwisted {__version__}")
         sys.exit()
-    say(f"nbtwisted: error: {command!r}: expected serve, get or trace")
+    say(f"nbtwisted: error: {command!r}: expected serve, get, load or trace")
     sys.exit(2)
 
 

@@ -7,7 +7,8 @@ import os
 import resource
 import signal
 import sys
-from typing import NoReturn, TextIO
+from collections.abc import Callable
+from typing import NoReturn, TextIO, TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
 
@@ -19,9 +20,12 @@ __all__ = [
     "end_quietly_when_interrupted",
     "open_files_allowed",
     "positive_duration",
+    "reading",
     "say",
     "whole_number",
 ]
+
+T = TypeVar("T")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -76,6 +80,18 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
     return int(text)
+
+
+def reading(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """What reads an argument as `parse` does, whose `ValueError` says what is wrong."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return read
 
 
 def say(text: str) -> None:

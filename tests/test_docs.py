@@ -16,7 +16,7 @@ from tests.server.running import BY_MODULE, RunningServer
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
-PAGES += ["docs/server.md", "docs/reactor.md"]
+PAGES += ["docs/server.md", "docs/load.md", "docs/reactor.md"]
 # What a page shows under a name that only a checkout after `make run` has.
 STANDS_FOR = {"make run": "python examples/five_at_once.py"}
 # "…" alone on a line stands for any lines.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
@@ -14,7 +14,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import ConnectFailed
-from nbtwisted.client.protocol import Connection, nothing
+from nbtwisted.client.protocol import nothing
 
 __all__ = ["connect", "connect_unix", "interleaved"]
 
@@ -22,8 +22,14 @@ HEAD_START = 0.25
 """Seconds that an address has before the next is tried beside it: RFC 8305, 5."""
 
 
+class Connects(Protocol):
+    """A protocol that tells when it has a connection, which is when it is done."""
+
+    on_connected: Callable[[], None]
+
+
 def connect(
-    reactor: Any, addresses: Sequence[str], port: int, protocol: Connection
+    reactor: Any, addresses: Sequence[str], port: int, protocol: Connects
 ) -> Deferred[None]:
     """Connect `protocol` to that of `addresses` which takes it first.
 
@@ -42,7 +48,7 @@ def connect(
     return _Race(reactor, places, begin, protocol).connected
 
 
-def connect_unix(reactor: Any, path: str, protocol: Connection) -> Deferred[None]:
+def connect_unix(reactor: Any, path: str, protocol: Connects) -> Deferred[None]:
     """Connect `protocol` to a UNIX socket; the rest is as in `connect`."""
 
     def begin(place: str, attempt: _Attempt) -> None:
@@ -71,7 +77,7 @@ class _Race:
         reactor: Any,
         places: Sequence[tuple[str, str]],
         begin: Any,
-        protocol: Connection,
+        protocol: Connects,
     ) -> None:
         self.connected: Deferred[None] = Deferred(lambda _: self._stop())
         self.is_over = False
@@ -84,7 +90,7 @@ class _Race:
         self._failures: list[str] = []
         self._try_next()
 
-    def win(self, attempt: _Attempt) -> Connection | None:
+    def win(self, attempt: _Attempt) -> Any:
         """An attempt has a connection; returns who is to speak on it, if anybody."""
         if self.is_over:
             return None
@@ -147,7 +153,7 @@ class _Attempt(ClientFactory):
         """Note what can stop the attempt."""
         self._connector = connector
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """There is a connection."""
         return self._let_go().win(self)
 

@@ -6,9 +6,8 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
@@ -25,13 +24,12 @@ from nbtwisted.command_line import (
     count,
     duration,
     positive_duration,
+    reading,
     whole_number,
 )
 from nbtwisted.reactor.choosing import add_option
 
 __all__ = ["Options", "read_options"]
-
-T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
 
@@ -174,7 +172,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "-H",
         "--header",
         dest="headers",
-        type=_reading(parse_header),
+        type=reading(parse_header),
         action="append",
         default=[],
         metavar="'NAME: VALUE'",
@@ -208,7 +206,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     where = parser.add_argument_group("where to connect")
     where.add_argument(
         "--resolve",
-        type=_reading(_override),
+        type=reading(_override),
         action="append",
         default=[],
         metavar="HOST:PORT:ADDRESS[,ADDRESS]",
@@ -216,7 +214,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     )
     where.add_argument(
         "--unix-socket",
-        type=_reading(socket_path),
+        type=reading(socket_path),
         metavar="PATH",
         help="connect to this socket, whatever the host",
     )
@@ -331,18 +329,6 @@ def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
     # Made when it is first needed, where nobody said anything of it.
     said_nothing = not (told.insecure or told.cacert or told.cert)
     return None if said_nothing else options
-
-
-def _reading(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """What reads an argument as `parse` does, whose `ValueError` says what is wrong."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-
-    return read
 
 
 def _override(text: str) -> tuple[tuple[str, int], tuple[str, ...]]:

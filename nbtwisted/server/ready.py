@@ -20,11 +20,12 @@ LARGEST_READY = 8 * 1024
 
 @dataclass(frozen=True)
 class Ready:
-    """`before`, the milliseconds that it was held, the date, `after`."""
+    """`before`, the date, `between`, the milliseconds that it was held, `after`."""
 
     asked: float
     status: int
     before: bytes
+    between: bytes
     after: bytes
     sent: int
     """Bytes of the body."""
@@ -32,7 +33,7 @@ class Ready:
     def at(self, held: float, date: bytes) -> bytes:
         """What is sent when it was held for so many seconds. `date` is as HTTP's."""
         return b"".join(
-            (self.before, milliseconds(held), b"\r\nDate: ", date, self.after)
+            (self.before, date, self.between, milliseconds(held), self.after)
         )
 
 
@@ -61,22 +62,31 @@ def ready(reply: Reply, connection: bytes) -> Ready:
     `connection` is what the header Connection is to say, if anything.
     """
     body = reply.body
-    names = {name.lower() for name, _ in reply.headers}
-    lines = [f"HTTP/1.1 {reply.status} {reply.reason}".encode()]
-    if "server" not in names:
-        lines.append(b"Server: " + SERVER)
-    # As twisted.web encodes them.
-    lines += [f"{name}: {value}".encode() for name, value in reply.headers]
+    # In the order in which twisted.web's requests send them.
+    server = SERVER
+    headers = []
+    for name, value in reply.headers:
+        if name.lower() == "server":
+            server = value.encode()
+        else:
+            headers.append(f"{name}: {value}".encode())
+    before = [f"HTTP/1.1 {reply.status} {reply.reason}".encode()]
     if connection:
-        lines.append(b"Connection: " + connection)
+        before.append(b"Connection: " + connection)
+    before += [b"Server: " + server, b"Date: "]
+    between = [b""]
     if reply.status not in BODILESS:
-        lines.append(b"Content-Length: %d" % body.length)
-    lines.append(b"Server-Timing: asked;dur=%b, held;dur=" % milliseconds(reply.asked))
+        between.append(b"Content-Length: %d" % body.length)
+    between += headers
+    between.append(
+        b"Server-Timing: asked;dur=%b, held;dur=" % milliseconds(reply.asked)
+    )
     content = b"".join(body.pieces()) if reply.has_body else b""
     return Ready(
         reply.asked,
         reply.status,
-        b"\r\n".join(lines),
+        b"\r\n".join(before),
+        b"\r\n".join(between),
         b"\r\n\r\n" + content,
         len(content),
     )

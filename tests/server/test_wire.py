@@ -98,7 +98,7 @@ class WireTests(ClockCase):
             "/get?_delay=x",
         ]:
             for method in ("GET", "HEAD"):
-                replies = []
+                replies, received = [], set()
                 wire = self.visit().site
                 for site in (self.visit(channel="twisted").site, wire, wire):
                     visit = self.visit(site=site)
@@ -107,6 +107,9 @@ class WireTests(ClockCase):
                     reply = visit.reply(method)
                     reply.headers.pop("date")
                     replies.append(reply)
+                    if site is wire:
+                        received.add(re.sub(rb"Date: .*", b"", visit.received))
+                self.assertEqual(len(received), 1, received)
                 self.assertEqual(replies[0], replies[1], target)
                 self.assertEqual(replies[1], replies[2], target)
 

@@ -1,0 +1,199 @@
+"""`nbtwisted load`: keeps a server busy, and says how it took it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, NoReturn, TextIO
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.task import LoopingCall, react
+
+from nbtwisted.command_line import abandon, open_files_allowed, say
+from nbtwisted.load.options import Options, read_options
+from nbtwisted.load.report import figure, report, text
+from nbtwisted.load.running import Plan, Run
+from nbtwisted.memory import leave_startup_to_itself
+
+__all__ = ["main"]
+
+NONE_ANSWERED = 1
+LIMIT_PASSED = 99
+"""k6's exit code for thresholds that were crossed."""
+
+CANNOT_WRITE = 23
+"""curl's exit code for output that cannot be written."""
+
+DRAWN_EVERY = 0.5
+"""Seconds."""
+
+DESCRIPTORS_OF_OURS = 32
+"""That are not connections: streams, epoll, what Python has open."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command; raises `SystemExit`."""
+    options = read_options(sys.argv[1:] if arguments is None else arguments)
+    most = open_files_allowed() - DESCRIPTORS_OF_OURS
+    if options.plan.connections > most:
+        _complain(
+            f"error: -c {options.plan.connections}: expected at most {most}, which is "
+            "how many files this process may open"
+        )
+        raise SystemExit(2)
+    with ExitStack() as files:
+        # What cannot be written is said before anything is sent.
+        outputs = {
+            path: sys.stdout if path == "-" else files.enter_context(_open(path))
+            for path in (options.json, options.hdr)
+            if path is not None
+        }
+        run = Run(reactor, options.plan)
+        command = _Command(options, run, outputs)
+        leave_startup_to_itself()
+        react(lambda reactor: command.start(reactor))
+    raise AssertionError("react() has returned")
+
+
+class _Command:
+    """One run of the command."""
+
+    def __init__(self, options: Options, run: Run, outputs: dict[str, TextIO]) -> None:
+        self._options = options
+        self._run = run
+        self._outputs = outputs
+        self._drawing: LoopingCall | None = None
+        self._line: Any = None
+        self._exit_code: int | None = None
+
+    def start(self, reactor: Any) -> Deferred[None]:
+        """Begin; fires when all is over, by raising `SystemExit`."""
+        running: Deferred[None] = Deferred()
+        reactor.callWhenRunning(running.callback, None)
+        return running.addCallback(lambda _: self._begin(reactor))
+
+    def _begin(self, reactor: Any) -> Deferred[None]:
+        def on_signal(number: int, _: object) -> None:
+            # A second one ends the process at once.
+            signal.signal(number, signal.SIG_DFL)
+            IReactorFromThreads(reactor).callFromThread(self._interrupt, 128 + number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, on_signal)
+        self._begin_drawing(reactor)
+        return self._run.start().addCallback(lambda _: self._finish())
+
+    def _begin_drawing(self, reactor: Any) -> None:
+        wanted = self._options.progress
+        if wanted is False or sys.stderr is None:
+            return
+        if not (wanted or sys.stderr.isatty()):
+            return
+        # It takes a tenth of a second to load, which not everybody wants to wait for.
+        from nbtwisted.load.progress import LiveLine
+
+        self._line = LiveLine(sys.stderr, self._run, self._options.plan)
+        self._drawing = LoopingCall(self._line.draw)
+        self._drawing.clock = reactor
+        self._drawing.start(DRAWN_EVERY, now=False)
+
+    def _interrupt(self, exit_code: int) -> None:
+        self._exit_code = exit_code
+        self._run.stop()
+
+    def _finish(self) -> NoReturn:
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._line.close()
+        plan, run = self._options.plan, self._run
+        found = report(
+            run.tally,
+            seconds=run.seconds,
+            cpu_share=run.cpu_share,
+            connections=plan.connections,
+            rate=plan.rate,
+            urls=[target.url for target in plan.targets],
+            interrupted=self._exit_code is not None,
+        )
+        try:
+            self._write(found)
+        except OSError as error:
+            _complain(f"error: cannot write: {error.strerror}")
+            abandon(sys.stdout)
+            raise SystemExit(CANNOT_WRITE) from None
+        raise SystemExit(self._judged(found, plan))
+
+    def _write(self, found: dict[str, Any]) -> None:
+        options, tally = self._options, self._run.tally
+        if options.json is not None:
+            print(json.dumps(found, indent=2), file=self._outputs[options.json])
+        if options.hdr is not None:
+            # In milliseconds, as HdrHistogram's own programs have it.
+            tally.latencies.histogram.output_percentile_distribution(
+                _Bytes(self._outputs[options.hdr]), 1000.0
+            )
+        if "-" not in (options.json, options.hdr):
+            bar = "■" if _can_print("■", sys.stdout) else "#"
+            print(text(found, tally, bar=bar), end="")
+        for file in {*self._outputs.values(), sys.stdout}:
+            file.flush()
+
+    def _judged(self, found: dict[str, Any], plan: Plan) -> int:
+        if self._exit_code is not None:
+            _complain(f"interrupted: {found['answered']} answered")
+            return self._exit_code
+        tally = self._run.tally
+        if not tally.answered:
+            worst = found["errors"][0] if found["errors"] else None
+            reason = f"{worst['phase']}: {worst['message']}" if worst else "none sent"
+            _complain(f"error: no request was answered: {reason}")
+            return NONE_ANSWERED
+        failed = [c for c in self._options.fail_if if c.holds(figure(found, tally, c))]
+        for condition in failed:
+            value = figure(found, tally, condition)
+            _complain(f"failed: {condition.text}: it is {_shown(condition, value)}")
+        return LIMIT_PASSED if failed else 0
+
+
+class _Bytes:
+    """A text file that takes bytes, which is what hdrhistogram writes."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data.decode("ascii"))
+
+
+def _shown(condition: Any, value: float) -> str:
+    if condition.figure == "rps":
+        return f"{value:.1f}"
+    if condition.figure == "errors":
+        return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
+    return f"{value * 1000:.1f} ms"
+
+
+def _can_print(character: str, stream: TextIO) -> bool:
+    try:
+        character.encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _open(path: str) -> TextIO:
+    try:
+        return open(path, "w", encoding="utf-8")
+    except OSError as error:
+        _complain(f"error: cannot write {path}: {error.strerror}")
+        raise SystemExit(CANNOT_WRITE) from None
+
+
+def _complain(message: str) -> None:
+    say(f"nbtwisted: {message}")

@@ -1,0 +1,190 @@
+"""What `nbtwisted load` can be told."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nbtwisted import __version__
+from nbtwisted.client.errors import BadURL
+from nbtwisted.client.target import Target, parse_header, shown
+from nbtwisted.command_line import OneLineParser, count, positive_duration, reading
+from nbtwisted.load.conditions import Condition
+from nbtwisted.load.running import Plan
+from nbtwisted.reactor.choosing import add_option
+
+__all__ = ["Options", "read_options"]
+
+DEFAULT_NUMBER = 200
+DEFAULT_CONNECTIONS = 50
+DEFAULT_TIMEOUT = 20.0
+"""All three are hey's; the last is in seconds."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the load program was told; paths may be `-` for stdout."""
+
+    plan: Plan
+    json: str | None
+    hdr: str | None
+    fail_if: tuple[Condition, ...]
+    progress: bool | None
+
+
+def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> Options:
+    """Read the command's arguments.
+
+    Raises `SystemExit` after one line on stderr when something cannot be read.
+    """
+    parser = OneLineParser(
+        prog=program,
+        description="Send GETs as fast as they are answered, or at a rate, and say how "
+        "long each took.",
+        epilog="Exits with 0 when requests were answered, 1 when none was, 99 when a "
+        "--fail-if holds, 130 when interrupted.",
+    )
+    parser.add_argument(
+        "urls",
+        nargs="+",
+        metavar="URL",
+        type=reading(_target),
+        help="what to get; several take turns",
+    )
+    parser.add_argument(
+        "-n",
+        dest="number",
+        type=count,
+        metavar="N",
+        help=f"requests in all (default: {DEFAULT_NUMBER}, unless there is a -z)",
+    )
+    parser.add_argument(
+        "-z",
+        dest="seconds",
+        type=positive_duration,
+        metavar="DURATION",
+        help="send for so long; what is under way then is waited for",
+    )
+    parser.add_argument(
+        "-c",
+        dest="connections",
+        type=count,
+        metavar="N",
+        help=f"connections (default: {DEFAULT_CONNECTIONS})",
+    )
+    parser.add_argument(
+        "-q",
+        dest="rate",
+        type=reading(_rate),
+        metavar="RATE",
+        help="requests a second in all, each at its time, whether others are answered "
+        "or not; latencies count from when they were due",
+    )
+    parser.add_argument(
+        "-t",
+        dest="timeout",
+        type=positive_duration,
+        metavar="DURATION",
+        default=DEFAULT_TIMEOUT,
+        help="the longest that a request may take (default: %(default)g)",
+    )
+    parser.add_argument(
+        "-H",
+        "--header",
+        dest="headers",
+        type=reading(parse_header),
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="send this header, in place of ours of the same name",
+    )
+    parser.add_argument(
+        "-k", "--insecure", action="store_true", help="take any certificate"
+    )
+    parser.add_argument(
+        "--disable-keepalive",
+        action="store_true",
+        help="a connection for each request",
+    )
+    parser.add_argument(
+        "--warmup",
+        type=positive_duration,
+        metavar="DURATION",
+        default=0.0,
+        help="send for so long before anything is counted",
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the figures as JSON to FILE, or to stdout in place of the summary "
+        "if that is -",
+    )
+    parser.add_argument(
+        "--hdr",
+        metavar="FILE",
+        help="write the percentiles to FILE, as HdrHistogram's plotters read them",
+    )
+    parser.add_argument(
+        "--fail-if",
+        type=reading(Condition.parse),
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="exit with 99 when it holds: p99>500ms, mean>1s, errors>1%%, rps<1000",
+    )
+    parser.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        help="show on stderr how far it has come (default: if that is a terminal)",
+    )
+    add_option(parser)
+    parser.add_argument(
+        "--version", action="version", version=f"nbtwisted {__version__}"
+    )
+    told = parser.parse_intermixed_args(arguments)
+    number = told.number
+    if number is None:
+        number = math.inf if told.seconds else DEFAULT_NUMBER
+    connections = told.connections
+    if connections is None:
+        connections = int(min(DEFAULT_CONNECTIONS, number))
+    if number < connections:
+        parser.error(f"-n {number}: expected at least as many as -c {connections}")
+    return Options(
+        plan=Plan(
+            targets=tuple(told.urls),
+            connections=connections,
+            number=number,
+            seconds=told.seconds or math.inf,
+            rate=told.rate,
+            timeout=told.timeout,
+            warm_up=told.warmup,
+            headers=tuple(told.headers),
+            keeps_alive=not told.disable_keepalive,
+            verify=not told.insecure,
+        ),
+        json=told.json,
+        hdr=told.hdr,
+        fail_if=tuple(told.fail_if),
+        progress=told.progress,
+    )
+
+
+def _target(text: str) -> Target:
+    try:
+        return Target.parse(os.fsdecode(os.fsencode(text)))
+    except BadURL as error:
+        raise ValueError(f"{error} ({shown(text)})") from None
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+    except ValueError:
+        rate = 0.0
+    if not (text.isascii() and 0 < rate <= 10_000_000):
+        raise ValueError("expected requests a second, above 0, such as 1000 or 0.5")
+    return rate

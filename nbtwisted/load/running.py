@@ -1,0 +1,275 @@
+"""A run: so many connections, kept busy or on time, until it is over."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
+
+from nbtwisted.client.connecting import connect, interleaved
+from nbtwisted.client.errors import Interrupted, RequestError
+from nbtwisted.client.resolving import Resolver
+from nbtwisted.client.target import Headers, Target
+from nbtwisted.client.tls import TLS
+from nbtwisted.load.connection import Connection
+from nbtwisted.load.pacing import Pace
+from nbtwisted.load.response import Known, Whole
+from nbtwisted.load.tally import Tally
+from nbtwisted.load.worker import Worker
+
+__all__ = ["Plan", "Run"]
+
+HEARTBEAT = 0.02
+"""Seconds between timers that show, by how late they are, how late the reactor is."""
+
+PRECISION = 0.08
+"""Seconds between two looks at deadlines."""
+
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 1.0
+"""Seconds that a worker waits when a request has failed, twice as long each time."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do. Times are in seconds; see `Pace` for what ends it.
+
+    The targets take turns. `timeout` is the longest that a request may take once it was
+    sent. With `verify` false, any certificate will do.
+    """
+
+    targets: Sequence[Target]
+    connections: int
+    number: float
+    seconds: float
+    rate: float | None
+    timeout: float
+    warm_up: float = 0.0
+    headers: Headers = field(default_factory=tuple)
+    keeps_alive: bool = True
+    verify: bool = True
+
+
+class Run:
+    """Carries out a plan; `tally` is what has come of it so far.
+
+    `now` reads seconds, and `cpu` the seconds that this process has computed for.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        plan: Plan,
+        *,
+        now: Callable[[], float] = time.perf_counter,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self.tally = Tally()
+        self.began = self.ended = 0.0
+        """When the requests that count began, and when the last was over."""
+        self.known = Known()
+        self._reactor = reactor
+        self._plan = plan
+        self._now = now
+        self._cpu = cpu
+        self._cpu_before = 0.0
+        self._cpu_used: float | None = None
+        self._resolver = Resolver(reactor)
+        self._tls: TLS | None = None
+        self._requests = [
+            target.request(plan.headers, keep_alive=plan.keeps_alive)
+            for target in plan.targets
+        ]
+        self._turn = 0
+        self._pace: Pace
+        self._workers: list[Worker] = []
+        self._free: deque[Worker] = deque()
+        self._pausing: dict[Worker, IDelayedCall] = {}
+        self._tick: IDelayedCall | None = None
+        self._heartbeat: IDelayedCall | None = None
+        self._busy = 0
+        self._next_look = 0.0
+        self._counts = False
+        self._is_stopped = False
+        self._is_over = False
+        self._done: Deferred[None] = Deferred()
+
+    def start(self) -> Deferred[None]:
+        """Begin; fires when every request has ended, and nothing is open any more."""
+        plan = self._plan
+        began = self._now()
+        self._pace = Pace(
+            began,
+            number=plan.number,
+            seconds=plan.seconds,
+            rate=plan.rate,
+            warm_up=plan.warm_up,
+        )
+        self._cpu_before = self._cpu()
+        self.began = self.ended = self._pace.counts_from
+        self._counts = plan.warm_up == 0
+        self._workers = [
+            Worker(
+                self,
+                self._now,
+                self._request_ended,
+                keeps_alive=plan.keeps_alive,
+                timeout=plan.timeout,
+            )
+            for _ in range(plan.connections)
+        ]
+        self._free.extend(self._workers)
+        self._beat(began)
+        self._keep_busy()
+        return self._done
+
+    def stop(self) -> None:
+        """Send nothing more, and end what is under way."""
+        self._is_stopped = True
+        for worker in self._workers:
+            if worker.is_busy:
+                worker.stop(Interrupted("interrupted"))
+        self._look_if_over()
+
+    @property
+    def cpu_share(self) -> float:
+        """How much of a core this process has used, since the requests count."""
+        used = self._cpu_used
+        if used is None:
+            used = self._cpu() - self._cpu_before
+        return used / max(self.seconds, 1e-9)
+
+    @property
+    def seconds(self) -> float:
+        """From the first request that counts to the end of the last; or until now."""
+        end = self.ended if self._is_over else self._now()
+        return max(end - self.began, 0.0)
+
+    # What workers need.
+
+    def handshake(self, target: Target) -> Any:
+        """For TLS, or None."""
+        if not target.is_tls:
+            return None
+        if self._tls is None:
+            self._tls = TLS(verify=self._plan.verify)
+        return self._tls.handshake(target.host)
+
+    def connect(self, target: Target, connection: Connection) -> Deferred[None]:
+        """Connect to the target's host; fails with `RequestError`."""
+        resolved = self._resolver.resolve(target.host)
+        return resolved.addCallback(
+            lambda addresses: connect(
+                self._reactor, interleaved(addresses), target.port, connection
+            )
+        )
+
+    # Each request.
+
+    def _keep_busy(self) -> None:
+        """Give work to who is free, as far as there is any."""
+        now = self._now()
+        while self._free and not self._is_stopped:
+            due = self._pace.take(now)
+            if due is None:
+                break
+            self._send(self._free.popleft(), due, now)
+        self._look_if_over()
+        wait = self._pace.wait(now)
+        if wait is not None and self._free and not (self._tick or self._is_stopped):
+            self._tick = self._reactor.callLater(wait, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self._tick = None
+        self._keep_busy()
+
+    def _send(self, worker: Worker, due: float, now: float) -> None:
+        turn = self._turn
+        self._turn = (turn + 1) % len(self._requests)
+        self._busy += 1
+        worker.send(self._plan.targets[turn], self._requests[turn], due, now)
+
+    def _request_ended(self, worker: Worker, how: Whole | RequestError) -> None:
+        # This is done for each answer, and what is left out here is left out 100,000
+        # times a second.
+        now = self._now()
+        self._busy -= 1
+        due = worker.due
+        if due >= self.began:
+            if not self._counts:
+                self._counts = True
+                self._cpu_before = self._cpu()
+            self.ended = now
+            if isinstance(how, Whole):
+                tally = self.tally
+                tally.wholes[how] += 1
+                tally.latencies.add(now - due)
+                if self._pace.rate is not None:
+                    tally.service.add(now - worker.sent_at)
+                if worker.connecting is not None:
+                    tally.connecting.add(worker.connecting)
+                if worker.receiving:
+                    tally.receiving.add(worker.receiving)
+            else:
+                self.tally.fail(how)
+        if worker.failures:
+            self._pause(worker)
+            return
+        # The usual case, without a detour: this one goes on.
+        next_due = None if self._is_stopped else self._pace.take(now)
+        if next_due is None:
+            self._free.append(worker)
+            self._keep_busy()
+            return
+        if self._pace.rate is not None and not self._free:
+            self.tally.waited_for_connection += 1
+        self._send(worker, next_due, now)
+
+    def _pause(self, worker: Worker) -> None:
+        # What is refused at once would be refused as often as we can ask.
+        pause = min(FIRST_PAUSE * 2 ** (worker.failures - 1), LONGEST_PAUSE)
+        if not self._is_stopped:
+            self._pausing[worker] = self._reactor.callLater(pause, self._go_on, worker)
+        self._look_if_over()
+
+    def _go_on(self, worker: Worker) -> None:
+        del self._pausing[worker]
+        self._free.append(worker)
+        self._keep_busy()
+
+    def _beat(self, expected: float) -> None:
+        now = self._now()
+        self._heartbeat = self._reactor.callLater(
+            HEARTBEAT, self._beat, now + HEARTBEAT
+        )
+        if now >= self.began:
+            self.tally.lateness.add(max(now - expected, 0.0))
+        if now >= self._next_look:
+            # Seldom enough that ten thousand cost little.
+            self._next_look = now + PRECISION
+            for worker in self._workers:
+                if worker.is_late(now):
+                    worker.time_out()
+        self.tally.fold()
+        # What ends a run may be no more than that its time is over.
+        self._look_if_over()
+
+    def _look_if_over(self) -> None:
+        if self._is_over or self._busy:
+            return
+        if not (self._is_stopped or self._pace.is_over(self._now())):
+            return
+        self._is_over = True
+        self.tally.fold()
+        self._cpu_used = self._cpu() - self._cpu_before
+        timers = [self._tick, self._heartbeat, *self._pausing.values()]
+        for timer in timers:
+            if timer is not None and timer.active():
+                timer.cancel()
+        closed = DeferredList([worker.close() for worker in self._workers])
+        closed.addCallback(lambda _: self._done.callback(None))

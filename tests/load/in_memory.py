@@ -1,0 +1,142 @@
+"""A server in memory, on a clock, that answers each request when a test wants it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import (
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionRefusedError,
+)
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+
+from nbtwisted.client.target import Target
+from nbtwisted.load.running import Plan, Run
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+MILLISECOND = 0.001
+
+Answers = Callable[[float, int], tuple[float, bytes]]
+"""Given when a request comes, and how many came before: after how many seconds it is
+answered, and with what; nothing closes the connection."""
+
+
+class _Transport(StringTransport):
+    """A connection, whose server answers whatever is written to it."""
+
+    def __init__(self, server: Server, protocol: Any) -> None:
+        super().__init__()
+        self.protocol = protocol
+        self._server = server
+        self._timers: list[Any] = []
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        server = self._server
+        server.requests.append(data)
+        delay, answer = server.answers(server.seconds(), len(server.requests) - 1)
+        self._timers.append(server.callLater(delay, self._answer, answer))
+
+    def _answer(self, answer: bytes) -> None:
+        if answer:
+            self.protocol.dataReceived(answer)
+        else:
+            self._end(ConnectionDone())
+
+    def loseConnection(self) -> None:
+        self._server.callLater(0, self._end, ConnectionDone())
+
+    def abortConnection(self) -> None:
+        self._server.callLater(0, self._end, ConnectionAborted())
+
+    def _end(self, reason: Exception) -> None:
+        if not self.connected:
+            return
+        self.connected = False
+        self._server.open.discard(self)
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+        self.protocol.connectionLost(Failure(reason))
+
+
+class _Connector:
+    """An attempt to connect, which is decided in the next turn."""
+
+    def __init__(self, server: Server, factory: Any) -> None:
+        self._factory = factory
+        decide = self.stopConnecting if server.refuses else self._accept
+        self._server = server
+        self._timer = server.callLater(0, decide)
+
+    def stopConnecting(self) -> None:
+        if self._timer.active():
+            self._timer.cancel()
+        self._factory.clientConnectionFailed(self, Failure(ConnectionRefusedError()))
+
+    def _accept(self) -> None:
+        protocol = self._factory.buildProtocol(None)
+        if protocol is not None:
+            transport = _Transport(self._server, protocol)
+            self._server.open.add(transport)
+            protocol.makeConnection(transport)
+
+
+class Server(MemoryReactorClock):
+    """The reactor of a run, and the server at its other end."""
+
+    def __init__(self, answers: Answers, *, refuses: bool = False) -> None:
+        super().__init__()
+        self.answers = answers
+        self.refuses = refuses
+        self.requests: list[bytes] = []
+        self.attempts = 0
+        self.open: set[_Transport] = set()
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        timeout: Any = 30,
+        bindAddress: Any = None,
+    ) -> Any:
+        self.attempts += 1
+        connector = _Connector(self, factory)
+        factory.startedConnecting(connector)
+        return connector
+
+    def run(self, most: float = 120.0, **plan: Any) -> Run:
+        """Carry out a plan, a millisecond at a time; it must be over by then."""
+        run, over = self.begin(**plan)
+        while not over:
+            assert self.seconds() < most, "it does not end"
+            self.advance(MILLISECOND)
+        return run
+
+    def begin(self, **plan: Any) -> tuple[Run, list[object]]:
+        """Begin to; returns the run, and what is not empty when it is over."""
+        targets = [Target.parse(url) for url in plan.pop("urls", ["http://127.0.0.1/"])]
+        told: dict[str, Any] = {
+            "connections": 10,
+            "number": float("inf"),
+            "seconds": float("inf"),
+            "rate": None,
+            "timeout": 20.0,
+            **plan,
+        }
+        run = Run(
+            self, Plan(targets=targets, **told), now=self.seconds, cpu=lambda: 0.0
+        )
+        over: list[object] = []
+        run.start().addCallback(lambda _: over.append(True))
+        return run, over
+
+
+def always(delay: float, answer: bytes = ANSWER) -> Answers:
+    return lambda now, number: (delay, answer)

@@ -1,0 +1,207 @@
+"""`nbtwisted load` as people run it, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.load.options import read_options
+from tests.server.running import RunningServer
+
+LOAD = [sys.executable, "-m", "nbtwisted.load"]
+
+
+def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LOAD, *arguments],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class OptionsTests(SynchronousTestCase):
+    def test_defaults(self) -> None:
+        plan = read_options(["http://x/"]).plan
+        self.assertEqual((plan.number, plan.connections), (200, 50))
+        self.assertEqual((plan.timeout, plan.rate), (20.0, None))
+        self.assertEqual(read_options(["-z", "1m", "http://x/"]).plan.seconds, 60)
+        # Fewer requests than connections by default need no more connections.
+        self.assertEqual(read_options(["-n", "3", "http://x/"]).plan.connections, 3)
+
+    def test_what_cannot_be_read(self) -> None:
+        for wrong, expected in [
+            (["-c", "0"], "expected a number of 1 or more"),
+            (["-n", "5", "-c", "10"], "expected at least as many as -c 10"),
+            (["-q", "0"], "expected requests a second, above 0"),
+            (["-q", "-1"], "expected requests a second, above 0"),
+            (["-q", "nan"], "expected requests a second, above 0"),
+            (["-z", "soon"], "expected seconds such as 1.5"),
+            (["-z", "0"], "above 0"),
+            (["-t", "0"], "above 0"),
+            (["--fail-if", "p99"], "expected one such as p99>500ms"),
+            (["-H", "no colon"], "expected 'Name: value'"),
+            (["ftp://x/"], "expected"),
+            (["-c", "100000000", "-n", "100000000"], "files this process may open"),
+        ]:
+            ended = run(*wrong, "http://127.0.0.1:9/")
+            self.assertEqual((ended.returncode, ended.stdout), (2, ""), wrong)
+            self.assertIn(expected, ended.stderr)
+            self.assertEqual(ended.stderr.count("\n"), 1, ended.stderr)
+        self.assertEqual(run().returncode, 2)
+
+    def test_what_cannot_be_written(self) -> None:
+        for option in ("--json", "--hdr"):
+            ended = run(option, "/nowhere/at/all", "http://127.0.0.1:9/")
+            self.assertEqual(ended.returncode, 23)
+            self.assertIn("cannot write /nowhere/at/all: No such file", ended.stderr)
+
+
+class CommandTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = RunningServer()
+        self.addCleanup(self.server.__exit__, None, None, None)
+        self.url = self.server.url + "?_delay=0"
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        ended = run("--json", "-", *arguments)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        found: dict[str, Any] = json.loads(ended.stdout)
+        return found
+
+    def test_summary(self) -> None:
+        ended = run("-n", "300", "-c", "20", self.url)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertIn("Sent:         300 = 300 answered + 0 failed", ended.stdout)
+        self.assertIn("[200] 300 responses", ended.stdout)
+
+    def test_json(self) -> None:
+        found = self.json("-n", "100", self.url, self.server.url + "status/503")
+        self.assertEqual(found["statuses"], {"200": 50, "503": 50})
+        self.assertEqual(found["bytes"], 50 * 19)
+        asked = json.loads(
+            self.server.ask(
+                b"GET /__admin/stats HTTP/1.1\r\nHost: localhost\r\n"
+                b"Connection: close\r\n\r\n"
+            ).partition(b"\r\n\r\n")[2]
+        )
+        self.assertEqual(asked["requests"], 100)
+
+    def test_delays_and_bodies_in_chunks(self) -> None:
+        found = self.json("-n", "20", "-c", "20", self.server.url + "delay/200ms")
+        self.assertGreaterEqual(found["latency"]["min"], 0.199)
+        found = self.json("-n", "20", "-c", "2", self.server.url + "stream-bytes/70000")
+        self.assertEqual(found["bytes"], 20 * 70000)
+        self.assertEqual(found["phases"]["connect"]["count"], 2)
+
+    def test_at_a_rate(self) -> None:
+        found = self.json("-z", "1", "-q", "200", "-c", "10", self.url)
+        self.assertEqual(found["sent"], 200)
+        self.assertLess(abs(found["rps"] / 200 - 1), 0.05)
+        self.assertIsNotNone(found["uncorrected"])
+
+    def test_faults(self) -> None:
+        ended = run(
+            *("--json", "-", "-n", "12", "-c", "3", "-t", "0.3"),
+            *(self.server.url + f"get?_fault={fault}" for fault in FAULTS),
+        )
+        self.assertEqual(ended.returncode, 0)
+        found = json.loads(ended.stdout)
+        self.assertEqual((found["answered"], found["failed"]), (2, 10))
+        kinds = {error["type"]: error["count"] for error in found["errors"]}
+        self.assertEqual(
+            kinds,
+            {
+                "ConnectionLost": 2,
+                "EmptyAnswer": 2,
+                "MalformedAnswer": 2,
+                "AnswerCutShort": 2,
+                "DeadlinePassed": 2,
+            },
+        )
+
+    def test_conditions(self) -> None:
+        ended = run(
+            *("--fail-if", "p50>10s", "--fail-if", "errors>0", "--fail-if", "rps<9e9"),
+            self.url,
+        )
+        self.assertEqual(ended.returncode, 2)
+        ended = run("--fail-if", "p50>10s", "--fail-if", "rps<9000000", self.url)
+        self.assertEqual(ended.returncode, 99)
+        self.assertRegex(
+            ended.stderr, r"\Anbtwisted: failed: rps<9000000: it is [\d.]+\n"
+        )
+        self.assertEqual(run("--fail-if", "errors>0", self.url).returncode, 0)
+
+    def test_files(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            ended = run(
+                "--json", f"{folder}/j", "--hdr", f"{folder}/h", "-n", "50", self.url
+            )
+            self.assertEqual(ended.returncode, 0)
+            self.assertIn("Summary:", ended.stdout)
+            with open(f"{folder}/j") as file:
+                self.assertEqual(json.load(file)["sent"], 50)
+            with open(f"{folder}/h") as file:
+                self.assertIn("Percentile TotalCount", file.read())
+
+    def test_nobody_there(self) -> None:
+        port = free_port()
+        ended = run("-n", "20", "-c", "5", f"http://127.0.0.1:{port}/")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("20 = 0 answered + 20 failed", ended.stdout)
+        self.assertEqual(
+            ended.stderr,
+            "nbtwisted: error: no request was answered: connect: "
+            f"127.0.0.1 port {port}: Connection refused\n",
+        )
+
+    def test_no_such_host(self) -> None:
+        ended = run("-n", "2", "http://nowhere.invalid/")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("no request was answered: dns: ", ended.stderr)
+
+    def test_ctrl_c(self) -> None:
+        with subprocess.Popen(
+            [*LOAD, "-z", "60", self.server.url + "delay/10ms"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as load:
+            # By then it has its handlers, and has answers.
+            while b'"requests": 0,' in self.server.ask(STATS):
+                pass
+            load.send_signal(signal.SIGINT)
+            printed, complaint = load.communicate(timeout=10)
+        self.assertEqual(load.returncode, 130)
+        self.assertIn("Summary:", printed)
+        self.assertRegex(complaint, r"\Anbtwisted: interrupted: \d+ answered\n\Z")
+
+    def test_the_live_line(self) -> None:
+        terminal, theirs = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        ended = run("-z", "1.2", "-q", "100", self.url, stderr=theirs)
+        os.close(theirs)
+        self.assertEqual(ended.returncode, 0)
+        self.assertIn(b"answered, 0 failed", os.read(terminal, 65536))
+
+
+STATS = b"GET /__admin/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+FAULTS = ("reset", "empty", "garbage", "truncate", "stall", "empty:0")

@@ -1,0 +1,224 @@
+"""What is made of the requests of a run: percentiles, conditions, the report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
+from nbtwisted.load.conditions import Condition
+from nbtwisted.load.pacing import Pace
+from nbtwisted.load.report import figure, report, text
+from nbtwisted.load.response import Whole
+from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally
+from tests.guard import ClockCase
+
+
+def tally_of(latencies: list[float], *, failed: int = 0, status: int = 200) -> Tally:
+    tally = Tally()
+    whole = Whole(status, 10, True)
+    for seconds in latencies:
+        tally.wholes[whole] += 1
+        tally.latencies.add(seconds)
+    for _ in range(failed):
+        tally.fail(ConnectFailed("127.0.0.1 port 9: Connection refused"))
+    tally.fold()
+    return tally
+
+
+def report_of(tally: Tally, **more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "seconds": 2.0,
+        "cpu_share": 0.5,
+        "connections": 5,
+        "rate": None,
+        "urls": ["http://x/"],
+        "interrupted": False,
+        **more,
+    }
+    return report(tally, **told)
+
+
+class LatenciesTests(ClockCase):
+    @given(st.lists(st.floats(0.00001, 100), min_size=1, max_size=300))
+    def test_three_digits(self, seconds: list[float]) -> None:
+        latencies = Latencies()
+        for each in seconds:
+            latencies.add(each)
+        self.assertEqual(latencies.count, len(seconds))
+        in_order = sorted(seconds)
+        for percent in (1, 50, 99, 100):
+            place = max(-(-len(in_order) * percent // 100), 1) - 1
+            exact = in_order[place]
+            error = abs(latencies.percentile(percent) - exact)
+            self.assertLessEqual(error, exact * 0.001 + 0.000002)
+        self.assertLess(abs(latencies.longest() - in_order[-1]), in_order[-1] * 0.002)
+
+    def test_what_is_added_later_counts_too(self) -> None:
+        latencies = Latencies()
+        latencies.add(1.0)
+        self.assertEqual(latencies.count, 1)
+        latencies.add(3.0)
+        self.assertEqual(latencies.count, 2)
+        self.assertLess(abs(latencies.mean() - 2.0), 0.01)
+
+    def test_extremes(self) -> None:
+        latencies = Latencies()
+        self.assertEqual((latencies.mean(), latencies.percentile(99)), (0, 0))
+        self.assertEqual((latencies.shortest(), latencies.longest()), (0, 0))
+        latencies.add(0.0)
+        latencies.add(100_000.0)
+        self.assertEqual(latencies.count, 2)
+        self.assertLess(abs(latencies.longest() - 3600), 4)
+
+    def test_bins(self) -> None:
+        latencies = Latencies()
+        for seconds in (0.010, 0.011, 0.012, 0.110):
+            latencies.add(seconds)
+        bins = latencies.bins(10)
+        self.assertEqual([count for _, count in bins], [3, *[0] * 8, 1])
+        self.assertLess(abs(bins[-1][0] - 0.110), 0.001)
+        same = Latencies()
+        same.add(0.5)
+        self.assertEqual(sum(count for _, count in same.bins(10)), 1)
+
+
+class PaceTests(ClockCase):
+    def test_each_is_due_at_its_time(self) -> None:
+        pace = Pace(100.0, number=3, rate=2.0)
+        self.assertEqual(pace.take(100.0), 100.0)
+        self.assertIsNone(pace.take(100.4))
+        self.assertLess(abs((pace.wait(100.4) or 0) - 0.1), 1e-6)
+        # Who comes late is given what was due before.
+        self.assertEqual(pace.take(109.0), 100.5)
+        self.assertFalse(pace.is_over(109.0))
+        self.assertEqual(pace.take(109.0), 101.0)
+        self.assertIsNone(pace.take(109.0))
+        self.assertIsNone(pace.wait(109.0))
+        self.assertTrue(pace.is_over(109.0))
+
+    @given(st.floats(0.1, 10_000), st.floats(0.01, 3))
+    def test_as_many_as_the_rate_makes(self, rate: float, seconds: float) -> None:
+        pace = Pace(0.0, seconds=seconds, rate=rate)
+        taken = 0
+        while taken <= rate * seconds + 1 and pace.take(1e9) is not None:
+            taken += 1
+        self.assertLess(abs(taken - rate * seconds), 1 + 1e-6)
+
+    def test_whichever_comes_first(self) -> None:
+        for number, seconds, expected in [(5, 100, 5), (100, 0.5, 50)]:
+            pace = Pace(0.0, number=number, seconds=seconds, rate=100.0)
+            taken = 0
+            while pace.take(1e9) is not None:
+                taken += 1
+            self.assertEqual(taken, expected)
+
+    def test_without_a_rate(self) -> None:
+        pace = Pace(0.0, number=2, seconds=5, warm_up=1.0)
+        self.assertEqual([pace.take(t) for t in (0.1, 0.2, 0.3)], [0.1, 0.2, 0.3])
+        self.assertEqual([pace.take(t) for t in (1.1, 1.2, 1.3)], [1.1, 1.2, None])
+        self.assertIsNone(Pace(0.0, seconds=5).take(5.0))
+
+
+class ConditionTests(ClockCase):
+    def test_are_read(self) -> None:
+        for said, name, sign, limit, is_share in [
+            ("p99>500ms", "p99", ">", 0.5, False),
+            ("p99.9 >= 2s", "p99.9", ">=", 2.0, False),
+            ("mean>1m", "mean", ">", 60.0, False),
+            ("errors>1%", "errors", ">", 0.01, True),
+            ("errors>0", "errors", ">", 0.0, False),
+            ("rps<1000", "rps", "<", 1000.0, False),
+            (" max <= 1.5 ", "max", "<=", 1.5, False),
+        ]:
+            condition = Condition.parse(said)
+            self.assertEqual(
+                (condition.figure, condition.sign, condition.limit, condition.is_share),
+                (name, sign, limit, is_share),
+            )
+
+    def test_are_not_read(self) -> None:
+        for said in [
+            *("", "p99", "p99>", ">1s", "p99>abc", "p99=1s", "p0>1s", "p101>1s"),
+            *(
+                "p>1s",
+                "median>1s",
+                "errors>1ms",
+                "rps<5%",
+                "errors>-1",
+                "p99>1s,max>2s",
+            ),
+            *("p99>>1s", "p99.99999>1s", "errors>\u0661"),
+        ]:
+            error = self.assertRaises(ValueError, Condition.parse, said)
+            self.assertIn("expected one such as p99>500ms", str(error))
+
+    def test_hold(self) -> None:
+        tally = tally_of([0.01] * 95 + [0.7] * 5, failed=2)
+        found = report_of(tally)
+        for said, expected in [
+            *[("p99>500ms", True), ("p90>500ms", False), ("p95>=10ms", True)],
+            *[("errors>1%", True), ("errors>2%", False), ("errors>1", True)],
+            *[("rps<51", True), ("rps<50", False), ("mean>40ms", True)],
+            *[("max>1s", False), ("min<1ms", False), ("max<=1s", True)],
+        ]:
+            condition = Condition.parse(said)
+            value = figure(found, tally, condition)
+            self.assertIs(condition.holds(value), expected, (said, value))
+
+    def test_a_limit_is_not_met_by_no_answer(self) -> None:
+        tally = tally_of([], failed=3)
+        condition = Condition.parse("p99>1s")
+        self.assertTrue(condition.holds(figure(report_of(tally), tally, condition)))
+
+
+class ReportTests(ClockCase):
+    def test_adds_up(self) -> None:
+        found = report_of(tally_of([0.1, 0.2], failed=1))
+        json.dumps(found)
+        self.assertEqual((found["sent"], found["answered"], found["failed"]), (3, 2, 1))
+        self.assertEqual((found["rps"], found["bytes"]), (1.0, 20))
+        self.assertEqual(found["statuses"], {"200": 2})
+        ((error),) = found["errors"]
+        self.assertEqual((error["type"], error["count"]), ("ConnectFailed", 1))
+        self.assertIsNone(found["uncorrected"])
+
+    def test_text(self) -> None:
+        tally = tally_of([0.001] * 9 + [0.1], failed=2, status=503)
+        printed = text(report_of(tally), tally, bar="#")
+        for line in [
+            "  Requests/sec: 5.00",
+            "  Sent:         12 = 10 answered + 2 failed",
+            "  50% in 1.000 ms",
+            "  [503] 10 responses",
+            "  [2] ConnectFailed: connect: 127.0.0.1 port 9: Connection refused",
+            "Client: 50% of a core; its timers 0.0 ms late (p99)",
+        ]:
+            self.assertIn(line + "\n", printed)
+        self.assertNotIn("Warning", printed)
+
+    def test_nothing_at_all(self) -> None:
+        tally = Tally()
+        printed = text(report_of(tally, seconds=0.0), tally)
+        self.assertIn("Sent:         0 = 0 answered + 0 failed", printed)
+
+    def test_warnings(self) -> None:
+        tally = tally_of([0.1])
+        self.assertIn("97%", report_of(tally, cpu_share=0.97)["warnings"][0])
+        # In no time, everything is beginning and ending.
+        self.assertEqual(report_of(tally, cpu_share=1.0, seconds=0.01)["warnings"], [])
+        for _ in range(10):
+            tally.lateness.add(0.05)
+        self.assertIn("50 ms late", report_of(tally)["warnings"][0])
+        tally.waited_for_connection = 4
+        self.assertIn("more with -c", report_of(tally, rate=5.0)["warnings"][-1])
+
+    def test_kinds_of_errors_are_bounded(self) -> None:
+        tally = Tally()
+        for number in range(2 * MOST_ERRORS):
+            tally.fail(DeadlinePassed(f"number {number}"))
+        self.assertLessEqual(len(tally.errors), MOST_ERRORS + 1)
+        self.assertEqual(tally.failed, 2 * MOST_ERRORS)

@@ -1,0 +1,145 @@
+"""Answers of which nothing is kept: fed whole, byte by byte, and cut anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.client.errors import RequestError
+from nbtwisted.load.response import REMEMBERED, Known, ResponseReader
+from tests.guard import ClockCase
+
+Found = tuple[int, int, bool] | str
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+WHOLE: dict[bytes, Found] = {
+    OK + b"Content-Length: 5\r\n\r\nhello": (200, 5, True),
+    OK + b"Content-Length: 0\r\n\r\n": (200, 0, True),
+    OK + b"Content-Length: 4\r\n\r\n\r\n\r\n": (200, 4, True),
+    OK + b"Content-Length: 2\r\nConnection: close\r\n\r\nab": (200, 2, False),
+    b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab": (200, 2, False),
+    b"HTTP/1.1 204 No\r\n\r\n": (204, 0, True),
+    b"HTTP/1.1 304 No\r\nContent-Length: 7\r\n\r\n": (304, 0, True),
+    CHUNKED + b"5\r\nhello\r\n0\r\n\r\n": (200, 5, True),
+    CHUNKED + b"2;a=b\r\n\r\n\r\n0\r\nA: b\r\n\r\n": (200, 2, True),
+    b"HTTP/1.1 100 Go\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na": (200, 1, True),
+    b"HTTP/1.1 103 X\r\nA: b\r\n\r\n" + CHUNKED + b"0\r\n\r\n": (200, 0, True),
+}
+UNTIL_THE_END: dict[bytes, Found] = {
+    OK + b"\r\nab": (200, 2, False),
+    b"": "EmptyAnswer",
+    b"HTTP/1.1 2": "AnswerCutShort",
+    OK + b"Content-Length: 5\r\n\r\nhel": "AnswerCutShort",
+    CHUNKED + b"5\r\nhello\r\n": "AnswerCutShort",
+    b"HTTP/1.1 100 Go\r\n\r\n": "AnswerCutShort",
+}
+MALFORMED = [
+    b"garbage\r\n\r\n",
+    b"HTTP/1.1 2000 OK\r\n\r\n",
+    OK + b"Content-Length: x\r\n\r\n",
+    OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    CHUNKED + b"x\r\n",
+    b"HTTP/1.1 101 Up\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    OK + b"A: " + b"x" * 400_000,
+]
+
+
+def read(pieces: Iterable[bytes], known: Known | None = None) -> Found:
+    """What arrives in these pieces, and then the connection's end."""
+    reader = ResponseReader(known or Known())
+    try:
+        for piece in filter(None, pieces):
+            whole = reader.feed(piece)
+            if whole is not None:
+                break
+        else:
+            whole = reader.end()
+    except RequestError as error:
+        return type(error).__name__
+    return whole.status, whole.size, whole.can_be_followed
+
+
+def cuts(data: bytes) -> Iterable[list[bytes]]:
+    yield [data]
+    yield [data[i : i + 1] for i in range(len(data))]
+    for at in range(1, len(data)):
+        yield [data[:at], data[at:]]
+
+
+class ResponseTests(ClockCase):
+    def test_answers(self) -> None:
+        for data, expected in {**WHOLE, **UNTIL_THE_END}.items():
+            for cut in cuts(data):
+                self.assertEqual(read(cut), expected, cut)
+
+    def test_no_answers(self) -> None:
+        for data in MALFORMED:
+            pieces = [data[i : i + 1000] for i in range(0, len(data), 1000)]
+            for cut in ([data], pieces):
+                self.assertEqual(read(cut), "MalformedAnswer", data[:80])
+
+    def test_bytes_behind_the_end(self) -> None:
+        for data in WHOLE:
+            for more in (b"x", data):
+                if b" close\r\n" not in data and b"/1.0" not in data:
+                    self.assertEqual(read([data + more]), "MalformedAnswer", data)
+
+    def test_what_is_known_means_the_same(self) -> None:
+        known = Known()
+        for _ in range(3):
+            for data, expected in {**WHOLE, **UNTIL_THE_END}.items():
+                self.assertEqual(read([data], known), expected, data)
+            for data in MALFORMED:
+                self.assertEqual(read([data], known), "MalformedAnswer", data[:80])
+            for data in WHOLE:
+                if b" close\r\n" not in data and b"/1.0" not in data:
+                    self.assertEqual(read([data + b"x"], known), "MalformedAnswer")
+
+    def test_another_body_behind_a_known_head(self) -> None:
+        known = Known()
+        head = OK + b"Content-Length: 3\r\n\r\n"
+        self.assertEqual(read([head + b"abc"], known), (200, 3, True))
+        self.assertEqual(read([head + b"xyz"], known), (200, 3, True))
+        self.assertEqual(read([head + b"xy"], known), "AnswerCutShort")
+        self.assertEqual(read([head, b"xyz"], known), (200, 3, True))
+        self.assertEqual(
+            read([CHUNKED + b"1\r\na\r\n0\r\n\r\n"], known), (200, 1, True)
+        )
+        self.assertEqual(
+            read([CHUNKED + b"2\r\nab\r\n0\r\n\r\n"], known), (200, 2, True)
+        )
+        self.assertEqual(read([CHUNKED + b"2\r\na"], known), "AnswerCutShort")
+
+    def test_no_more_is_kept_than_may_be(self) -> None:
+        known = Known()
+        for number in range(3 * REMEMBERED):
+            read([OK + b"A: %d\r\nContent-Length: 0\r\n\r\n" % number], known)
+            read([CHUNKED + b"8\r\n%08d\r\n0\r\n\r\n" % number], known)
+        heads = known._by_head
+        bodies = [kept for kept in heads.values() if isinstance(kept, dict)]
+        self.assertLessEqual(len(heads), REMEMBERED)
+        self.assertLessEqual(max(map(len, bodies), default=0), REMEMBERED)
+
+    @given(
+        st.lists(st.sampled_from([*WHOLE]), min_size=1, max_size=5),
+        st.lists(st.integers(1, 60)),
+    )
+    def test_one_after_another(self, answers: list[bytes], sizes: list[int]) -> None:
+        known = Known()
+        for data in answers:
+            pieces = []
+            at = 0
+            for size in [*sizes, len(data)]:
+                if data[at : at + size]:
+                    pieces.append(data[at : at + size])
+                at += size
+            self.assertEqual(read(pieces, known), WHOLE[data])
+
+    @given(st.lists(st.binary(max_size=200)))
+    def test_anything_is_read_or_refused(self, pieces: list[bytes]) -> None:
+        self.assertIsNotNone(read(pieces))
+        self.assertIsNotNone(read([CHUNKED, *pieces]))

@@ -1,0 +1,214 @@
+"""Runs on a clock, against a server in memory: what is counted is what was."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtwisted.load.running import Run
+from tests.guard import ClockCase
+from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
+
+CHUNKED = b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+
+
+class RunningTests(ClockCase):
+    def nothing_left(self, server: Server) -> None:
+        self.assertEqual(server.open, set())
+        self.assertEqual(server.getDelayedCalls(), [])
+
+    def test_a_closed_loop(self) -> None:
+        server = Server(always(0.1))
+        run = server.run(number=100, connections=10)
+        self.assertEqual((run.tally.answered, run.tally.failed), (100, 0))
+        self.assertEqual(len(server.requests), 100)
+        self.assertEqual(server.attempts, 10)
+        # Ten at a time, a tenth of a second each.
+        self.assertLess(abs(run.seconds - 1.0), 0.02)
+        self.assertLess(abs(run.tally.latencies.percentile(50) - 0.1), 0.002)
+        self.assertEqual(run.tally.service.count, 0)
+        self.assertEqual(run.tally.bytes, 200)
+        server.advance(1)
+        self.nothing_left(server)
+
+    def test_for_a_time(self) -> None:
+        server = Server(always(0.3))
+        run = server.run(seconds=1, connections=4)
+        # What is under way at the end is waited for.
+        self.assertEqual(run.tally.answered, 16)
+        self.assertLess(abs(run.seconds - 1.2), 0.02)
+
+    def test_an_open_loop_is_on_time(self) -> None:
+        server = Server(always(0.01))
+        run = server.run(seconds=5, rate=200.0, connections=10)
+        self.assertEqual(run.tally.sent, 1000)
+        self.assertLess(abs(run.seconds - 5), 0.03)
+        self.assertEqual(run.tally.waited_for_connection, 0)
+        self.assertLess(run.tally.latencies.percentile(99), 0.013)
+
+    def test_an_open_loop_does_not_wait_for_answers(self) -> None:
+        server = Server(always(1.0))
+        run, over = server.begin(number=50, rate=100.0, connections=100)
+        server.pump([MILLISECOND] * 501)
+        self.assertEqual(len(server.requests), 50)
+        server.pump([MILLISECOND] * 1100)
+        self.assertTrue(over)
+        self.assertEqual(run.tally.answered, 50)
+
+    def test_stalls_show_where_they_are_not_omitted(self) -> None:
+        # One that answers in a millisecond, but stalls for 1 s every 10 s.
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            into = now % 10
+            return (10 - into if into >= 9 else 0) + MILLISECOND, ANSWER
+
+        run = Server(answers).run(seconds=30, rate=200.0, connections=1)
+        tally = run.tally
+        self.assertEqual(tally.sent, 6000)
+        # A tenth of all were due while nobody was served.
+        self.assertGreater(tally.latencies.percentile(99.9), 0.95)
+        self.assertGreater(tally.latencies.percentile(95), 0.3)
+        self.assertLess(tally.service.percentile(99.9), 0.01)
+        self.assertGreater(tally.waited_for_connection, 400)
+
+    def test_a_warm_up_is_not_counted(self) -> None:
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            return (0.5 if now < 1 else 0.01), ANSWER
+
+        for rate in (None, 100.0):
+            server = Server(answers)
+            run = server.run(number=100, rate=rate, warm_up=2.0, connections=60)
+            self.assertEqual(run.tally.sent, 100)
+            self.assertGreater(len(server.requests), 100)
+            self.assertLess(run.tally.latencies.longest(), 0.05)
+            self.assertLess(run.seconds, 1.1)
+
+    def test_targets_take_turns(self) -> None:
+        server = Server(always(0.01))
+        urls = ["http://127.0.0.1/a", "http://127.0.0.1/b", "http://127.0.0.2/c"]
+        server.run(number=30, connections=2, urls=urls)
+        asked = [request.split()[1] for request in server.requests]
+        for path in (b"/a", b"/b", b"/c"):
+            self.assertEqual(asked.count(path), 10)
+
+    def test_without_keep_alive(self) -> None:
+        server = Server(always(0.01))
+        server.run(number=30, connections=3, keeps_alive=False)
+        self.assertEqual(server.attempts, 30)
+        self.assertIn(b"Connection: close\r\n", server.requests[0])
+        server.advance(1)
+        self.nothing_left(server)
+
+    def test_a_server_that_closes_after_each_answer(self) -> None:
+        answer = ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        server = Server(always(0.01, answer))
+        run = server.run(number=20, connections=2)
+        self.assertEqual((run.tally.answered, server.attempts), (20, 20))
+
+    def test_a_server_that_only_closes(self) -> None:
+        server = Server(always(0.0, b""))
+        run = server.run(number=20, connections=5)
+        self.assertEqual((run.tally.answered, run.tally.failed), (0, 20))
+        ((kind, phase, _),) = run.tally.errors
+        self.assertEqual((kind, phase), ("EmptyAnswer", "first byte"))
+
+    def test_a_connection_that_was_closed_while_it_was_idle(self) -> None:
+        # The second request finds that out, and is made again on a new one.
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            return 0.001, b"" if number == 1 else ANSWER
+
+        server = Server(answers)
+        run = server.run(number=5, connections=1)
+        self.assertEqual((run.tally.answered, run.tally.failed), (5, 0))
+        self.assertEqual((server.attempts, len(server.requests)), (2, 6))
+
+    def test_a_server_that_refuses_is_not_asked_at_full_speed(self) -> None:
+        server = Server(always(0), refuses=True)
+        run = server.run(seconds=10, connections=2)
+        self.assertEqual(run.tally.answered, 0)
+        self.assertLess(server.attempts, 40)
+        self.assertEqual(run.tally.failed, server.attempts)
+        ((kind, phase, message),) = run.tally.errors
+        self.assertEqual((kind, phase), ("ConnectFailed", "connect"))
+        self.assertIn("127.0.0.1 port 80", message)
+
+    def test_garbage(self) -> None:
+        server = Server(always(0.01, b"garbage"))
+        run = server.run(number=4, connections=2)
+        self.assertEqual([kind for kind, _, _ in run.tally.errors], ["MalformedAnswer"])
+
+    def test_deadlines(self) -> None:
+        server = Server(always(60.0))
+        run = server.run(number=4, connections=2, timeout=0.5)
+        ((kind, phase, _),) = run.tally.errors
+        self.assertEqual((kind, phase), ("DeadlinePassed", "deadline"))
+        # Two after two, no later than their deadline and a tenth of a second.
+        self.assertLess(run.seconds, 1.3)
+        server.advance(1)
+        self.nothing_left(server)
+
+    def test_to_be_stopped(self) -> None:
+        for rate in (None, 100.0):
+            server = Server(always(0.3))
+            run, over = server.begin(seconds=60, connections=10, rate=rate)
+            server.pump([MILLISECOND] * 1000)
+            run.stop()
+            server.pump([MILLISECOND] * 10)
+            self.assertTrue(over)
+            self.assertGreater(run.tally.answered, 20)
+            self.assertEqual({kind for kind, _, _ in run.tally.errors}, {"Interrupted"})
+            self.assertEqual(run.tally.sent, len(server.requests))
+            self.nothing_left(server)
+
+    def test_to_be_stopped_while_it_connects(self) -> None:
+        server = Server(always(0), refuses=True)
+        run, over = server.begin(seconds=60, connections=3)
+        run.stop()
+        server.pump([MILLISECOND] * 10)
+        self.assertTrue(over)
+        self.nothing_left(server)
+
+    @settings(max_examples=80)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([0.0, 0.001, 0.05, 0.4, 30.0]),
+                st.sampled_from(
+                    [
+                        ANSWER,
+                        ANSWER,
+                        ANSWER + b"x",
+                        b"HTTP/1.1 200 OK\r\n\r\nuntil it closes",
+                        CHUNKED,
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+                        b"garbage",
+                        b"",
+                    ]
+                ),
+            ),
+            min_size=1,
+            max_size=12,
+        ),
+        st.integers(1, 6),
+        st.sampled_from([None, 20.0, 300.0]),
+        st.booleans(),
+    )
+    def test_what_was_sent_was_answered_or_failed(
+        self,
+        answers: list[tuple[float, bytes]],
+        connections: int,
+        rate: float | None,
+        keeps_alive: bool,
+    ) -> None:
+        server = Server(lambda now, number: answers[number % len(answers)])
+        run: Run = server.run(
+            number=20,
+            connections=connections,
+            rate=rate,
+            keeps_alive=keeps_alive,
+            timeout=0.3,
+        )
+        self.assertEqual(run.tally.sent, 20)
+        self.assertEqual(run.tally.answered + run.tally.failed, 20)
+        self.assertLess(run.tally.latencies.longest(), 20 * 1.5)
+        server.advance(1)
+        self.nothing_left(server)
