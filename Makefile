@@ -47,6 +47,10 @@ conformance: $(VENV)/.test ## run Twisted's own tests on the eager reactor, and 
 reactors: $(VENV)/.test ## measure the eager reactor beside Twisted's, with wrk: ten minutes, one table
 	$(BIN)/python -m benchmarks.reactors $(REACTORS)
 
+.PHONY: bench
+bench: $(VENV)/.run $(VENV)/.peers ## compare with peers (wrk, hey and nginx if they are there): half an hour, docs/benchmarks.md
+	$(BIN)/python -m benchmarks.bench $(BENCH)
+
 .PHONY: hostile
 hostile: $(VENV)/.run ## send 10,000 GETs to a server that misbehaves at random: a minute
 	$(BIN)/python -m benchmarks.hostile $(HOSTILE)
@@ -81,6 +85,11 @@ $(VENV)/.run: $(PROJECT) | $(BIN)/python
 $(VENV)/.test $(VENV)/.fuzz $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.peers: benchmarks/peers/requirements.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

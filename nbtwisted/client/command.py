@@ -30,7 +30,7 @@ from nbtwisted.command_line import (
     open_files_allowed,
     say,
 )
-from nbtwisted.memory import leave_startup_to_itself
+from nbtwisted.memory import collect_seldom, leave_startup_to_itself
 from nbtwisted.timeline import Span
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     url_list = _list(options)
     run = _Run(options, int(min(at_once, most)), url_list, _progress(options))
     leave_startup_to_itself()
+    collect_seldom()
 
     def on_signal(number: int, _: object) -> None:
         # A second one ends the process at once, whatever it hangs in.

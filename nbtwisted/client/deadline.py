@@ -15,22 +15,27 @@ __all__ = ["Deadline"]
 class Deadline:
     """Calls `expire` when `seconds` have passed, unless it is ended before.
 
+    `blocked` reads the seconds in which the process could not read, since whenever:
+    those that pass meanwhile do not count. Asked for only when the time is over, they
+    cost nothing for each of ten thousand.
+
     The reactor runs timers before it reads. When the process could not run for a while
     (it was stopped, or blocked by a slow reader of its output), a deadline may find an
     answer in the kernel that nobody has taken yet: so it lets one more turn read first.
     """
 
     def __init__(
-        self, reactor: Any, seconds: float, expire: Callable[[], None]
+        self,
+        reactor: Any,
+        seconds: float,
+        expire: Callable[[], None],
+        blocked: Callable[[], float],
     ) -> None:
         self._reactor = reactor
         self._expire = expire
-        self._call: IDelayedCall = reactor.callLater(seconds, self._let_one_turn_read)
-
-    def postpone(self, seconds: float) -> None:
-        """Expire so much later."""
-        if self._call.active():
-            self._call.delay(seconds)
+        self._blocked = blocked
+        self._blocked_before = blocked()
+        self._call: IDelayedCall = reactor.callLater(seconds, self._on_time)
 
     def end(self) -> None:
         """Do not expire any more."""
@@ -39,5 +44,10 @@ class Deadline:
         if self._call.active():
             self._call.cancel()
 
-    def _let_one_turn_read(self) -> None:
-        self._call = self._reactor.callLater(0, self._expire)
+    def _on_time(self) -> None:
+        blocked = self._blocked()
+        uncounted, self._blocked_before = blocked - self._blocked_before, blocked
+        if uncounted > 0:
+            self._call = self._reactor.callLater(uncounted, self._on_time)
+        else:
+            self._call = self._reactor.callLater(0, self._expire)

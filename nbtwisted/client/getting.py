@@ -126,7 +126,7 @@ class Getter:
             resolver=resolver,
             now=now,
         )
-        self._deadlines: set[Deadline] = set()
+        self._blocked = 0.0
 
     def get(
         self,
@@ -154,8 +154,7 @@ class Getter:
         For who blocks the reactor, by writing to a slow terminal for instance: an
         answer that arrived in time, but could not be taken, is not too late.
         """
-        for deadline in self._deadlines:
-            deadline.postpone(seconds)
+        self._blocked += seconds
 
     @contextmanager
     def deadline(
@@ -165,12 +164,10 @@ class Getter:
 
         Unless the function is called that the block is given.
         """
-        deadline = Deadline(self.reactor, seconds, expire)
-        self._deadlines.add(deadline)
+        deadline = Deadline(self.reactor, seconds, expire, lambda: self._blocked)
         try:
             yield deadline.end
         finally:
-            self._deadlines.remove(deadline)
             deadline.end()
 
 

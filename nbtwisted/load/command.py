@@ -18,7 +18,7 @@ from nbtwisted.command_line import abandon, open_files_allowed, say
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.report import figure, report, text
 from nbtwisted.load.running import Plan, Run
-from nbtwisted.memory import leave_startup_to_itself
+from nbtwisted.memory import collect_seldom, leave_startup_to_itself
 
 __all__ = ["main"]
 
@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         run = Run(reactor, options.plan)
         command = _Command(options, run, outputs)
         leave_startup_to_itself()
+        collect_seldom()
         react(lambda reactor: command.start(reactor))
     raise AssertionError("react() has returned")
 

@@ -7,20 +7,21 @@ every route has in common (the controls, the refusals), is done here.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from klein import Klein
 from twisted.python.failure import Failure
 from twisted.web.server import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from nbtwisted.server.behaviour import Behaviour
 from nbtwisted.server.parameters import Refused, controls
-from nbtwisted.server.request import Request as OurRequest
 from nbtwisted.server.traffic import Traffic
 
-__all__ = ["ANY", "Server", "app", "on_error", "route"]
+__all__ = ["ANY", "Server", "app", "decided", "on_error", "route"]
 
 app = Klein()
 # A path is answered as it came, never by a redirect to a tidier one.
@@ -54,6 +55,12 @@ class Server:
 ANY = "any method"
 
 Decides = Callable[..., Behaviour]
+_DECIDES: dict[str, Decides] = {}
+"""Of each path that is not for operators."""
+
+_PLAIN_PATH = re.compile(rb"/[!$&-Z_a-z{|}~^@+,;=]*").fullmatch
+_matching = app.url_map.bind("localhost")
+
 Renders = Callable[..., Coroutine[Any, Any, None]]
 
 
@@ -77,20 +84,42 @@ def route(
             answer = server.traffic.answer
             if for_operators:
                 answer = server.traffic.answer_operator
-            try:
-                asked = controls(request, server.max_delay)
-                behaviour = decide(server, request, **parts).under(asked)
-            except Refused as refused:
-                behaviour = refused.behaviour
-            if not for_operators and isinstance(request, OurRequest):
-                request.decided = behaviour
-            return answer(behaviour, request)
+            return answer(_decided(decide, server, request, parts), request)
 
+        if not for_operators:
+            _DECIDES[path] = decide
         taken = None if ANY in methods else methods or ("GET",)
         app.route(path, methods=taken, endpoint=path)(render)
         return decide
 
     return register
+
+
+def decided(server: Server, request: Request) -> Behaviour | None:
+    """What a route decides, without Klein; None where Klein has to be asked.
+
+    Klein's own way of asking a route takes as long as all that the route does. What is
+    not as simple is left to it: operators, errors, and paths that are quoted.
+    """
+    path: bytes = request.path
+    if not _PLAIN_PATH(path):
+        return None
+    try:
+        endpoint, parts = _matching.match(path.decode(), request.method.decode())
+    except HTTPException:
+        return None
+    decide = _DECIDES.get(endpoint)
+    return decide and _decided(decide, server, request, parts)
+
+
+def _decided(
+    decide: Decides, server: Server, request: Request, parts: Mapping[str, Any]
+) -> Behaviour:
+    try:
+        asked = controls(request, server.max_delay)
+        return decide(server, request, **parts).under(asked)
+    except Refused as refused:
+        return refused.behaviour
 
 
 def on_error(error: type[Exception]) -> Callable[[Decides], Renders]:

@@ -144,6 +144,6 @@ class _Channel(HTTPChannel):
 
 
 class TwistedSite(CappedSite):
-    """Serves `resource` over twisted.web's channel."""
+    """Serves a server over twisted.web's channel."""
 
     protocol = _Channel  # type: ignore[assignment]

@@ -54,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"error: cannot write the access log: {error}")
         return 1
     traffic = serving.server.traffic
-    site_class = CHANNELS[options.channel]
-    site = site_class(serving.server.resource(), traffic, IReactorTime(reactor))
+    site = CHANNELS[options.channel](serving.server, IReactorTime(reactor))
     failures: list[str] = []
 
     async def listen() -> None:

@@ -57,7 +57,7 @@ class _Dispenser(LineOnlyReceiver):
         server = DelayServer(
             clock=IReactorTime(self._reactor), journal_size=JOURNAL_SIZE, **settings
         )
-        site = WireSite(server.resource(), server.traffic, self._reactor)
+        site = WireSite(server, self._reactor)
         factory: Any = site
         listening: Any = IReactorTCP(self._reactor).listenTCP(
             0, factory, BACKLOG, interface="127.0.0.1"

@@ -55,6 +55,8 @@ class Head:
     target: bytes
     version: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+    host: bytes
+    """The header Host; empty where there is none, as HTTP/1.0 may have it."""
     length: int | None
     is_persistent: bool
     """Whether the client wants to use the connection again."""
@@ -100,7 +102,7 @@ def parse_head(raw: bytes) -> Head:
     if raw[at:] != b"\r\n":
         raise _not_a_request()
     framing: dict[bytes, list[bytes]] = {}
-    hosts = 0
+    hosts: list[bytes] = []
     connection: set[bytes] = set()
     expectation = b""
     for name, value in headers:
@@ -108,14 +110,14 @@ def parse_head(raw: bytes) -> Head:
         if lower in _FRAMING:
             framing.setdefault(lower, []).append(value)
         elif lower == b"host":
-            hosts += 1
+            hosts.append(value)
         elif lower == b"connection":
             connection.update(option.strip() for option in value.lower().split(b","))
         elif lower == b"expect":
             expectation = value.lower()
     # RFC 9112, 3.2: without a Host, or with two, a request means one thing to one
     # server and another to the next.
-    if hosts > 1 or (not hosts and version == b"HTTP/1.1"):
+    if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise BadRequest(400, "one Host header")
     codings = framing.get(b"transfer-encoding")
     if codings is not None and (
@@ -142,6 +144,7 @@ def parse_head(raw: bytes) -> Head:
         target,
         version,
         tuple(headers),
+        hosts[0] if hosts else b"",
         None if codings else length,
         b"close" not in connection
         and (version == b"HTTP/1.1" or b"keep-alive" in connection),

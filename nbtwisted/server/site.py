@@ -7,11 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.request import Request
-from nbtwisted.server.traffic import Traffic
 
 __all__ = ["HEAD_DEADLINE", "LINGER", "CappedSite"]
 
@@ -23,20 +22,21 @@ LINGER = 5.0
 
 
 class CappedSite(Site):
-    """Serves `resource` to whoever keeps within the caps, without twisted.web's log.
+    """Serves `server` to whoever keeps within the caps, without twisted.web's log.
 
     That log costs a tenth of an answer's time. Whoever does not keep within the caps is
-    noted in the journal of `traffic`. `reactor` runs the timers.
+    noted in the server's journal. `reactor` runs the timers.
     """
 
     noisy = False
 
-    def __init__(
-        self, resource: IResource, traffic: Traffic, reactor: IReactorTime
-    ) -> None:
-        super().__init__(resource, Request, reactor=reactor)  # type: ignore[no-untyped-call]
+    def __init__(self, server: DelayServer, reactor: IReactorTime) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            server.resource(), Request, reactor=reactor
+        )
         self.connections: set[Any] = set()
-        self.traffic = traffic
+        self.server = server
+        self.traffic = server.traffic
 
     def abort_connections(self) -> None:
         """Break off every connection."""

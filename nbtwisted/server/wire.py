@@ -1,12 +1,14 @@
 """The fast channel: HTTP/1.1 under the same Klein app.
 
-A request that comes again, byte for byte and from the same address, is decided as it
-was before: it is neither parsed nor routed again, and its answer goes out in one piece.
-All others become twisted.web's requests, and go to Klein.
+A request is looked up in Klein's URL map, and its route decides; the answer goes out in
+one piece. One that comes again, byte for byte and from the same address, is decided as
+it was before: it is neither parsed nor routed again. What takes more than one piece, a
+body, a fault, or an operator goes to Klein, as twisted.web's requests do.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -26,18 +28,19 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
-from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from nbtwisted.reactor.sending import prompt_writer
 from nbtwisted.server.answer import default_key
+from nbtwisted.server.app import decided
 from nbtwisted.server.behaviour import Behaviour, Reply
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
 from nbtwisted.server.journal import Entry
 from nbtwisted.server.ready import Ready, fits, is_in_one_piece, ready
 from nbtwisted.server.request import Request
 from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
-from nbtwisted.server.traffic import Traffic, host_of
+from nbtwisted.server.traffic import host_of
 
 __all__ = ["Wire", "WireSite"]
 
@@ -54,6 +57,14 @@ LONGEST_REMEMBERED = 2048
 
 _Came = tuple[bytes, tuple[str, bool]]
 """A request as it came: its bytes, who sent it, and whether in TLS."""
+
+_NEVER_DRAWN_FROM = Random(0)
+
+# Of which werkzeug and IDNA think what we do; others are Klein's to judge.
+_HOST = re.compile(
+    rb"(?![Xx][Nn]--)[0-9A-Za-z-]{1,63}(\.(?![Xx][Nn]--)[0-9A-Za-z-]{1,63}){0,3}"
+    rb"(:[0-9]{1,5})?"
+).fullmatch
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -316,17 +327,22 @@ class Wire(Protocol):
         held_request.wait()
 
     def _answer(self, head: Head, body: bytes) -> None:
-        """Have Klein answer."""
+        """Decide, or have Klein answer."""
         request: Any = Request(self)  # type: ignore[no-untyped-call]
-        request.content = BytesIO(body)
         for name, value in head.headers:
             request.requestHeaders.addRawHeader(name, value)
+        request.content = BytesIO(body)
+        raw, self._raw_head = self._raw_head, b""
+        if raw and head.length == 0 and _HOST(head.host):
+            request.take_line(head.method, head.target, head.version)
+            known = self.site.decide(head, request)
+            if known is not None:
+                self.site.remember((raw, self._origin), known)
+                self._answer_known(known, self.transport.write)
+                return
         self._current = request
         self.persistent = head.is_persistent
-        raw, self._raw_head = self._raw_head, b""
         request.requestReceived(head.method, head.target, head.version)
-        if raw and head.length == 0 and request.decided is not None:
-            self.site.remember((raw, self._origin), head, request.decided)
 
     def _refuse(self, bad: BadRequest) -> None:
         self._is_over = True
@@ -452,14 +468,12 @@ class Wire(Protocol):
 
 
 class WireSite(CappedSite):
-    """Serves `resource` over `Wire`."""
+    """Serves a server over `Wire`."""
 
     reactor: IReactorTime
 
-    def __init__(
-        self, resource: IResource, traffic: Traffic, reactor: IReactorTime
-    ) -> None:
-        super().__init__(resource, traffic, reactor)
+    def __init__(self, server: DelayServer, reactor: IReactorTime) -> None:
+        super().__init__(server, reactor)
         self.known: dict[_Came, _Known] = {}
         self._second = 0
         self._date = b""
@@ -469,24 +483,27 @@ class WireSite(CappedSite):
         """A connection's."""
         return Wire(self)
 
-    def remember(self, came: _Came, head: Head, behaviour: Behaviour) -> None:
-        """Answer requests like this one as it was answered, if it is simple enough."""
-        # Without a Host, a request has that of where it was sent.
-        has_host = any(name.lower() == b"host" for name, _ in head.headers)
-        is_short = len(came[0]) <= LONGEST_REMEMBERED
-        if not (has_host and is_short and is_in_one_piece(behaviour)):
-            return
+    def decide(self, head: Head, request: Request) -> _Known | None:
+        """What there is to know of a request; None if it goes the long way."""
+        behaviour = decided(self.server, request)
+        if behaviour is None or not is_in_one_piece(behaviour):
+            return None
         known = _Known(head, behaviour)
         # Of what is drawn, its size is not.
-        reply = behaviour.draw(Random(0), 0, is_head=known.is_head)
+        reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=known.is_head)
         if not fits(reply):
-            return
+            return None
         if not behaviour.is_counted:
             known.keep(reply)
-        if len(self.known) >= REMEMBERED:
-            # The one that is remembered for the longest time.
-            del self.known[next(iter(self.known))]
-        self.known[came] = known
+        return known
+
+    def remember(self, came: _Came, known: _Known) -> None:
+        """Have it known, for the next one like it, if it is short enough."""
+        if len(came[0]) <= LONGEST_REMEMBERED:
+            if len(self.known) >= REMEMBERED:
+                # The one that is remembered for the longest time.
+                del self.known[next(iter(self.known))]
+            self.known[came] = known
 
     def date(self, seconds: float) -> bytes:
         """A Unix time as HTTP's headers have it."""

@@ -32,7 +32,7 @@ def capped_site(
     server: DelayServer, clock: Clock, channel: str = CHANNEL
 ) -> CappedSite:
     """What serves connections, its timers on `clock`."""
-    return CHANNELS[channel](server.resource(), server.traffic, clock)
+    return CHANNELS[channel](server, clock)
 
 
 def _address(host: str) -> IAddress:
