@@ -21,7 +21,7 @@ def prompt_writer(transport: Any) -> Callable[[bytes], None]:
     It sends before it returns, as far as the kernel takes it, and writes the rest as
     ever. For transports that are no plain TCP it is `write` itself.
 
-    Private names, with Twisted 24.11 to 26.10: `_tempDataBuffer`, `dataBuffer`.
+    Private names, with Twisted 24.11.0 and 26.10.0: `_tempDataBuffer`, `_aborting`.
     """
     is_plain = (
         isinstance(transport, tcp.Connection)
@@ -39,6 +39,7 @@ def prompt_writer(transport: Any) -> Callable[[bytes], None]:
             transport.dataBuffer
             or transport._tempDataBuffer
             or transport.disconnecting
+            or transport._aborting
             or not transport.connected
         ):
             transport.write(data)

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from io import BytesIO
-from random import Random
 from typing import Any
 
 from twisted.internet.interfaces import (
@@ -31,13 +29,12 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from nbtwisted.reactor.sending import prompt_writer
-from nbtwisted.server.answer import default_key
 from nbtwisted.server.app import decided
-from nbtwisted.server.behaviour import Behaviour, Reply
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
-from nbtwisted.server.journal import Entry
-from nbtwisted.server.ready import Ready, fits, is_in_one_piece, ready
+from nbtwisted.server.held import Held
+from nbtwisted.server.known import Known, Memory, known
+from nbtwisted.server.ready import ready
 from nbtwisted.server.request import Request
 from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
 from nbtwisted.server.traffic import host_of
@@ -50,16 +47,6 @@ BODY_DEADLINE = 30.0
 READ_AHEAD = 64 * 1024
 """Bytes that are read of what comes behind a request that is being answered."""
 
-REMEMBERED = 1024
-"""Requests that are remembered, of `LONGEST_REMEMBERED` bytes at most."""
-
-LONGEST_REMEMBERED = 2048
-
-_Came = tuple[bytes, tuple[str, bool]]
-"""A request as it came: its bytes, who sent it, and whether in TLS."""
-
-_NEVER_DRAWN_FROM = Random(0)
-
 # Of which werkzeug and IDNA think what we do; others are Klein's to judge.
 _HOST = re.compile(
     rb"(?![Xx][Nn]--)[0-9A-Za-z-]{1,63}(\.(?![Xx][Nn]--)[0-9A-Za-z-]{1,63}){0,3}"
@@ -67,127 +54,6 @@ _HOST = re.compile(
 ).fullmatch
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class _Known:
-    """What there is to know of a request that has come before."""
-
-    __slots__ = ("behaviour", "connection", "entry", "head", "is_head", "key", "ready")
-
-    def __init__(self, head: Head, behaviour: Behaviour) -> None:
-        self.head = head
-        self.behaviour = behaviour
-        self.key = behaviour.key or default_key(head.method, head.target)
-        self.is_head = head.method == b"HEAD"
-        self.connection = b""
-        if not head.is_persistent:
-            self.connection = b"close"
-        elif head.version == b"HTTP/1.0":
-            self.connection = b"keep-alive"
-        self.ready: Ready | None = None
-        """Its answer, if that is always the same."""
-        self.entry = Entry.of(
-            0.0,
-            "",
-            head.method,
-            head.target,
-            head.version,
-            _joined(head.headers),
-        )
-        self.entry.key = self.key
-
-    def keep(self, reply: Reply) -> None:
-        """It is always answered so."""
-        self.ready = ready(reply, self.connection)
-        self.entry.asked = self.ready.asked
-        if not self.ready.asked:
-            _fill_in(self.entry, self.ready)
-
-
-def _joined(
-    headers: Iterable[tuple[bytes, bytes]],
-) -> Iterable[tuple[bytes, Sequence[bytes]]]:
-    """The headers as twisted.web's requests list them."""
-    together = Headers()
-    for name, value in headers:
-        together.addRawHeader(name, value)
-    return together.getAllRawHeaders()
-
-
-def _fill_in(entry: Entry, answer: Ready) -> None:
-    entry.status, entry.sent, entry.outcome = answer.status, answer.sent, "answered"
-
-
-class _Held:
-    """A request that is known, and waits for its answer."""
-
-    __slots__ = (
-        *("_answer", "_began", "_known", "_timer", "_wire"),
-        *("entry", "is_aborted", "is_released", "is_stalled"),
-    )
-
-    def __init__(self, wire: Wire, known: _Known, answer: Ready, began: float) -> None:
-        self._wire = wire
-        self._known = known
-        self._answer = answer
-        self._began = began
-        self._timer: IDelayedCall | None = None
-        self.entry = replace(known.entry, came=time.time(), peer=wire.peer)
-        self.entry.asked = answer.asked
-        self.is_released = False
-        self.is_aborted = False
-        self.is_stalled = False
-
-    def wait(self) -> None:
-        """Answer when it is time."""
-        if self._answer.asked:
-            clock = self._wire.site.traffic.performer.clock
-            self._timer = clock.callLater(self._answer.asked, self._on_time)
-        else:
-            self._send()
-
-    @property
-    def transport(self) -> Any:
-        """Of its connection."""
-        return self._wire.transport
-
-    def make_last(self) -> None:
-        """Have the connection closed when the answer is sent."""
-        self._wire.persistent = False
-
-    def abort(self) -> None:
-        """Break the connection off."""
-        self.is_aborted = True
-        self.transport.abortConnection()
-
-    def release(self) -> None:
-        """Answer at once."""
-        self.is_released = True
-        assert self._timer is not None
-        self._timer.cancel()
-        self._on_time()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """The client has left, and its timer goes with it."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wire.site.traffic.end(self)
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self._send()
-
-    def _send(self) -> None:
-        wire, entry = self._wire, self.entry
-        site = wire.site
-        entry.held = site.traffic.performer.now() - self._began
-        _fill_in(entry, self._answer)
-        sent = self._answer.at(entry.held, site.date(time.time()))
-        if not wire.persistent and self._known.head.is_persistent:
-            sent = sent.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        wire.send(sent)
-        site.traffic.end(self)
-        wire.requestDone(self)
 
 
 @implementer(IPushProducer)
@@ -211,7 +77,7 @@ class Wire(Protocol):
         self._head: Head | None = None
         """Of a request whose body is not all here."""
         self._raw_head = b""
-        self._current: Request | _Held | None = None
+        self._current: Request | Held | None = None
         self._producer: Any = None
         self._is_going = False
         self._is_paused = False
@@ -243,9 +109,9 @@ class Wire(Protocol):
         if self._is_over:
             return
         if self._current is None and not self._reader and not self._is_paused:
-            known = self.site.known.get((data, self._origin))
-            if known is not None:
-                self._answer_known(known, self.send)
+            found = self.site.known.get((data, self._origin))
+            if found is not None:
+                self._answer_known(found, self.send)
                 return
         if self._reader is None:
             self._reader = RequestReader()
@@ -279,10 +145,10 @@ class Wire(Protocol):
             raw = reader.next_head()
             if raw is None:
                 return False
-            known = self.site.known.get((raw, self._origin))
-            if known is not None:
+            found = self.site.known.get((raw, self._origin))
+            if found is not None:
                 # There may be many more: they go out together.
-                self._answer_known(known, self.transport.write)
+                self._answer_known(found, self.transport.write)
                 return True
             self._raw_head = raw
             self._head = parse_head(raw)
@@ -297,20 +163,20 @@ class Wire(Protocol):
         self._answer(head, body)
         return True
 
-    def _answer_known(self, known: _Known, write: Callable[[bytes], None]) -> None:
+    def _answer_known(self, found: Known, write: Callable[[bytes], None]) -> None:
         traffic = self.site.traffic
         if not traffic.has_room:
             self._raw_head = b""
-            self._answer(known.head, b"")
+            self._answer(found.head, b"")
             return
         began = traffic.performer.now()
-        answer = known.ready
-        self.persistent = known.head.is_persistent
+        answer = found.ready
+        self.persistent = found.head.is_persistent
         if answer is not None and not answer.asked:
             came = time.time()
             held = traffic.performer.now() - began
             write(answer.at(held, self.site.date(came)))
-            traffic.note_at_once(known.entry, came, self.peer, held)
+            traffic.note_at_once(found.entry, came, self.peer, held)
             if self.persistent:
                 self._expect_head()
             else:
@@ -318,10 +184,10 @@ class Wire(Protocol):
             return
         if answer is None:
             drawn = traffic.performer.draw(
-                known.behaviour, known.key, is_head=known.is_head
+                found.behaviour, found.key, is_head=found.is_head
             )
-            answer = ready(drawn, known.connection)
-        self._current = held_request = _Held(self, known, answer, began)
+            answer = ready(drawn, found.connection)
+        self._current = held_request = Held(self, found, answer, began)
         self.deadline = None
         traffic.begin(held_request)
         held_request.wait()
@@ -335,10 +201,11 @@ class Wire(Protocol):
         raw, self._raw_head = self._raw_head, b""
         if raw and head.length == 0 and _HOST(head.host):
             request.take_line(head.method, head.target, head.version)
-            known = self.site.decide(head, request)
-            if known is not None:
-                self.site.remember((raw, self._origin), known)
-                self._answer_known(known, self.transport.write)
+            behaviour = decided(self.site.server, request)
+            found = known(head, behaviour) if behaviour is not None else None
+            if found is not None:
+                self.site.known.remember((raw, self._origin), found)
+                self._answer_known(found, self.transport.write)
                 return
         self._current = request
         self.persistent = head.is_persistent
@@ -474,7 +341,7 @@ class WireSite(CappedSite):
 
     def __init__(self, server: DelayServer, reactor: IReactorTime) -> None:
         super().__init__(server, reactor)
-        self.known: dict[_Came, _Known] = {}
+        self.known = Memory()
         self._second = 0
         self._date = b""
         self._looking: IDelayedCall | None = None
@@ -482,28 +349,6 @@ class WireSite(CappedSite):
     def buildProtocol(self, addr: IAddress | None) -> Wire:  # type: ignore[override]
         """A connection's."""
         return Wire(self)
-
-    def decide(self, head: Head, request: Request) -> _Known | None:
-        """What there is to know of a request; None if it goes the long way."""
-        behaviour = decided(self.server, request)
-        if behaviour is None or not is_in_one_piece(behaviour):
-            return None
-        known = _Known(head, behaviour)
-        # Of what is drawn, its size is not.
-        reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=known.is_head)
-        if not fits(reply):
-            return None
-        if not behaviour.is_counted:
-            known.keep(reply)
-        return known
-
-    def remember(self, came: _Came, known: _Known) -> None:
-        """Have it known, for the next one like it, if it is short enough."""
-        if len(came[0]) <= LONGEST_REMEMBERED:
-            if len(self.known) >= REMEMBERED:
-                # The one that is remembered for the longest time.
-                del self.known[next(iter(self.known))]
-            self.known[came] = known
 
     def date(self, seconds: float) -> bytes:
         """A Unix time as HTTP's headers have it."""

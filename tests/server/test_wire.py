@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from nbtwisted.server.wire import REMEMBERED, WireSite
+from nbtwisted.server.known import REMEMBERED
+from nbtwisted.server.wire import WireSite
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
 
