@@ -133,7 +133,7 @@ class Run:
         self._is_stopped = True
         for worker in self._workers:
             if worker.is_busy:
-                worker.stop(Interrupted("interrupted"))
+                worker.stop(Interrupted("stopped before it was answered"))
         self._look_if_over()
 
     @property
