@@ -126,7 +126,8 @@ class _Command:
             self._write(found)
         except OSError as error:
             _complain(f"error: cannot write: {error.strerror}")
-            abandon(sys.stdout)
+            for file in {*self._outputs.values(), sys.stdout}:
+                abandon(file)
             raise SystemExit(CANNOT_WRITE) from None
         raise SystemExit(self._judged(found, plan))
 

@@ -153,6 +153,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         connections = int(min(DEFAULT_CONNECTIONS, number))
     if number < connections:
         parser.error(f"-n {number}: expected at least as many as -c {connections}")
+    if told.json is not None and told.json == told.hdr:
+        parser.error(f"--hdr {told.hdr}: expected another file than --json's")
     return Options(
         plan=Plan(
             targets=tuple(told.urls),

@@ -6,6 +6,9 @@ import math
 
 __all__ = ["Pace"]
 
+GRACE = 0.1
+"""Seconds by which the last requests of a run may be late and still be made."""
+
 
 class Pace:
     """The requests of a run that begins at `began`, in seconds of some clock.
@@ -45,7 +48,7 @@ class Pace:
         """When the next request is due, which may now be made; None if none may be."""
         if self.rate is not None:
             due = self._due
-            if due is None or due > now:
+            if due is None or due > now or now >= self._ends + GRACE:
                 return None
             self._taken += 1
             return due
@@ -56,15 +59,23 @@ class Pace:
 
     def wait(self, now: float) -> float | None:
         """Seconds until the next is due; None if there is none, or no rate."""
-        if self.rate is None or self._due is None:
+        due = None if self.rate is None else self._due
+        if due is None or self.is_over(now):
             return None
-        return max(self._due - now, 0.0)
+        return max(due - now, 0.0)
 
     def is_over(self, now: float) -> bool:
         """Whether there is none left."""
         if self.rate is not None:
-            return self._due is None
+            return self._due is None or now >= self._ends + GRACE
         return now >= self._ends or self._counted >= self._number
+
+    @property
+    def left(self) -> int:
+        """Of a rate: how many of those that are due in its time were not taken."""
+        if self.rate is None or self._ends == math.inf:
+            return 0
+        return int(self._last) - self._taken
 
     @property
     def _due(self) -> float | None:

@@ -67,6 +67,7 @@ def report(
             "cpu": cpu_share,
             "lateness": _latency(tally.lateness),
             "waited_for_connection": tally.waited_for_connection,
+            "not_sent": 0 if interrupted else tally.not_sent,
         },
         "interrupted": interrupted,
     }
@@ -165,6 +166,11 @@ def _warnings(found: dict[str, Any]) -> list[str]:
         warnings.append(
             f"{waited} requests were due while all {found['connections']} connections "
             "were busy; their latencies count from then (more with -c)"
+        )
+    if client["not_sent"]:
+        warnings.append(
+            f"{client['not_sent']} requests were due and not sent, because no "
+            "connection was free before the time was over"
         )
     return warnings
 

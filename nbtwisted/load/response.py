@@ -50,7 +50,7 @@ class Known:
     def find(self, data: bytes) -> Whole | None:
         """The answer that is all of `data`, if it is known what that is."""
         end = data.find(_BLANK_LINE)
-        known = self._by_head.get(data[:end])
+        known = self._by_head.get(data[:end]) if end >= 0 else None
         if known is None:
             return None
         if isinstance(known, Whole):

@@ -226,13 +226,16 @@ class Run:
             self._free.append(worker)
             self._keep_busy()
             return
-        if self._pace.rate is not None and not self._free:
+        is_counted = next_due >= self.began
+        if is_counted and self._pace.rate is not None and not self._free:
             self.tally.waited_for_connection += 1
         self._send(worker, next_due, now)
 
     def _pause(self, worker: Worker) -> None:
         # What is refused at once would be refused as often as we can ask.
-        pause = min(FIRST_PAUSE * 2 ** (worker.failures - 1), LONGEST_PAUSE)
+        # Two to the power of thousands would be no float.
+        doublings = min(worker.failures - 1, 20)
+        pause = min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
         if not self._is_stopped:
             self._pausing[worker] = self._reactor.callLater(pause, self._go_on, worker)
         self._look_if_over()
@@ -249,7 +252,10 @@ class Run:
         )
         if now >= self.began:
             self.tally.lateness.add(max(now - expected, 0.0))
-        if now >= self._next_look:
+        # Timers run before the reactor reads: after a time in which this process could
+        # not run, answers may be there that came in time.
+        could_run = now - expected < PRECISION
+        if now >= self._next_look and could_run:
             # Seldom enough that ten thousand cost little.
             self._next_look = now + PRECISION
             for worker in self._workers:
@@ -266,6 +272,7 @@ class Run:
             return
         self._is_over = True
         self.tally.fold()
+        self.tally.not_sent = self._pace.left
         self._cpu_used = self._cpu() - self._cpu_before
         timers = [self._tick, self._heartbeat, *self._pausing.values()]
         for timer in timers:

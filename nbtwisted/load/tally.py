@@ -140,6 +140,8 @@ class Tally:
         self.bytes = 0
         self.waited_for_connection = 0
         """Requests that were due while all connections were busy."""
+        self.not_sent = 0
+        """Requests that were due in the time of the run, but no connection was free."""
 
     def fold(self) -> None:
         """Count what came: seldom, because each answer pays for all that is done then.
@@ -152,6 +154,7 @@ class Tally:
         self.wholes.clear()
         self.latencies.flush_if_many()
         self.service.flush_if_many()
+        self.lateness.flush_if_many()
 
     @property
     def answered(self) -> int:

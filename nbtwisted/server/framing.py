@@ -28,9 +28,7 @@ LARGEST_REQUEST_BODY = 1024 * 1024
 """Bytes."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-# Targets have no spaces and no control characters; what is not ASCII is for the routes
-# to refuse, which say more.
-_REQUEST_LINE = re.compile(rb"(%b) ([!-~\x80-\xff]+) (HTTP/1\.[01])\r\n" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) (HTTP/1\.[01])\r\n" % _TOKEN)
 _FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % _TOKEN)
 _BLANK_LINE = b"\r\n\r\n"
 _LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
@@ -136,7 +134,8 @@ def parse_head(raw: bytes) -> Head:
         )
     )
     lengths = framing.get(b"content-length")
-    length = int(lengths[0]) if lengths else 0
+    # llhttp has found it to fit 64 bits, though not its zeros.
+    length = int(lengths[0].lstrip(b"0") or b"0") if lengths else 0
     if length > LARGEST_REQUEST_BODY:
         raise _body_too_large()
     return Head(

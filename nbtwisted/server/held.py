@@ -84,7 +84,10 @@ class Held:
         fill_in(entry, self._answer)
         sent = self._answer.at(entry.held, site.date(time.time()))
         if not wire.persistent and self._known.head.is_persistent:
-            sent = sent.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+            # An HTTP/1.0 client was to be told that it is kept.
+            before, _, rest = sent.partition(b"\r\n")
+            rest = rest.removeprefix(b"Connection: keep-alive\r\n")
+            sent = before + b"\r\nConnection: close\r\n" + rest
         wire.send(sent)
         site.traffic.end(self)
         wire.requestDone(self)

@@ -16,7 +16,9 @@ __all__ = [
     "LATENESS_BUCKETS",
     "Entry",
     "Journal",
+    "Like",
     "Totals",
+    "unpacked",
 ]
 
 JOURNAL_SIZE = 1_000
@@ -155,7 +157,7 @@ class Totals:
         self.lateness_counts[bisect.bisect_left(LATENESS_BUCKETS, seconds)] += 1
 
 
-_Like = tuple[Entry, int, float, str, float]
+Like = tuple[Entry, int, float, str, float]
 """An entry that is another but for its number, its time, its peer and `held`."""
 
 
@@ -170,7 +172,7 @@ class Journal:
     def __init__(self, size: int = JOURNAL_SIZE) -> None:
         self.totals = Totals()
         self._in_flight: dict[int, Entry] = {}
-        self._over: deque[bytes | _Like] = deque(maxlen=size)
+        self._over: deque[bytes | Like] = deque(maxlen=size)
         self._last_number = 0
         self._forgotten = 0
 
@@ -202,27 +204,25 @@ class Journal:
         if entry.asked is not None and entry.held is not None:
             self.totals.count_late(max(entry.held - entry.asked, 0.0))
 
-    def note(self, like: Entry, came: float, peer: str, held: float) -> None:
+    def note(self, like: Entry, came: float, peer: str, held: float) -> Like:
         """Note a request that was answered as soon as it came, as another was.
 
         What they have in common is kept once: this is what notes a hundred thousand
-        a second.
+        a second. Returns what `unpacked` makes an entry of.
         """
         self._last_number = number = self._last_number + 1
-        self._over.append((like, number, came, peer, held))
+        kept = (like, number, came, peer, held)
+        self._over.append(kept)
         totals = self.totals
         totals.count(like.status, like.fault, like.outcome)
         totals.count_late(held)
-
-    def latest(self) -> Entry:
-        """The one that was over last."""
-        return _unpacked(self._over[-1])
+        return kept
 
     def entries(
         self, *, since: int | datetime = 0, key: str | None = None
     ) -> Iterator[Entry]:
         """The requests that came after a number or a time, oldest first."""
-        over = (_unpacked(kept) for kept in self._over)
+        over = (unpacked(kept) for kept in self._over)
         for entry in sorted((*over, *self._in_flight.values()), key=_number):
             came_later = (
                 entry.number > since if isinstance(since, int) else entry.time > since
@@ -241,7 +241,8 @@ class Journal:
         self.totals = Totals()
 
 
-def _unpacked(kept: bytes | _Like) -> Entry:
+def unpacked(kept: bytes | Like) -> Entry:
+    """The entry that was kept."""
     if isinstance(kept, bytes):
         return Entry.unpacked(kept)
     like, number, came, peer, held = kept

@@ -19,6 +19,7 @@ REMEMBERED = 1024
 """Requests that are remembered, of `LONGEST_REMEMBERED` bytes at most."""
 
 LONGEST_REMEMBERED = 2048
+MOST_HEADERS = 32
 
 Came = tuple[bytes, tuple[str, bool]]
 """A request as it came: its bytes, who sent it, and whether in TLS."""
@@ -95,7 +96,8 @@ class Memory(dict[Came, Known]):
 
     def remember(self, came: Came, known: Known) -> None:
         """Have it known, for the next one like it."""
-        if len(came[0]) <= LONGEST_REMEMBERED:
+        is_small = len(known.head.headers) <= MOST_HEADERS
+        if is_small and len(came[0]) <= LONGEST_REMEMBERED:
             if len(self) >= REMEMBERED:
                 # The one that is remembered for the longest time.
                 del self[next(iter(self))]

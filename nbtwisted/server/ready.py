@@ -53,7 +53,7 @@ def fits(reply: Reply) -> bool:
     names = {name.lower() for name, _ in reply.headers}
     body = reply.body
     is_small = not body.in_chunks and body.length <= LARGEST_READY
-    return is_small and not names & {"connection", "date"}
+    return is_small and not names & {"connection", "date", "server"}
 
 
 def ready(reply: Reply, connection: bytes) -> Ready:
@@ -63,21 +63,14 @@ def ready(reply: Reply, connection: bytes) -> Ready:
     """
     body = reply.body
     # In the order in which twisted.web's requests send them.
-    server = SERVER
-    headers = []
-    for name, value in reply.headers:
-        if name.lower() == "server":
-            server = value.encode()
-        else:
-            headers.append(f"{name}: {value}".encode())
     before = [f"HTTP/1.1 {reply.status} {reply.reason}".encode()]
     if connection:
         before.append(b"Connection: " + connection)
-    before += [b"Server: " + server, b"Date: "]
+    before += [b"Server: " + SERVER, b"Date: "]
     between = [b""]
     if reply.status not in BODILESS:
         between.append(b"Content-Length: %d" % body.length)
-    between += headers
+    between += [f"{name}: {value}".encode() for name, value in reply.headers]
     between.append(
         b"Server-Timing: asked;dur=%b, held;dur=" % milliseconds(reply.asked)
     )

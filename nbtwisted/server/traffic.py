@@ -16,7 +16,7 @@ from twisted.web.server import Request
 
 from nbtwisted.server.answer import Exchange, Performer
 from nbtwisted.server.behaviour import Behaviour, refusal
-from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal
+from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal, unpacked
 
 __all__ = ["InFlight", "Traffic", "host_of"]
 
@@ -95,9 +95,9 @@ class Traffic:
 
     def note_at_once(self, like: Entry, came: float, peer: str, held: float) -> None:
         """A request came, and was answered as one like it: `Journal.note`."""
-        self.journal.note(like, came, peer, held)
+        kept = self.journal.note(like, came, peer, held)
         if self._on_end is not None:
-            self._on_end(self.journal.latest())
+            self._on_end(unpacked(kept))
 
     async def answer(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, if there is room, and keep the journal."""

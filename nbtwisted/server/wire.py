@@ -44,6 +44,9 @@ __all__ = ["Wire", "WireSite"]
 BODY_DEADLINE = 30.0
 """Seconds for which a body may pause."""
 
+CLOSING = 60.0
+"""Seconds for a connection to be closed in an orderly way; twisted.web's too."""
+
 READ_AHEAD = 64 * 1024
 """Bytes that are read of what comes behind a request that is being answered."""
 
@@ -80,6 +83,7 @@ class Wire(Protocol):
         self._current: Request | Held | None = None
         self._producer: Any = None
         self._is_going = False
+        self._is_reading = True
         self._is_paused = False
         self._is_over = False
         """Whether no more requests are answered, or looked at."""
@@ -108,7 +112,7 @@ class Wire(Protocol):
         """Take what came: most often a request, and nothing else."""
         if self._is_over:
             return
-        if self._current is None and not self._reader and not self._is_paused:
+        if not (self._current or self._reader or self._head or self._is_paused):
             found = self.site.known.get((data, self._origin))
             if found is not None:
                 self._answer_known(found, self.send)
@@ -117,9 +121,6 @@ class Wire(Protocol):
             self._reader = RequestReader()
         self._reader.feed(data)
         self._go_on()
-        is_busy = self._current is not None and not self._is_over
-        if is_busy and len(self._reader) > READ_AHEAD:
-            self.transport.pauseProducing()
 
     # What comes is answered, one after another.
 
@@ -135,6 +136,22 @@ class Wire(Protocol):
             self._refuse(bad)
         finally:
             self._is_going = False
+        self._read_on_or_wait()
+
+    def _read_on_or_wait(self) -> None:
+        """Read no more than is worth it, of who is being answered or does not read."""
+        if self._is_over:
+            return
+        ahead = 0 if self._reader is None else len(self._reader)
+        is_enough = self._is_paused or (
+            self._current is not None and ahead > READ_AHEAD
+        )
+        if is_enough and self._is_reading:
+            self._is_reading = False
+            self.transport.pauseProducing()
+        elif not is_enough and not self._is_reading:
+            self._is_reading = True
+            self.transport.resumeProducing()
 
     def _take_next(self) -> bool:
         """Answer the next request; returns whether it is here."""
@@ -291,15 +308,17 @@ class Wire(Protocol):
             return
         self._expect_head()
         if self._reader:
-            if not self._is_paused:
-                self.transport.resumeProducing()
             self._go_on()
 
     def loseConnection(self) -> None:
         """Close the connection when all is sent."""
         self._is_over = True
-        self.deadline = None
+        # TLS waits for the client to agree, and the kernel for it to read.
+        self.deadline = self.site.reactor.seconds() + CLOSING
         self.transport.unregisterProducer()
+        if not self._is_reading:
+            # Who does not read is not told that the client has gone.
+            self.transport.resumeProducing()
         self.transport.loseConnection()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -317,7 +336,7 @@ class Wire(Protocol):
     def pauseProducing(self) -> None:
         """The client does not read: make nothing more, and read nothing more."""
         self._is_paused = True
-        self.transport.pauseProducing()
+        self._read_on_or_wait()
         if self._producer is not None:
             self._producer.pauseProducing()
 
@@ -326,8 +345,6 @@ class Wire(Protocol):
         self._is_paused = False
         if self._producer is not None:
             self._producer.resumeProducing()
-        if self._reader is None or len(self._reader) <= READ_AHEAD:
-            self.transport.resumeProducing()
         self._go_on()
 
     def stopProducing(self) -> None:

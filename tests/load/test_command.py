@@ -59,6 +59,7 @@ class OptionsTests(SynchronousTestCase):
             (["--fail-if", "p99"], "expected one such as p99>500ms"),
             (["-H", "no colon"], "expected 'Name: value'"),
             (["ftp://x/"], "expected"),
+            (["--json", "-", "--hdr", "-"], "expected another file than --json's"),
             (["-c", "100000000", "-n", "100000000"], "files this process may open"),
         ]:
             ended = run(*wrong, "http://127.0.0.1:9/")
@@ -161,6 +162,15 @@ class CommandTests(SynchronousTestCase):
                 self.assertEqual(json.load(file)["sent"], 50)
             with open(f"{folder}/h") as file:
                 self.assertIn("Percentile TotalCount", file.read())
+
+    def test_a_full_disk(self) -> None:
+        for option in ("--json", "--hdr"):
+            ended = run(option, "/dev/full", "-n", "20", self.url)
+            self.assertEqual(ended.returncode, 23)
+            self.assertEqual(
+                ended.stderr,
+                "nbtwisted: error: cannot write: No space left on device\n",
+            )
 
     def test_nobody_there(self) -> None:
         port = free_port()

@@ -104,7 +104,7 @@ class PaceTests(ClockCase):
     def test_as_many_as_the_rate_makes(self, rate: float, seconds: float) -> None:
         pace = Pace(0.0, seconds=seconds, rate=rate)
         taken = 0
-        while taken <= rate * seconds + 1 and pace.take(1e9) is not None:
+        while taken <= rate * seconds + 1 and pace.take(seconds) is not None:
             taken += 1
         self.assertLess(abs(taken - rate * seconds), 1 + 1e-6)
 
@@ -112,9 +112,17 @@ class PaceTests(ClockCase):
         for number, seconds, expected in [(5, 100, 5), (100, 0.5, 50)]:
             pace = Pace(0.0, number=number, seconds=seconds, rate=100.0)
             taken = 0
-            while pace.take(1e9) is not None:
+            while pace.take(min(seconds, 10)) is not None:
                 taken += 1
             self.assertEqual(taken, expected)
+
+    def test_what_was_due_and_not_taken_in_time(self) -> None:
+        pace = Pace(0.0, seconds=1, rate=10.0)
+        self.assertEqual(pace.take(1.05), 0.0)
+        self.assertIsNone(pace.take(1.2))
+        self.assertTrue(pace.is_over(1.2))
+        self.assertIsNone(pace.wait(1.2))
+        self.assertEqual(pace.left, 9)
 
     def test_without_a_rate(self) -> None:
         pace = Pace(0.0, number=2, seconds=5, warm_up=1.0)

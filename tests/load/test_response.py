@@ -113,6 +113,11 @@ class ResponseTests(ClockCase):
             read([CHUNKED + b"2\r\nab\r\n0\r\n\r\n"], known), (200, 2, True)
         )
         self.assertEqual(read([CHUNKED + b"2\r\na"], known), "AnswerCutShort")
+        # As long as the answer is to be, and as far as its head.
+        whole = OK + b"Content-Length: 37\r\n\r\n"
+        self.assertEqual(len(whole) - 4, 35)
+        self.assertEqual(read([whole + b"x" * 37], known), (200, 37, True))
+        self.assertEqual(read([whole[:-3] + b""], known), "AnswerCutShort")
 
     def test_no_more_is_kept_than_may_be(self) -> None:
         known = Known()

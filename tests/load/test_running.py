@@ -61,14 +61,42 @@ class RunningTests(ClockCase):
             into = now % 10
             return (10 - into if into >= 9 else 0) + MILLISECOND, ANSWER
 
-        run = Server(answers).run(seconds=30, rate=200.0, connections=1)
+        run = Server(answers).run(seconds=25, rate=200.0, connections=1)
         tally = run.tally
-        self.assertEqual(tally.sent, 6000)
-        # A tenth of all were due while nobody was served.
+        self.assertEqual(tally.sent, 5000)
+        # One in twelve was due while nobody was served.
         self.assertGreater(tally.latencies.percentile(99.9), 0.95)
         self.assertGreater(tally.latencies.percentile(95), 0.3)
         self.assertLess(tally.service.percentile(99.9), 0.01)
-        self.assertGreater(tally.waited_for_connection, 400)
+        self.assertGreater(tally.waited_for_connection, 300)
+
+    def test_a_time_that_is_over_is_over(self) -> None:
+        run = Server(always(0.1)).run(seconds=2, rate=100.0, connections=2)
+        # Two at a time, a tenth of a second each: a fifth of what was due.
+        self.assertLess(run.seconds, 2.4)
+        self.assertLess(abs(run.tally.sent - 42), 3)
+        self.assertEqual(run.tally.sent + run.tally.not_sent, 200)
+
+    def test_thousands_of_failures(self) -> None:
+        server = Server(always(0), refuses=True)
+        run, over = server.begin(number=1100, connections=1, timeout=1.0)
+        server.pump([1.1] * 1200)
+        self.assertTrue(over)
+        self.assertEqual(run.tally.failed, 1100)
+
+    def test_answers_that_came_while_this_could_not_run(self) -> None:
+        server = Server(always(0.5))
+        run, over = server.begin(number=10, connections=10, timeout=1.0)
+        server.pump([MILLISECOND] * 100)
+        # As a process that was stopped: timers first, all at once, and then what came.
+        server.rightNow += 5
+        server.pump([MILLISECOND] * 100)
+        self.assertTrue(over)
+        self.assertEqual((run.tally.answered, run.tally.failed), (10, 0))
+
+    def test_what_was_due_in_the_warm_up_waited_for_nobody(self) -> None:
+        run = Server(always(0.02)).run(number=5, rate=100.0, warm_up=1.0, connections=1)
+        self.assertLessEqual(run.tally.waited_for_connection, 5)
 
     def test_a_warm_up_is_not_counted(self) -> None:
         def answers(now: float, number: int) -> tuple[float, bytes]:

@@ -327,6 +327,55 @@ class WireTests(ClockCase):
         self.assertTrue(visit.is_read)
         self.assertEqual(len(answers(visit.received, ["GET"] * 71)), 71)
 
+    def test_a_body_is_no_request_though_it_looks_like_one(self) -> None:
+        request = asking("/get")
+        first = self.visit()
+        first.send(request)
+        for framing, body in [
+            (f"Content-Length: {len(request)}", request),
+            (
+                "Transfer-Encoding: chunked",
+                b"%x\r\n%b\r\n0\r\n\r\n" % (len(request), request),
+            ),
+        ]:
+            visit = self.visit(site=first.site)
+            visit.send(asking("/post", framing, method="POST"))
+            for piece in body.partition(request):
+                if piece:
+                    visit.send(piece)
+            self.assertEqual(visit.reply("POST").json()["data"].encode(), request)
+
+    def test_who_asks_ahead_for_ever(self) -> None:
+        visit = self.visit()
+        visit.send(asking("/delay/1"))
+        for _ in range(20):
+            # Each answer makes room for one more, and for no more than that.
+            if visit.is_read:
+                visit.send(asking("/delay/1") * 3000)
+            self.clock.advance(1)
+        self.assertFalse(visit.is_read)
+
+    def test_who_was_not_read_is_read_again(self) -> None:
+        visit = self.visit()
+        visit.send(asking("/delay/1"))
+        visit.send(asking("/get?" + "x" * 1000) * 100)
+        visit.stop_reading()
+        self.clock.advance(1)
+        self.assertFalse(visit.is_read)
+        visit.read_on()
+        self.assertTrue(visit.is_read)
+        visit.send(asking("/ip"))
+        self.assertEqual(len(answers(visit.received, ["GET"] * 102)), 102)
+
+    def test_a_connection_that_does_not_close(self) -> None:
+        visit = self.visit()
+        visit.send(asking("/get", "Connection: close"))
+        self.assertTrue(visit.is_closed)
+        self.site_clock.pump([1] * 59)
+        self.assertFalse(visit.is_aborted)
+        self.site_clock.advance(1)
+        self.assertTrue(visit.is_aborted)
+
     def test_thousands_in_one_piece(self) -> None:
         # One after another, and not each in the middle of the one before.
         visit = self.visit()
