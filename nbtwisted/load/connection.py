@@ -26,8 +26,8 @@ class Connection(Protocol):
     """Tells `on_whole` of each answer, and `on_end` why there will be none.
 
     With a `handshake` it is TLS. `on_end` is called once at most, and not at all for
-    who aborts it; the error is None if no answer was due. `connected_at` and
-    `secured_at` are readings of `now`, `first_byte_at` one for the answer that comes.
+    who aborts it; the error is None if no answer was due. `secured_at` is a reading of
+    `now`, and `first_byte_at` one for the answer that comes.
     """
 
     transport: Any
@@ -45,7 +45,6 @@ class Connection(Protocol):
         self.on_connected: Callable[[], None] = nothing
         self.on_ready: Callable[[], None] = nothing
         self.on_gone: Callable[[], None] = nothing
-        self.connected_at: float | None = None
         self.secured_at: float | None = None
         self.first_byte_at = 0.0
         """0 where the answer came in one piece."""
@@ -66,7 +65,6 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         """Be ready, or shake hands first."""
-        self.connected_at = self._now()
         # A UNIX socket has no such thing.
         if hasattr(self.transport, "setTcpNoDelay"):
             self.transport.setTcpNoDelay(True)

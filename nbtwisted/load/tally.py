@@ -131,7 +131,6 @@ class Tally:
         self.service = Latencies()
         self.lateness = Latencies()
         self.connecting = Spread()
-        self.waiting = Spread()
         self.receiving = Spread()
         self.wholes: Counter[Whole] = Counter()
         """Answers that came, until `fold` has counted them."""

@@ -16,9 +16,12 @@ its answer:
     journal       what was asked and what became of it, bounded               pure
     parameters    a request's parameters and controls, or why not
     echo          what the server saw of a request
+    framing       bytes -> requests, with limits                              pure
+    ready         a Reply as the bytes that are sent of it                    pure
     sending       puts a Transmission on the wire
     answer        performs a Behaviour: draws, waits, sends
     traffic       the requests in flight: let in, noted, let go
+    request       a request as the routes see it
     app           the Klein app, and how a route is added to it
     httpbin       the paths of httpbin and go-httpbin
     metrics       the journal's totals, for Prometheus
@@ -26,7 +29,12 @@ its answer:
     routes        the other paths, and the answers to errors
     doorkeeper    refuses what would make Klein stumble
     delay_server  the app with its clock, its seed and its limits
+    site          what serves connections, whichever channel they are
     channel       twisted.web's channel, with caps on what is sent
+    known         what there is to know of a request that came before
+    held          one that waits for its answer on the fast channel
+    wire          the fast channel
+    channels      both, by their names
     access_log    a line for each request that is over
     options       what the command and the environment may set
     serving       the server as it was told to be, and how it ends
