@@ -48,7 +48,7 @@ reactors: $(VENV)/.test ## measure the eager reactor beside Twisted's, with wrk:
 	$(BIN)/python -m benchmarks.reactors $(REACTORS)
 
 .PHONY: bench
-bench: $(VENV)/.run $(VENV)/.peers ## compare with peers (wrk, hey and nginx if they are there): half an hour, docs/benchmarks.md
+bench: $(VENV)/.run $(VENV)/.peers ## compare with peers (wrk, hey and nginx if they are there): ten minutes, docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 .PHONY: hostile
