@@ -120,12 +120,12 @@ def test_stats_and_reset(pytester: pytest.Pytester) -> None:
 
         def test_it(slow_server):
             with socket.create_connection(("127.0.0.1", slow_server.port)) as held:
-                held.sendall(b"GET /delay/300 HTTP/1.0\\r\\n\\r\\n")
+                held.sendall(b"GET /delay/300 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
                 while slow_server.stats()["in_flight"] == 0:
                     pass
                 assert slow_server.requests()[0]["outcome"] == "in flight"
                 assert slow_server.reset() == 1
-                assert held.recv(15) == b"HTTP/1.0 200 OK"
+                assert held.recv(15) == b"HTTP/1.1 200 OK"
             assert slow_server.requests() == []
             assert slow_server.reset() == 0
         """
