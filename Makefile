@@ -20,7 +20,7 @@ run: $(VENV)/.run ## start the server, send it five GETs at once, draw the water
 	@$(BIN)/python examples/five_at_once.py
 
 .PHONY: test
-test: $(VENV)/.test ## run the whole suite, under trial and under pytest
+test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and the server's on both channels
 	$(BIN)/python -W error -m twisted.trial --temp-directory=$(VENV)/trial tests
 	$(BIN)/python -m pytest -q
 	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q tests/server

@@ -15,6 +15,7 @@ from nbtwisted.duration import EXPECTED, parse_duration
 __all__ = [
     "OneLineParser",
     "abandon",
+    "can_encode",
     "count",
     "duration",
     "end_quietly_when_interrupted",
@@ -108,6 +109,15 @@ def abandon(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def can_encode(stream: TextIO, characters: str) -> bool:
+    """Whether a stream can show these."""
+    try:
+        characters.encode(stream.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def end_quietly_when_interrupted() -> None:

@@ -23,7 +23,8 @@ def collect_seldom() -> None:
 
     For a command that makes no cycles to speak of, and may have ten thousand requests
     in flight: to walk all of them again and again is half of what they cost (10,000
-    GETs at once took 4.7 s of computing, and take 2.7).
+    GETs at once by `nbtwisted get -n 10000 -c 10000` took 4.7 s of computing, and take
+    2.7).
     """
     gc.set_threshold(70_000, 20, 100)
 

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from nbtwisted.client.answer import Timing
 from nbtwisted.client.errors import Outcome, RequestError
+from nbtwisted.command_line import can_encode
 from nbtwisted.timeline import Phase, Span, waterfall
 
 __all__ = ["picture_for", "span_of"]
@@ -23,7 +24,7 @@ def picture_for(stream: TextIO, spans: Sequence[Span]) -> str:
         width=_width(stream),
         # https://no-color.org: set, and not empty.
         colour=stream.isatty() and not os.environ.get("NO_COLOR"),
-        ascii_only=not _can_encode(stream, "━╌┄█·╳…"),
+        ascii_only=not can_encode(stream, "━╌┄█·╳…"),
     )
 
 
@@ -75,11 +76,3 @@ def _width(stream: TextIO) -> int:
         with suppress(OSError, ValueError):
             return os.get_terminal_size(stream.fileno()).columns
     return shutil.get_terminal_size().columns
-
-
-def _can_encode(stream: TextIO, characters: str) -> bool:
-    try:
-        characters.encode(stream.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True

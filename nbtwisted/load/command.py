@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
-from nbtwisted.command_line import abandon, open_files_allowed, say
+from nbtwisted.command_line import abandon, can_encode, open_files_allowed, say
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.report import figure, report, text
 from nbtwisted.load.running import Plan, Run
@@ -141,7 +141,7 @@ class _Command:
                 _Bytes(self._outputs[options.hdr]), 1000.0
             )
         if "-" not in (options.json, options.hdr):
-            bar = "■" if _can_print("■", sys.stdout) else "#"
+            bar = "■" if can_encode(sys.stdout, "■") else "#"
             print(text(found, tally, bar=bar), end="")
         for file in {*self._outputs.values(), sys.stdout}:
             file.flush()
@@ -179,14 +179,6 @@ def _shown(condition: Any, value: float) -> str:
     if condition.figure == "errors":
         return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
     return f"{value * 1000:.1f} ms"
-
-
-def _can_print(character: str, stream: TextIO) -> bool:
-    try:
-        character.encode(stream.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _open(path: str) -> TextIO:

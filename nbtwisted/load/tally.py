@@ -28,8 +28,8 @@ MOST_ERRORS = 100
 class Latencies:
     """Seconds, in a histogram of three digits.
 
-    Adding is the hot path, and only appends: to record each by itself takes 0.7 µs,
-    and to count those that are alike and record each kind 0.1.
+    Adding is the hot path, and only appends: to record each by itself takes 1.1 µs,
+    and to count those that are alike, and record each kind, 0.4.
     """
 
     def __init__(self) -> None:

@@ -74,26 +74,17 @@ class Worker:
         self.is_busy = True
         self.due = due
         self.sent_at = now
-        connection = self._connection
-        if (
-            request is self._request
-            and connection is not None
-            and not connection.is_over
-        ):
-            # The usual case: the same again, over the same.
-            self.connecting = None
-            self.receiving = 0.0
-            connection.send(request)
-            return
         self.connecting = None
         self.receiving = 0.0
-        self._target = target
-        self._request = request
-        connection = self._connections.get(target.origin)
+        connection = self._connection
+        # Mostly it is the same again, over the same.
+        if request is not self._request or connection is None or connection.is_over:
+            self._target = target
+            self._request = request
+            connection = self._connection = self._connections.get(target.origin)
         if connection is None:
             self._open()
         else:
-            self._connection = connection
             connection.send(request)
 
     def is_late(self, now: float) -> bool:

@@ -1,8 +1,8 @@
 """Sends at once, for protocols that write whole messages and nothing else.
 
 `transport.write` waits for the end of the turn, so that what is written in pieces goes
-out together. Who has all of it in one piece need not wait: a fifth more requests are
-answered a second (`benchmarks/`), whatever the reactor.
+out together. Who has all of it in one piece need not wait: the server answers a fifth
+more requests of wrk's for it.
 """
 
 from __future__ import annotations

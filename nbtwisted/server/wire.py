@@ -389,7 +389,7 @@ class WireSite(CappedSite):
             self._looking = None
 
     def _look_at_deadlines(self) -> None:
-        # One timer for all: ten thousand would take 7 MB, and set each of them anew
+        # One timer for all: ten thousand would take 4 MB, and would have to be set anew
         # for each request.
         self._looking = self.reactor.callLater(1, self._look_at_deadlines)
         now = self.reactor.seconds()
