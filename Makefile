@@ -25,6 +25,10 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and th
 	$(BIN)/python -m pytest -q
 	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q tests/server
 
+.PHONY: browser
+browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
+	$(BIN)/python -m pytest -q $(wildcard tests/browser/*_page.py)
+
 .PHONY: matrix
 matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted
 	PATH="$$PATH:$(PYENV_PYTHONS)" $(BIN)/tox run
@@ -82,7 +86,7 @@ $(VENV)/.run: $(PROJECT) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.test $(VENV)/.fuzz $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
+$(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@ $(VENV)/.run
 

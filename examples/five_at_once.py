@@ -10,12 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from nbtwisted.command_line import end_quietly_when_interrupted
 from nbtwisted.reactor.choosing import choose
 
 SERVER = [sys.executable, "-m", "nbtwisted.server"]
 FREE_LOOPBACK_PORT = "tcp:0:interface=127.0.0.1"
+REPORT = Path(__file__).parents[1] / "build" / "report.html"
 
 
 def main() -> None:
@@ -36,7 +38,8 @@ def main() -> None:
             if "serving on" not in first_line:
                 sys.exit(first_line.strip() or "the server did not start")
             os.environ["NBTWISTED_URL"] = first_line.split()[-1]
-            client(["--timeline"])
+            REPORT.parent.mkdir(exist_ok=True)
+            client(["--timeline", "--report", os.path.relpath(REPORT)])
         finally:
             server.terminate()
 

@@ -114,7 +114,8 @@ def abandon(stream: TextIO) -> None:
 def can_encode(stream: TextIO, characters: str) -> bool:
     """Whether a stream can show these."""
     try:
-        characters.encode(stream.encoding)
+        # One that is no file takes any.
+        characters.encode(stream.encoding or "utf-8")
     except UnicodeEncodeError:
         return False
     return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["now"]
+__all__ = ["monotonic", "now"]
 
 _MONOTONIC_ZERO = time.time() - time.monotonic()
 
@@ -18,3 +18,8 @@ _MONOTONIC_ZERO = time.time() - time.monotonic()
 def now() -> float:
     """Seconds since 1970-01-01 UTC, as the wall's clock had it when we started."""
     return _MONOTONIC_ZERO + time.monotonic()
+
+
+def monotonic(reading: float) -> float:
+    """What `time.monotonic()` was when `now` was this; of use to this machine alone."""
+    return reading - _MONOTONIC_ZERO

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = ["Answer", "Head", "PastAttempt", "Timing"]
+
+Rest = Literal["dns", "connect", "tls", "send", "wait"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,34 @@ class Timing:
     earlier: float = 0.0
     """The part of `total` that went before the last attempt: others, and waits."""
 
+    @property
+    def of_last_attempt(self) -> Timing:
+        """The timing of the last attempt alone."""
+        return replace(
+            self,
+            started=self.started + self.earlier,
+            queued=0.0,
+            total=self.total - self.earlier,
+            earlier=0.0,
+        )
+
+    def rest(self, *, is_tls: bool) -> tuple[Rest, float]:
+        """The seconds that are in no phase above, and what they were spent on.
+
+        That is to send the request, or a phase that did not come to its end. For the
+        timing of one attempt.
+        """
+        phases = (self.dns, self.connect, self.tls, self.wait, self.receive)
+        seconds = self.total - sum(phase or 0.0 for phase in phases)
+        spent_on: Rest = "wait"
+        if self.wait is not None:
+            spent_on = "send"
+        elif self.connect is None:
+            spent_on = "dns" if self.dns is None else "connect"
+        elif self.tls is None and is_tls:
+            spent_on = "tls"
+        return spent_on, max(seconds, 0.0)
+
 
 @dataclass(frozen=True)
 class Head:
@@ -58,13 +88,17 @@ class PastAttempt:
     url: str
     """The URL of this attempt, without any user name and password."""
     fileno: int | None
-    status: int | None
-    """The status of its answer, if there was one; else there is an `error`."""
+    head: Head | None
+    """Of its answer, as far as there was one."""
     error: str | None
-    """What went wrong, in words, and `phase` where."""
+    """What went wrong, in words, if something did, and `phase` where."""
     phase: str | None
     timing: Timing
     """That of this attempt alone."""
+    request: bytes
+    """What was, or was to be, sent."""
+    received: int
+    """Bytes that came back."""
     then: Literal["redirect", "retry", "resend"]
     """Why it was not the last.
 
@@ -73,6 +107,11 @@ class PastAttempt:
     """
     waited: float
     """Seconds that were waited behind it, before the next."""
+
+    @property
+    def status(self) -> int | None:
+        """The status of its answer, if there was one; else there is an `error`."""
+        return None if self.head is None or self.error else self.head.status
 
 
 @dataclass(frozen=True)
@@ -89,6 +128,8 @@ class Answer:
     body: bytes
     """The body without the framing of a chunked transfer; not decompressed."""
     timing: Timing
+    request: bytes = b""
+    """What was sent for it, in the last attempt."""
     effective_url: str = ""
     """The URL that this is the answer of, if that is another, after redirects."""
     history: tuple[PastAttempt, ...] = ()

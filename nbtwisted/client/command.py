@@ -23,7 +23,8 @@ from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.options import Options, read_options
-from nbtwisted.client.picture import picture_for, span_of
+from nbtwisted.client.recording import CannotWrite, Recording
+from nbtwisted.client.screen import Screen
 from nbtwisted.client.url_list import Given, URLFile
 from nbtwisted.command_line import (
     abandon,
@@ -31,15 +32,13 @@ from nbtwisted.command_line import (
     say,
 )
 from nbtwisted.memory import collect_seldom, leave_startup_to_itself
-from nbtwisted.timeline import Span
+from nbtwisted.timeline import waterfall
 
 if TYPE_CHECKING:
+    from nbtwisted.client.live import LiveWaterfall
     from nbtwisted.client.progress import ProgressLine
 
 __all__ = ["main"]
-
-PROGRESS_INTERVAL = 0.2
-"""Seconds between two pictures of how far the run has come."""
 
 _FORMATS = {
     "raw": output.raw,
@@ -91,10 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     most = open_files_allowed() - _DESCRIPTORS_OF_OURS
     if at_once > most:
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
+    try:
+        recording = _recording(options)
+    except CannotWrite as error:
+        _complain(f"output: {error}")
+        raise SystemExit(_CANNOT_WRITE) from None
     # Opened before a signal is no longer the end of everything: a pipe to which nobody
     # writes yet is waited for.
     url_list = _list(options)
-    run = _Run(options, int(min(at_once, most)), url_list, _progress(options))
+    progress = _progress(options, recording)
+    run = _Run(options, int(min(at_once, most)), url_list, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
 
@@ -130,7 +135,16 @@ def _cannot_read(options: Options, error: OSError) -> NoReturn:
     raise SystemExit(_CANNOT_READ) from None
 
 
-def _progress(options: Options) -> ProgressLine | None:
+def _recording(options: Options) -> Recording | None:
+    files = {"report": options.report, "har": options.har, "trace": options.trace}
+    if not (options.timeline or any(files.values())):
+        return None
+    return Recording(**files)
+
+
+def _progress(
+    options: Options, recording: Recording | None
+) -> ProgressLine | LiveWaterfall | None:
     if options.progress is False or sys.stderr is None:
         return None
     if not (options.progress or sys.stderr.isatty()):
@@ -138,7 +152,16 @@ def _progress(options: Options) -> ProgressLine | None:
     # Bodies may end within a line, which this one would then stand in.
     if options.format == "body" and sys.stdout.isatty() and not options.output_dir:
         return None
-    # It takes a tenth of a second to load, which not everybody wants to wait for.
+    # They take a tenth of a second to load, which not everybody wants to wait for.
+    if options.timeline and recording is not None and sys.stderr.isatty():
+        from nbtwisted.client.live import LiveWaterfall
+
+        return LiveWaterfall(
+            sys.stderr,
+            options.number,
+            recording,
+            ascii_only=options.ascii_only,
+        )
     from nbtwisted.client.progress import ProgressLine
 
     return ProgressLine(sys.stderr, options.number)
@@ -160,10 +183,12 @@ class _Run:
         options: Options,
         concurrency: int,
         url_list: URLFile | None,
-        progress: ProgressLine | None,
+        recording: Recording | None,
+        progress: ProgressLine | LiveWaterfall | None,
     ) -> None:
         self._options = options
         self._list = url_list
+        self._recording = recording
         self._progress = progress
         self._drawing: LoopingCall | None = None
         self._concurrency = concurrency
@@ -181,9 +206,8 @@ class _Run:
         self._interrupted = 0
         # Its index and its exit code: the smallest index wins.
         self._first_failure = _NO_FAILURE
-        self._spans: dict[int, Span] = {}
         self._exit_code: int | None = None
-        self._cannot_write: OSError | None = None
+        self._cannot_write: str | None = None
         self._getter: Getter | None = None
         self._gathering: Deferred[None] | None = None
 
@@ -209,6 +233,7 @@ class _Run:
             concurrency=self._concurrency,
             per_host=options.per_host,
             deliver=self._take,
+            begun=None if self._recording is None else self._recording.begin,
             # What is done before its turn is kept in memory.
             ahead=max(_AHEAD, 2 * self._concurrency)
             if options.in_input_order
@@ -218,7 +243,7 @@ class _Run:
             self._drawing = LoopingCall(self._progress.draw)
             self._drawing.clock = reactor
             # Not at once: what is over by then needs no picture.
-            self._drawing.start(PROGRESS_INTERVAL, now=False)
+            self._drawing.start(self._progress.interval, now=False)
         return self._gathering.addCallback(lambda _: self._finish())
 
     def interrupt(self, exit_code: int) -> None:
@@ -245,11 +270,18 @@ class _Run:
         _, exit_code = self._first_failure
         if self._options.fail_early and exit_code and self._exit_code is None:
             self.interrupt(exit_code)
-        if self._options.timeline and outcome.timing is not None:
-            self._spans[index] = span_of(outcome, outcome.timing)
+        if self._recording is not None and self._cannot_write is None:
+            try:
+                self._recording.end(index, outcome)
+            except CannotWrite as error:
+                self._stop_writing(str(error))
         if self._progress is not None and not isinstance(outcome, Interrupted):
             self._progress.count(failed=isinstance(outcome, RequestError))
         self._deliver(index, outcome)
+
+    def _stop_writing(self, why: str) -> None:
+        self._cannot_write = why
+        self.interrupt(_CANNOT_WRITE)
 
     def _print(self, index: int, outcome: Outcome) -> None:
         if self._cannot_write is not None:
@@ -259,8 +291,7 @@ class _Run:
             with self._beside_progress(self._on_terminal):
                 self._write(index, self._format(index, outcome))
         except OSError as error:
-            self._cannot_write = error
-            self.interrupt(_CANNOT_WRITE)
+            self._stop_writing(_cannot_write(error))
             return
         assert self._getter is not None, "an outcome without a request"
         # A slow reader of ours must not make answers late that came in time.
@@ -298,10 +329,16 @@ class _Run:
         if self._drawing is not None and self._progress is not None:
             self._drawing.stop()
             self._progress.close()
-        if self._cannot_write is None and self._spans:
+        if self._cannot_write is None and self._options.timeline:
             self._draw()
+        if self._recording is not None:
+            try:
+                for path in self._recording.close():
+                    _complain(f"wrote {path}")
+            except CannotWrite as error:
+                self._cannot_write = self._cannot_write or str(error)
         if self._cannot_write is not None:
-            _complain(f"output: cannot write: {self._cannot_write.strerror}")
+            _complain(f"output: {self._cannot_write}")
             abandon(sys.stdout)
             raise SystemExit(_CANNOT_WRITE)
         if self._list is not None and self._list.error is not None:
@@ -323,15 +360,29 @@ class _Run:
         # The test of this closes what coverage then takes for its own files.
         if stream is None:  # pragma: no cover
             return
-        spans = [self._spans[index] for index in sorted(self._spans)]
-        picture = picture_for(stream, spans)
+        assert self._recording is not None, "a picture of what nobody kept"
+        sample = self._recording.sample
+        if not sample.totals.number:
+            return
+        screen = Screen.of(stream, ascii_only=self._options.ascii_only)
+        picture = waterfall(
+            sample.spans,
+            width=screen.width,
+            colour=screen.colour,
+            ascii_only=screen.ascii_only,
+            totals=sample.totals,
+        )
         try:
             stream.write("\n" + picture)
             stream.flush()
         # Tested where coverage cannot write its own files either.
         except OSError as error:  # pragma: no cover
             if stream is sys.stdout:
-                self._cannot_write = error
+                self._cannot_write = _cannot_write(error)
+
+
+def _cannot_write(error: OSError) -> str:
+    return f"cannot write: {error.strerror}"
 
 
 def _same_file(one: TextIO, other: TextIO) -> bool:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from twisted.internet.defer import CancelledError
 
-from nbtwisted.client.answer import Answer, PastAttempt, Timing, attempts
+from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing, attempts
 
 __all__ = [
     "AnswerCutShort",
@@ -38,8 +38,9 @@ class RequestError(Exception):
     """A request that ended without a whole answer.
 
     `phase` says where, and `exit_code` is what curl would exit with. `url`, `fileno`,
-    `received` (the bytes that came before it went wrong), `timing`, `effective_url` and
-    `history` are as in `Answer`; `fileno` and `timing` are None if it never got so far.
+    `received` (the bytes that came before it went wrong), `head` (if that came whole),
+    `timing`, `request`, `effective_url` and `history` are as in `Answer`; `fileno`,
+    `head` and `timing` are None if it never got so far.
     """
 
     phase: str
@@ -48,6 +49,8 @@ class RequestError(Exception):
     url: str = ""
     fileno: int | None = None
     received: bytes = b""
+    head: Head | None = None
+    request: bytes = b""
     timing: Timing | None = None
     effective_url: str = ""
     history: tuple[PastAttempt, ...] = ()

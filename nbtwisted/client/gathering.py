@@ -20,6 +20,7 @@ from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.getting import Getter, How
 from nbtwisted.client.queue import Queue
+from nbtwisted.client.request import Request
 from nbtwisted.client.target import shown
 from nbtwisted.client.url_list import Given, URLs
 
@@ -39,6 +40,7 @@ def gather(
     *,
     concurrency: int,
     deliver: Callable[[int, Outcome], None],
+    begun: Callable[[int, Request], None] | None = None,
     per_host: int | None = None,
     ahead: float = math.inf,
 ) -> Deferred[None]:
@@ -46,8 +48,10 @@ def gather(
 
     Calls `deliver` with the position of a URL in `urls` and how it ended, in the order
     in which they end; none is begun far `ahead` of one that has not ended, as `Queue`
-    has it. Fires when all have, and no connection is left. Cancelling it ends those
-    under way, and those that were not begun, as `Interrupted` (the first 100,000).
+    has it. Calls `begun`, if that is given, with the position and the request that is
+    about to be sent. Fires when all have ended, and no connection is left. Cancelling
+    it ends those under way, and those that were not begun, as `Interrupted` (the first
+    100,000).
 
     Raises `ValueError` for a number below 1.
 
@@ -66,11 +70,14 @@ def gather(
                 return
             outcome: Outcome
             try:
-                outcome = await getter.get(
+                request = getter.request(
                     ticket.url,
                     queued_at=queued_at,
                     move=partial(queue.move, ticket),
                 )
+                if begun is not None:
+                    begun(ticket.index, request)
+                outcome = await request.start()
             except RequestError as error:
                 outcome = _without_frames(error)
             queue.leave(ticket)

@@ -50,6 +50,10 @@ class Options:
     in_input_order: bool
     format: str
     timeline: bool
+    ascii_only: bool
+    report: str | None
+    har: str | None
+    trace: str | None
     progress: bool | None
     fail: bool
     fail_early: bool
@@ -267,7 +271,29 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "--timeline",
         action="store_true",
-        help="draw the waterfall after the answers (on stderr if they are JSON)",
+        help="draw the waterfall after the answers (on stderr, unless they are raw), "
+        "and on a terminal while they come",
+    )
+    parser.add_argument(
+        "--ascii",
+        dest="ascii_only",
+        action="store_true",
+        help="draw it in ASCII (default: where nothing else can be shown)",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="write the waterfall, with all details, as a page to FILE",
+    )
+    parser.add_argument(
+        "--har",
+        metavar="FILE",
+        help="write an HTTP Archive (HAR 1.2) to FILE, for browsers and other programs",
+    )
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write what happened when to FILE, as Trace Event JSON for Perfetto",
     )
     parser.add_argument(
         "--progress",
@@ -282,6 +308,10 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     urls, times = told.urls, told.times or 1
     if told.output is not None and told.output_dir is not None:
         parser.error("--output-dir: expected no -o beside it")
+    files = [told.output, told.report, told.har, told.trace]
+    written = [os.path.realpath(file) for file in files if file is not None]
+    if len(set(written)) < len(written):
+        parser.error("-o, --report, --har, --trace: expected a file for each")
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
     if not urls and told.list is None:
@@ -296,6 +326,10 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         in_input_order=told.order == "input",
         format=told.format,
         timeline=told.timeline,
+        ascii_only=told.ascii_only,
+        report=told.report,
+        har=told.har,
+        trace=told.trace,
         progress=told.progress,
         fail=told.fail,
         fail_early=told.fail_early,

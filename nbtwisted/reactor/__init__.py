@@ -2,7 +2,6 @@
 
 eager       sends in the turn in which something was written
 recorder    what a reactor's time goes into                          pure
-trace_file  spans -> Trace Event JSON
 watchdog    says what blocks a reactor, while it does
 traced      the eager reactor, with these beside it
 choosing    which of all reactors a command runs on

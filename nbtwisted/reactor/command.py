@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from nbtwisted.command_line import OneLineParser, say
-from nbtwisted.reactor.trace_file import TraceFile
 from nbtwisted.reactor.traced import STALL, TracedReactor, stall_from
+from nbtwisted.trace_file import TraceFile
 
 __all__ = ["main"]
 

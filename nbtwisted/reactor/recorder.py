@@ -39,7 +39,15 @@ class Call:
 class Spans(Protocol):
     """Where each span goes, if they are to be kept."""
 
-    def span(self, name: str, detail: str, began: float, seconds: float) -> None:
+    def span(
+        self,
+        name: str,
+        began: float,
+        seconds: float,
+        *,
+        category: str,
+        details: dict[str, object] | None = None,
+    ) -> None:
         """Something that took so long."""
 
 
@@ -106,7 +114,13 @@ class Recorder:
                 self._on_stall(call, seconds)
         if self._spans is not None:
             detail = self._detail(call.about)
-            self._spans.span(call.name, detail, call.began, seconds)
+            self._spans.span(
+                call.name,
+                call.began,
+                seconds,
+                category="callback",
+                details={"of": detail} if detail else None,
+            )
 
     def turn(self, began: float) -> None:
         """A poll has ended, which began then: so does a turn."""
@@ -116,7 +130,7 @@ class Recorder:
         if self.current is None:
             self.waited += seconds
         if self._spans is not None:
-            self._spans.span("poll", "", began, seconds)
+            self._spans.span("poll", began, seconds, category="wait")
 
     def late(self, seconds: float) -> None:
         """A timer has run so much behind its time."""

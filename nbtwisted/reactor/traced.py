@@ -22,8 +22,8 @@ from twisted.internet.defer import Deferred
 
 from nbtwisted.reactor.eager import EagerEPollReactor
 from nbtwisted.reactor.recorder import MOST_NAMES, Call, Recorder
-from nbtwisted.reactor.trace_file import TraceFile
 from nbtwisted.reactor.watchdog import Watchdog
+from nbtwisted.trace_file import TraceFile
 
 __all__ = ["STALL", "TracedReactor", "install", "stall_from"]
 

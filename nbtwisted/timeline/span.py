@@ -1,43 +1,194 @@
-"""What happened when: the stuff that pictures are made of."""
+"""What happened when: the stuff that pictures are made of. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-__all__ = ["Phase", "Span"]
+__all__ = ["MARKS", "PHASES", "Attempt", "Mark", "Phase", "Span", "Totals"]
 
-PhaseName = Literal["queued", "earlier", "connect", "wait", "receive"]
+PhaseName = Literal[
+    "queued", "dns", "connect", "tls", "send", "held", "wait", "receive", "pause"
+]
+
+PHASES: dict[PhaseName, str] = {
+    "queued": "not yet begun: others had their turn",
+    "dns": "looking the host up",
+    "connect": "connecting",
+    "tls": "shaking hands in TLS",
+    "send": "sending the request",
+    "held": "held by the server, as it says itself",
+    "wait": "waiting for the first byte, besides",
+    "receive": "receiving the answer",
+    "pause": "between two attempts",
+}
+"""What each phase is, in the order in which they come.
+
+How a server's own time lies in the wait is not known; it is drawn at its beginning.
+"""
+
+MarkName = Literal["error", "retry", "redirect", "resend"]
+
+MARKS: dict[MarkName, str] = {
+    "error": "where it failed",
+    "retry": "an answer that was not taken: tried again",
+    "redirect": "redirected",
+    "resend": "a stale connection: sent again over a new one",
+}
+"""What can end an attempt."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Phase:
-    """A part of a span."""
+    """A part of an attempt."""
 
     name: PhaseName
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An instant at which an attempt ended that was not the answer."""
+
+    name: MarkName
+    at: float
+    """Seconds from when the span began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One of the attempts at a request, or a redirect's further leg."""
+
+    url: str
+    phases: tuple[Phase, ...]
+    """In their order, without gaps."""
+    outcome: str = ""
+    """A status, or a word for what went wrong; nothing while it is under way."""
+    message: str = ""
+    """What went wrong, in a sentence."""
+    ended_by: MarkName | None = None
+    """None if it was the answer, or goes on."""
+    fileno: int | None = None
+    """The descriptor of its connection."""
+    asked: float | None = None
+    held: float | None = None
+    """Seconds that the server says it was to hold the answer, and that it did.
+
+    Its clock is its own: it may say that it held an answer for longer than that was
+    waited for, and the phases then have no more of it than there is room for.
+    """
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, not counting a pause behind it."""
+        return sum(p.seconds for p in self.phases if p.name != "pause")
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """One request, as a picture shows it."""
 
+    number: int
+    """Its place in the list of requests, from 1."""
     label: str
-    """A few printable characters, each one column wide."""
-    outcome: str
-    """A status, or a word for what went wrong."""
-    failed: bool
+    """Its URL, or what it should have been: any text."""
     began: float
     """Seconds on whatever clock all the spans of one picture share."""
-    phases: tuple[Phase, ...]
-    """In their order, without gaps."""
+    attempts: tuple[Attempt, ...]
+    """One or more; the first may begin with its time in the queue."""
+    size: int | None = None
+    """Bytes of the body, if there was an answer."""
+    is_open: bool = False
+    """Whether it is still under way."""
+
+    @property
+    def outcome(self) -> str:
+        """A status, or a word for what went wrong."""
+        return self.attempts[-1].outcome
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no answer, and will be none."""
+        return self.attempts[-1].ended_by == "error"
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Those of all attempts."""
+        return tuple(phase for attempt in self.attempts for phase in attempt.phases)
+
+    @property
+    def marks(self) -> Iterator[Mark]:
+        """Where attempts ended."""
+        at = 0.0
+        for attempt in self.attempts:
+            pause = sum(p.seconds for p in attempt.phases if p.name == "pause")
+            at += sum(phase.seconds for phase in attempt.phases)
+            if attempt.ended_by is not None:
+                yield Mark(attempt.ended_by, at - pause)
 
     @property
     def ended(self) -> float:
         """Seconds, on the same clock as `began`."""
-        return self.began + sum(phase.seconds for phase in self.phases)
+        return self.began + sum(p.seconds for a in self.attempts for p in a.phases)
 
     @property
     def seconds(self) -> float:
         """How long it took, not counting its time in a queue."""
-        return sum(phase.seconds for phase in self.phases if phase.name != "queued")
+        return sum(
+            phase.seconds
+            for attempt in self.attempts
+            for phase in attempt.phases
+            if phase.name != "queued"
+        )
+
+    def without_queue(self) -> Span:
+        """The same from when it left the queue."""
+        first, *others = self.attempts
+        queued = sum(p.seconds for p in first.phases if p.name == "queued")
+        phases = tuple(phase for phase in first.phases if phase.name != "queued")
+        return replace(
+            self,
+            began=self.began + queued,
+            attempts=(replace(first, phases=phases), *others),
+        )
+
+
+@dataclass(slots=True)
+class Totals:
+    """Of all spans, also of those of which there is no picture."""
+
+    answers: int = 0
+    errors: int = 0
+    began: float = field(default=float("inf"))
+    ended: float = field(default=float("-inf"))
+    in_turn: float = 0.0
+    """Seconds that they would have taken one after another."""
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Totals:
+        """Of these."""
+        totals = cls()
+        for span in spans:
+            totals.add(span)
+        return totals
+
+    def add(self, span: Span) -> None:
+        """One more."""
+        if span.failed:
+            self.errors += 1
+        else:
+            self.answers += 1
+        self.began = min(self.began, span.began)
+        self.ended = max(self.ended, span.ended)
+        self.in_turn += span.seconds
+
+    @property
+    def number(self) -> int:
+        """How many."""
+        return self.answers + self.errors
+
+    @property
+    def seconds(self) -> float:
+        """From the first one's beginning to the last one's end; 0 for none."""
+        return max(self.ended - self.began, 0.0)

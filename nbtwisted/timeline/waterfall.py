@@ -1,19 +1,40 @@
-"""The waterfall: one bar a span on one time axis, as text."""
+"""The waterfall: one bar a span on one time axis, as text. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import bisect
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from nbtwisted.timeline.span import Span
+from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
+from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.timeline.folding import Fold, Row, folded
+from nbtwisted.timeline.labels import shortener
+from nbtwisted.timeline.span import Span, Totals
 
-__all__ = ["waterfall"]
+__all__ = [
+    "CHARACTERS",
+    "MOST_ROWS",
+    "bars",
+    "counted",
+    "outcome_of",
+    "summary",
+    "time_of",
+    "waterfall",
+]
+
+MOST_ROWS = 60
+"""Rows of a picture, unless told otherwise: more would be read by nobody."""
+
+NARROWEST = 20
+"""Columns: what is narrower still is drawn as wide as this."""
 
 _GAP = "  "
-_RED, _DIM, _PLAIN = "\x1b[31m", "\x1b[2m", "\x1b[0m"
-_NARROWEST_BAR = 10
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
+_NARROWEST_BAR = 8
+_LONGEST_OUTCOME = 11
 
 
 @dataclass(frozen=True)
@@ -21,160 +42,335 @@ class _Strokes:
     """The characters that bars are made of."""
 
     phases: dict[str, str]
-    failure: str
+    marks: dict[str, str]
+    shades: str
+    """Of a row for many, from few of them under way to all."""
+    dots: str
+    more: str
+    at_most: str
 
 
 _UNICODE = _Strokes(
-    {"queued": "·", "earlier": "┄", "connect": "╌", "wait": "━", "receive": "█"}, "╳"
+    phases={
+        "queued": "·",
+        "connect": "╌",
+        "tls": "═",
+        "held": "━",
+        "wait": "─",
+        "receive": "█",
+        "pause": "┄",
+    },
+    marks={"retry": "↻", "redirect": "»", "error": "╳"},
+    shades="░▒▓",
+    dots="…",
+    more="⋮",
+    at_most="≤",
 )
 _ASCII = _Strokes(
-    {"queued": ".", "earlier": "~", "connect": "-", "wait": "=", "receive": "#"}, "x"
+    phases={
+        "queued": ".",
+        "connect": "~",
+        "tls": "+",
+        "held": "=",
+        "wait": "-",
+        "receive": "#",
+        "pause": "_",
+    },
+    marks={"retry": "*", "redirect": ">", "error": "x"},
+    shades=",:%",
+    dots="...",
+    more=":",
+    at_most="<",
 )
+CHARACTERS = "".join(
+    (*_UNICODE.phases.values(), *_UNICODE.marks.values(), *_UNICODE.shades, "…⋮≤")
+)
+"""What a screen must be able to show, or else the picture has to be in ASCII."""
+
+_DRAWN_AS = {"dns": "connect", "send": "wait"}
+"""Phases without a stroke of their own: on most rows they have no length to be seen."""
+
 _COLOURS = {
-    "queued": _DIM,
-    "earlier": _DIM,
+    "queued": "\x1b[2m",
     "connect": "\x1b[33m",
+    "tls": "\x1b[35m",
+    "held": "\x1b[34m",
     "wait": "\x1b[36m",
     "receive": "\x1b[32m",
+    "pause": "\x1b[2m",
+    "retry": "\x1b[33m",
+    "redirect": "\x1b[35m",
+    "error": _RED,
+    "shade": "\x1b[2m",
 }
+
+Cell = tuple[str, str]
+"""A character, and what it stands for: a key of `_COLOURS`, or nothing."""
+
+_EMPTY: Cell = (" ", "")
 
 
 def waterfall(
-    spans: Sequence[Span], *, width: int, colour: bool = False, ascii_only: bool = False
+    spans: Sequence[Span],
+    *,
+    width: int,
+    colour: bool = False,
+    ascii_only: bool = False,
+    rows: int = MOST_ROWS,
+    totals: Totals | None = None,
 ) -> str:
     """Draw spans from top to bottom, with their outcomes and seconds beside them.
 
-    `width` is in columns; below some 40 the lines are longer than that. The last line
-    tells how long all of it took, and how long it would have taken one after another.
+    No line is wider than `width` columns (20 at the least). Where there are more spans
+    than `rows`, some share a row. The last lines tell what the strokes mean, how long
+    all of it took, and how long it would have taken one after another: all of what
+    `totals` are of, if these are more.
     """
     if not spans:
         return "no requests\n"
-    strokes = _ASCII if ascii_only else _UNICODE
-    zero = min(span.began for span in spans)
-    # A picture of nothing but instants still needs an axis.
-    length = max(span.ended for span in spans) - zero or 1e-6
-    label_width = min(max(len(span.label) for span in spans), max(width // 2 - 12, 9))
-    outcome_width = max(len(span.outcome) for span in spans)
-    margin = label_width + outcome_width + 2 * len(_GAP)
-    times = [_seconds(span.seconds) for span in spans]
-    time_width = max(map(len, times))
-    columns = max(width - margin - len(_GAP) - time_width, _NARROWEST_BAR)
-    lines = []
-    drawn: set[str] = set()
-    for span, time in zip(spans, times, strict=True):
-        names = list(_cells(span, zero, length / columns, columns))
-        drawn.update(name for name in names if name)
-        outcome = f"{span.outcome:>{outcome_width}}"
-        lines.append(
-            f"{_cut(span.label, label_width, ascii_only):<{label_width}}{_GAP}"
-            + (_painted(outcome, _RED, colour) if span.failed else outcome)
-            + _GAP
-            + _bar(names, span.failed, strokes, colour)
-            + f"{_GAP}{time:>{time_width}}"
-        )
-    lines.append(" " * margin + _axis(length, columns, time_width))
-    # What nearly all of a bar is needs no key.
-    if drawn - {"wait"}:
-        key = [
-            f"{stroke} {name}"
-            for name, stroke in strokes.phases.items()
-            if name in drawn
-        ]
-        lines.append(" " * margin + _GAP.join(key))
-    lines.append(_summary(spans))
+    lines = bars(folded(spans, rows), width=width, colour=colour, ascii_only=ascii_only)
+    lines += _wrapped(
+        summary(totals or Totals.of(spans)).split(" "), max(width, NARROWEST)
+    )
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _cells(span: Span, zero: float, cell: float, columns: int) -> Iterator[str | None]:
+def bars(
+    rows: Sequence[Row], *, width: int, colour: bool = False, ascii_only: bool = False
+) -> list[str]:
+    """A line for each row, one for the axis, and the key where there is need of one."""
+    strokes = _ASCII if ascii_only else _UNICODE
+    spans = [s for row in rows for s in (row.spans if isinstance(row, Fold) else [row])]
+    names = _names(rows, shortener(span.label for span in spans), strokes)
+    layout = _Layout.of(rows, names, max(width, NARROWEST), strokes)
+    zero = min(span.began for span in spans)
+    # A picture of nothing but instants still needs an axis.
+    length = max(span.ended for span in spans) - zero or 1e-6
+    cell = length / layout.bar
+    drawn: set[str] = set()
+    lines = []
+    for row, name in zip(rows, names, strict=True):
+        if isinstance(row, Fold):
+            cells = _shades(row, zero, cell, layout.bar, strokes)
+        else:
+            cells = _cells(row, zero, cell, layout.bar, strokes)
+        drawn.update(meaning for _, meaning in cells)
+        failed = row.failed > 0 if isinstance(row, Fold) else row.failed
+        outcome = f"{outcome_of(row):>{layout.outcome}}"
+        outcome = fitted(outcome, layout.outcome, dots=strokes.dots)
+        bar = "".join(
+            _painted("".join(character for character, _ in run), meaning, colour)
+            for meaning, run in groupby(cells, key=itemgetter(1))
+        )
+        lines.append(
+            layout.line(
+                layout.label_of(name, row, strokes),
+                _painted(outcome, "error", colour) if failed else outcome,
+                bar,
+                f"{time_of(row, strokes.at_most):>{layout.time}}",
+            )
+        )
+    lines.append(" " * layout.margin + _axis(length, layout))
+    # What nearly all of a bar is needs no key.
+    if drawn - {"held", "wait", "shade", "error", ""} or {"held", "wait"} <= drawn:
+        meant = {**strokes.phases, **strokes.marks}
+        entries = [f"{meant[name]} {name}" for name in meant if name in drawn]
+        lines += _wrapped(entries, max(width, NARROWEST), layout.margin, _GAP)
+    return lines
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How many columns each part of a line has; what has none is left out."""
+
+    label: int
+    outcome: int
+    bar: int
+    time: int
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Row], names: Sequence[str], width: int, strokes: _Strokes
+    ) -> _Layout:
+        """What there is room for: time goes first, then the label but for its number.
+
+        An outcome is short, and what one looks for first.
+        """
+        number = max(len(_number(row)) for row in rows)
+        outcome = max(width_of(outcome_of(row)) for row in rows)
+        time = max(width_of(time_of(row, strokes.at_most)) for row in rows)
+        free = width - _NARROWEST_BAR
+        outcome = max(min(outcome, _LONGEST_OUTCOME, free - number - 2 * len(_GAP)), 0)
+        free -= outcome + len(_GAP)
+        if free - number - len(_GAP) < time + len(_GAP):
+            time = 0
+        else:
+            free -= time + len(_GAP)
+        # A long label takes a third of the line, and the bar no less than that.
+        label = min(
+            max(map(width_of, names)),
+            max(free - len(_GAP), 0),
+            max(width // 3, number),
+        )
+        taken = sum(part + len(_GAP) for part in (label, outcome, time) if part)
+        return cls(label, outcome, width - taken, time)
+
+    @property
+    def margin(self) -> int:
+        """Columns before the bar."""
+        return sum(part + len(_GAP) for part in (self.label, self.outcome) if part)
+
+    def line(self, label: str, outcome: str, bar: str, time: str) -> str:
+        """A row of the picture."""
+        return (
+            (label + _GAP if self.label else "")
+            + (outcome + _GAP if self.outcome else "")
+            + bar
+            + (_GAP + time if self.time else "")
+        )
+
+    def label_of(self, name: str, row: Row, strokes: _Strokes) -> str:
+        """What stands before a row; nothing but its number where there is no room."""
+        if self.label < width_of(name) and self.label <= len(_number(row)) + 2:
+            return f"{_number(row) or strokes.more:>{self.label}}"
+        return fitted(name, self.label, dots=strokes.dots)
+
+
+def _number(row: Row) -> str:
+    return "" if isinstance(row, Fold) else str(row.number)
+
+
+def _names(
+    rows: Sequence[Row], short: Callable[[str], str], strokes: _Strokes
+) -> list[str]:
+    """What stands at the beginning of each row: its number, and what it is of."""
+    width = max(len(_number(row)) for row in rows)
+    names = []
+    for row in rows:
+        if isinstance(row, Fold):
+            name = f"{strokes.more:>{width}} {row.number} more"
+        else:
+            name = f"{row.number:>{width}} {short(row.label)}"
+        if strokes is _ASCII:
+            name = name.encode("ascii", "backslashreplace").decode()
+        names.append(name)
+    return names
+
+
+def outcome_of(row: Row) -> str:
+    """How a row ended, in a word."""
+    if not isinstance(row, Fold):
+        return row.outcome
+    outcomes = row.outcomes
+    if len(outcomes) == 1:
+        return next(iter(outcomes))
+    return counted(row.failed, "error") if row.failed else "mixed"
+
+
+def time_of(row: Row, at_most: str = "≤") -> str:
+    """How long a row took; of one for many, the slowest."""
+    if isinstance(row, Fold):
+        return at_most + readable(row.longest)
+    return readable(row.seconds)
+
+
+def _cells(
+    span: Span, zero: float, cell: float, columns: int, strokes: _Strokes
+) -> list[Cell]:
     """For each cell of the axis, the phase that its middle falls into."""
-    boundaries = []
+    names, ends = [], []
     end = span.began - zero
     for phase in span.phases:
         end += phase.seconds
-        boundaries.append((end, phase.name))
+        ends.append(end)
+        names.append(_DRAWN_AS.get(phase.name, phase.name))
     first = min(int((span.began - zero) / cell), columns - 1)
-    for column in range(columns):
+    cells = [_EMPTY] * columns
+    for column in range(first, columns):
         middle = (column + 0.5) * cell
-        name = next((name for end, name in boundaries if middle < end), None)
         if middle < span.began - zero:
-            name = None
-        # However short a span is, it is to be seen.
-        if column == first and name is None and span.phases:
-            name = max(span.phases, key=lambda phase: phase.seconds).name
-        yield name
+            continue
+        place = bisect.bisect_right(ends, middle)
+        if place == len(ends):
+            break
+        cells[column] = strokes.phases[names[place]], names[place]
+    # However short a span was when its time had come, it is to be seen.
+    if all(name in ("", "queued") for _, name in cells):
+        begun = [phase for phase in span.phases if phase.name != "queued"]
+        longest = max(begun, key=lambda p: p.seconds).name if begun else "wait"
+        name = _DRAWN_AS.get(longest, longest)
+        at = min(int((span.ended - zero) / cell), columns - 1)
+        cells[at] = strokes.phases[name], name
+    last = max((c for c in range(columns) if cells[c] != _EMPTY), default=first)
+    for mark in span.marks:
+        # An error is the end of a row, or is drawn over what little there is.
+        column = min(int((span.began - zero + mark.at) / cell), last)
+        name = "retry" if mark.name == "resend" else mark.name
+        cells[column] = strokes.marks[name], name
+    return cells
 
 
-def _bar(
-    names: Sequence[str | None], failed: bool, strokes: _Strokes, colour: bool
-) -> str:
-    last = max((column for column, name in enumerate(names) if name), default=-1)
+def _shades(
+    fold: Fold, zero: float, cell: float, columns: int, strokes: _Strokes
+) -> list[Cell]:
+    """For each cell, how many of the spans are under way in it."""
     cells = []
-    for column, name in enumerate(names):
-        if name is None:
-            cells.append((" ", ""))
-        elif failed and column == last:
-            cells.append((strokes.failure, _RED))
-        else:
-            paint = _RED if failed and name != "queued" else _COLOURS[name]
-            cells.append((strokes.phases[name], paint))
-    return "".join(
-        _painted("".join(stroke for stroke, _ in run), code, colour and code != "")
-        for code, run in groupby(cells, key=itemgetter(1))
-    )
+    for share in fold.shares(zero, cell, columns):
+        place = min(int(share * len(strokes.shades)), len(strokes.shades) - 1)
+        cells.append((strokes.shades[place], "shade") if share else _EMPTY)
+    return cells
 
 
-def _axis(length: float, columns: int, room: int) -> str:
+def _axis(length: float, layout: _Layout) -> str:
     """Ticks at 1, 2 or 5 times a power of ten, as many as there is room for.
 
-    The last label may stick out by `room` columns.
+    The last label may stick out into the column of times.
     """
-    most = max(columns // 8, 1)
-    step = next(
-        step
-        for power in range(-6, 9)
-        for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
-        if int(length / step) <= most
-    )
+    step = tick_step(length, max(layout.bar // 8, 1))
+    room = layout.bar + (len(_GAP) + layout.time if layout.time else 0)
     line = ""
-    for tick in range(int(length / step * 1.000001) + 1):
-        column = round(tick * step / length * columns)
-        label = _tick(tick * step, step)
-        if len(line) < max(column, 1) and column + len(label) <= columns + room:
+    for tick in ticks(length, step):
+        column = round(tick / length * layout.bar)
+        label = tick_label(tick, step)
+        if len(line) < max(column, 1) and column + len(label) <= room:
             line = line.ljust(column) + label
     return line
 
 
-def _tick(seconds: float, step: float) -> str:
-    return f"{seconds:.6g} s" if step >= 0.1 else f"{seconds * 1000:.6g} ms"
-
-
-def _summary(spans: Sequence[Span]) -> str:
-    answers = sum(not span.failed for span in spans)
-    errors = len(spans) - answers
-    took = max(span.ended for span in spans) - min(span.began for span in spans)
-    in_turn = sum(span.seconds for span in spans)
-    counts = [_counted(answers, "answer")] if answers or not errors else []
-    counts += [_counted(errors, "error")] if errors else []
-    text = f"{' and '.join(counts)} in {_seconds(took)}"
-    if len(spans) > 1 and took > 0:
-        text += f"; one after another: {_seconds(in_turn)} ({in_turn / took:.1f}x)"
+def summary(totals: Totals) -> str:
+    """All of it in a sentence."""
+    counts = []
+    if totals.answers or not totals.errors:
+        counts.append(counted(totals.answers, "answer"))
+    if totals.errors:
+        counts.append(counted(totals.errors, "error"))
+    text = f"{' and '.join(counts)} in {readable(totals.seconds)}"
+    if totals.number > 1 and totals.seconds > 0:
+        times = totals.in_turn / totals.seconds
+        text += f"; one after another: {readable(totals.in_turn)} ({times:.1f}x)"
     return text
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str) -> str:
+    """So many of them, in words."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
+def _wrapped(
+    words: Sequence[str], width: int, margin: int = 0, gap: str = " "
+) -> Iterator[str]:
+    """Lines of words; the margin is given up where it leaves no room."""
+    if margin + max(map(len, words)) > width:
+        margin = 0
+    line = ""
+    for word in words:
+        longer = f"{line}{gap}{word}" if line else word
+        if margin + len(longer) > width and line:
+            yield " " * margin + line
+            longer = word
+        line = longer
+    yield " " * margin + line
 
 
-def _cut(label: str, width: int, ascii_only: bool) -> str:
-    if len(label) <= width:
-        return label
-    mark = "..." if ascii_only else "…"
-    return label[: width - len(mark)] + mark
-
-
-def _painted(text: str, code: str, colour: bool) -> str:
-    return f"{code}{text}{_PLAIN}" if colour else text
+def _painted(text: str, meaning: str, colour: bool) -> str:
+    return f"{_COLOURS[meaning]}{text}{_PLAIN}" if colour and meaning else text

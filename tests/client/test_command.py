@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import trustme
@@ -136,7 +137,7 @@ class AnswersTests(SynchronousTestCase):
             run(
                 *("--timeline", "ftp://x"),
                 stdout=theirs,
-                environment={"COLUMNS": "60", **environment},
+                environment={"COLUMNS": "60", "TERM": "xterm", **environment},
             )
             os.close(theirs)
             with os.fdopen(ours, "rb") as terminal:
@@ -145,10 +146,11 @@ class AnswersTests(SynchronousTestCase):
 
         self.assertIn("\x1b[31m", on_terminal(NO_COLOR=""))
         self.assertNotIn("\x1b", on_terminal(NO_COLOR="1"))
+        self.assertNotIn("\x1b", on_terminal(TERM="dumb"))
 
     def test_ascii_where_nothing_else_can_be_encoded(self) -> None:
         ran = run("--timeline", "ftp://x", environment={"PYTHONIOENCODING": "ascii"})
-        self.assertRegex(ran.stdout, r"\n1 ftp://x  url  [.-]*x  ")
+        self.assertRegex(ran.stdout, r"\n1 ftp://x  url  \.*x  ")
         self.assertTrue(ran.stdout.isascii())
 
 
@@ -360,6 +362,83 @@ class WaysTests(SynchronousTestCase):
             self.assertNotIn("done", on_terminal("--format", "body"))
             self.assertNotIn("done", on_terminal("--no-progress"))
 
+    def test_bars_that_grow_on_a_terminal(self) -> None:
+        with RunningServer() as server:
+            ours, theirs = pty.openpty()
+            many = ["-n", "3", "-c", "1", f"{server.url}?_delay=250ms"]
+            size = {"COLUMNS": "60", "LINES": "20", "TERM": "xterm"}
+            ran = run("--timeline", *many, stderr=theirs, environment=size)
+            os.close(theirs)
+            with os.fdopen(ours, "rb") as terminal:
+                drawn = b"".join(iter(lambda: _read(terminal.fileno()), b"")).decode()
+        self.assertIn("1 in flight, 0 of 3 answered", drawn)
+        self.assertIn("1 in flight, 2 of 3 answered", drawn)
+        # The picture that stays is where the answers are.
+        self.assertRegex(ran.stdout, r"\n3 answers in [\d.]+ s; one after another")
+        self.assertNotIn("\x1b", ran.stdout)
+        self.assertNotIn("one after another", drawn)
+
+    def test_pictures_in_files(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            paths = [f"{folder}/{name}" for name in ("a.html", "b.har", "c.json")]
+            options = zip(("--report", "--har", "--trace"), paths, strict=True)
+            url = f"{server.url}get?_delay=50ms"
+            ran = run(*(word for pair in options for word in pair), url, "ftp://x")
+            report, har, trace = (Path(path).read_text() for path in paths)
+        self.assertEqual(ran.returncode, 3)
+        said = ran.stderr.splitlines()[1:]
+        self.assertEqual(said, [f"nbtwisted get: wrote {path}" for path in paths])
+        self.assertIn("2 requests in", report)
+        (entry,) = json.loads(har)["log"]["entries"]
+        self.assertEqual(entry["_asked"], 50)
+        self.assertGreaterEqual(entry["_held"], 50)
+        events = json.loads(trace)["traceEvents"]
+        self.assertIn("held", [event["name"] for event in events])
+
+    def test_pictures_that_cannot_be_written(self) -> None:
+        for option in ("--report", "--har", "--trace"):
+            ran = run(option, "/nowhere/x", "http://127.0.0.1:1/")
+            # Before anything is sent: nothing else went wrong.
+            self.assertEqual(
+                (ran.returncode, ran.stdout, ran.stderr),
+                (
+                    *(23, ""),
+                    "nbtwisted get: output: cannot write /nowhere/x: "
+                    "No such file or directory\n",
+                ),
+            )
+        both = run("--report", "/tmp/x", "--har", "/tmp/../tmp/x", "ftp://x")
+        self.assertEqual(both.returncode, 2)
+        self.assertIn("expected a file for each", both.stderr)
+
+    def test_an_archive_for_which_there_is_no_room(self) -> None:
+        with RunningServer() as server:
+            large = f"{server.url}bytes/100000"
+            ran = run("--har", "/dev/full", "--format", "csv", large, large)
+        self.assertEqual(ran.returncode, 23)
+        self.assertIn("output: cannot write /dev/full: No space", ran.stderr)
+
+    def test_a_report_of_what_was_interrupted(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            report = f"{folder}/report.html"
+            urls = [f"{server.url}delay/0", f"{server.url}delay/60"]
+            with start("--report", report, "--order", "completed", *urls) as client:
+                assert client.stdout is not None
+                client.stdout.readline()
+                client.send_signal(signal.SIGINT)
+                _, said = client.communicate()
+            written = Path(report).read_text()
+        self.assertEqual(client.returncode, 130)
+        self.assertIn('"outcome":"interrupted"', written)
+        # The last line is still that of the counts.
+        self.assertEqual(
+            said.splitlines()[-1], "nbtwisted get: interrupted: 1 answered, 1 not"
+        )
+
+    def test_ascii_when_told_so(self) -> None:
+        ran = run("--timeline", "--ascii", "ftp://x")
+        self.assertTrue(ran.stdout.isascii(), ran.stdout)
+
     def test_https(self) -> None:
         authority = trustme.CA()
         issued = authority.issue_cert("127.0.0.1")
@@ -454,7 +533,7 @@ class FailuresTests(SynchronousTestCase):
             ran = run(*late)
             drawn = run("--timeline", *late).stdout
         self.assertIn("0.1 s passed while waiting", self.one_line(ran, 28))
-        self.assertRegex(drawn, r"deadline  [╌━]+╳  [\d.]+ s")
+        self.assertRegex(drawn, r"deadline  [·╌─]+╳  [\d.]+ s")
 
     def test_in_its_place_among_the_answers_and_once_more_on_stderr(self) -> None:
         with RunningServer() as server:

@@ -63,7 +63,7 @@ class AnswerTests(GettingCase):
         name: Deferred[tuple[str, ...]] = Deferred()
         getter = self.network.getter(resolver=Addresses(host=name), max_time=60.0)
         self.network.advance(100)
-        request = getter.get("http://host:8080/x", queued_at=98)
+        request = getter.request("http://host:8080/x", queued_at=98).start()
         self.network.advance(1)
         name.callback(("10.0.0.1",))
         self.assertEqual(self.network.attempts, [("10.0.0.1", 8080)])

@@ -59,8 +59,15 @@ class RawTests(ClockCase):
 
 class JSONLTests(ClockCase):
     def test_attempts_before_the_last(self) -> None:
-        past = PastAttempt("http://h/a", 6, 302, None, None, TIMING, "redirect", 0.0)
-        broken = PastAttempt("http://h/b", 7, None, "no", "dns", TIMING, "retry", 1.5)
+        head = Head("1.1", 302, "Found", ())
+        past = PastAttempt(
+            *("http://h/a", 6, head, None, None),
+            *(TIMING, b"GET /a HTTP/1.1\r\n\r\n", 30, "redirect", 0.0),
+        )
+        broken = PastAttempt(
+            *("http://h/b", 7, None, "no", "dns"),
+            *(TIMING, b"GET /b HTTP/1.1\r\n\r\n", 0, "retry", 1.5),
+        )
         last = replace(answer(b""), effective_url="http://h/b", history=(past, broken))
         record = json.loads(jsonl(0, last))
         self.assertEqual((record["url"], record["attempts"]), ("http://h/", 2))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import threading
-from pathlib import Path
 
 from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Call, Recorder
-from nbtwisted.reactor.trace_file import TraceFile
 from nbtwisted.reactor.watchdog import Watchdog
 from tests.guard import ClockCase
 
@@ -127,49 +123,3 @@ class WatchdogTests(RecorderCase):
         self.watchdog.look()
         self.assertEqual(len(self.said), 1)
         self.assertIn("in outer:", self.said[0])
-
-
-class TraceFileTests(ClockCase):
-    def setUp(self) -> None:
-        super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = str(Path(folder.name) / "trace.json")
-
-    def read(self) -> list[dict[str, object]]:
-        trace = json.loads(Path(self.path).read_text())
-        self.assertEqual(set(trace), {"displayTimeUnit", "traceEvents"})
-        events: list[dict[str, object]] = trace["traceEvents"]
-        return events
-
-    def test_spans(self) -> None:
-        file = TraceFile(self.path)
-        file.span("poll", "", 1.5, 0.25)
-        file.span('a "b" \u2028', "[1.2.3.4:5]", 2.0, 0.000001)
-        file.close()
-        file.close()
-        first, second = self.read()
-        self.assertEqual((first["ph"], first["ts"], first["dur"]), ("X", 1.5e6, 0.25e6))
-        self.assertEqual((first["cat"], "args" in first), ("wait", False))
-        self.assertEqual((second["name"], second["dur"]), ('a "b" \u2028', 1.0))
-        self.assertEqual(second["args"], {"of": "[1.2.3.4:5]"})
-        # Whoever is late is not heard any more, and does no harm.
-        file.span("late", "", 3.0, 1.0)
-
-    def test_none(self) -> None:
-        TraceFile(self.path).close()
-        self.assertEqual(self.read(), [])
-
-    def test_full(self) -> None:
-        file = TraceFile(self.path, most=1000)
-        for number in range(100):
-            file.span(str(number), "", number, 1.0)
-        self.assertTrue(file.is_full)
-        file.close()
-        events = self.read()
-        self.assertEqual(events[-1]["name"], "the file is full")
-        self.assertLess(Path(self.path).stat().st_size, 1200)
-
-    def test_where_it_cannot_be(self) -> None:
-        with self.assertRaises(OSError):
-            TraceFile("/nowhere/trace.json")

@@ -7,28 +7,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline import Phase, Span, waterfall
+from nbtwisted.timeline import Phase, Sample, Span, waterfall
+from nbtwisted.timeline.columns import width_of
+from nbtwisted.timeline.waterfall import CHARACTERS
 from tests.guard import ClockCase
-
-
-def span(
-    label: str,
-    began: float,
-    *,
-    queued: float = 0.0,
-    connect: float = 0.0,
-    wait: float = 0.0,
-    receive: float = 0.0,
-    outcome: str = "200",
-    failed: bool = False,
-) -> Span:
-    phases = (
-        Phase("queued", queued),
-        Phase("connect", connect),
-        Phase("wait", wait),
-        Phase("receive", receive),
-    )
-    return Span(label, outcome, failed, began, phases)
+from tests.timeline.spans import any_spans, attempt, span
 
 
 class WaterfallTests(ClockCase):
@@ -38,9 +21,9 @@ class WaterfallTests(ClockCase):
     def test_one_bar_a_request_on_one_axis(self) -> None:
         self.assertEqual(
             self.picture(
-                span("1 /", 100.0, wait=2.0),
-                span("2 /", 100.0, wait=1.0),
-                span("3 /", 100.0, wait=4.0),
+                span(1, "/", 100.0, held=2.0),
+                span(2, "/", 100.0, held=1.0),
+                span(3, "/", 100.0, held=4.0),
             ),
             """
 1 /  200  ━━━━━━━━━━━━━━━━━━━━━                       2.00 s
@@ -53,45 +36,89 @@ class WaterfallTests(ClockCase):
 
     def test_phases_and_failures(self) -> None:
         spans = [
-            span("1 http://a/", 0, connect=1, wait=2, receive=1),
-            span("2 http://b/", 0, queued=3, wait=1),
-            span("3 x", 2, connect=0.001, outcome="url", failed=True),
-            span("4 y", 0, wait=3, outcome="deadline", failed=True),
+            span(1, "http://a/", 0, dns=0.5, connect=0.5, wait=2, receive=1),
+            span(2, "http://b/", 0, queued=3, send=0.5, wait=0.5),
+            span(3, "http://c/", 0, queued=1, connect=1, tls=1, held=1),
+            span(4, "x", 2, connect=0.001, outcome="url", failed=True),
+            span(5, "y", 0, wait=3, outcome="deadline", failed=True),
         ]
         self.assertEqual(
             self.picture(*spans),
             """
-1 http://a/       200  ╌╌╌╌╌╌╌━━━━━━━━━━━━━━━███████  4.00 s
-2 http://b/       200  ······················━━━━━━━  1.00 s
-3 x               url                ╳                1.0 ms
-4 y          deadline  ━━━━━━━━━━━━━━━━━━━━━╳         3.00 s
-                       0 s           2 s            4 s
-                       · queued  ╌ connect  ━ wait  █ receive
-2 answers and 2 errors in 4.00 s; one after another: 8.00 s (2.0x)
+1 a/       200  ╌╌╌╌╌╌╌╌╌──────────────────█████████  4.00 s
+2 b/       200  ···························─────────  1.00 s
+3 c/       200  ·········╌╌╌╌╌╌╌╌╌═════════━━━━━━━━━  3.00 s
+4 x        url                    ╳                   1.0 ms
+5 y   deadline  ──────────────────────────╳           3.00 s
+                0 s      1 s      2 s      3 s      4 s
+                · queued  ╌ connect  ═ tls  ━ held  ─ wait
+                █ receive  ╳ error
+3 answers and 2 errors in 4.00 s; one after another: 11.00 s
+(2.8x)
 """,
         )
 
+    def test_retries_and_redirects_are_parts_of_one_row(self) -> None:
+        attempts = (
+            attempt("first byte", ended_by="error", wait=1, pause=1),
+            attempt("503", ended_by="retry", wait=1, pause=1),
+            attempt("302", ended_by="redirect", wait=1),
+            attempt("first byte", ended_by="resend", wait=1),
+            attempt("200", wait=2),
+        )
+        self.assertEqual(
+            self.picture(Span(1, "/", 0, attempts), width=49),
+            """
+1 /  200  ───╳┄┄┄┄───↻┄┄┄────»───↻───────  8.00 s
+          0 s                5 s
+          ─ wait  ┄ pause  ↻ retry  » redirect
+          ╳ error
+1 answer in 8.00 s
+""",
+        )
+
+    def test_an_error_in_a_pause_is_at_its_end(self) -> None:
+        attempts = (
+            attempt("503", ended_by="retry", wait=1, pause=3),
+            attempt("deadline", ended_by="error"),
+        )
+        drawn = self.picture(Span(1, "/", 0, attempts))
+        self.assertRegex(drawn, r"1 /  deadline  ─+↻┄+╳  4\.00 s")
+
     def test_ascii(self) -> None:
         picture = self.picture(
-            span("1 " + "long" * 20, 0, queued=1, connect=1, wait=1, receive=1),
-            span("2", 0, wait=1, failed=True, outcome="dns"),
+            span(
+                1,
+                "/日本" + "long" * 20,
+                0,
+                queued=1,
+                connect=1,
+                tls=1,
+                held=1,
+                wait=1,
+                receive=1,
+            ),
+            span(2, "/", 0, wait=1, failed=True, outcome="dns"),
+            Span(3, "/", 0, (attempt(ended_by="retry", wait=1, pause=1), attempt())),
             ascii_only=True,
         )
         self.assertTrue(picture.isascii(), picture)
         self.assertIn("...", picture)
-        self.assertRegex(picture, r"\.{4,}-{4,}={4,}#{4,}  3\.00 s")
+        self.assertRegex(picture, r"\.{4,}~{4,}\+{4,}={4,}-{4,}#{4,}  5\.00 s")
+        self.assertRegex(picture, r"-{4,}\*_{3,}")
 
     def test_ticks_of_short_times(self) -> None:
-        axis = self.picture(span("1", 0, wait=0.004)).splitlines()[2]
+        axis = self.picture(span(1, "/", 0, wait=0.004)).splitlines()[2]
         self.assertEqual(axis.split("  ")[-1].strip(), "4 ms")
-        axis = self.picture(span("1", 0, wait=0.00002)).splitlines()[2]
+        axis = self.picture(span(1, "/", 0, wait=0.00002)).splitlines()[2]
         self.assertIn("0.015 ms", axis)
 
     def test_one_answer_has_nothing_to_be_compared_with(self) -> None:
-        self.assertIn("\n1 answer in 1.50 s\n", self.picture(span("1", 7, wait=1.5)))
+        drawn = self.picture(span(1, "/", 7, wait=1.5))
+        self.assertIn("\n1 answer in 1.50 s\n", drawn)
 
     def test_nothing_but_errors(self) -> None:
-        picture = self.picture(span("1", 0, outcome="url", failed=True))
+        picture = self.picture(span(1, "/", 0, outcome="url", failed=True))
         self.assertIn("\n1 error in 0.0 ms\n", picture)
 
     def test_no_requests(self) -> None:
@@ -99,8 +126,8 @@ class WaterfallTests(ClockCase):
 
     def test_colour_surrounds_and_changes_nothing(self) -> None:
         spans = [
-            span("1", 0, queued=1, connect=1, wait=1, receive=1),
-            span("2", 0, wait=1, failed=True, outcome="dns"),
+            span(1, "/", 0, queued=1, connect=1, tls=1, held=1, wait=1, receive=1),
+            span(2, "/", 0, wait=1, failed=True, outcome="dns"),
         ]
         coloured = waterfall(spans, width=60, colour=True)
         self.assertIn("\x1b[31m", coloured)
@@ -111,28 +138,84 @@ class WaterfallTests(ClockCase):
             codes = re.findall("\x1b\\[([0-9]+)m", line)
             self.assertEqual(codes[1::2], ["0"] * (len(codes) // 2), line)
 
-    @given(
-        st.lists(
-            st.builds(
-                span,
-                st.text("abc /", max_size=50),
-                st.floats(0, 1e5),
-                queued=st.floats(0, 1e5),
-                wait=st.floats(0, 1e5),
-                receive=st.floats(0, 10),
-                failed=st.booleans(),
-            ),
-            min_size=1,
-            max_size=8,
-        ),
-        st.integers(1, 200),
-    )
-    def test_any_spans_on_any_width(self, spans: list[Span], width: int) -> None:
-        lines = waterfall(spans, width=width).splitlines()
-        self.assertGreaterEqual(len(lines), len(spans) + 2)
-        for line in lines[: len(spans)]:
-            self.assertTrue(line.endswith("s"), line)
-            if width >= 60:
-                self.assertLessEqual(len(line), width)
-            # However short a request was, it can be seen.
-            self.assertRegex(line, "[·╌━█╳]")
+    def test_what_is_short_is_seen_behind_its_time_in_a_queue(self) -> None:
+        drawn = self.picture(
+            span(1, "/", 0, wait=4), span(2, "/", 0, queued=3.9, receive=0.0001)
+        )
+        self.assertRegex(drawn, r"2 /  200  ·+█ +0\.1 ms")
+
+    def test_twenty_columns(self) -> None:
+        spans = [
+            span(9, "http://host/long", 0, wait=2),
+            span(10, "http://host/longer", 0, wait=1, outcome="first byte"),
+        ]
+        self.assertEqual(
+            self.picture(*spans, width=20),
+            """
+ 9     200  ────────
+10  first…  ────
+            0 s
+2 answers in 2.00 s;
+one after another:
+3.00 s (1.5x)
+""",
+        )
+
+    def test_wide_characters_keep_the_columns(self) -> None:
+        lines = self.picture(
+            span(1, "/日本語の長い長い長い名前", 0, wait=1),
+            span(2, "/short", 0, wait=1),
+        ).splitlines()
+        self.assertEqual(width_of(lines[1]), width_of(lines[2]))
+        self.assertIn("…", lines[1])
+
+    def test_many_share_rows(self) -> None:
+        spans = [
+            span(
+                number,
+                f"/{number}",
+                number,
+                wait=9.0 if number == 250 else 0.5,
+                failed=number == 100,
+                outcome="dns" if number == 100 else "200",
+            )
+            for number in range(1, 501)
+        ]
+        lines = waterfall(spans, width=80, rows=12).splitlines()
+        begins = [line[:12].strip() for line in lines[:12]]
+        # The first ones, the last, what failed and the slowest, and what lies between.
+        for shown in ("1 /1", "100 /100", "250 /250", "500 /500"):
+            self.assertIn(shown, begins)
+        self.assertEqual(sum("more" in begin for begin in begins), 3)
+        counts = [int(b.split()[1]) for b in begins if "more" in b]
+        self.assertEqual(sum(counts) + 12 - 3, 500)
+        self.assertRegex(lines[12], r"^ +0 s")
+        self.assertEqual(lines[-1][:26], "499 answers and 1 error in")
+
+    def test_the_summary_is_of_all(self) -> None:
+        sample = Sample(most=4)
+        for number in range(1, 1001):
+            sample.add(span(number, "/", 0.0, wait=1.0))
+        drawn = waterfall(sample.spans, width=60, totals=sample.totals)
+        self.assertIn("1,000 answers in 1.00 s; one after another: 1000.00 s", drawn)
+        self.assertEqual(drawn.count("  200  "), len(sample.spans))
+
+    @given(any_spans(8), st.integers(1, 200), st.booleans(), st.integers(1, 10))
+    def test_any_spans_on_any_width(
+        self, spans: list[Span], width: int, ascii_only: bool, rows: int
+    ) -> None:
+        drawn = waterfall(spans, width=width, ascii_only=ascii_only, rows=rows)
+        lines = drawn.splitlines()
+        for line in lines:
+            self.assertLessEqual(width_of(line), max(width, 20), line)
+        if ascii_only:
+            self.assertTrue(drawn.isascii(), drawn)
+        # However short a request was, it can be seen.
+        strokes = r"[.~+=\-#_*>x,:%]" if ascii_only else f"[{CHARACTERS}]"
+        for line in lines[: min(len(spans), max(rows, 3))]:
+            self.assertRegex(line, strokes)
+
+    def test_phases_have_an_order(self) -> None:
+        only = span(1, "/", 0, receive=1, queued=2)
+        self.assertEqual(only.phases, (Phase("queued", 2), Phase("receive", 1)))
+        self.assertEqual((only.seconds, only.ended), (1, 3))

@@ -1,0 +1,232 @@
+"""How a request ended, as entries of an HTTP Archive. Pure.
+
+http://www.softwareishard.com/blog/har-12-spec/ says what they are. One for each
+attempt: browsers have an entry for each redirect, too. What HAR has no field for stands
+in fields that begin with `_`, as it wants it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from nbtwisted import __version__
+from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.errors import Outcome, RequestError
+from nbtwisted.client.server_timing import server_durations
+
+__all__ = ["HEAD", "LARGEST_BODY", "TAIL", "entries"]
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a body that is put into the archive; of a larger one there is its size."""
+
+_NOT_WRITTEN = "(not written)"
+_SECRET = frozenset(
+    ("authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2")
+)
+"""Headers whose values stay out of the archive, which people send to each other.
+
+Chrome leaves these out, too, unless it is told otherwise.
+"""
+
+HEAD = (
+    '{"log": {"version": "1.2", '
+    f'"creator": {{"name": "nbtwisted", "version": "{__version__}"}}, "entries": ['
+)
+TAIL = "\n]}}\n"
+"""What stands before the entries, and behind them."""
+
+
+def entries(index: int, outcome: Outcome) -> Iterator[dict[str, Any]]:
+    """An entry for each attempt at a request, as JSON values.
+
+    `index` is its position in the list, from 0. One that was never begun has none, and
+    nor has one whose URL could not be read: HAR has no place for what is no request.
+    """
+    timing = outcome.timing
+    for number, past in enumerate(outcome.history):
+        yield _of_past(index, number, past, outcome)
+    if timing is None or not outcome.request:
+        return
+    error = outcome if isinstance(outcome, RequestError) else None
+    entry = _entry(
+        outcome.effective_url or outcome.url,
+        outcome.request,
+        outcome.head,
+        timing.of_last_attempt,
+        queued=0.0 if outcome.history else timing.queued,
+        received=len(outcome.raw if isinstance(outcome, Answer) else outcome.received),
+    )
+    if isinstance(outcome, Answer):
+        entry["response"] |= _whole(outcome)
+    else:
+        entry["response"]["_error"] = f"{outcome.phase}: {outcome}"
+    entry["_index"] = index
+    entry["_attempt"] = len(outcome.history)
+    entry["_fileno"] = outcome.fileno
+    if error is not None:
+        entry["_error"] = {"phase": error.phase, "message": str(error)}
+    yield entry
+
+
+def _of_past(
+    index: int, number: int, past: PastAttempt, outcome: Outcome
+) -> dict[str, Any]:
+    timing = past.timing
+    queued = outcome.timing.queued if outcome.timing and not number else 0.0
+    entry = _entry(
+        past.url,
+        past.request,
+        past.head,
+        timing,
+        queued=queued,
+        received=past.received,
+    )
+    if past.error is not None:
+        entry["response"]["_error"] = f"{past.phase}: {past.error}"
+        entry["_error"] = {"phase": past.phase, "message": past.error}
+    return {
+        **entry,
+        "_index": index,
+        "_attempt": number,
+        "_fileno": past.fileno,
+        "_then": past.then,
+        "_waited": _milliseconds(past.waited),
+    }
+
+
+def _entry(
+    url: str,
+    request: bytes,
+    head: Head | None,
+    timing: Timing,
+    *,
+    queued: float,
+    received: int,
+) -> dict[str, Any]:
+    began = datetime.fromtimestamp(timing.started - queued, timezone.utc)
+    entry: dict[str, Any] = {
+        "startedDateTime": began.isoformat(timespec="milliseconds"),
+        "time": _milliseconds(timing.total + queued),
+        "request": _request(url, request),
+        "response": _response(head, received),
+        "cache": {},
+        "timings": _timings(timing, queued, is_tls=url.startswith("https:")),
+    }
+    if head is not None:
+        for name, seconds in server_durations(head.headers).items():
+            if name in ("asked", "held"):
+                entry[f"_{name}"] = _milliseconds(seconds)
+    return entry
+
+
+def _request(url: str, request: bytes) -> dict[str, Any]:
+    first, *lines = request.decode("latin-1").split("\r\n")
+    method, _, version = first.split(" ")
+    parts = [line.partition(": ") for line in lines if line]
+    return {
+        "method": method,
+        "url": url,
+        "httpVersion": version,
+        "cookies": [],
+        "headers": _headers((name, value) for name, _, value in parts),
+        "queryString": [
+            {"name": name, "value": value}
+            for name, value in parse_qsl(
+                urlsplit(url).query, keep_blank_values=True, errors="backslashreplace"
+            )
+        ],
+        "headersSize": len(request),
+        "bodySize": 0,
+    }
+
+
+def _response(head: Head | None, received: int) -> dict[str, Any]:
+    """An answer of which there is no more than its head, if that."""
+    # What has no answer has the status 0 in the archives of browsers.
+    headers = () if head is None else head.headers
+    return {
+        "status": 0 if head is None else head.status,
+        "statusText": "" if head is None else head.reason,
+        "httpVersion": "" if head is None else f"HTTP/{head.http_version}",
+        "cookies": [],
+        "headers": _headers(headers),
+        "content": {"size": 0, "mimeType": _value(headers, "content-type") or ""},
+        "redirectURL": _value(headers, "location") or "",
+        "headersSize": -1,
+        "bodySize": -1,
+        "_transferSize": received,
+    }
+
+
+def _whole(answer: Answer) -> dict[str, Any]:
+    """What there is to say besides of a whole answer."""
+    headers = answer.head.headers
+    content: dict[str, Any] = {
+        "size": len(answer.body),
+        "mimeType": _value(headers, "content-type") or "",
+    }
+    if _value(headers, "content-encoding") is not None:
+        content["comment"] = "the body is compressed, and not in here"
+    elif len(answer.body) > LARGEST_BODY:
+        content["comment"] = f"a body of more than {LARGEST_BODY} bytes is not in here"
+    else:
+        try:
+            content["text"] = answer.body.decode()
+        except UnicodeDecodeError:
+            content["text"] = b64encode(answer.body).decode()
+            content["encoding"] = "base64"
+    # What stands before the body may be more heads than one.
+    size = len(answer.raw) - len(answer.body)
+    is_plain = answer.raw.endswith(answer.body) and answer.raw[:size].count(
+        b"\r\n\r\n"
+    ) == answer.raw[:size].endswith(b"\r\n\r\n")
+    return {
+        "content": content,
+        "headersSize": size if is_plain else -1,
+        "bodySize": len(answer.body) if is_plain else -1,
+    }
+
+
+def _headers(headers: Any) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "value": _NOT_WRITTEN if name.lower() in _SECRET else value,
+        }
+        for name, value in headers
+    ]
+
+
+def _value(headers: Any, wanted: str) -> str | None:
+    return next((value for name, value in headers if name.lower() == wanted), None)
+
+
+def _timings(timing: Timing, queued: float, *, is_tls: bool) -> dict[str, float]:
+    """As HAR has them: -1 for what there was not, TLS a part of connecting."""
+    seconds = {
+        "dns": timing.dns or 0.0,
+        "connect": timing.connect or 0.0,
+        "tls": timing.tls or 0.0,
+        "send": 0.0,
+        "wait": timing.wait or 0.0,
+    }
+    spent_on, rest = timing.rest(is_tls=is_tls)
+    seconds[spent_on] += rest
+    connect = seconds["connect"] + seconds["tls"]
+    return {
+        "blocked": _milliseconds(queued) if queued else -1,
+        "dns": _milliseconds(seconds["dns"]) if seconds["dns"] else -1,
+        "connect": _milliseconds(connect) if connect else -1,
+        "ssl": _milliseconds(seconds["tls"]) if seconds["tls"] else -1,
+        "send": _milliseconds(seconds["send"]),
+        "wait": _milliseconds(seconds["wait"]),
+        "receive": _milliseconds(timing.receive or 0.0),
+    }
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

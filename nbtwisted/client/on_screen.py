@@ -1,0 +1,77 @@
+"""Lines at the foot of a terminal that change while other things are printed there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+__all__ = ["OnScreen"]
+
+
+class OnScreen(ABC):
+    """Shows its `picture` on `stream`, if that is a terminal.
+
+    To any other stream the last one is written, once, at the end. Whether anybody can
+    see it is nothing to the run: it raises no `OSError`.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._live: Live | None = None
+
+    @abstractmethod
+    def picture(self) -> RenderableType:
+        """What is to be seen now."""
+
+    def draw(self) -> None:
+        """Draw the picture anew."""
+        with suppress(OSError):
+            if self._live is None:
+                self._live = self._begun()
+            else:
+                self._live.refresh()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Within this block it is not on the screen."""
+        live = self._live
+        if live is not None:
+            with suppress(OSError):
+                live.stop()
+        try:
+            yield
+        finally:
+            if live is not None:
+                with suppress(OSError):
+                    self._live = self._begun()
+
+    def close(self) -> None:
+        """Take it off the screen for good."""
+        live, self._live = self._live, None
+        if live is not None:
+            with suppress(OSError):
+                live.stop()
+
+    def _begun(self) -> Live:
+        # A new one each time: one that was stopped believes that its lines are still
+        # where they were, and wipes what was printed since.
+        live = Live(
+            get_renderable=self.picture,
+            console=self._console,
+            auto_refresh=False,
+            # What is behind it on the terminal is the answers, and nothing else.
+            transient=self._console.is_terminal,
+            # The answers are bytes, and go past it.
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        live.start(refresh=True)
+        # Who ends the process with a second Ctrl-C wants to have a cursor then.
+        self._console.show_cursor(True)
+        return live

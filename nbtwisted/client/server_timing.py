@@ -1,0 +1,47 @@
+"""What a server says of its own time, in the header Server-Timing. Pure.
+
+https://www.w3.org/TR/server-timing/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+__all__ = ["server_durations"]
+
+_MOST_METRICS = 100
+"""That are looked at: a server may send 300 KiB of them."""
+
+# A metric's name and its parameters, up to a comma that is not in quotes.
+_METRIC = re.compile(
+    r'[\s,]*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)((?:"(?:\\.|[^"\\])*"?|[^,"])*)'
+)
+_DURATION = re.compile(
+    r';\s*dur\s*=\s*"?([0-9]{1,15}(?:\.[0-9]{0,15})?)(?![\w.])', re.IGNORECASE
+)
+_QUOTED = re.compile(r'(=\s*)?"(?:\\.|[^"\\])*"?')
+
+
+def server_durations(headers: Iterable[tuple[str, str]]) -> dict[str, float]:
+    """The seconds of each metric that has a duration; of two alike, the first."""
+    found: dict[str, float] = {}
+    looked_at = 0
+    for name, value in headers:
+        if name.lower() != "server-timing":
+            continue
+        for metric in _METRIC.finditer(value):
+            looked_at += 1
+            if looked_at > _MOST_METRICS:
+                return found
+            duration = _DURATION.search(_QUOTED.sub(_but_numbers, metric[2]))
+            seconds = float(duration[1]) / 1000 if duration else math.inf
+            if math.isfinite(seconds):
+                found.setdefault(metric[1], seconds)
+    return found
+
+
+def _but_numbers(quoted: re.Match[str]) -> str:
+    """What is in quotes is no parameter, though it may be a number."""
+    return quoted[0] if re.fullmatch(r'=\s*"[0-9.]+"', quoted[0]) else "="

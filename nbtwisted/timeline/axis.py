@@ -1,0 +1,35 @@
+"""Seconds as people read them, and where an axis of them has its ticks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+__all__ = ["readable", "tick_label", "tick_step", "ticks"]
+
+
+def readable(seconds: float) -> str:
+    """A time in three digits or so: `2.03 s`, `64.1 ms`."""
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
+
+
+def tick_step(length: float, most: int) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that goes into `length`.
+
+    At most `most` times, that is, which is 1 or more. Both are in the same unit,
+    whatever it is.
+    """
+    for power in range(-9, 15):
+        for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power):
+            if length / step < most + 1:
+                return step
+    return length
+
+
+def ticks(length: float, step: float) -> Iterator[float]:
+    """The multiples of `step` from 0 to `length`."""
+    return (number * step for number in range(int(length / step * 1.000001) + 1))
+
+
+def tick_label(seconds: float, step: float) -> str:
+    """What stands at a tick of an axis whose ticks are `step` seconds apart."""
+    return f"{seconds:.6g} s" if step >= 0.1 else f"{seconds * 1000:.6g} ms"

@@ -1,0 +1,161 @@
+"""The waterfall as SVG: for a page that runs no script, and for documents. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
+from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.timeline.folding import Fold, Row, folded
+from nbtwisted.timeline.labels import shortener
+from nbtwisted.timeline.page import asset
+from nbtwisted.timeline.span import PHASES, Span, Totals
+from nbtwisted.timeline.waterfall import outcome_of, summary, time_of
+
+__all__ = ["svg_waterfall"]
+
+_ROW = 22
+"""Height of a row; this and all lengths here are in pixels."""
+
+_CHARACTER = 7.3
+"""Width of a character of 12 pixels in a monospaced font, and a little more."""
+
+_EDGE = 12
+_TIME = 76
+_LONGEST_LABEL = 44
+"""Characters."""
+
+_SAMPLES = 120
+"""Points of the outline of a row for many."""
+
+
+def svg_waterfall(
+    spans: Sequence[Span],
+    totals: Totals,
+    *,
+    width: int = 880,
+    rows: int = 40,
+    is_alone: bool = True,
+) -> str:
+    """A picture of the spans; at most so many rows.
+
+    One that `is_alone` brings its own colours, for light and dark; in a page, the page
+    has them.
+    """
+    if not spans:
+        return ""
+    drawn = folded(spans, rows)
+    everything = [s for row in drawn for s in _spans(row)]
+    short = shortener(span.label for span in everything)
+    zero = min(span.began for span in everything)
+    length = max(span.ended for span in everything) - zero or 1e-6
+    names = [_name(row, short) for row in drawn]
+    label = min(max(map(width_of, names)), _LONGEST_LABEL)
+    outcome = max(width_of(outcome_of(row)) for row in drawn)
+    left = _EDGE + (label + outcome + 3) * _CHARACTER
+    bar = max(width - left - _TIME - _EDGE, 80)
+    scale = bar / length
+    height = _ROW * len(drawn)
+    step = tick_step(length, max(int(bar / 90), 1))
+    parts = [
+        f'<line class="tick" x1="{_n(left + at * scale)}" y1="{_EDGE}" '
+        f'x2="{_n(left + at * scale)}" y2="{_EDGE + height}"/>'
+        f'<text class="faint" x="{_n(left + at * scale)}" y="{_EDGE + height + 16}" '
+        f'text-anchor="{"start" if at == 0 else "middle"}">'
+        f"{escape(tick_label(at, step))}</text>"
+        for at in ticks(length, step)
+    ]
+    for place, (row, name) in enumerate(zip(drawn, names, strict=True)):
+        top = _EDGE + place * _ROW
+        failed = row.failed > 0 if isinstance(row, Fold) else row.failed
+        parts.append(
+            f'<text x="{_EDGE}" y="{top + 15}">{escape(fitted(name, label))}</text>'
+            f'<text x="{_n(left - 1.5 * _CHARACTER)}" y="{top + 15}" '
+            f'text-anchor="end" class="{"bad" if failed else "outcome"}">'
+            f"{escape(outcome_of(row))}</text>"
+            f'<text x="{_n(left + bar + _TIME)}" y="{top + 15}" text-anchor="end">'
+            f"{escape(time_of(row))}</text>"
+        )
+        if isinstance(row, Fold):
+            parts.append(_outline(row, left, top, bar, zero, length))
+        else:
+            parts.append(_bars(row, left, top, scale, zero))
+    used = {p.name for s in everything for p in s.phases if p.seconds * scale >= 0.5}
+    below = _EDGE + height + 40
+    x = left
+    for phase in PHASES:
+        if phase not in used:
+            continue
+        if x + (len(phase) + 4) * _CHARACTER > width:
+            x, below = left, below + 18
+        parts.append(
+            f'<rect class="{phase}" x="{_n(x)}" y="{below - 9}" '
+            'width="12" height="10"/>'
+            f'<text class="faint" x="{_n(x + 17)}" y="{below}">{phase}</text>'
+        )
+        x += (len(phase) + 4.5) * _CHARACTER
+    said = summary(totals)
+    parts.append(f'<text x="{_EDGE}" y="{below + 24}">{escape(said)}</text>')
+    style = f"<style>{asset('colours.css')}{asset('bars.css')}</style>"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="waterfall" role="img" '
+        f'viewBox="0 0 {width} {_n(below + 38)}" aria-label="{escape(said)}">'
+        + (style if is_alone else "")
+        + ('<rect class="paper" width="100%" height="100%"/>' if is_alone else "")
+        + "".join(parts)
+        + "</svg>\n"
+    )
+
+
+def _spans(row: Row) -> Sequence[Span]:
+    return row.spans if isinstance(row, Fold) else (row,)
+
+
+def _name(row: Row, short: Callable[[str], str]) -> str:
+    if isinstance(row, Fold):
+        return f"⋮ {row.number} more"
+    return f"{row.number} {short(row.label)}"
+
+
+def _bars(span: Span, left: float, top: float, scale: float, zero: float) -> str:
+    """A rectangle for each phase, and a sign where an attempt ended."""
+    x = left + (span.began - zero) * scale
+    parts = []
+    for phase in span.phases:
+        wide = phase.seconds * scale
+        thick, down = (4, 9) if phase.name in ("queued", "pause") else (12, 5)
+        parts.append(
+            f'<rect class="{phase.name}" x="{_n(x)}" y="{top + down}" '
+            f'width="{_n(max(wide, 0.5))}" height="{thick}">'
+            f"<title>{phase.name}: {readable(phase.seconds)}</title></rect>"
+        )
+        x += wide
+    for mark in span.marks:
+        at = left + (span.began - zero + mark.at) * scale
+        parts.append(
+            f'<path class="mark {mark.name}" '
+            f'd="M{_n(at - 4)} {top + 7}l8 8m0 -8l-8 8"/>'
+            if mark.name == "error"
+            else f'<path class="mark {mark.name}" d="M{_n(at)} {top + 3}v16"/>'
+        )
+    return "".join(parts)
+
+
+def _outline(
+    fold: Fold, left: float, top: float, bar: float, zero: float, length: float
+) -> str:
+    """How many of a row for many were under way, over the time."""
+    cell = length / _SAMPLES
+    points = [f"{_n(left)} {top + 18}"]
+    for sample, share in enumerate(fold.shares(zero, cell, _SAMPLES)):
+        y = _n(top + 18 - 14 * share)
+        points.append(f"{_n(left + sample * bar / _SAMPLES)} {y}")
+        points.append(f"{_n(left + (sample + 1) * bar / _SAMPLES)} {y}")
+    points.append(f"{_n(left + bar)} {top + 18}")
+    return f'<polygon class="many" points="{" ".join(points)}"/>'
+
+
+def _n(number: float) -> str:
+    """A number that is short, and precise enough for a screen."""
+    return f"{number:.1f}".removesuffix(".0")

@@ -1,0 +1,106 @@
+"""Spans as Trace Event JSON, written while they come; opens in Perfetto."""
+
+from __future__ import annotations
+
+import os
+
+from nbtwisted.json_list_file import JSONListFile
+
+__all__ = ["MOST_BYTES", "TraceFile"]
+
+MOST_BYTES = 512 * 1024 * 1024
+"""Of a file: some five million spans, and as much as browsers open."""
+
+
+class TraceFile:
+    """A file of spans, complete at any time but for its last line.
+
+    When `most` bytes are reached no more is written, and the file and `is_full` say so.
+    Times are readings of the machine's monotonic clock, so that the files of two
+    programs can be laid beside each other.
+
+    https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+
+    Raises `OSError` when the file cannot be written.
+    """
+
+    def __init__(self, path: str, *, most: int = MOST_BYTES) -> None:
+        self.is_full = False
+        self.path = path
+        self._file: JSONListFile | None = JSONListFile(
+            path, '{"displayTimeUnit": "ms", "traceEvents": [', "\n]}\n"
+        )
+        self._most = most
+        self._process = os.getpid()
+
+    def span(
+        self,
+        name: str,
+        began: float,
+        seconds: float,
+        *,
+        category: str,
+        lane: int = 1,
+        details: dict[str, object] | None = None,
+    ) -> None:
+        """Write one; those of one `lane` lie within each other, or apart."""
+        event: dict[str, object] = {
+            "name": name,
+            "cat": category,
+            "ph": "X",
+            # Microseconds.
+            "ts": round(began * 1e6, 1),
+            "dur": round(seconds * 1e6, 1),
+            "pid": self._process,
+            "tid": lane,
+        }
+        if details:
+            event["args"] = details
+        self._put(event)
+
+    def instant(self, name: str, at: float, *, category: str, lane: int = 1) -> None:
+        """Write what has no length."""
+        self._put(
+            {
+                "name": name,
+                "cat": category,
+                "ph": "i",
+                "s": "t",
+                "ts": round(at * 1e6, 1),
+                "pid": self._process,
+                "tid": lane,
+            }
+        )
+
+    def call_process(self, name: str) -> None:
+        """Say what this process is."""
+        self._say("process_name", name, 0)
+
+    def call_lane(self, lane: int, name: str) -> None:
+        """Say what a lane is."""
+        self._say("thread_name", name, lane)
+
+    def close(self) -> None:
+        """Complete the file."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+
+    def _say(self, kind: str, name: str, lane: int) -> None:
+        self._put(
+            {
+                "name": kind,
+                "ph": "M",
+                "pid": self._process,
+                "tid": lane,
+                "args": {"name": name},
+            }
+        )
+
+    def _put(self, event: dict[str, object]) -> None:
+        if self._file is None or self.is_full:
+            return
+        if self._file.written > self._most:
+            self.is_full = True
+            event = {**event, "name": "the file is full", "ph": "i"}
+        self._file.put(event)

@@ -1,0 +1,115 @@
+"""Debian's Chromium, for tests of what people look at: `make browser`.
+
+Their modules have no name that pytest or trial would look for, because not every
+machine has a Chromium.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+EXECUTABLE = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--disable-gpu",
+    # It is to ask nobody for anything but what a test tells it to.
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--disable-quic", "--no-first-run"),
+]
+WIDTHS = {390: 844, 1280: 800}
+"""Pixels, and the height that goes with them: a phone's, and a laptop's."""
+
+OpenPage = Callable[..., Page]
+Shoot = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    # It has no sandbox for root, who is what containers run tests as.
+    sandbox = os.getuid() != 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=EXECUTABLE, args=ARGUMENTS, chromium_sandbox=sandbox
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[OpenPage]:
+    """Opens a page of its own; the test fails if the page has complained of anything.
+
+    `complaints` are the parts of messages that are expected.
+    """
+    opened = []
+    found: list[str] = []
+
+    def open_page(
+        url: str,
+        *,
+        width: int = 1280,
+        dark: bool = False,
+        complaints: tuple[str, ...] = (),
+        **context: Any,
+    ) -> Page:
+        own = chromium.new_context(
+            viewport={"width": width, "height": WIDTHS[width]},
+            color_scheme="dark" if dark else "light",
+            **context,
+        )
+        opened.append(own)
+        page = own.new_page()
+
+        def note(text: str) -> None:
+            if not any(complaint in text for complaint in complaints):
+                found.append(text)
+
+        page.on("pageerror", lambda error: note(str(error)))
+        page.on(
+            "console",
+            lambda message: message.type == "error" and note(message.text),
+        )
+        page.goto(url)
+        return page
+
+    yield open_page
+    for own in opened:
+        own.close()
+    assert not found, found
+
+
+@pytest.fixture
+def shoot() -> Shoot:
+    """Takes a picture, for the documentation if `NBTWISTED_PICTURES` says where."""
+    folder = Path(os.environ.get("NBTWISTED_PICTURES", ROOT / ".venv" / "pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def shoot(page: Page, name: str) -> None:
+        page.screenshot(path=folder / f"{name}.png")
+
+    return shoot
+
+
+def serious_faults(page: Page) -> list[str]:
+    """What axe-core finds that keeps somebody from using the page."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']}: {fault['nodes'][0]['html']}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether the page has to be scrolled sideways."""
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    return bool(wide)

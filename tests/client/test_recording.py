@@ -1,0 +1,173 @@
+"""What is kept and written of a run besides its answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+
+from nbtwisted import steady_clock
+from nbtwisted.client.errors import Interrupted, Outcome
+from nbtwisted.client.recording import CannotWrite, Recording, write_span
+from nbtwisted.client.request import Request
+from nbtwisted.timeline import Span
+from nbtwisted.trace_file import TraceFile
+from tests.client.in_memory import Network
+from tests.client.test_har import answer, lost
+from tests.guard import ClockCase
+from tests.timeline.spans import any_spans, attempt
+
+
+class RecordingCase(ClockCase):
+    def setUp(self) -> None:
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def path(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def request(self) -> Request:
+        return Network().getter().request("http://h/")
+
+    def events(self, name: str = "trace") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(Path(self.path(name)).read_text())[
+            "traceEvents"
+        ]
+        return found
+
+
+class RecordingTests(RecordingCase):
+    def test_what_is_under_way_and_what_has_ended(self) -> None:
+        recording = Recording()
+        first, second = self.request(), self.request()
+        recording.begin(0, first)
+        recording.begin(1, second)
+        span = recording.end(0, answer())
+        self.assertEqual(recording.under_way, {1: second})
+        self.assertEqual(recording.sample.spans, [span])
+        self.assertEqual(list(recording.latest), [span])
+        self.assertIsNone(recording.end(2, Interrupted("cancelled before")))
+        self.assertEqual(recording.close(), [])
+
+    def test_files(self) -> None:
+        paths = {name: self.path(name) for name in ("report", "har", "trace")}
+        recording = Recording(**paths)
+        for path in paths.values():
+            self.assertTrue(os.path.exists(path))
+        outcomes: list[Outcome] = [answer(), lost()]
+        for index, outcome in enumerate(outcomes):
+            recording.begin(index, self.request())
+            recording.end(index, outcome)
+        self.assertEqual(recording.close(), list(paths.values()))
+        self.assertEqual(recording.close(), [])
+        har = json.loads(Path(paths["har"]).read_text())
+        self.assertEqual(len(har["log"]["entries"]), 2)
+        self.assertIn("2 requests in", Path(paths["report"]).read_text())
+        named = [e["args"]["name"] for e in self.events() if e["ph"] == "M"]
+        self.assertEqual(named[0], "nbtwisted get")
+
+    def test_nothing_happened(self) -> None:
+        recording = Recording(**{n: self.path(n) for n in ("report", "har", "trace")})
+        recording.close()
+        self.assertEqual(
+            json.loads(Path(self.path("har")).read_text())["log"]["entries"], []
+        )
+        self.assertEqual(len(self.events()), 1)
+        self.assertIn("0 requests", Path(self.path("report")).read_text())
+
+    def test_each_in_the_first_lane_that_is_free(self) -> None:
+        recording = Recording(trace=self.path("trace"))
+        for index in (0, 1, 2):
+            recording.begin(index, self.request())
+        for index in (1, 0):
+            recording.end(index, answer())
+        recording.begin(3, self.request())
+        for index in (3, 2):
+            recording.end(index, answer())
+        recording.close()
+        lanes = [e["tid"] for e in self.events() if e.get("cat") == "request"]
+        self.assertEqual(lanes, [2, 1, 1, 3])
+
+    def test_where_nothing_can_be_written(self) -> None:
+        for name in ("report", "har", "trace"):
+            with self.assertRaises(CannotWrite) as caught:
+                Recording(**{name: "/nowhere/x"})
+            self.assertEqual(
+                str(caught.exception),
+                "cannot write /nowhere/x: No such file or directory",
+            )
+
+    def test_what_was_opened_before_is_completed(self) -> None:
+        with self.assertRaises(CannotWrite):
+            Recording(har="/nowhere/x", report=self.path("report"))
+        self.assertIn("</html>", Path(self.path("report")).read_text())
+
+    def test_a_full_disk(self) -> None:
+        recording = Recording(har="/dev/full", trace=self.path("trace"))
+        recording.begin(0, self.request())
+        large = answer(b"x" * 100_000)
+        with self.assertRaises(CannotWrite) as caught:
+            recording.end(0, large)
+        self.assertIn("cannot write /dev/full: No space", str(caught.exception))
+        # The other is complete, as far as it came.
+        self.assertTrue(self.events())
+        self.assertEqual(recording.close(), [])
+
+
+class TraceTests(RecordingCase):
+    def write(self, *spans: Span) -> list[dict[str, Any]]:
+        file = TraceFile(self.path("trace"))
+        for span in spans:
+            write_span(file, span, 5)
+        file.close()
+        return self.events()
+
+    def test_a_request_its_attempts_and_their_phases(self) -> None:
+        began = steady_clock.now()
+        attempts = (
+            attempt("503", ended_by="retry", queued=1.0, held=2.0, pause=0.5),
+            attempt("200", held=3.0),
+        )
+        request, *events = self.write(Span(9, "http://h/", began, attempts))
+        # On the machine's clock, and from when it left the queue.
+        self.assertAlmostEqual(
+            request["ts"] / 1e6, steady_clock.monotonic(began) + 1, places=4
+        )
+        self.assertEqual(request["dur"], 5.5e6)
+        self.assertEqual(request["args"], {"number": 9, "outcome": "200"})
+        found = [(e["name"], e["cat"], e.get("dur", 0) / 1e6) for e in events]
+        self.assertEqual(
+            found,
+            [
+                ("503", "attempt", 2.0),
+                ("retry", "mark", 0.0),
+                ("held", "phase", 2.0),
+                ("pause", "phase", 0.5),
+                ("200", "attempt", 3.0),
+                ("held", "phase", 3.0),
+            ],
+        )
+        self.assertEqual({e["tid"] for e in events}, {5})
+
+    def test_an_error_says_what_it_was(self) -> None:
+        broken = attempt("dns", ended_by="error", message="no host", dns=1.0)
+        again = attempt("dns", ended_by="error", message="no host", dns=1.0)
+        events = self.write(Span(1, "http://h/", 0.0, (broken, again)))
+        tried = [e["args"]["error"] for e in events if e.get("cat") == "attempt"]
+        self.assertEqual(tried, ["no host", "no host"])
+
+    @given(any_spans(4))
+    def test_all_of_a_lane_lies_within_each_other(self, spans: list[Span]) -> None:
+        for span in spans:
+            events = [e for e in self.write(span) if e["ph"] == "X"]
+            whole = events[0]
+            for event in events:
+                self.assertGreaterEqual(event["ts"], whole["ts"] - 0.2)
+                end = event["ts"] + event["dur"]
+                self.assertLessEqual(end, whole["ts"] + whole["dur"] + 1)

@@ -1,0 +1,68 @@
+"""The small parts of pictures: columns, labels, axes."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
+from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.timeline.labels import shortener
+from tests.guard import ClockCase
+
+
+class ColumnsTests(ClockCase):
+    def test_cut_and_padded(self) -> None:
+        self.assertEqual(fitted("abc", 5), "abc  ")
+        self.assertEqual(fitted("abcdef", 5), "abcd…")
+        self.assertEqual(fitted("abcdef", 5, dots="..."), "ab...")
+        self.assertEqual(fitted("abcdef", 2, dots="..."), "..")
+        self.assertEqual(fitted("abc", 0), "")
+
+    def test_wide(self) -> None:
+        self.assertEqual(width_of("日本"), 4)
+        self.assertEqual(fitted("日本", 6), "日本  ")
+        # Half of a wide character is no character.
+        self.assertEqual(fitted("日本語", 5), "日本…")
+        self.assertEqual(fitted("日本語", 4), "日 …")
+
+    @given(st.text(), st.integers(0, 30))
+    def test_as_wide_as_asked_for(self, text: str, width: int) -> None:
+        printable = "".join(c for c in text if c.isprintable())
+        self.assertEqual(width_of(fitted(printable, width)), width)
+
+
+class LabelsTests(ClockCase):
+    def test_the_origin_of_most_is_left_out(self) -> None:
+        urls = ["http://h/a", "http://h/b", "https://i/c", "x"]
+        self.assertEqual(
+            [shortener(urls)(url) for url in urls], ["/a", "/b", "https://i/c", "x"]
+        )
+
+    def test_none_that_most_have(self) -> None:
+        urls = ["http://h/a", "http://i/b", "http://j/c"]
+        self.assertEqual([shortener(urls)(url) for url in urls], ["h/a", "i/b", "j/c"])
+
+    def test_nothing_but_the_origin_stays(self) -> None:
+        self.assertEqual(shortener(["http://h", "http://h"])("http://h"), "h")
+        self.assertEqual(shortener([])("ftp://x"), "ftp://x")
+
+
+class AxisTests(ClockCase):
+    def test_steps(self) -> None:
+        self.assertEqual(tick_step(4.0, 5), 1.0)
+        self.assertEqual(tick_step(4.0, 2), 2.0)
+        self.assertAlmostEqual(tick_step(0.004, 5), 0.001)
+        self.assertEqual(list(ticks(4.0, 2.0)), [0.0, 2.0, 4.0])
+
+    def test_words(self) -> None:
+        self.assertEqual(readable(2.0), "2.00 s")
+        self.assertEqual(readable(0.0641), "64.1 ms")
+        self.assertEqual(tick_label(0.5, 0.5), "0.5 s")
+        self.assertEqual(tick_label(0.02, 0.02), "20 ms")
+
+    @given(st.floats(1e-6, 1e9), st.integers(1, 50))
+    def test_never_more_than_there_is_room_for(self, length: float, most: int) -> None:
+        self.assertLessEqual(
+            len(list(ticks(length, tick_step(length, most)))), most + 1
+        )
