@@ -19,6 +19,10 @@ help: ## list these targets
 run: $(VENV)/.run ## start the server, send it five GETs at once, draw the waterfall
 	@$(BIN)/python examples/five_at_once.py
 
+.PHONY: demo
+demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where to watch
+	@$(BIN)/python examples/demo.py
+
 .PHONY: test
 test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and the server's on both channels
 	$(BIN)/python -W error -m twisted.trial --temp-directory=$(VENV)/trial tests
@@ -28,6 +32,11 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and th
 .PHONY: browser
 browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
 	$(BIN)/python -m pytest -q $(wildcard tests/browser/*_page.py)
+
+.PHONY: pictures
+pictures: $(VENV)/.browser ## make the documentation's pictures anew, from real runs
+	$(BIN)/python examples/picture.py
+	NBTWISTED_PICTURES=docs/pictures $(MAKE) browser
 
 .PHONY: matrix
 matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted

@@ -283,7 +283,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "--report",
         metavar="FILE.html",
-        help="write the waterfall, with all details, as a page to FILE",
+        help="write the waterfall, with all details, as a page to FILE; as a picture "
+        "alone to FILE.svg",
     )
     parser.add_argument(
         "--har",

@@ -18,6 +18,7 @@ from nbtwisted.json_list_file import JSONListFile
 from nbtwisted.timeline.report_page import report_page
 from nbtwisted.timeline.sample import Sample
 from nbtwisted.timeline.span import Span
+from nbtwisted.timeline.svg import svg_waterfall
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["CannotWrite", "Recording"]
@@ -170,6 +171,8 @@ class _Trace:
 
 
 class _Report:
+    """The page; or the picture alone, where the path says so."""
+
     def __init__(self, path: str, sample: Sample) -> None:
         self.path = path
         self._sample = sample
@@ -182,15 +185,18 @@ class _Report:
         """It is in the sample."""
 
     def close(self) -> None:
-        made = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
-        page = report_page(
-            self._sample.spans,
-            self._sample.totals,
-            made_by=f"nbtwisted {__version__}",
-            made_at=made,
-        )
+        sample = self._sample
+        if self.path.endswith(".svg"):
+            picture = svg_waterfall(sample.spans, sample.totals)
+        else:
+            picture = report_page(
+                sample.spans,
+                sample.totals,
+                made_by=f"nbtwisted {__version__}",
+                made_at=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC",
+            )
         with self._file as file:
-            file.write(page)
+            file.write(picture)
 
 
 def write_span(file: TraceFile, span: Span, lane: int) -> None:

@@ -14,7 +14,7 @@ from nbtwisted.timeline.span import MarkName, PhaseName
 
 __all__ = ["LONGEST_LABEL", "span_of", "span_so_far"]
 
-LONGEST_LABEL = 300
+LONGEST_LABEL = 200
 """Characters of a URL in a picture: a page of 10,000 is to have no more than 5 MB."""
 
 

@@ -20,16 +20,21 @@ def tick_step(length: float, most: int) -> float:
     """
     for power in range(-9, 15):
         for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power):
-            if length / step < most + 1:
+            if _fitting(length, step) <= most:
                 return step
     return length
 
 
 def ticks(length: float, step: float) -> Iterator[float]:
     """The multiples of `step` from 0 to `length`."""
-    return (number * step for number in range(int(length / step * 1.000001) + 1))
+    return (number * step for number in range(_fitting(length, step) + 1))
 
 
 def tick_label(seconds: float, step: float) -> str:
     """What stands at a tick of an axis whose ticks are `step` seconds apart."""
     return f"{seconds:.6g} s" if step >= 0.1 else f"{seconds * 1000:.6g} ms"
+
+
+def _fitting(length: float, step: float) -> int:
+    """How often a step goes into a length that may have lost its last digits."""
+    return int(length / step * 1.000001)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-__all__ = ["shortener"]
+__all__ = ["common_origin", "short"]
 
 
-def shortener(urls: Iterable[str]) -> Callable[[str], str]:
-    """What takes off the origin that at least half of these have, and `http://`."""
+def common_origin(urls: Iterable[str]) -> str:
+    """The origin that at least half of these have; or nothing."""
     origins = Counter(
         url[: url.find("/", len("https://"))]
         for url in urls
         if url.startswith(("http://", "https://"))
     )
-    common, number = origins.most_common(1)[0] if origins else ("", 0)
-    if number * 2 < origins.total():
-        common = ""
+    origin, number = origins.most_common(1)[0] if origins else ("", 0)
+    return origin if number * 2 >= origins.total() else ""
 
-    def short(url: str) -> str:
-        if common and url.startswith(common + "/"):
-            return url[len(common) :]
-        return url.removeprefix("http://")
 
-    return short
+def short(url: str, origin: str) -> str:
+    """The URL without that origin; without `http://`, if it has another."""
+    if origin and url.startswith(origin + "/"):
+        return url[len(origin) :]
+    return url.removeprefix("http://")

@@ -8,17 +8,15 @@ from html import escape
 from typing import Any
 
 from nbtwisted.timeline.axis import readable
-from nbtwisted.timeline.labels import shortener
+from nbtwisted.timeline.labels import common_origin
 from nbtwisted.timeline.page import html_page
-from nbtwisted.timeline.span import MARKS, PHASES, Attempt, MarkName, Span, Totals
-from nbtwisted.timeline.svg import svg_waterfall
+from nbtwisted.timeline.span import MARKS, PHASES, Attempt, Span, Totals
+from nbtwisted.timeline.svg import MARK_SIGNS, svg_waterfall
 from nbtwisted.timeline.waterfall import counted
 
 __all__ = ["report_page"]
 
 _ROWS_WITHOUT_SCRIPT = 60
-
-_MARK_SIGNS: dict[MarkName, str] = {"error": "✕", "retry": "↻", "redirect": "»"}
 
 
 def report_page(
@@ -95,8 +93,8 @@ def _key(spans: Sequence[Span]) -> str:
     ]
     entries += [
         f'<li title="{escape(MARKS[name])}"><b class="{name}">{sign}</b> {name}</li>'
-        for name, sign in _MARK_SIGNS.items()
-        if name in marks
+        for name, sign in MARK_SIGNS.items()
+        if name in marks and name != "resend"
     ]
     return f'<ul class="key">{"".join(entries)}</ul>' if entries else ""
 
@@ -136,7 +134,8 @@ aria-hidden="true"></div></th></tr></thead>
 <tbody id="rows" role="rowgroup"></tbody>
 </table>
 <p><button id="more" type="button" class="screen-only" hidden></button></p>
-<aside id="details" aria-label="Details" class="screen-only"><p class="faint">\
+<aside id="details" tabindex="0" aria-label="Details" class="screen-only">\
+<p class="faint">\
 Point at a row, or go to one with the keyboard (arrows, Home, End), to see it in full.\
 </p></aside>
 </div>"""
@@ -144,11 +143,9 @@ Point at a row, or go to one with the keyboard (arrows, Home, End), to see it in
 
 def _data(spans: Sequence[Span], totals: Totals) -> dict[str, Any]:
     zero = totals.began if spans else 0.0
-    short = shortener(span.label for span in spans)
     return {
-        "requests": [
-            {**_request(span, zero), "label": short(span.label)} for span in spans
-        ],
+        "requests": [_request(span, zero) for span in spans],
+        "origin": common_origin(span.label for span in spans),
         "totals": {
             "answers": totals.answers,
             "errors": totals.errors,
@@ -157,6 +154,7 @@ def _data(spans: Sequence[Span], totals: Totals) -> dict[str, Any]:
         },
         "phases": PHASES,
         "marks": MARKS,
+        "signs": MARK_SIGNS,
         "began": _short(zero),
     }
 
@@ -168,7 +166,7 @@ def _request(span: Span, zero: float) -> dict[str, Any]:
         "outcome": span.outcome,
         "began": _short(span.began - zero),
         "seconds": _short(span.seconds),
-        "attempts": [_attempt(attempt) for attempt in span.attempts],
+        "attempts": [_attempt(attempt, span.label) for attempt in span.attempts],
     }
     if span.failed:
         request["failed"] = True
@@ -177,10 +175,10 @@ def _request(span: Span, zero: float) -> dict[str, Any]:
     return request
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    """What there is to say of an attempt, and nothing of what there is not."""
+def _attempt(attempt: Attempt, url: str) -> dict[str, Any]:
+    """What there is to say of an attempt, and nothing of what goes without saying."""
     values: dict[str, Any] = {
-        "url": attempt.url,
+        "url": attempt.url if attempt.url != url else None,
         "outcome": attempt.outcome,
         "message": attempt.message or None,
         "ended_by": attempt.ended_by,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
 from nbtwisted.timeline.columns import fitted, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
-from nbtwisted.timeline.labels import shortener
+from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.page import asset
-from nbtwisted.timeline.span import PHASES, Span, Totals
+from nbtwisted.timeline.span import PHASES, MarkName, Span, Totals
 from nbtwisted.timeline.waterfall import outcome_of, summary, time_of
 
-__all__ = ["svg_waterfall"]
+__all__ = ["MARK_SIGNS", "svg_waterfall"]
+
+MARK_SIGNS: dict[MarkName, str] = {
+    "error": "✕",
+    "retry": "↻",
+    "redirect": "»",
+    "resend": "↻",
+}
+"""What stands where an attempt ended."""
 
 _ROW = 22
 """Height of a row; this and all lengths here are in pixels."""
@@ -44,13 +52,13 @@ def svg_waterfall(
     has them.
     """
     if not spans:
-        return ""
+        return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n'
     drawn = folded(spans, rows)
     everything = [s for row in drawn for s in _spans(row)]
-    short = shortener(span.label for span in everything)
+    origin = common_origin(span.label for span in everything)
     zero = min(span.began for span in everything)
     length = max(span.ended for span in everything) - zero or 1e-6
-    names = [_name(row, short) for row in drawn]
+    names = [_name(row, origin) for row in drawn]
     label = min(max(map(width_of, names)), _LONGEST_LABEL)
     outcome = max(width_of(outcome_of(row)) for row in drawn)
     left = _EDGE + (label + outcome + 3) * _CHARACTER
@@ -81,20 +89,8 @@ def svg_waterfall(
             parts.append(_outline(row, left, top, bar, zero, length))
         else:
             parts.append(_bars(row, left, top, scale, zero))
-    used = {p.name for s in everything for p in s.phases if p.seconds * scale >= 0.5}
-    below = _EDGE + height + 40
-    x = left
-    for phase in PHASES:
-        if phase not in used:
-            continue
-        if x + (len(phase) + 4) * _CHARACTER > width:
-            x, below = left, below + 18
-        parts.append(
-            f'<rect class="{phase}" x="{_n(x)}" y="{below - 9}" '
-            'width="12" height="10"/>'
-            f'<text class="faint" x="{_n(x + 17)}" y="{below}">{phase}</text>'
-        )
-        x += (len(phase) + 4.5) * _CHARACTER
+    below, key = _key(everything, scale, left, _EDGE + height + 40, width)
+    parts.append(key)
     said = summary(totals)
     parts.append(f'<text x="{_EDGE}" y="{below + 24}">{escape(said)}</text>')
     style = f"<style>{asset('colours.css')}{asset('bars.css')}</style>"
@@ -108,14 +104,43 @@ def svg_waterfall(
     )
 
 
+def _key(
+    spans: Sequence[Span], scale: float, left: float, top: float, width: int
+) -> tuple[float, str]:
+    """What the colours and signs mean that can be seen, and how far down it goes."""
+    phases = {p.name for s in spans for p in s.phases if p.seconds * scale >= 0.5}
+    marks = {"retry" if m.name == "resend" else m.name for s in spans for m in s.marks}
+    entries: list[tuple[str, str, int]] = [
+        (name, '<rect class="{}" x="{}" y="{}" width="12" height="10"/>', 9)
+        for name in PHASES
+        if name in phases
+    ]
+    entries += [
+        (name, f'<text class="mark {{}}" x="{{}}" y="{{}}">{sign}</text>', 0)
+        for name, sign in MARK_SIGNS.items()
+        if name in marks
+    ]
+    x, parts = left, []
+    for name, shape, above in entries:
+        wide = (len(name) + 4.5) * _CHARACTER
+        if x + wide > width:
+            x, top = left, top + 18
+        parts.append(
+            shape.format(name, _n(x), top - above)
+            + f'<text class="faint" x="{_n(x + 17)}" y="{top}">{name}</text>'
+        )
+        x += wide
+    return top, "".join(parts)
+
+
 def _spans(row: Row) -> Sequence[Span]:
     return row.spans if isinstance(row, Fold) else (row,)
 
 
-def _name(row: Row, short: Callable[[str], str]) -> str:
+def _name(row: Row, origin: str) -> str:
     if isinstance(row, Fold):
         return f"⋮ {row.number} more"
-    return f"{row.number} {short(row.label)}"
+    return f"{row.number} {short(row.label, origin)}"
 
 
 def _bars(span: Span, left: float, top: float, scale: float, zero: float) -> str:
@@ -134,10 +159,8 @@ def _bars(span: Span, left: float, top: float, scale: float, zero: float) -> str
     for mark in span.marks:
         at = left + (span.began - zero + mark.at) * scale
         parts.append(
-            f'<path class="mark {mark.name}" '
-            f'd="M{_n(at - 4)} {top + 7}l8 8m0 -8l-8 8"/>'
-            if mark.name == "error"
-            else f'<path class="mark {mark.name}" d="M{_n(at)} {top + 3}v16"/>'
+            f'<text class="mark {mark.name}" x="{_n(at)}" y="{top + 16}" '
+            f'text-anchor="middle">{MARK_SIGNS[mark.name]}</text>'
         )
     return "".join(parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -11,7 +11,7 @@ from operator import itemgetter
 from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
 from nbtwisted.timeline.columns import fitted, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
-from nbtwisted.timeline.labels import shortener
+from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.span import Span, Totals
 
 __all__ = [
@@ -141,7 +141,7 @@ def bars(
     """A line for each row, one for the axis, and the key where there is need of one."""
     strokes = _ASCII if ascii_only else _UNICODE
     spans = [s for row in rows for s in (row.spans if isinstance(row, Fold) else [row])]
-    names = _names(rows, shortener(span.label for span in spans), strokes)
+    names = _names(rows, common_origin(span.label for span in spans), strokes)
     layout = _Layout.of(rows, names, max(width, NARROWEST), strokes)
     zero = min(span.began for span in spans)
     # A picture of nothing but instants still needs an axis.
@@ -240,9 +240,7 @@ def _number(row: Row) -> str:
     return "" if isinstance(row, Fold) else str(row.number)
 
 
-def _names(
-    rows: Sequence[Row], short: Callable[[str], str], strokes: _Strokes
-) -> list[str]:
+def _names(rows: Sequence[Row], origin: str, strokes: _Strokes) -> list[str]:
     """What stands at the beginning of each row: its number, and what it is of."""
     width = max(len(_number(row)) for row in rows)
     names = []
@@ -250,7 +248,7 @@ def _names(
         if isinstance(row, Fold):
             name = f"{strokes.more:>{width}} {row.number} more"
         else:
-            name = f"{row.number:>{width}} {short(row.label)}"
+            name = f"{row.number:>{width}} {short(row.label, origin)}"
         if strokes is _ASCII:
             name = name.encode("ascii", "backslashreplace").decode()
         names.append(name)

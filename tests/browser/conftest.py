@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 EXECUTABLE = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -71,11 +71,12 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
             if not any(complaint in text for complaint in complaints):
                 found.append(text)
 
+        def note_console(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                note(message.text)
+
         page.on("pageerror", lambda error: note(str(error)))
-        page.on(
-            "console",
-            lambda message: message.type == "error" and note(message.text),
-        )
+        page.on("console", note_console)
         page.goto(url)
         return page
 

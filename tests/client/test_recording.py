@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from hypothesis import given
 
@@ -71,6 +72,15 @@ class RecordingTests(RecordingCase):
         self.assertIn("2 requests in", Path(paths["report"]).read_text())
         named = [e["args"]["name"] for e in self.events() if e["ph"] == "M"]
         self.assertEqual(named[0], "nbtwisted get")
+
+    def test_a_picture_alone(self) -> None:
+        recording = Recording(report=self.path("picture.svg"))
+        recording.begin(0, self.request())
+        recording.end(0, answer())
+        recording.close()
+        root = ElementTree.parse(self.path("picture.svg")).getroot()
+        self.assertTrue(root.tag.endswith("svg"))
+        self.assertIn("1 answer in", root.get("aria-label") or "")
 
     def test_nothing_happened(self) -> None:
         recording = Recording(**{n: self.path(n) for n in ("report", "har", "trace")})

@@ -64,8 +64,8 @@ class ReportTests(ClockCase):
         self.assertEqual(data["totals"]["answers"], 1)
         first, second = data["requests"]
         self.assertEqual(
-            (first["number"], first["url"], first["label"], first["bytes"]),
-            (7, "http://h/a", "/a", 12),
+            (first["number"], first["url"], first["bytes"], data["origin"]),
+            (7, "http://h/a", 12, "http://h"),
         )
         self.assertEqual((first["began"], first["seconds"]), (0.0, 2.375))
         self.assertEqual(
@@ -74,6 +74,9 @@ class ReportTests(ClockCase):
         )
         self.assertEqual(first["attempts"][1]["held"], 1.5)
         self.assertNotIn("ended_by", first["attempts"][1])
+        # That of an attempt is there where it is another.
+        self.assertEqual(first["attempts"][0]["url"], "http://h/")
+        self.assertNotIn("url", second["attempts"][0])
         self.assertEqual((second["began"], second["failed"]), (1.0, True))
 
     def test_what_a_stranger_sent_is_text(self) -> None:
@@ -145,7 +148,7 @@ class SVGTests(ClockCase):
         self.assertNotIn("img", [each.tag for each in root.iter()])
 
     def test_nothing(self) -> None:
-        self.assertEqual(svg_waterfall([], Totals()), "")
+        self.assertEqual(len(ElementTree.fromstring(svg_waterfall([], Totals()))), 0)
 
     @given(any_spans(12))
     def test_everything_is_in_the_picture(self, spans: list[Span]) -> None:

@@ -4,7 +4,6 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const ROWS_AT_A_TIME = 200;
-const MARKS = { error: "✕", retry: "↻", redirect: "»", resend: "↻" };
 const byId = (id) => document.getElementById(id);
 
 const requests = data.requests;
@@ -28,6 +27,11 @@ function whole(request) {
 
 function readable(seconds) {
   return seconds >= 0.1 ? seconds.toFixed(2) + " s" : (seconds * 1000).toFixed(1) + " ms";
+}
+
+function short(url) {
+  if (data.origin && url.startsWith(data.origin + "/")) return url.slice(data.origin.length);
+  return url.replace(/^http:\/\//, "");
 }
 
 function element(name, className, text) {
@@ -57,7 +61,7 @@ function track(request) {
       if (name !== "pause") ended = at;
     }
     if (attempt.ended_by) {
-      const mark = element("b", attempt.ended_by, MARKS[attempt.ended_by]);
+      const mark = element("b", attempt.ended_by, data.signs[attempt.ended_by]);
       mark.style.left = place(ended);
       marks.push(mark);
     }
@@ -124,7 +128,7 @@ function row(request) {
   made.setAttribute("role", "row");
   made.tabIndex = -1;
   cell(made, "number", request.number);
-  const url = cell(made, "url label", request.label);
+  const url = cell(made, "url label", short(request.url));
   url.title = request.url;
   cell(made, "outcome", request.outcome);
   cell(made, "number seconds", readable(request.seconds));
@@ -203,7 +207,7 @@ function showDetails(request) {
     const about = [attempt.outcome];
     if (attempt.ended_by && attempt.ended_by !== "error") about.push(data.marks[attempt.ended_by]);
     if (attempt.message) about.push(attempt.message);
-    if (attempt.url !== request.url) about.push(attempt.url);
+    if (attempt.url !== undefined) about.push(attempt.url);
     if (attempt.fileno !== undefined) about.push(`fileno ${attempt.fileno}`);
     item.append(element("div", "", about.join(" · ")));
     const phases = element("div", "phases");

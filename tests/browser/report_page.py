@@ -1,0 +1,213 @@
+"""The report of a run of the client, in Chromium: a real run against a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
+from tests.server.running import BY_MODULE, RunningServer
+
+CLIENT = [sys.executable, "-m", "nbtwisted.client"]
+HOSTILE = "<img/src=x/onerror=document.title='owned'>"
+
+
+def run_client(report: Path, *arguments: str) -> str:
+    """Have the client write its report; where a browser finds that."""
+    subprocess.run(
+        [*CLIENT, "--report", str(report), *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    return report.as_uri()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run with something of everything."""
+    with RunningServer([*BY_MODULE, "--seed", "1"]) as server:
+        url = server.url.rstrip("/")
+        return run_client(
+            tmp_path_factory.mktemp("report") / "report.html",
+            *("-c", "8", "-L", "--retry", "2", "--retry-delay", "300ms"),
+            *("--max-time", "2500ms"),
+            f"{url}/delay/1",
+            f"{url}/get?_delay=lognormal(600ms,0.4)&_key=a",
+            f"{url}/get?_delay=lognormal(600ms,0.4)&_key=b",
+            f"{url}/get?_seq=503,503,200&_key=c&_delay=300ms",
+            f"{url}/redirect/2?_delay=300ms",
+            f"{url}/get?_fault=reset&_delay=200ms",
+            f"{url}/delay/9",
+            f"{url}/get?_drip=1s/5",
+            f"{url}/anything/{HOSTILE}?_delay=500ms",
+            "http://nothing.invalid/",
+            f"{url}/bytes/2000?_delay=400ms&_rate=2kB",
+            f"{url}/status/404?_delay=700ms",
+        )
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#rows tr")
+
+
+def test_the_requests_and_their_bars(report: str, open_page: OpenPage) -> None:
+    page = open_page(report)
+    expect(rows(page)).to_have_count(12)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("12 requests in")
+    first = rows(page).first
+    expect(first).to_contain_text("/delay/1")
+    said = first.get_by_role("img").get_attribute("aria-label")
+    assert said is not None
+    assert "held 1.0" in said
+    bar = first.locator(".track i.held").bounding_box()
+    track = first.locator(".track").bounding_box()
+    assert bar is not None
+    assert track is not None
+    assert 0.2 < bar["width"] / track["width"] < 0.7
+    # Three attempts of one request are in one row.
+    assert rows(page).nth(3).locator("b.retry").count() == 2
+    assert rows(page).nth(5).locator("b.error").count() >= 1
+
+
+def test_what_a_stranger_sent_is_text(report: str, open_page: OpenPage) -> None:
+    page = open_page(report)
+    expect(page.get_by_text(HOSTILE).first).to_be_visible()
+    assert page.title() != "owned"
+    assert page.locator("img[src]").count() == 0
+
+
+def test_details_by_mouse_and_by_keyboard(report: str, open_page: OpenPage) -> None:
+    page = open_page(report)
+    details = page.locator("#details")
+    rows(page).nth(6).hover()
+    expect(details).to_contain_text("passed while waiting for the first byte")
+    rows(page).first.focus()
+    expect(details).to_contain_text("the server says that it held it for 1.00 s")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(details).to_contain_text("an answer that was not taken: tried again")
+    page.keyboard.press("End")
+    expect(rows(page).last).to_be_focused()
+    page.keyboard.press("Home")
+    expect(rows(page).first).to_be_focused()
+
+
+def test_sorting_and_filtering(report: str, open_page: OpenPage) -> None:
+    page = open_page(report)
+    page.get_by_role("button", name="Seconds").click()
+    seconds = page.get_by_role("columnheader", name="Seconds")
+    expect(seconds).to_have_attribute("aria-sort", "descending")
+    # What waited for its deadline took longest.
+    expect(rows(page).first).to_contain_text("deadline")
+    page.get_by_role("button", name="Seconds").click()
+    expect(seconds).to_have_attribute("aria-sort", "ascending")
+    page.get_by_label("Filter").fill("lognormal")
+    expect(rows(page)).to_have_count(2)
+    expect(page.locator("#count")).to_have_text("2 of 12")
+    page.get_by_label("Zoom to these rows").check()
+    track = rows(page).last.locator(".track").bounding_box()
+    bar = rows(page).last.locator(".track i.held").bounding_box()
+    assert bar is not None
+    assert track is not None
+    assert bar["width"] / track["width"] > 0.8
+    page.get_by_label("Filter").fill("")
+    page.get_by_label("Outcome").select_option("failed")
+    expect(rows(page)).to_have_count(3)
+
+
+def test_ten_thousand_requests(open_page: OpenPage, tmp_path: Path) -> None:
+    with RunningServer() as server:
+        many = ["-n", "10000", "-c", "200", f"{server.url}?_delay=0"]
+        url = run_client(tmp_path / "many.html", *many)
+    assert (tmp_path / "many.html").stat().st_size < 5_000_000
+    page = open_page(url)
+    expect(page.locator("#count")).to_have_text("10,000 requests")
+    expect(rows(page)).to_have_count(200)
+    page.get_by_role("button", name="Show 200 more of 9800").click()
+    expect(rows(page)).to_have_count(400)
+    page.get_by_label("Filter").fill("9999")
+    expect(rows(page)).to_have_count(1)
+
+
+def test_no_requests_at_all(open_page: OpenPage, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    page = open_page(run_client(tmp_path / "none.html", "-i", str(empty)))
+    expect(page.get_by_text("There was nothing to be drawn.")).to_be_visible()
+
+
+def test_without_script(report: str, open_page: OpenPage) -> None:
+    page = open_page(report, java_script_enabled=False)
+    picture = page.locator("noscript svg")
+    expect(picture).to_be_visible()
+    expect(picture).to_contain_text("answers and")
+
+
+def test_on_paper(report: str, open_page: OpenPage) -> None:
+    page = open_page(report, dark=True)
+    page.emulate_media(media="print", color_scheme="light")
+    expect(page.get_by_label("Filter")).not_to_be_visible()
+    expect(page.locator("#details")).not_to_be_visible()
+    expect(rows(page).first).to_be_visible()
+    ink = page.evaluate("getComputedStyle(document.documentElement).color")
+    assert ink == "rgb(0, 0, 0)"
+
+
+def test_it_can_run_nothing_else(report: str, open_page: OpenPage) -> None:
+    page = open_page(report, complaints=("Content Security Policy",))
+    page.evaluate(
+        """() => {
+            const script = document.createElement('script');
+            script.textContent = "document.title = 'owned'";
+            document.body.append(script);
+        }"""
+    )
+    assert page.title() != "owned"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+def test_looks(
+    report: str, open_page: OpenPage, shoot: Shoot, width: int, dark: bool
+) -> None:
+    page = open_page(report, width=width, dark=dark)
+    rows(page).nth(3).focus()
+    if width == 390:
+        # On a phone the page begins with its figures; its bars are what is to be seen.
+        page.locator("#requests").scroll_into_view_if_needed()
+    assert serious_faults(page) == []
+    assert not is_too_wide(page)
+    shoot(page, f"report-{'dark' if dark else 'light'}-{width}")
+
+
+def test_the_archive_answers_for_the_server(chromium: Any, tmp_path: Path) -> None:
+    """What the client wrote as HAR, Chromium reads and replays."""
+    archive = tmp_path / "run.har"
+    with RunningServer() as server:
+        url = f"{server.url}get?_delay=10ms"
+        subprocess.run(
+            [*CLIENT, "--har", str(archive), url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+    context = chromium.new_context()
+    try:
+        context.route_from_har(archive)
+        page = context.new_page()
+        answer = page.goto(url)
+        assert answer is not None
+        assert answer.status == 200
+        assert url in page.inner_text("body")
+    finally:
+        context.close()
