@@ -60,6 +60,14 @@ conformance: $(VENV)/.test ## run Twisted's own tests on the eager reactor, and 
 reactors: $(VENV)/.test ## measure the eager reactor beside Twisted's, with wrk: ten minutes, one table
 	$(BIN)/python -m benchmarks.reactors $(REACTORS)
 
+.PHONY: pictures-cost
+pictures-cost: $(VENV)/.run ## measure what pictures of 10,000 requests take
+	$(BIN)/python -m benchmarks.pictures $(PICTURES)
+
+.PHONY: live-cost
+live-cost: $(VENV)/.run ## measure what the live page costs the server, with wrk: two minutes
+	$(BIN)/python -m benchmarks.live_page $(LIVE)
+
 .PHONY: bench
 bench: $(VENV)/.run $(VENV)/.peers ## compare with peers (wrk, hey and nginx if they are there): ten minutes, docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench $(BENCH)

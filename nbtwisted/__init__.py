@@ -15,6 +15,8 @@ hold thousands of answers, and a client can wait for thousands, on one thread ea
     steady_clock   what time it is, for measuring
     printable      what a stranger sent, made fit for a screen
     memory         when the garbage collector does what
+    json_list_file a JSON file with a long list in it, written while it comes
+    trace_file     spans -> Trace Event JSON
     command_line   what the commands share
     __main__       the `nbtwisted` command
 

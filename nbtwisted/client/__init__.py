@@ -19,13 +19,20 @@ From a URL to its answer, which is also the order in which they import each othe
     redirecting where an answer sends its reader to                  pure
     retrying    whether to try again, and when                       pure
     deadline    a deadline that is fair to answers which arrived in time
-    getting     one request, from leaving the queue to its end
+    request     one request, from leaving the queue to its end
+    getting     sends GETs that have their deadlines and connections in common
     url_list    URLs from a file or a pipe, as they are needed
     queue       what is still to be got, and in which turn
     gathering   many, by a DeferredList
     output      how a request ended -> bytes                         pure
-    progress    how far a run has come, on a line that moves
-    picture     how requests ended -> their picture on a stream
+    har         how a request ended -> entries of an HTTP Archive    pure
+    server_timing  what a server says of its own time                pure
+    spans       how a request ended, or how far it came -> a span    pure
+    recording   what is kept and written of a run besides its answers
+    screen      what a stream can show
+    on_screen   lines at the foot of a terminal that change
+    progress    how far a run has come, on such a line
+    live        the waterfall while it grows
     options     what `nbtwisted get` can be told
     command     `nbtwisted get`
 """

@@ -137,7 +137,7 @@ def _cannot_read(options: Options, error: OSError) -> NoReturn:
 
 def _recording(options: Options) -> Recording | None:
     files = {"report": options.report, "har": options.har, "trace": options.trace}
-    if not (options.timeline or any(files.values())):
+    if not options.timeline and all(path is None for path in files.values()):
         return None
     return Recording(**files)
 

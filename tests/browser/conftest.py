@@ -32,6 +32,11 @@ Shoot = Callable[[Page, str], None]
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    if not os.access(EXECUTABLE, os.X_OK):
+        pytest.fail(
+            f"{EXECUTABLE}: expected a Chromium (apt-get install chromium), or its "
+            "path in the environment as CHROMIUM"
+        )
     # It has no sandbox for root, who is what containers run tests as.
     sandbox = os.getuid() != 0
     with sync_playwright() as playwright:

@@ -407,6 +407,7 @@ class WaysTests(SynchronousTestCase):
                     "No such file or directory\n",
                 ),
             )
+        self.assertEqual(run("--har", "", "http://127.0.0.1:1/").returncode, 23)
         both = run("--report", "/tmp/x", "--har", "/tmp/../tmp/x", "ftp://x")
         self.assertEqual(both.returncode, 2)
         self.assertIn("expected a file for each", both.stderr)
