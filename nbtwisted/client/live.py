@@ -13,8 +13,9 @@ from nbtwisted.client.recording import Recording
 from nbtwisted.client.screen import Screen
 from nbtwisted.client.spans import span_so_far
 from nbtwisted.timeline.folding import Fold, Row
+from nbtwisted.timeline.quantity import counted
 from nbtwisted.timeline.span import Span
-from nbtwisted.timeline.waterfall import bars, counted
+from nbtwisted.timeline.waterfall import bars
 
 __all__ = ["LiveWaterfall", "growing"]
 

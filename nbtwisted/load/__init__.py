@@ -2,6 +2,7 @@
 
 pacing      when each request is due                                 pure
 response    bytes -> answers, of which nothing is kept               pure
+series      how that went over time                                  pure
 tally       what came of them: latencies, statuses, errors           pure
 conditions  what makes a run a failure                               pure
 connection  carries one request after another

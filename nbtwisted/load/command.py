@@ -14,11 +14,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
+from nbtwisted import steady_clock
 from nbtwisted.command_line import abandon, can_encode, open_files_allowed, say
 from nbtwisted.load.options import Options, read_options
-from nbtwisted.load.report import figure, report, text
-from nbtwisted.load.running import Plan, Run
+from nbtwisted.load.report import judged, report, text
+from nbtwisted.load.running import Run
+from nbtwisted.load.series import Series
+from nbtwisted.load.tally import Tally
 from nbtwisted.memory import collect_seldom, leave_startup_to_itself
+from nbtwisted.printable import printable
 
 __all__ = ["main"]
 
@@ -31,6 +35,9 @@ CANNOT_WRITE = 23
 
 DRAWN_EVERY = 0.5
 """Seconds."""
+
+LONGEST_PATH = 4096
+"""Characters of a path that are shown, which is as many as Linux takes."""
 
 DESCRIPTORS_OF_OURS = 32
 """That are not connections: streams, epoll, what Python has open."""
@@ -50,10 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # What cannot be written is said before anything is sent.
         outputs = {
             path: sys.stdout if path == "-" else files.enter_context(_open(path))
-            for path in (options.json, options.hdr)
+            for path in (options.json, options.hdr, options.plot)
             if path is not None
         }
-        run = Run(reactor, options.plan)
+        # What nobody looks at is not kept.
+        series = None if options.plot is None else Series()
+        run = Run(reactor, options.plan, tally=Tally(series))
         command = _Command(options, run, outputs)
         leave_startup_to_itself()
         collect_seldom()
@@ -122,16 +131,17 @@ class _Command:
             urls=[target.url for target in plan.targets],
             interrupted=self._exit_code is not None,
         )
+        verdicts = judged(found, run.tally, self._options.fail_if)
         try:
-            self._write(found)
+            self._write(found, verdicts)
         except OSError as error:
             _complain(f"error: cannot write: {error.strerror}")
             for file in {*self._outputs.values(), sys.stdout}:
                 abandon(file)
             raise SystemExit(CANNOT_WRITE) from None
-        raise SystemExit(self._judged(found, plan))
+        raise SystemExit(self._judge(found, verdicts))
 
-    def _write(self, found: dict[str, Any]) -> None:
+    def _write(self, found: dict[str, Any], verdicts: list[dict[str, Any]]) -> None:
         options, tally = self._options, self._run.tally
         if options.json is not None:
             print(json.dumps(found, indent=2), file=self._outputs[options.json])
@@ -140,26 +150,45 @@ class _Command:
             tally.latencies.histogram.output_percentile_distribution(
                 _Bytes(self._outputs[options.hdr]), 1000.0
             )
-        if "-" not in (options.json, options.hdr):
+        if options.plot is not None:
+            self._outputs[options.plot].write(self._page(found, verdicts))
+        if "-" not in self._outputs:
             bar = "■" if can_encode(sys.stdout, "■") else "#"
             print(text(found, tally, bar=bar), end="")
         for file in {*self._outputs.values(), sys.stdout}:
             file.flush()
+        if options.plot is not None:
+            _complain(f"wrote {_shown(options.plot)}")
 
-    def _judged(self, found: dict[str, Any], plan: Plan) -> int:
+    def _page(self, found: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
+        # Whoever wants no page does not wait for this to load.
+        from nbtwisted.timeline.load_page import load_page
+
+        tally = self._run.tally
+        assert tally.series is not None
+        return load_page(
+            found,
+            began=steady_clock.now() - self._run.seconds,
+            intervals=[interval.as_json() for interval in tally.series.intervals],
+            curves={
+                "latency": tally.latencies.curve(),
+                "uncorrected": None if found["rate"] is None else tally.service.curve(),
+            },
+            conditions=verdicts,
+        )
+
+    def _judge(self, found: dict[str, Any], verdicts: list[dict[str, Any]]) -> int:
         if self._exit_code is not None:
             _complain(f"interrupted: {found['answered']} answered")
             return self._exit_code
-        tally = self._run.tally
-        if not tally.answered:
+        if not found["answered"]:
             worst = found["errors"][0] if found["errors"] else None
             reason = f"{worst['phase']}: {worst['message']}" if worst else "none sent"
             _complain(f"error: no request was answered: {reason}")
             return NONE_ANSWERED
-        failed = [c for c in self._options.fail_if if c.holds(figure(found, tally, c))]
-        for condition in failed:
-            value = figure(found, tally, condition)
-            _complain(f"failed: {condition.text}: it is {_shown(condition, value)}")
+        failed = [verdict for verdict in verdicts if verdict["holds"]]
+        for verdict in failed:
+            _complain(f"failed: {verdict['text']}: it is {verdict['shown']}")
         return LIMIT_PASSED if failed else 0
 
 
@@ -173,20 +202,16 @@ class _Bytes:
         self._file.write(data.decode("ascii"))
 
 
-def _shown(condition: Any, value: float) -> str:
-    if condition.figure == "rps":
-        return f"{value:.1f}"
-    if condition.figure == "errors":
-        return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
-    return f"{value * 1000:.1f} ms"
-
-
 def _open(path: str) -> TextIO:
     try:
         return open(path, "w", encoding="utf-8")
     except OSError as error:
-        _complain(f"error: cannot write {path}: {error.strerror}")
+        _complain(f"error: cannot write {_shown(path)}: {error.strerror}")
         raise SystemExit(CANNOT_WRITE) from None
+
+
+def _shown(path: str) -> str:
+    return printable(path, longest=LONGEST_PATH)
 
 
 def _complain(message: str) -> None:

@@ -26,11 +26,12 @@ DEFAULT_TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class Options:
-    """What the load program was told; paths may be `-` for stdout."""
+    """What the load program was told; paths but that of `plot` may be `-`, stdout."""
 
     plan: Plan
     json: str | None
     hdr: str | None
+    plot: str | None
     fail_if: tuple[Condition, ...]
     progress: bool | None
 
@@ -128,6 +129,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         help="write the percentiles to FILE, as HdrHistogram's plotters read them",
     )
     parser.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw how it went over time, and the percentiles, on a page for browsers",
+    )
+    parser.add_argument(
         "--fail-if",
         type=reading(Condition.parse),
         action="append",
@@ -153,8 +159,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         connections = int(min(DEFAULT_CONNECTIONS, number))
     if number < connections:
         parser.error(f"-n {number}: expected at least as many as -c {connections}")
-    if told.json is not None and told.json == told.hdr:
-        parser.error(f"--hdr {told.hdr}: expected another file than --json's")
+    if told.plot == "-":
+        parser.error("--plot -: expected a file, for a browser to open")
+    taken: dict[str, str] = {}
+    for option, path in _outputs(told):
+        # However they are spelled: what is written twice is neither.
+        other = taken.setdefault(os.path.realpath(path), option)
+        if other != option:
+            parser.error(f"{option} {path}: expected another file than {other}'s")
     return Options(
         plan=Plan(
             targets=tuple(told.urls),
@@ -170,9 +182,15 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         ),
         json=told.json,
         hdr=told.hdr,
+        plot=told.plot,
         fail_if=tuple(told.fail_if),
         progress=told.progress,
     )
+
+
+def _outputs(told: argparse.Namespace) -> list[tuple[str, str]]:
+    named = [("--json", told.json), ("--hdr", told.hdr), ("--plot", told.plot)]
+    return [(option, path) for option, path in named if path is not None]
 
 
 def _target(text: str) -> Target:

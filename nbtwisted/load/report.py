@@ -9,7 +9,7 @@ from typing import Any
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.tally import Latencies, Spread, Tally
 
-__all__ = ["figure", "report", "text"]
+__all__ = ["figure", "judged", "report", "text"]
 
 PERCENTILES = (10, 25, 50, 75, 90, 95, 99, 99.9, 99.99)
 BINS = 10
@@ -91,6 +91,25 @@ def figure(found: dict[str, Any], tally: Tally, condition: Condition) -> float:
     if name.startswith("p"):
         return tally.latencies.percentile(float(name[1:]))
     return float(found["latency"][name])
+
+
+def judged(
+    found: dict[str, Any], tally: Tally, conditions: Sequence[Condition]
+) -> list[dict[str, Any]]:
+    """Of each condition its `text`, the `value` of its figure, and whether it `holds`.
+
+    The value is None where there was no answer, and `shown` is for people to read.
+    """
+    values = [figure(found, tally, condition) for condition in conditions]
+    return [
+        {
+            "text": condition.text,
+            "value": value if math.isfinite(value) else None,
+            "shown": _shown(condition, value),
+            "holds": condition.holds(value),
+        }
+        for condition, value in zip(conditions, values, strict=True)
+    ]
 
 
 def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
@@ -191,6 +210,16 @@ def _spread(spread: Spread) -> dict[str, float]:
         "min": spread.shortest,
         "max": spread.longest,
     }
+
+
+def _shown(condition: Condition, value: float) -> str:
+    if not math.isfinite(value):
+        return "no answer"
+    if condition.figure == "rps":
+        return f"{value:.1f}"
+    if condition.figure == "errors":
+        return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
+    return f"{value * 1000:.1f} ms"
 
 
 def _ms(seconds: float) -> str:

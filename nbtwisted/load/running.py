@@ -58,7 +58,8 @@ class Plan:
 class Run:
     """Carries out a plan; `tally` is what has come of it so far.
 
-    `now` reads seconds, and `cpu` the seconds that this process has computed for.
+    `now` reads seconds, and `cpu` the seconds that this process has computed for. Who
+    wants to know how it went over time hands in a tally that keeps a series.
     """
 
     def __init__(
@@ -66,10 +67,11 @@ class Run:
         reactor: Any,
         plan: Plan,
         *,
+        tally: Tally | None = None,
         now: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
-        self.tally = Tally()
+        self.tally = Tally() if tally is None else tally
         self.began = self.ended = 0.0
         """When the requests that count began, and when the last was over."""
         self.known = Known()
@@ -262,6 +264,7 @@ class Run:
                 if worker.is_late(now):
                     worker.time_out()
         self.tally.fold()
+        self.tally.look_at_series(now - self.began)
         # What ends a run may be no more than that its time is over.
         self._look_if_over()
 
@@ -272,6 +275,7 @@ class Run:
             return
         self._is_over = True
         self.tally.fold()
+        self.tally.look_at_series(self.ended - self.began, is_end=True)
         self.tally.not_sent = self._pace.left
         self._cpu_used = self._cpu() - self._cpu_before
         timers = [self._tick, self._heartbeat, *self._pausing.values()]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
 from nbtwisted.client.errors import RequestError
 from nbtwisted.load.response import Whole
+from nbtwisted.load.series import Series
 
 __all__ = ["Latencies", "Spread", "Tally"]
 
@@ -24,26 +27,44 @@ FLUSHED = 20_000
 MOST_ERRORS = 100
 """Kinds of errors that are told apart."""
 
+POINTS = 20
+"""Of a curve, for each nine more."""
+
 
 class Latencies:
     """Seconds, in a histogram of three digits.
 
     Adding is the hot path, and only appends: to record each by itself takes 1.1 µs,
-    and to count those that are alike, and record each kind, 0.4.
+    and to count those that are alike, and record each kind, 0.4. `also` is given the
+    same, at the latest when they are flushed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[array[float]], None] | None = None) -> None:
         self._histogram: Any = HdrHistogram(1, LONGEST * MICROSECONDS, 3)
+        self._also = also
+        self._told = 0
         self._pending = array("d")
         self.add = self._pending.append
 
+    def tell(self) -> None:
+        """Give to `also` what was added since it was last told.
+
+        This takes a sixth of the time of a flush, which is the cheaper the more there
+        is to flush.
+        """
+        if self._also is not None:
+            self._also(self._pending[self._told :])
+            self._told = len(self._pending)
+
     def flush(self) -> None:
         """Put into the histogram what was added."""
+        self.tell()
         largest = LONGEST * MICROSECONDS
         counts = Counter(int(seconds * MICROSECONDS) for seconds in self._pending)
         for value, count in counts.items():
             self._histogram.record_value(min(max(value, 1), largest), count)
         del self._pending[:]
+        self._told = 0
 
     def flush_if_many(self) -> None:
         """The same, if it is worth it."""
@@ -95,6 +116,26 @@ class Latencies:
             counts[min(max(place, 0), number - 1)] += item.count_at_value_iterated_to
         return list(zip(ends, counts, strict=True))
 
+    def curve(self) -> list[tuple[float, float]]:
+        """The percentiles: shares from 0, and seconds that so many took at most.
+
+        The shares are even on HdrHistogram's axis, which has as much room for each nine
+        more. The last is all but one, and with it stands the longest of all; there are
+        none where there are no latencies.
+        """
+        total = self.count
+        points = math.ceil(POINTS * math.log10(total)) if total else 0
+        shares = [1 - 10 ** (-point / POINTS) for point in range(points)]
+        found = []
+        items = iter(self.histogram.get_recorded_iterator())
+        value, passed = 0, 0
+        for share in shares:
+            while passed < max(share * total, 1):
+                item = next(items)
+                value, passed = item.value_iterated_to, item.total_count_to_this_value
+            found.append((share, value / MICROSECONDS))
+        return [*found, (1 - 1 / total, self.longest())] if total else []
+
 
 class Spread:
     """How long a phase took: how often, in all, and the extremes, in seconds."""
@@ -123,12 +164,13 @@ class Tally:
 
     `latencies` count from when each was due, and `service` from when it was sent, which
     in a closed loop is the same and then empty. `lateness` is by how much timers of the
-    client itself were late.
+    client itself were late. `series`, if there is one, is told of the same as it goes.
     """
 
-    def __init__(self) -> None:
-        self.latencies = Latencies()
-        self.service = Latencies()
+    def __init__(self, series: Series | None = None) -> None:
+        self.series = series
+        self.latencies = Latencies(None if series is None else series.add_latencies)
+        self.service = Latencies(None if series is None else series.add_service)
         self.lateness = Latencies()
         self.connecting = Spread()
         self.receiving = Spread()
@@ -154,6 +196,17 @@ class Tally:
         self.latencies.flush_if_many()
         self.service.flush_if_many()
         self.lateness.flush_if_many()
+
+    def look_at_series(self, seconds: float, *, is_end: bool = False) -> None:
+        """So long has the run been going on: an interval of its series may be over."""
+        series = self.series
+        if series is None or not (is_end or seconds >= series.due):
+            return
+        self.fold()
+        self.latencies.tell()
+        self.service.tell()
+        end = series.close if is_end else series.cut
+        end(seconds, self.statuses, self.errors)
 
     @property
     def answered(self) -> int:

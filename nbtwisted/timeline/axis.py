@@ -1,15 +1,10 @@
-"""Seconds as people read them, and where an axis of them has its ticks. Pure."""
+"""Where an axis has its ticks, and what stands at them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["readable", "tick_label", "tick_step", "ticks"]
-
-
-def readable(seconds: float) -> str:
-    """A time in three digits or so: `2.03 s`, `64.1 ms`."""
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
+__all__ = ["tick_label", "tick_step", "ticks"]
 
 
 def tick_step(length: float, most: int) -> float:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from nbtwisted.timeline.axis import readable
 from nbtwisted.timeline.labels import common_origin
 from nbtwisted.timeline.page import html_page
+from nbtwisted.timeline.quantity import counted, readable
 from nbtwisted.timeline.span import MARKS, PHASES, Attempt, Span, Totals
 from nbtwisted.timeline.svg import MARK_SIGNS, svg_waterfall
-from nbtwisted.timeline.waterfall import counted
 
 __all__ = ["report_page"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
+from nbtwisted.timeline.axis import tick_label, tick_step, ticks
 from nbtwisted.timeline.columns import fitted, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
 from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.page import asset
+from nbtwisted.timeline.quantity import readable
 from nbtwisted.timeline.span import PHASES, MarkName, Span, Totals
 from nbtwisted.timeline.waterfall import outcome_of, summary, time_of
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
+from nbtwisted.timeline.axis import tick_label, tick_step, ticks
 from nbtwisted.timeline.columns import fitted, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
 from nbtwisted.timeline.labels import common_origin, short
+from nbtwisted.timeline.quantity import counted, readable
 from nbtwisted.timeline.span import Span, Totals
 
 __all__ = [
     "CHARACTERS",
     "MOST_ROWS",
     "bars",
-    "counted",
     "outcome_of",
     "summary",
     "time_of",
@@ -347,11 +347,6 @@ def summary(totals: Totals) -> str:
         times = totals.in_turn / totals.seconds
         text += f"; one after another: {readable(totals.in_turn)} ({times:.1f}x)"
     return text
-
-
-def counted(number: int, noun: str) -> str:
-    """So many of them, in words."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _wrapped(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -60,6 +62,9 @@ class OptionsTests(SynchronousTestCase):
             (["-H", "no colon"], "expected 'Name: value'"),
             (["ftp://x/"], "expected"),
             (["--json", "-", "--hdr", "-"], "expected another file than --json's"),
+            (["--json", "x/y", "--plot", "x/./y"], "another file than --json's"),
+            (["--hdr", "y", "--plot", "y"], "another file than --hdr's"),
+            (["--plot", "-"], "expected a file, for a browser to open"),
             (["-c", "100000000", "-n", "100000000"], "files this process may open"),
         ]:
             ended = run(*wrong, "http://127.0.0.1:9/")
@@ -69,10 +74,11 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(run().returncode, 2)
 
     def test_what_cannot_be_written(self) -> None:
-        for option in ("--json", "--hdr"):
+        for option in ("--json", "--hdr", "--plot"):
             ended = run(option, "/nowhere/at/all", "http://127.0.0.1:9/")
             self.assertEqual(ended.returncode, 23)
             self.assertIn("cannot write /nowhere/at/all: No such file", ended.stderr)
+            self.assertEqual(ended.stderr.count("\n"), 1, ended.stderr)
 
 
 class CommandTests(SynchronousTestCase):
@@ -163,8 +169,73 @@ class CommandTests(SynchronousTestCase):
             with open(f"{folder}/h") as file:
                 self.assertIn("Percentile TotalCount", file.read())
 
+    def plot(self, *arguments: str, code: int = 0) -> tuple[dict[str, Any], str]:
+        """Run with --plot; the data in the page, and the page."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/plot.html"
+            ended = run("--plot", path, *arguments)
+            self.assertEqual(ended.returncode, code, ended.stderr)
+            self.assertIn(f"nbtwisted: wrote {path}\n", ended.stderr)
+            self.assertIn("Summary:", ended.stdout)
+            with open(path, encoding="utf-8") as file:
+                page = file.read()
+        data = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+        assert data is not None
+
+        def is_no_number(text: str) -> None:
+            raise AssertionError(text)
+
+        return json.loads(data[1], parse_constant=is_no_number), page
+
+    def test_a_plot_of_a_closed_loop(self) -> None:
+        data, page = self.plot("-n", "300", "-c", "20", self.url)
+        self.assertEqual(data["report"]["answered"], 300)
+        self.assertEqual(sum(part["answered"] for part in data["series"]), 300)
+        self.assertEqual(
+            data["series"][-1]["ended"], round(data["report"]["seconds"], 6)
+        )
+        self.assertIsNone(data["curves"]["uncorrected"])
+        self.assertEqual(
+            data["curves"]["latency"][-1][1], data["report"]["latency"]["max"]
+        )
+        self.assertIn("(a closed loop)", page)
+        began = datetime.fromisoformat(data["began"])
+        self.assertLess(datetime.now(timezone.utc) - began, timedelta(minutes=1))
+
+    def test_a_plot_of_an_open_loop(self) -> None:
+        data, page = self.plot(
+            *("-z", "1", "-q", "200", "-c", "2", "--fail-if", "p50<60m"),
+            self.server.url + "?_delay=20ms",
+            code=99,
+        )
+        series = data["series"]
+        self.assertEqual(
+            sum(part["answered"] for part in series), data["report"]["answered"]
+        )
+        # Two at a time, 20 ms each, are half of what is due: those wait for longer and
+        # longer, and who counts from when they were sent does not see it.
+        last = series[-1]
+        self.assertGreater(last["latency"]["p50"], last["uncorrected"]["p50"] * 2)
+        self.assertEqual(
+            len(data["curves"]["latency"]), len(data["curves"]["uncorrected"])
+        )
+        self.assertIn("what coordinated omission would have hidden", page)
+        (condition,) = data["conditions"]
+        self.assertEqual((condition["text"], condition["holds"]), ("p50<60m", True))
+
+    def test_a_plot_of_nobody_there(self) -> None:
+        data, page = self.plot(
+            *("-n", "5", "-c", "5", "--fail-if", "p99>1s"),
+            f"http://127.0.0.1:{free_port()}/<b>",
+            code=1,
+        )
+        self.assertEqual(data["report"]["failed"], 5)
+        self.assertIsNone(data["conditions"][0]["value"])
+        self.assertIn("no request was answered", page)
+        self.assertNotIn("<b>", page)
+
     def test_a_full_disk(self) -> None:
-        for option in ("--json", "--hdr"):
+        for option in ("--json", "--hdr", "--plot"):
             ended = run(option, "/dev/full", "-n", "20", self.url)
             self.assertEqual(ended.returncode, 23)
             self.assertEqual(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline.axis import readable, tick_label, tick_step, ticks
+from nbtwisted.timeline.axis import tick_label, tick_step, ticks
 from nbtwisted.timeline.columns import fitted, width_of
 from nbtwisted.timeline.labels import common_origin, short
+from nbtwisted.timeline.quantity import readable
 from tests.guard import ClockCase
 
 

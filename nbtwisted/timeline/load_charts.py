@@ -1,0 +1,331 @@
+"""The charts of the page of a load run, each with its words and its table. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from operator import itemgetter
+from typing import Any
+
+from nbtwisted.timeline.axis import tick_label, tick_step
+from nbtwisted.timeline.axis import ticks as ticks_of
+from nbtwisted.timeline.chart import (
+    NARROW,
+    WIDE,
+    Axis,
+    Line,
+    chart,
+    linear,
+    logarithmic,
+    swatch,
+)
+from nbtwisted.timeline.quantity import NONE, counted, duration, number, percent
+from nbtwisted.timeline.table import table
+
+__all__ = ["Curve", "Values", "latency_over_time", "percentile_curve", "rate_over_time"]
+
+Values = Mapping[str, Any]
+"""Of a run or of an interval of it: see `load_page`."""
+
+Curve = Sequence[tuple[float, float]]
+"""Shares of the answers, and the seconds that so many took at most."""
+
+WIDE_RANGE = 20
+"""Times as long as the shortest: above this, an axis of latencies is logarithmic."""
+
+MOST_REASONS = 3
+"""Of an interval's failures that its row tells."""
+
+
+def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
+    """Percentiles of each interval, at a rate from when requests were sent as well."""
+    time = _TimeAxis(intervals)
+    # Their names, their lines if they have one, and what they are of an interval.
+    columns = [
+        ("p50", "p50", "latency", "p50"),
+        ("p90", "", "latency", "p90"),
+        ("p99", "p99", "latency", "p99"),
+        ("p99 uncorrected", "uncorrected", "uncorrected", "p99"),
+        ("max", "max", "latency", "max"),
+    ]
+    if report["rate"] is None:
+        del columns[3]
+    values = [
+        [found and found[key] for found in (interval[which] for interval in intervals)]
+        for _, _, which, key in columns
+    ]
+    lines = [
+        Line(name, kind, list(zip(time.middles, column, strict=True)))
+        for (name, kind, _, _), column in zip(columns, values, strict=True)
+        if kind
+    ]
+    return _figure(
+        "latency",
+        "Latency over time",
+        _about_latency(time, [interval["latency"] for interval in intervals]),
+        time.axis,
+        _latency_axis([y for line in lines for _, y in line.points]),
+        lines,
+        head=["time", *(name for name, _, _, _ in columns)],
+        rows=[
+            (middle, [label, *map(duration, row)])
+            for middle, label, *row in zip(
+                time.middles, time.labels, *values, strict=True
+            )
+        ],
+    )
+
+
+def _about_latency(time: _TimeAxis, found: Sequence[Values | None]) -> str:
+    there = [
+        (latency["p99"], label)
+        for latency, label in zip(found, time.labels, strict=True)
+        if latency is not None
+    ]
+    low, when_low = min(there, key=itemgetter(0))
+    high, when_high = max(there, key=itemgetter(0))
+    if len(there) == 1:
+        about = f"All answers came in one interval; p99 is {duration(low)}."
+    elif duration(low) == duration(high):
+        about = f"p99 is {duration(low)} in each interval."
+    else:
+        about = (
+            f"p99 is lowest at {when_low} with {duration(low)} and highest at "
+            f"{when_high} with {duration(high)}."
+        )
+    empty = len(found) - len(there)
+    if empty:
+        about += f" In {empty} of {len(found)} intervals no answer came."
+    return about
+
+
+def percentile_curve(report: Values, curves: Mapping[str, Curve | None]) -> str:
+    """All latencies on HdrHistogram's axis: each nine has the room of the one before.
+
+    At a rate, both kinds, and what is between them.
+    """
+    latency, uncorrected = curves["latency"], curves["uncorrected"]
+    assert latency
+    one_in = [1 / (1 - share) for share, _ in latency]
+    points = list(zip(one_in, (seconds for _, seconds in latency), strict=True))
+    if uncorrected is None:
+        lines = [Line("latency", "p99", points)]
+        between = None
+    else:
+        lines = [
+            Line("from when due (corrected)", "p99", points),
+            Line(
+                "from when sent (uncorrected)",
+                "uncorrected",
+                list(zip(one_in, (seconds for _, seconds in uncorrected), strict=True)),
+            ),
+        ]
+        between = (lines[0], lines[1])
+    most = max(one_in[-1], 10.0)
+    ticks = [(1.0, "0%"), (2.0, "50%")]
+    ticks += [
+        (10.0**nines, percent(1 - 10.0**-nines))
+        for nines in range(1, int(math.log10(most) * 1.000001) + 1)
+    ]
+    axis = Axis("share of the answers", 1.0, most, ticks, is_logarithmic=True)
+    columns = [[duration(seconds) for _, seconds in latency]]
+    if uncorrected is not None:
+        columns.append([duration(seconds) for _, seconds in uncorrected])
+    return _figure(
+        "percentiles",
+        "Latency by percentile",
+        _about_percentiles(report),
+        axis,
+        _latency_axis(
+            [y for line in lines for _, y in line.points],
+            # That few were very fast is no reason to press the slow ones together.
+            judged_from=[y for line in lines for x, y in line.points if x >= 2],
+        ),
+        lines,
+        between=between,
+        head=["share", *(["corrected", "uncorrected"] if between else ["latency"])],
+        rows=[
+            (x, [percent(share), *row])
+            for x, (share, _), *row in zip(one_in, latency, *columns, strict=True)
+        ],
+    )
+
+
+def _about_percentiles(report: Values) -> str:
+    latency, uncorrected = report["latency"], report["uncorrected"]
+    about = (
+        f"Half of the answers took {duration(latency['p50'])} at most, 99% "
+        f"{duration(latency['p99'])}; the slowest took {duration(latency['max'])}."
+    )
+    if uncorrected is None:
+        return about
+    p99 = duration(uncorrected["p99"])
+    if p99 == duration(latency["p99"]):
+        return f"{about} Counted from when they were sent, 99% took the same."
+    return f"{about} Counted from when they were sent, 99% took {p99}."
+
+
+def rate_over_time(report: Values, intervals: Sequence[Values]) -> str:
+    """Answers and failures of each interval, a second; bad statuses, if any, apart."""
+    time = _TimeAxis(intervals)
+    bad = [
+        sum(count for name, count in interval["statuses"].items() if name[0] in "45")
+        for interval in intervals
+    ]
+    columns = [
+        ("answers a second", "answers", [each["answered"] for each in intervals]),
+        *([("4xx and 5xx among them", "bad-status", bad)] if any(bad) else []),
+        ("failures a second", "failures", [each["failed"] for each in intervals]),
+    ]
+    has_failed = any(interval["failed"] for interval in intervals)
+    rates = [
+        [
+            count / seconds if seconds > 0 else 0.0
+            for count, seconds in zip(counts, time.lengths, strict=True)
+        ]
+        for _, _, counts in columns
+    ]
+    lines = [
+        Line(
+            name,
+            kind,
+            [
+                # Where none failed there is nothing to see.
+                (middle, value if value or kind != "failures" else None)
+                for middle, value in zip(time.middles, column, strict=True)
+            ],
+            is_marked=kind == "failures",
+        )
+        for (name, kind, _), column in zip(columns, rates, strict=True)
+        if kind != "failures" or has_failed
+    ]
+    y = linear(
+        "a second",
+        max(max(column) for column in rates),
+        lambda value, _: number(value),
+    )
+    return _figure(
+        "rate",
+        "Answers and failures over time",
+        _about_rate(report, time, rates[0], intervals),
+        time.axis,
+        y,
+        lines,
+        head=["time", *(name for name, _, _ in columns), "why"],
+        rows=[
+            (middle, [label, *map(number, row), _reasons(interval)])
+            for middle, label, interval, *row in zip(
+                time.middles, time.labels, intervals, *rates, strict=True
+            )
+        ],
+    )
+
+
+def _about_rate(
+    report: Values,
+    time: _TimeAxis,
+    answers: Sequence[float],
+    intervals: Sequence[Values],
+) -> str:
+    if report["answered"]:
+        about = f"{number(report['rps'])} answers a second on average"
+    else:
+        about = "No answers"
+    if report["answered"] and len(answers) > 1:
+        about += (
+            f", and from {number(min(answers))} to {number(max(answers))} in an "
+            "interval"
+        )
+    if not report["failed"]:
+        return f"{about}; no request failed."
+    failed = [interval["failed"] for interval in intervals]
+    most, when = max(zip(failed, time.labels, strict=True), key=itemgetter(0))
+    return (
+        f"{about}; {counted(report['failed'], 'request')} failed, at most {most:,} in "
+        f"one interval, at {when}."
+    )
+
+
+def _reasons(interval: Values) -> str:
+    """Why requests of an interval failed, the most frequent first."""
+    errors = sorted(interval["errors"].items(), key=lambda item: -item[1])
+    shown = [f"{kind} ({count:,})" for kind, count in errors[:MOST_REASONS]]
+    if len(errors) > MOST_REASONS:
+        shown.append("others")
+    return ", ".join(shown) or NONE
+
+
+def _latency_axis(
+    values: Sequence[float | None], judged_from: Sequence[float | None] = ()
+) -> Axis:
+    """Logarithmic where latencies are far apart: these, or those it is judged from."""
+    there = [value for value in values if value]
+    low, high = min(there, default=0.001), max(there, default=0.001)
+    if high > WIDE_RANGE * min((v for v in judged_from if v), default=low):
+        return logarithmic("latency, on a logarithmic scale", low, high, tick_label)
+    return linear("latency", high, tick_label)
+
+
+class _TimeAxis:
+    """The intervals of a run on an axis, in seconds, minutes or hours."""
+
+    def __init__(self, intervals: Sequence[Values]) -> None:
+        whole = max(intervals[-1]["ended"], 1e-6)
+        size, unit = next(
+            (size, unit)
+            for size, unit in ((3600, "h"), (60, "min"), (1, "s"))
+            if whole > 5 * size or size == 1
+        )
+        step = tick_step(whole / size, 6)
+        # As many as tell the intervals apart.
+        decimals = max(math.ceil(-math.log10(whole / size / len(intervals) / 2)), 0)
+
+        def label(seconds: float) -> str:
+            return f"{seconds / size:.{decimals}f}"
+
+        ticks = [
+            (tick * size, f"{tick:.6g} {unit}") for tick in ticks_of(whole / size, step)
+        ]
+        self.axis = Axis("time since the beginning", 0.0, whole, ticks)
+        bounds = [(each["began"], each["ended"]) for each in intervals]
+        self.middles = [(began + ended) / 2 for began, ended in bounds]
+        self.lengths = [ended - began for began, ended in bounds]
+        self.labels = [
+            f"{label(began)}–{label(ended)} {unit}" for began, ended in bounds
+        ]
+
+
+def _figure(
+    name: str,
+    heading: str,
+    about: str,
+    x: Axis,
+    y: Axis,
+    lines: Sequence[Line],
+    *,
+    head: Sequence[str],
+    rows: Sequence[tuple[float, Sequence[str]]],
+    between: tuple[Line, Line] | None = None,
+) -> str:
+    """A chart with its key and its table. `rows` are places on `x`, and cells."""
+    key = [(swatch(line.kind, is_marked=line.is_marked), line.name) for line in lines]
+    if between:
+        key.append((swatch("between"), "what coordinated omission would have hidden"))
+    drawn = "".join(
+        chart(name, heading, about, x, y, lines, layout=layout, between=between)
+        for layout in (WIDE, NARROW)
+    )
+    listed = table(
+        head, [(f' data-x="{x.place(place):.4f}"', cells) for place, cells in rows]
+    )
+    return (
+        f'<figure class="chart" id="{name}">\n<figcaption><h2>{heading}</h2>'
+        f'<p class="faint">{escape(about)}</p></figcaption>\n'
+        + '<ul class="key">'
+        + "".join(f"<li>{picture}{escape(said)}</li>" for picture, said in key)
+        + f'</ul>\n<div class="canvas">{drawn}</div>\n'
+        + "<details><summary>The same as a table</summary>"
+        f'<div class="rows" tabindex="0" role="region" aria-label="{heading}, as a '
+        f'table">{listed}</div></details>\n</figure>'
+    )

@@ -1,0 +1,278 @@
+"""How figures go over time: nothing is lost, and there is never much of it."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from math import ceil, inf
+from types import BuiltinMethodType
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtwisted.client.errors import DeadlinePassed
+from nbtwisted.client.target import Target
+from nbtwisted.load.response import Whole
+from nbtwisted.load.running import Plan, Run
+from nbtwisted.load.series import FIRST_WIDTH, MOST, Series, Steps
+from nbtwisted.load.tally import Latencies, Tally
+from tests.guard import ClockCase
+from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
+
+SECONDS = st.floats(0.000001, 3600)
+
+
+def nearest_rank(values: list[float], percent: float) -> float:
+    return sorted(values)[max(ceil(len(values) * percent / 100), 1) - 1]
+
+
+def steps_of(*seconds: float) -> Steps:
+    steps = Steps()
+    steps.add(array("d", seconds))
+    return steps
+
+
+class StepsTests(ClockCase):
+    @given(st.lists(SECONDS, min_size=1, max_size=200))
+    def test_percentiles_are_within_1_percent(self, values: list[float]) -> None:
+        found = steps_of(*values).figures()
+        assert found is not None
+        for percent in (50, 90, 99):
+            exact = nearest_rank(values, percent)
+            error = abs(found[f"p{percent}"] - exact)
+            self.assertLessEqual(error, exact * 0.01 + 0.0000005)
+        self.assertEqual(found["max"], round(max(values), 6))
+
+    @given(st.lists(SECONDS), st.lists(SECONDS))
+    def test_merged_is_as_if_they_were_one(
+        self, some: list[float], others: list[float]
+    ) -> None:
+        merged, one = steps_of(*some), steps_of(*some, *others)
+        merged.merge(steps_of(*others))
+        self.assertEqual(merged.figures(), one.figures())
+        self.assertEqual(merged.counts, one.counts)
+
+    def test_of_one_latency_all_are_that(self) -> None:
+        self.assertIsNone(steps_of().figures())
+        for seconds in (0.031457, 0.0, 5000.0):
+            found = steps_of(seconds).figures()
+            names = ("p50", "p90", "p99", "max")
+            self.assertEqual(found, dict.fromkeys(names, seconds))
+
+    def test_a_factor_of_two_is_64_steps(self) -> None:
+        steps = steps_of(*(number / 1024 for number in range(1024, 2048)))
+        self.assertEqual(len(steps.counts), 64)
+        self.assertEqual(set(steps.counts.values()), {16})
+
+
+class SeriesTests(ClockCase):
+    def test_intervals(self) -> None:
+        series = Series()
+        series.add_latencies(array("d", [0.001] * 3))
+        series.cut(0.1, {200: 3}, {})
+        series.cut(0.21, {200: 3}, {("DeadlinePassed", "deadline", "late"): 1})
+        series.add_latencies(array("d", [0.005]))
+        series.add_service(array("d", [0.004]))
+        series.close(
+            0.3,
+            {200: 3, 503: 1},
+            {
+                ("DeadlinePassed", "deadline", "late"): 2,
+                ("DeadlinePassed", "deadline", "very"): 1,
+            },
+        )
+        found = [interval.as_json() for interval in series.intervals]
+        json.dumps(found, allow_nan=False)
+        self.assertEqual([each["answered"] for each in found], [3, 0, 1])
+        self.assertEqual([each["failed"] for each in found], [0, 1, 2])
+        self.assertEqual(
+            [(each["began"], each["ended"]) for each in found],
+            [(0.0, 0.1), (0.1, 0.21), (0.21, 0.3)],
+        )
+        # Nothing is not zero.
+        self.assertIsNone(found[1]["latency"])
+        self.assertEqual(found[2]["latency"]["max"], 0.005)
+        self.assertIsNone(found[0]["uncorrected"])
+        self.assertEqual(found[2]["uncorrected"]["max"], 0.004)
+        self.assertEqual(found[2]["statuses"], {"5xx": 1})
+        self.assertEqual(found[2]["errors"], {"DeadlinePassed": 2})
+
+    def test_the_last_is_not_much_shorter_than_others(self) -> None:
+        for end, expected in [(0.12, [0.12]), (0.17, [0.1, 0.17])]:
+            series = Series()
+            series.cut(0.1, {200: 1}, {})
+            series.close(end, {200: 2}, {})
+            self.assertEqual([each.ended for each in series.intervals], expected)
+        short = Series()
+        short.close(0.001, {200: 1}, {})
+        self.assertEqual(short.intervals[0].seconds, 0.001)
+
+    @settings(max_examples=50)
+    @given(
+        st.lists(st.tuples(st.floats(0.0, 10.0), SECONDS), max_size=30),
+        st.integers(1, 3),
+    )
+    def test_nothing_is_lost(
+        self, additions: list[tuple[float, float]], times: int
+    ) -> None:
+        series = Series()
+        seconds, statuses = 0.0, 0
+        # At any times, and so many times that intervals have to be merged.
+        for late, value in additions * times * 30:
+            seconds += late
+            series.add_latencies(array("d", [value] * 2))
+            statuses += 2
+            if seconds >= series.due:
+                series.cut(seconds, {200: statuses}, {})
+            self.assertLessEqual(len(series.intervals), MOST)
+        series.close(seconds, {200: statuses}, {})
+        intervals = series.intervals
+        self.assertEqual(
+            sum(each.latencies.counts.total() for each in intervals), statuses
+        )
+        self.assertEqual(sum(each.statuses.total() for each in intervals), statuses)
+        ends = [0.0, *(each.ended for each in intervals)]
+        self.assertEqual([each.began for each in intervals], ends[:-1])
+        self.assertEqual(ends[-1], seconds)
+
+    def test_hours(self) -> None:
+        series = Series()
+        seconds = 0.0
+        while seconds < 4 * 3600:
+            seconds = series.due + 0.01
+            series.cut(seconds, {}, {})
+            self.assertLessEqual(len(series.intervals), MOST)
+            # Never much finer than can be seen, and never much coarser.
+            longest = max(each.seconds for each in series.intervals)
+            self.assertLessEqual(longest, max(seconds / 90, 0.12))
+        self.assertGreaterEqual(len(series.intervals), MOST / 2)
+
+
+class CurveTests(ClockCase):
+    def curve(self, values: list[int]) -> list[tuple[float, float]]:
+        latencies = Latencies()
+        for value in values:
+            latencies.add(value / 1e6)
+        return latencies.curve()
+
+    def test_none_and_one(self) -> None:
+        self.assertEqual(self.curve([]), [])
+        ((share, seconds),) = self.curve([2_000])
+        self.assertEqual(share, 0)
+        self.assertLess(abs(seconds - 0.002), 0.000003)
+
+    @given(st.lists(st.integers(1, 100_000_000), min_size=1, max_size=300))
+    def test_is_the_percentiles(self, values: list[int]) -> None:
+        curve = self.curve(values)
+        for share, seconds in curve[:-1]:
+            exact = nearest_rank([*values], share * 100) / 1e6
+            self.assertLessEqual(abs(seconds - exact), exact * 0.001 + 0.000002)
+        self.assertEqual(curve[-1][0], 1 - 1 / len(values))
+        self.assertLess(curve[-1][1] / max(values) * 1e6 - 1, 0.001)
+        self.assertEqual(curve, sorted(curve))
+
+    def test_is_even_on_its_axis(self) -> None:
+        curve = self.curve([*range(1000, 2000)] * 100)
+        self.assertEqual(len(curve), 5 * 20 + 1)
+        for nines in range(5):
+            self.assertLess(abs(1 - curve[nines * 20][0] - 10**-nines), 1e-12)
+
+
+class RunTests(ClockCase):
+    """In runs: the series is of the same answers as the totals."""
+
+    def run_with_series(self, server: Server, **told: Any) -> tuple[Run, Tally]:
+        plan: dict[str, Any] = {
+            "targets": [Target.parse("http://127.0.0.1/")],
+            "connections": 10,
+            "number": inf,
+            "seconds": inf,
+            "rate": None,
+            "timeout": 20.0,
+            **told,
+        }
+        tally = Tally(Series())
+        run = Run(
+            server, Plan(**plan), tally=tally, now=server.seconds, cpu=lambda: 0.0
+        )
+        over: list[None] = []
+        run.start().addCallback(over.append)
+        while not over:
+            assert server.seconds() < 60, "it does not end"
+            server.advance(MILLISECOND)
+        return run, tally
+
+    def test_a_closed_loop(self) -> None:
+        run, tally = self.run_with_series(Server(always(0.1)), number=100)
+        assert tally.series is not None
+        intervals = tally.series.intervals
+        self.assertEqual(sum(each.statuses["2xx"] for each in intervals), 100)
+        self.assertEqual(intervals[-1].ended, run.seconds)
+        self.assertTrue(all(each.service.figures() is None for each in intervals))
+        for each in intervals[:-1]:
+            self.assertGreaterEqual(each.seconds, FIRST_WIDTH)
+            # The heartbeat that ends it comes every 20 ms.
+            self.assertLess(each.seconds, FIRST_WIDTH + 0.03)
+
+    def test_a_stall_is_where_it_was(self) -> None:
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            return (2.0 - now if 1.0 <= now < 2.0 else 0) + MILLISECOND, ANSWER
+
+        _, tally = self.run_with_series(
+            Server(answers), seconds=3, rate=200.0, connections=5
+        )
+        assert tally.series is not None
+        found = [each.as_json() for each in tally.series.intervals]
+        during = [each for each in found if each["began"] > 1.05 and each["ended"] < 2]
+        self.assertGreater(len(during), 5)
+        self.assertTrue(all(each["latency"] is None for each in during))
+        self.assertTrue(all(each["answered"] == 0 for each in during))
+        after = next(each for each in found if each["ended"] > 2.01)
+        self.assertGreater(after["latency"]["p50"], 0.4)
+        # Few were sent then: the others waited for a connection, and nobody saw.
+        self.assertLess(after["uncorrected"]["p50"], 0.01)
+        self.assertEqual(sum(each["answered"] for each in found), tally.answered)
+
+    def test_a_warm_up_is_not_in_it(self) -> None:
+        for rate in (None, 100.0):
+            run, tally = self.run_with_series(
+                Server(always(0.01)), seconds=1, rate=rate, warm_up=1.0
+            )
+            assert tally.series is not None
+            found = [each.as_json() for each in tally.series.intervals]
+            self.assertEqual(found[0]["began"], 0)
+            self.assertEqual(sum(each["answered"] for each in found), tally.answered)
+            self.assertLess(abs(found[-1]["ended"] - run.seconds), 0.03)
+
+    def test_failures(self) -> None:
+        _, tally = self.run_with_series(
+            Server(always(0), refuses=True), number=5, connections=1
+        )
+        assert tally.series is not None
+        intervals = tally.series.intervals
+        self.assertEqual(sum(each.errors["ConnectFailed"] for each in intervals), 5)
+
+    def test_what_is_read_meanwhile_is_not_lost(self) -> None:
+        tally = Tally(Series())
+        tally.wholes[Whole(200, 1, True)] += 1
+        tally.latencies.add(0.25)
+        # As the live line does, which flushes; others come after it.
+        tally.latencies.percentile(50)
+        tally.wholes[Whole(200, 1, True)] += 1
+        tally.latencies.add(0.5)
+        tally.fail(DeadlinePassed("no answer"))
+        tally.look_at_series(FIRST_WIDTH / 2)
+        assert tally.series is not None
+        self.assertEqual(tally.series.intervals, [])
+        tally.look_at_series(FIRST_WIDTH)
+        (interval,) = tally.series.intervals
+        self.assertEqual(interval.latencies.counts.total(), 2)
+        self.assertEqual((interval.statuses["2xx"], interval.errors.total()), (2, 1))
+
+    def test_there_is_none_unless_it_is_asked_for(self) -> None:
+        run = Server(always(0.1)).run(number=10)
+        self.assertIsNone(run.tally.series)
+        # The hot path is the array's own method, with a series as without.
+        for tally in (run.tally, Tally(Series())):
+            self.assertIsInstance(tally.latencies.add, BuiltinMethodType)

@@ -1,0 +1,336 @@
+"""The page of a load run: whole, small, and nothing in it that was not put there."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtwisted.timeline.load_page import load_page
+from tests.guard import ClockCase
+
+BEGAN = 1_700_000_000.25
+HOSTILE = "http://x/<img src=x onerror=alert(1)>\"'&</script><!--\u202e\ud800\x1b"
+NAMES = ("p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99.9", "p99.99")
+
+
+def latency(seconds: float) -> dict[str, float]:
+    return dict.fromkeys(("mean", "min", "max", *NAMES), seconds)
+
+
+def report(**more: Any) -> dict[str, Any]:
+    return {
+        "urls": ["http://127.0.0.1:8000/?_delay=0"],
+        "connections": 5,
+        "rate": None,
+        "seconds": 0.3,
+        "sent": 40,
+        "answered": 40,
+        "failed": 0,
+        "rps": 400.0,
+        "bytes": 760,
+        "latency": latency(0.01),
+        "uncorrected": None,
+        "statuses": {"200": 40},
+        "errors": [],
+        "client": {"cpu": 0.1},
+        "interrupted": False,
+        "warnings": [],
+        **more,
+    }
+
+
+def interval(began: float, ended: float, **more: Any) -> dict[str, Any]:
+    figures = {"p50": 0.01, "p90": 0.02, "p99": 0.03, "max": 0.04}
+    return {
+        "began": began,
+        "ended": ended,
+        "answered": 10,
+        "failed": 0,
+        "latency": figures,
+        "uncorrected": None,
+        "statuses": {"2xx": 10},
+        "errors": {},
+        **more,
+    }
+
+
+NOTHING: dict[str, Any] = {
+    "answered": 0,
+    "latency": None,
+    "statuses": {},
+}
+FOUR = [interval(n / 10, (n + 1) / 10) for n in range(4)]
+CURVE = [(0.0, 0.008), (0.5, 0.01), (0.9, 0.02), (1 - 1 / 40, 0.04)]
+
+
+def page(
+    found: dict[str, Any] | None = None,
+    intervals: list[dict[str, Any]] = FOUR,
+    uncorrected: list[tuple[float, float]] | None = None,
+    conditions: list[dict[str, Any]] | None = None,
+    curve: list[tuple[float, float]] = CURVE,
+) -> str:
+    return load_page(
+        report() if found is None else found,
+        began=BEGAN,
+        intervals=intervals,
+        curves={"latency": curve, "uncorrected": uncorrected},
+        conditions=conditions or [],
+    )
+
+
+class Read(HTMLParser):
+    """What a browser makes of a page: its elements, and the text of all of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.data = ""
+        self._inside: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside.append(dict(attrs).get("id") or tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._inside[-1:] == ["data"] and not self.data:
+            self.data = data
+        # Neither styles nor scripts are shown.
+        if self._inside[-1:] not in (["style"], ["script"], ["data"]):
+            self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside.append("")
+
+    def count(self, tag: str, **attributes: str) -> int:
+        return sum(
+            name == tag and attributes.items() <= found.items()
+            for name, found in self.elements
+        )
+
+
+class LoadPageTests(ClockCase):
+    def test_says_what_was_run(self) -> None:
+        read = Read(page())
+        for said in [
+            "Load on http://127.0.0.1:8000/?_delay=0",
+            "40 requests in 300 ms over 5 connections, each asked again when it had "
+            "been answered (a closed loop). It began on 2023-11-14 22:13:20 UTC.",
+            "All of it is in this page as JSON",
+            "no request failed",
+        ]:
+            self.assertIn(said, read.text)
+        self.assertEqual(read.count("figure"), 3)
+        # Each is drawn for wide and for narrow.
+        self.assertEqual(read.count("svg", role="img"), 6)
+        self.assertNotIn("coordinated", read.text)
+
+    def test_both_latencies_of_an_open_loop(self) -> None:
+        found = report(rate=100.0, uncorrected=latency(0.002), interrupted=True)
+        intervals = [{**each, "uncorrected": each["latency"]} for each in FOUR]
+        text = page(found, intervals, [(s, v / 5) for s, v in CURVE])
+        read = Read(text)
+        self.assertIn("at 100 a second, whether those before were answered", read.text)
+        self.assertIn("it was interrupted", read.text)
+        self.assertIn("what coordinated omission would have hidden", read.text)
+        self.assertIn("Counted from when they were sent, 99% took 2.00 ms", read.text)
+        # In the key, and in both drawings.
+        self.assertEqual(read.count("path", **{"class": "between"}), 3)
+        self.assertEqual(read.count("path", **{"class": "line uncorrected"}), 6)
+
+    def test_what_a_chart_says_is_so(self) -> None:
+        slow = {"p50": 0.1, "p90": 0.2, "p99": 2.5, "max": 3.0}
+        intervals = [*FOUR[:2], interval(0.2, 0.3, latency=slow), FOUR[3]]
+        read = Read(page(intervals=[*intervals, interval(0.4, 0.5, **NOTHING)]))
+        self.assertIn(
+            "p99 is lowest at 0.00–0.10 s with 30.0 ms and highest at "
+            "0.20–0.30 s with 2.50 s. In 1 of 5 intervals no answer came.",
+            read.text,
+        )
+        self.assertIn("latency, on a logarithmic scale", read.text)
+
+    def test_what_is_hostile_is_text(self) -> None:
+        error = {"type": "<b>", "phase": "<i>", "message": HOSTILE, "count": 3}
+        found = report(
+            urls=[HOSTILE, HOSTILE], failed=3, sent=43, errors=[error], warnings=["<u>"]
+        )
+        intervals = [*FOUR, interval(0.4, 0.5, failed=3, errors={"<s>": 3})]
+        conditions = [{"text": "p99>1s<q>", "shown": "<q>", "value": 1, "holds": True}]
+        text = page(found, intervals, conditions=conditions)
+        text.encode("utf-8")
+        read = Read(text)
+        names = {name for name, _ in read.elements}
+        self.assertEqual(names & {"img", "b", "i", "u", "s", "q"}, set())
+        self.assertEqual(read.count("script"), 2)
+        for _, attributes in read.elements:
+            self.assertFalse([key for key in attributes if key.startswith("on")])
+            self.assertNotIn("style", attributes)
+        self.assertIn("<img src=x onerror=alert(1)>", read.text)
+        # What would turn it round, or has no bytes, is seen.
+        self.assertIn(r"\u202e\ud800\x1b", read.text)
+        self.assertEqual(json.loads(read.data)["report"]["errors"][0]["type"], "<b>")
+
+    def test_data(self) -> None:
+        conditions = [
+            {"text": "p99>1s", "shown": "no answer", "value": None, "holds": True}
+        ]
+        read = Read(page(conditions=conditions))
+        data = json.loads(read.data)
+        self.assertEqual(data["began"], "2023-11-14T22:13:20.250+00:00")
+        self.assertEqual(data["report"]["statuses"], {"200": 40})
+        self.assertEqual(data["series"], FOUR)
+        self.assertEqual(data["curves"]["latency"], [list(each) for each in CURVE])
+        self.assertEqual(data["conditions"], conditions)
+
+    def test_conditions(self) -> None:
+        conditions = [
+            {"text": "p99>1s", "shown": "2.0 s", "value": 2.0, "holds": True},
+            {"text": "errors>1%", "shown": "0.00%", "value": 0, "holds": False},
+        ]
+        read = Read(page(conditions=conditions))
+        self.assertIn("failed p99>1s: it is 2.0 s", read.text)
+        self.assertIn("passed errors>1%: it is 0.00%", read.text)
+
+    def test_no_answer(self) -> None:
+        error = {"type": "E", "phase": "connect", "message": "no", "count": 20}
+        found = report(
+            answered=0, sent=20, failed=20, rps=0.0, statuses={}, errors=[error]
+        )
+        failing = interval(0, 0.3, **NOTHING, failed=20, errors={"E": 20})
+        read = Read(page(found, [failing], curve=[]))
+        self.assertIn("no request was answered", read.text)
+        self.assertIn("20 requests failed, at most 20 in one interval", read.text)
+        self.assertEqual(read.count("figure"), 1)
+        self.assertIn("20 (100%)", read.text)
+
+    def test_nothing_sent(self) -> None:
+        found = report(answered=0, sent=0, rps=0.0, seconds=0.0, statuses={})
+        read = Read(page(found, [interval(0, 0, **NOTHING)], curve=[]))
+        self.assertIn("no request was answered", read.text)
+        self.assertEqual(read.count("figure") + read.count("svg"), 0)
+
+    def test_failed_at_once(self) -> None:
+        found = report(answered=0, sent=1, failed=1, rps=0.0, seconds=0.0, statuses={})
+        at_once = interval(0, 0, **NOTHING, failed=1, errors={"E": 1})
+        read = Read(page(found, [at_once], curve=[]))
+        self.assertIn("1 request failed", read.text)
+
+    def test_one_answer_in_no_time(self) -> None:
+        found = report(answered=1, sent=1, seconds=0.002, statuses={"200": 1})
+        read = Read(page(found, [interval(0, 0.002)], curve=[(0.0, 0.002)]))
+        self.assertIn("All answers came in one interval", read.text)
+        self.assertEqual(read.count("figure"), 3)
+        # A line of one point is a mark.
+        self.assertGreater(read.count("circle"), 4)
+
+    def test_the_tables_are_where_the_chart_is(self) -> None:
+        read = Read(page())
+        rows = [found["data-x"] for name, found in read.elements if "data-x" in found]
+        self.assertEqual(len(rows), 4 + len(CURVE) + 4)
+        self.assertEqual(rows[:4], ["0.1250", "0.3750", "0.6250", "0.8750"])
+        self.assertEqual(rows[4], "0.0000")
+        self.assertEqual(rows[4 + len(CURVE) - 1], "1.0000")
+
+    def test_the_axis_of_percentiles_goes_as_far_as_there_are_answers(self) -> None:
+        curve = [(0.0, 0.001), (0.99, 0.1), (1 - 1e-5, 0.2)]
+        read = Read(page(curve=curve))
+        self.assertIn("99.999%", read.text)
+        self.assertNotIn("99.9999%", read.text)
+
+    def test_times_are_in_units_that_fit(self) -> None:
+        for length, expected in [(0.1, "0.2 s"), (120, "5 min"), (40_000, "2 h")]:
+            intervals = [interval(n * length, (n + 1) * length) for n in range(10)]
+            self.assertIn(expected, Read(page(intervals=intervals)).text)
+
+    def test_a_page_of_any_run_is_small(self) -> None:
+        longest = HOSTILE * 1000
+        many = {f"{number}": number for number in range(100, 1000)}
+        found = report(
+            urls=[longest] * 1000,
+            rate=1e7,
+            uncorrected=latency(123.456789),
+            latency=latency(3599.123456),
+            statuses=many,
+            failed=10**9,
+            errors=[
+                {"type": "E" * 20, "phase": "body", "message": longest, "count": 10**7}
+            ]
+            * 101,
+        )
+        figures = {"p50": 1.234567, "p90": 2.345678, "p99": 3.456789, "max": 3599.9}
+        kinds = {f"ErrorNumber{n}": 10**7 for n in range(12)}
+        intervals = [
+            interval(
+                n * 120.123456,
+                (n + 1) * 120.123456,
+                answered=10**8,
+                failed=10**7,
+                latency=figures,
+                uncorrected=figures,
+                statuses={f"{n}xx": 10**7 for n in range(1, 10)},
+                errors=kinds,
+            )
+            for n in range(200)
+        ]
+        curve = [(1 - 10 ** (-n / 20), 1.234567 * n) for n in range(181)]
+        text = page(found, intervals, curve, curve=curve)
+        self.assertLess(len(text.encode()), 500_000)
+        read = Read(text)
+        self.assertIn("and 990 more", read.text)
+        self.assertIn("others", read.text)
+
+    @settings(max_examples=50)
+    @given(
+        st.lists(
+            st.tuples(
+                st.floats(0.0001, 100),
+                st.integers(0, 10**6),
+                st.integers(0, 10**6),
+                st.floats(0.000001, 3600),
+            ),
+            min_size=1,
+            max_size=20,
+        )
+    )
+    def test_any_run(self, parts: list[tuple[float, int, int, float]]) -> None:
+        intervals, began = [], 0.0
+        for seconds, answered, failed, slow in parts:
+            figures = {"p50": slow / 3, "p90": slow / 2, "p99": slow, "max": slow}
+            intervals.append(
+                interval(
+                    began,
+                    began + seconds,
+                    answered=answered,
+                    failed=failed,
+                    latency=figures if answered else None,
+                    statuses={"2xx": answered // 2, "5xx": answered - answered // 2},
+                    errors={"E": failed} if failed else {},
+                )
+            )
+            began += seconds
+        answered = sum(each["answered"] for each in intervals)
+        failed = sum(each["failed"] for each in intervals)
+        found = report(
+            answered=answered,
+            failed=failed,
+            sent=answered + failed,
+            seconds=began,
+            rps=answered / began,
+            statuses={"200": answered} if answered else {},
+        )
+        curve = CURVE if answered else []
+        text = page(found, intervals, curve=curve)
+        read = Read(text)
+        self.assertNotRegex(read.text, re.compile(r"\b(nan|inf|infinity)\b", re.I))
+        self.assertNotIn("None", read.text)
+        # Everything in it is as deep as it should be.
+        for tag in ("table", "figure", "svg", "tr", "ul", "section", "div", "details"):
+            self.assertEqual(text.count(f"<{tag}"), text.count(f"</{tag}>"), tag)
