@@ -21,11 +21,13 @@ its answer:
     sending       puts a Transmission on the wire
     answer        performs a Behaviour: draws, waits, sends
     traffic       the requests in flight: let in, noted, let go
+    viewing       what a viewer of the live page is told, frame by frame      pure
     request       a request as the routes see it
     app           the Klein app, and how a route is added to it
     httpbin       the paths of httpbin and go-httpbin
     metrics       the journal's totals, for Prometheus
     operating     health, metrics, the journal, reset
+    live          the live page, and the events that it is drawn from
     routes        the other paths, and the answers to errors
     doorkeeper    refuses what would make Klein stumble
     delay_server  the app with its clock, its seed and its limits

@@ -20,6 +20,7 @@ from werkzeug.routing import BaseConverter
 from nbtwisted.server.behaviour import Behaviour
 from nbtwisted.server.parameters import Refused, controls
 from nbtwisted.server.traffic import Traffic
+from nbtwisted.server.viewing import Overview
 
 __all__ = ["ANY", "Server", "app", "decided", "on_error", "route"]
 
@@ -43,9 +44,13 @@ class Server:
 
     `max_delay` is in seconds. `admin_token` lets operators in who are not on this
     machine. `reactor_figures` is what a reactor that records its time has to say.
+    `overview` is what all viewers are shown of what is in flight, and by `life` they
+    tell this server from one that was started in its place.
     """
 
     traffic: Traffic
+    overview: Overview
+    life: str
     max_delay: float
     admin_token: str | None
     seed: int

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-__all__ = ["PIECE", "Body", "Filler", "Letters", "Lines", "RandomBytes", "Whole"]
+__all__ = [
+    "PIECE",
+    "Body",
+    "Endless",
+    "Filler",
+    "Letters",
+    "Lines",
+    "RandomBytes",
+    "Whole",
+]
 
 PIECE = 64 * 1024
 """Bytes: the most that are made at a time."""
@@ -124,6 +133,27 @@ class Lines:
     def pieces(self) -> Iterator[bytes]:
         """As every body's."""
         return (self.make(number) for number in range(self.count))
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Pieces as things happen, until the client leaves.
+
+    `make` begins anew for each answer. Each piece is made when it is sent, and not
+    before: a reader who is slow misses some, and none wait.
+    """
+
+    make: Callable[[], Iterator[bytes]]
+    in_chunks: bool = True
+
+    @property
+    def length(self) -> int:
+        """None that could be told; whoever needs it has to be refused."""
+        raise ValueError("a body without an end has no length")
+
+    def pieces(self) -> Iterator[bytes]:
+        """As every body's."""
+        return self.make()
 
 
 def _randint_0_255(random: Random, about: int) -> bytes:

@@ -11,13 +11,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 
 # To import modules of routes is to add them to the app.
-from nbtwisted.server import httpbin, operating, routes  # noqa: F401
+from nbtwisted.server import httpbin, live, operating, routes  # noqa: F401
 from nbtwisted.server.answer import Performer
 from nbtwisted.server.app import Server, app
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.doorkeeper import Doorkeeper
 from nbtwisted.server.journal import JOURNAL_SIZE, Entry
 from nbtwisted.server.traffic import Traffic
+from nbtwisted.server.viewing import Overview
 
 __all__ = ["DelayServer"]
 
@@ -62,6 +63,8 @@ class DelayServer(Server):
             on_quiet=on_quiet,
             journal_size=journal_size,
         )
+        self.overview = Overview(self.traffic.journal)
+        self.life = f"{SystemRandom().getrandbits(64):x}"
 
     def resource(self) -> Resource:
         """The app as twisted.web wants it."""

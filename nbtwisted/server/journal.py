@@ -234,6 +234,14 @@ class Journal:
             ):
                 yield entry
 
+    def newest_in_flight(self) -> Iterator[Entry]:
+        """Those that are not over, the newest first; it costs what is taken of it."""
+        return reversed(self._in_flight.values())
+
+    def latest_over(self) -> Iterator[Entry]:
+        """Those that are over, the last one to end first; it costs what is taken."""
+        return map(unpacked, reversed(self._over))
+
     def reset(self) -> None:
         """Forget what was. Numbers go on, so that `since` never means another one."""
         self._over.clear()

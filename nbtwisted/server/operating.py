@@ -15,6 +15,8 @@ from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.parameters import Refused, header, parameter
 
+__all__ = ["admit"]
+
 
 @route("/healthz", for_operators=True)
 def healthz(server: Server, request: Request) -> Behaviour:
@@ -45,7 +47,7 @@ def metrics(server: Server, request: Request) -> Behaviour:
 @route("/__admin/requests", for_operators=True)
 def requests(server: Server, request: Request) -> Behaviour:
     """The journal: the last requests, oldest first."""
-    _admit(server, request)
+    admit(server, request)
     since = parameter(request, "since", _parse_since, None)
     key = parameter(request, "key", str, None)
     entries = server.traffic.journal.entries(since=since or 0, key=key)
@@ -55,7 +57,7 @@ def requests(server: Server, request: Request) -> Behaviour:
 @route("/__admin/stats", for_operators=True)
 def stats(server: Server, request: Request) -> Behaviour:
     """The totals since the last reset."""
-    _admit(server, request)
+    admit(server, request)
     journal = server.traffic.journal
     totals = journal.totals
     by_status: dict[str, int] = {}
@@ -80,7 +82,7 @@ def stats(server: Server, request: Request) -> Behaviour:
 @route("/__admin/reactor", for_operators=True)
 def reactor_figures(server: Server, request: Request) -> Behaviour:
     """What the reactor's time goes into, where it is one that knows."""
-    _admit(server, request)
+    admit(server, request)
     if server.reactor_figures is None:
         raise Refused(
             refusal(404, "this reactor records nothing", expected="--reactor traced")
@@ -91,11 +93,11 @@ def reactor_figures(server: Server, request: Request) -> Behaviour:
 @route("/__admin/reset", "POST", for_operators=True)
 def reset(server: Server, request: Request) -> Behaviour:
     """Forget what was, and let go of every request in flight."""
-    _admit(server, request)
+    admit(server, request)
     return json_behaviour({"released": server.traffic.reset()})
 
 
-def _admit(server: Server, request: Request) -> None:
+def admit(server: Server, request: Request) -> None:
     """Raise `Refused` for a stranger, and for another site's page in a browser."""
     origin, host = header(request, "origin"), header(request, "host")
     if origin not in (None, f"http://{host}", f"https://{host}"):

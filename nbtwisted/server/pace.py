@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 from nbtwisted.server.behaviour import Behaviour
-from nbtwisted.server.body import PIECE, Body
+from nbtwisted.server.body import PIECE, Body, Endless
 
 __all__ = ["Paced", "paced"]
 
@@ -25,7 +25,21 @@ def paced(body: Body, behaviour: Behaviour) -> Paced:
     if behaviour.rate is not None:
         size = min(max(int(behaviour.rate / PIECES_A_SECOND), 1), PIECE)
         return _cut(body.pieces(), repeat((size, size / behaviour.rate)))
+    if isinstance(body, Endless):
+        return _as_they_happen(body.pieces(), behaviour.interval)
     return ((piece, behaviour.interval) for piece in body.pieces())
+
+
+def _as_they_happen(pieces: Iterator[bytes], interval: float) -> Paced:
+    """Pieces that are made when they are sent.
+
+    The sender takes one piece ahead, to see which is the last. So the interval stands
+    behind a piece of nothing, and another one is what it takes ahead while it waits.
+    """
+    for piece in pieces:
+        yield piece, 0.0
+        yield b"", interval
+        yield b"", 0.0
 
 
 def _drops(length: int, chunks: int, seconds: float) -> Iterator[tuple[int, float]]:

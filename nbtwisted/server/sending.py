@@ -119,8 +119,9 @@ class _Sender:
             self._write_on()
 
     def stopProducing(self) -> None:
-        """The client is gone, and its timer goes with it."""
+        """The client is gone, and its timer goes with it, and what makes the pieces."""
         self._stopped = True
+        self._pieces = iter(())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

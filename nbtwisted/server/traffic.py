@@ -16,6 +16,7 @@ from twisted.web.server import Request
 
 from nbtwisted.server.answer import Exchange, Performer
 from nbtwisted.server.behaviour import Behaviour, refusal
+from nbtwisted.server.body import Endless
 from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal, unpacked
 
 __all__ = ["InFlight", "Traffic", "host_of"]
@@ -80,6 +81,7 @@ class Traffic:
         self._held_long = 0
         self._in_flight: set[InFlight] = set()
         self._operators: set[InFlight] = set()
+        self._viewers: set[InFlight] = set()
         self._when_empty: Deferred[None] = Deferred()
         self._closing: list[Any] = []
 
@@ -87,6 +89,11 @@ class Traffic:
     def has_room(self) -> bool:
         """Whether a request that comes now is let in."""
         return not self.is_draining and len(self._in_flight) < self._max_in_flight
+
+    @property
+    def viewers(self) -> int:
+        """Operators who watch, and whose answer has no end."""
+        return len(self._viewers)
 
     def begin(self, exchange: InFlight) -> None:
         """A request has come, and is let in."""
@@ -122,13 +129,19 @@ class Traffic:
             self.end(exchange)
 
     async def answer_operator(self, behaviour: Behaviour, request: Request) -> None:
-        """Answer as the behaviour says, whatever else goes on, and keep no journal."""
+        """Answer as the behaviour says, whatever else goes on, and keep no journal.
+
+        Whoever watches goes on watching through a reset, and is not waited for when
+        the server drains.
+        """
         exchange = Exchange(request, _entry(request))
-        self._operators.add(exchange)
+        watches = isinstance(behaviour.body, Endless)
+        others = self._viewers if watches else self._operators
+        others.add(exchange)
         try:
             await self.performer.perform(behaviour, exchange)
         finally:
-            self._operators.discard(exchange)
+            others.discard(exchange)
 
     def note_refused(self, status: int, peer: IAddress) -> None:
         """Note in the journal what was refused before it was a request."""

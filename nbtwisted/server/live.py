@@ -1,0 +1,120 @@
+"""The live page for operators, and the events that it is drawn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from twisted.web.server import Request
+
+from nbtwisted.server.app import Server, route
+from nbtwisted.server.behaviour import Behaviour, refusal
+from nbtwisted.server.body import Endless, Whole
+from nbtwisted.server.controls import LONGEST_KEY
+from nbtwisted.server.operating import admit
+from nbtwisted.server.parameters import Refused, controls, parameter
+from nbtwisted.server.viewing import LINGER, MOST_HELD, MOST_ROWS, Viewer, event
+from nbtwisted.timeline.page import asset as shared_asset
+
+__all__ = ["MOST_VIEWERS", "SECONDS_A_FRAME"]
+
+MOST_VIEWERS = 8
+
+SECONDS_A_FRAME = 0.25
+"""Between two frames; the page draws what moves in between."""
+
+SECONDS_TO_RETRY = 2
+
+_ASSETS = Path(__file__).parent / "assets"
+
+_NOT_KEPT = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+
+# The page's icon is in the page: browsers would otherwise ask for one, and be seen to.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@route("/__admin/live", for_operators=True)
+def page(server: Server, request: Request) -> Behaviour:
+    """The page."""
+    admit(server, request)
+    return _file(_asset("live.html"), "text/html", ("Content-Security-Policy", _POLICY))
+
+
+@route("/__admin/live.css", for_operators=True)
+def style(server: Server, request: Request) -> Behaviour:
+    """Its looks."""
+    admit(server, request)
+    shared = shared_asset("colours.css") + shared_asset("look.css")
+    return _file(shared + _asset("live.css"), "text/css")
+
+
+@route("/__admin/live.js", for_operators=True)
+def script(server: Server, request: Request) -> Behaviour:
+    """What draws it."""
+    admit(server, request)
+    return _file(_asset("live.js"), "text/javascript")
+
+
+@route("/__admin/events", for_operators=True)
+def events(server: Server, request: Request) -> Behaviour:
+    """What the server holds, as server-sent events without an end."""
+    admit(server, request)
+    key = parameter(request, "key", _parse_key, "")
+    asked = controls(request, server.max_delay)
+    if asked.drip or asked.rate or asked.fault:
+        # All of them need to know how long a body is.
+        expected = "none of _drip, _rate and _fault"
+        raise Refused(refusal(400, "events come as they happen", expected=expected))
+    if server.traffic.viewers >= MOST_VIEWERS:
+        expected = f"at most {MOST_VIEWERS} viewers at a time"
+        retry = ("Retry-After", str(SECONDS_TO_RETRY))
+        raise Refused(refusal(503, "too many viewers", retry, expected=expected))
+    return Behaviour(
+        Endless(lambda: _frames(server, key)),
+        headers=(("Content-Type", "text/event-stream"), *_NOT_KEPT),
+        interval=SECONDS_A_FRAME,
+    )
+
+
+def _frames(server: Server, key: str) -> Iterator[bytes]:
+    journal, traffic = server.traffic.journal, server.traffic
+    viewer = Viewer(journal, server.overview, key)
+
+    def frame() -> bytes:
+        told = viewer.frame(time.time(), is_draining=traffic.is_draining)
+        return event("frame", told)
+
+    hello = {
+        "life": server.life,
+        "seed": str(server.seed),
+        "key": key,
+        "seconds_a_frame": SECONDS_A_FRAME,
+        "most_rows": MOST_ROWS,
+        "most_held": MOST_HELD,
+        "linger": LINGER,
+    }
+    retry = b"retry: %d\n\n" % (SECONDS_TO_RETRY * 1000)
+    yield retry + event("hello", hello) + frame()
+    while True:
+        yield frame()
+
+
+def _file(text: str, kind: str, *headers: tuple[str, str]) -> Behaviour:
+    content_type = ("Content-Type", f"{kind}; charset=utf-8")
+    return Behaviour(Whole(text.encode()), headers=(content_type, *_NOT_KEPT, *headers))
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _parse_key(text: str) -> str:
+    if len(text) > LONGEST_KEY:
+        raise ValueError(f"a part of a key, of at most {LONGEST_KEY} characters")
+    return text

@@ -1,0 +1,302 @@
+"""The live page in a browser, of a real server in a process of its own."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
+from tests.server.running import RunningServer
+
+HOSTILE = "/<img/src=x/onerror=document.title='owned'>"
+
+GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET")
+"""What Chromium says of a server that is gone; nobody can keep it from saying so."""
+
+
+class Scene:
+    """A server, and clients on plain sockets that wait for its answers."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server = server
+        self.url = f"{server.url}__admin/live"
+        self.clients: list[socket.socket] = []
+
+    def ask(self, *targets: str) -> socket.socket:
+        for target in targets:
+            client = self.server.connect()
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            self.clients.append(client)
+        return client
+
+    def leave(self) -> None:
+        for client in self.clients:
+            client.close()
+
+
+def listening_on(port: int) -> RunningServer:
+    listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
+    return RunningServer((sys.executable, "-m", "nbtwisted.server", *listen))
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with RunningServer() as server:
+        scene = Scene(server)
+        yield scene
+        scene.leave()
+
+
+def rows(page: Page, text: str = "") -> Any:
+    return page.locator("#rows li", has_text=text)
+
+
+def says(page: Page, element: str, text: str) -> None:
+    expect(page.locator(element)).to_contain_text(text, timeout=15_000)
+
+
+WIDER = """([text, least]) => {
+    for (const row of document.querySelectorAll("#rows li"))
+        if (row.dataset.kind === "held" && row.textContent.includes(text))
+            return row.querySelector(".fill").getBoundingClientRect().width > least;
+}"""
+
+
+MOVES = """() => {
+    const place = document.querySelector("#rows .bar-of-one").style.transform;
+    window.moved = place === window.place ? 0 : (window.moved ?? 0) + 1;
+    window.place = place;
+    return window.moved > 5;
+}"""
+"""In each of six pictures, where four a second would be the server's."""
+
+
+def lively(scene: Scene, page: Page) -> None:
+    """One of each: those that end, end while others go on."""
+    scene.ask(
+        *("/delay/12s?_key=report", "/delay/8s", "/get?_fault=stall"),
+        *("/get?_size=9000&_drip=9s/30&_delay=1500ms", "/get?_delay=2s&_fault=reset"),
+        *("/get?_delay=1s&_status=503", "/get?_delay=1800ms&_status=404"),
+        *("/?_delay=2s", "/get?_delay=700ms&_status=302", "/delay/2500ms"),
+        *("/anything/orders/4711?_delay=3s", "/delay/6s", "/delay/7s?_key=checkout"),
+    )
+    leaving = scene.ask("/delay/9s?_key=impatient")
+    page.wait_for_function(WIDER, arg=["impatient", 80])
+    leaving.close()
+    scene.ask(*(f"/delay/{n}s" for n in (2, 3, 4, 5)), HOSTILE)
+    expect(rows(page, "orders").locator(".state")).to_have_text("200")
+
+
+def test_bars_grow_and_end(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    says(page, "#connection", "connected")
+    expect(page.locator("#how")).to_contain_text(f"curl {scene.server.url}delay/3s")
+    scene.ask("/delay/2s?_key=a", "/get?_size=200&_drip=20s/40&_key=dripping")
+    row = rows(page, "/delay/2s")
+    expect(row.locator(".state")).to_contain_text("due in")
+    expect(page.locator("#empty")).to_be_hidden()
+    page.wait_for_function(MOVES)
+    page.wait_for_function(WIDER, arg=["/delay/2s", 20])
+    page.wait_for_function(WIDER, arg=["/delay/2s", 60])
+    expect(rows(page, "dripping").locator(".state")).to_have_text("200 sending")
+    expect(row.locator(".state")).to_have_text("200")
+    assert row.get_attribute("data-kind") == "good"
+    says(page, "#in-flight", "1")
+    says(page, "#requests", "2")
+    says(page, "#sample", "The only one in flight is shown.")
+
+
+def test_a_fault_a_stall_and_a_client_that_leaves(
+    scene: Scene, open_page: OpenPage
+) -> None:
+    page = open_page(scene.url)
+    leaving = scene.ask("/get?_delay=1s&_fault=reset", "/get?_fault=stall", "/delay/9s")
+    broken, stalled = rows(page, "reset"), rows(page, "stall")
+    expect(broken.locator(".state")).to_contain_text("reset in")
+    expect(broken.locator(".state")).to_have_text("reset")
+    assert broken.get_attribute("data-kind") == "bad"
+    assert stalled.get_attribute("data-kind") == "stalled"
+    cancelled = rows(page, "/delay/9s")
+    leaving.close()
+    expect(cancelled.locator(".state")).to_have_text("cancelled")
+    expect(cancelled.locator(".request .label")).to_have_css(
+        "text-decoration-line", "line-through"
+    )
+    says(page, "#cancelled", "1")
+    says(page, "#broken", "1")
+    # And a few seconds later it is gone.
+    expect(cancelled).to_have_count(0, timeout=15_000)
+
+
+def test_what_a_stranger_sent_is_text(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    title = page.title()
+    scene.ask(
+        HOSTILE, "/delay/9s?_key=%3Cscript%3Edocument.title=1%3C/script%3E%E2%80%AE"
+    )
+    row = rows(page, f"GET {HOSTILE}")
+    expect(row.locator(".state")).to_have_text("404")
+    rows(page, "/delay/9s").locator("button").hover()
+    says(page, "#facts", "<script>document.title=1</script>\\u202e")
+    assert page.locator("img, #rows script, #facts script").count() == 0
+    assert page.title() == title
+
+
+def test_nothing_else_can_run(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url, complaints=("Content Security Policy",))
+    says(page, "#connection", "connected")
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'owned'";
+            document.body.append(script);
+            const image = document.createElement("img");
+            image.src = "/get";
+            image.setAttribute("onerror", "document.title = 'owned'");
+            document.body.append(image);
+        }"""
+    )
+    page.wait_for_function("document.images[0].complete")
+    assert page.title() == "nbtwisted, live"
+    says(page, "#requests", "0")
+
+
+def test_pause_stands_still_and_costs_nothing(
+    scene: Scene, open_page: OpenPage
+) -> None:
+    page = open_page(scene.url)
+    scene.ask("/delay/30s?_key=first")
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("button", name="Pause").click()
+    says(page, "#connection", "paused")
+    place = rows(page).locator(".bar-of-one").get_attribute("style")
+    scene.ask("/delay/30s?_key=second")
+    other = open_page(scene.url)
+    expect(rows(other)).to_have_count(2)
+    expect(rows(page)).to_have_count(1)
+    assert rows(page).locator(".bar-of-one").get_attribute("style") == place
+    page.get_by_role("button", name="Go on").click()
+    expect(rows(page)).to_have_count(2)
+    says(page, "#connection", "connected")
+
+
+def test_a_key(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    scene.ask("/delay/30s?_key=pay-1", "/delay/30s?_key=ship", "/delay/30s?_key=pay-2")
+    expect(rows(page)).to_have_count(3)
+    page.get_by_label("Key has").fill("pay")
+    expect(rows(page)).to_have_count(2)
+    says(page, "#sample", "All 2 in flight whose key has “pay” are shown.")
+    page.reload()
+    expect(rows(page)).to_have_count(2)
+    page.get_by_label("Key has").fill("nobody")
+    says(page, "#nothing", "No request whose key has “nobody” is in flight.")
+
+
+def test_reset_asks_first(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    scene.ask("/delay/30s", "/delay/31s")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_role("button", name="Reset…").click()
+    says(page, "#ask-text", "2 requests are in flight.")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    says(page, "#in-flight", "2")
+    page.get_by_role("button", name="Reset…").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
+    says(page, "#said", "Reset: 2 requests were let go.")
+    expect(rows(page).locator(".state")).to_have_text(["released 200"] * 2)
+    says(page, "#requests", "0")
+    says(page, "#connection", "connected")
+
+
+def test_it_goes_on_when_the_server_was_started_anew(
+    scene: Scene, open_page: OpenPage
+) -> None:
+    page = open_page(scene.url, complaints=GONE)
+    scene.ask("/delay/30s?_key=before")
+    expect(rows(page)).to_have_count(1)
+    port = scene.server.port
+    scene.server.stop(9)
+    says(page, "#connection", "the server is gone; trying again")
+    with listening_on(port) as server:
+        assert server.port == port
+        says(page, "#connection", "connected")
+        says(page, "#said", "started anew")
+        expect(rows(page)).to_have_count(0)
+        again = Scene(server)
+        again.ask("/delay/30s?_key=after")
+        expect(rows(page)).to_have_count(1)
+        again.leave()
+
+
+def test_too_many_viewers(scene: Scene, open_page: OpenPage) -> None:
+    viewers = []
+    for _ in range(8):
+        client = scene.server.connect()
+        client.sendall(b"GET /__admin/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.recv(1)
+        viewers.append(client)
+    page = open_page(scene.url, complaints=("503",))
+    says(page, "#connection", "too many viewers are watching; trying again")
+    for client in viewers:
+        client.close()
+    says(page, "#connection", "connected")
+
+
+def test_thousands_are_held(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    scene.ask(*["/delay/uniform(20s,60s)"] * 2000)
+    says(page, "#sample", "80 of 2,000 in flight are shown.")
+    says(page, "#summary", "2,000 waiting")
+    expect(rows(page)).to_have_count(80)
+    # It still does what it is told, and at once.
+    page.get_by_label("Key has").fill("no such")
+    expect(rows(page)).to_have_count(0)
+
+
+def test_by_the_keyboard(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    for number in (1, 2, 3):
+        scene.ask(f"/delay/30s?_key=number-{number}")
+        expect(rows(page)).to_have_count(number)
+    page.get_by_role("button", name="Reset…").focus()
+    page.keyboard.press("Tab")
+    says(page, "#facts", "number-1")
+    page.keyboard.press("ArrowDown")
+    says(page, "#facts", "number-2")
+    page.keyboard.press("End")
+    says(page, "#facts", "number-3")
+    page.keyboard.press("Home")
+    says(page, "#facts", "number-1")
+
+
+def test_without_motion(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url, reduced_motion="reduce")
+    scene.ask("/delay/4s?_key=a")
+    page.wait_for_function(WIDER, arg=["/delay/4s", 60])
+    expect(rows(page).locator(".state")).to_have_text("200")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_can_be_used_by_all(
+    scene: Scene, open_page: OpenPage, shoot: Shoot, width: int, dark: bool
+) -> None:
+    page = open_page(scene.url, width=width, dark=dark)
+    says(page, "#connection", "connected")
+    assert serious_faults(page) == []
+    lively(scene, page)
+    rows(page, "checkout").locator("button").hover()
+    says(page, "#facts", "checkout")
+    page.evaluate("scrollTo(0, 0)")
+    shoot(page, f"live-{'dark' if dark else 'light'}-{width}")
+    assert serious_faults(page) == []
+    assert not is_too_wide(page)
+    page.get_by_role("button", name="Reset…").click()
+    assert serious_faults(page) == []
