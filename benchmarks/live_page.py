@@ -3,9 +3,8 @@
 `python -m benchmarks.live_page`, or `make live-cost`. Server and load have a core each,
 where there are two. The viewer is a plain socket that reads what comes, on the load's
 core: a browser would take more of it. Rounds with a viewer and without take turns, and
-each figure is the best of its rounds, because whatever else a machine does makes it
-worse. The load is wrk's, which has to be there, and at a fixed rate that of
-`nbtwisted load`.
+each figure is the median of its rounds. The load is wrk's, which has to be there, and
+at a fixed rate that of `nbtwisted load`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -142,11 +142,11 @@ def compare(
                 rate, each = by(process, port, told.seconds)
             rates[viewers].append(rate)
             computed[viewers].append(each * 1e6)
-    without, watched = map(max, rates)
+    without, watched = map(statistics.median, rates)
     if without != RATE:
         print(f"| {name}: answers a second | {without:,.0f} | {watched:,.0f}", end=" ")
         print(f"| {1 - watched / without:.1%} |")
-    without, watched = map(min, computed)
+    without, watched = map(statistics.median, computed)
     print(f"| {name}: µs of the server for an answer | {without:.2f} ", end="")
     print(f"| {watched:.2f} | {watched / without - 1:.1%} |")
     sys.stdout.flush()
@@ -161,7 +161,7 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("live_page: expected wrk on the PATH (Debian has it)")
     open_files_allowed()
-    print(f"Python {sys.version.split()[0]}, the best of {told.rounds}\n")
+    print(f"Python {sys.version.split()[0]}, medians of {told.rounds}\n")
     print("| load | without a viewer | with one | it costs |")
     print("|---|---|---|---|")
     with serving() as server:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.web.server import Request
 
+from nbtwisted.printable import printable
 from nbtwisted.server.app import Server, route
 from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.body import Endless, Whole
@@ -18,7 +19,7 @@ from nbtwisted.server.parameters import Refused, controls, parameter
 from nbtwisted.server.viewing import LINGER, MOST_HELD, MOST_ROWS, Viewer, event
 from nbtwisted.timeline.page import asset as shared_asset
 
-__all__ = ["MOST_VIEWERS", "SECONDS_A_FRAME"]
+__all__ = ["MOST_VIEWERS", "SCRIPTS", "SECONDS_A_FRAME"]
 
 MOST_VIEWERS = 8
 
@@ -26,6 +27,12 @@ SECONDS_A_FRAME = 0.25
 """Between two frames; the page draws what moves in between."""
 
 SECONDS_TO_RETRY = 2
+
+SCRIPTS = (
+    *("elements", "words", "clock", "stream", "axis", "lanes", "details", "rows"),
+    *("overview", "figures", "controls", "live"),
+)
+"""The page's modules, each of which imports only such as are before it."""
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -53,11 +60,14 @@ def style(server: Server, request: Request) -> Behaviour:
     return _file(shared + _asset("live.css"), "text/css")
 
 
-@route("/__admin/live.js", for_operators=True)
-def script(server: Server, request: Request) -> Behaviour:
-    """What draws it."""
+@route("/__admin/live/<name>.js", for_operators=True)
+def script(server: Server, request: Request, name: str) -> Behaviour:
+    """One of those that draw it."""
     admit(server, request)
-    return _file(_asset("live.js"), "text/javascript")
+    if name not in SCRIPTS:
+        value, expected = printable(name, longest=80), ", ".join(SCRIPTS)
+        raise Refused(refusal(404, "no such script", value=value, expected=expected))
+    return _file(_asset(f"{name}.js"), "text/javascript")
 
 
 @route("/__admin/events", for_operators=True)

@@ -196,6 +196,10 @@ def test_a_key(scene: Scene, open_page: OpenPage) -> None:
     expect(rows(page)).to_have_count(2)
     page.get_by_label("Key has").fill("nobody")
     says(page, "#nothing", "No request whose key has “nobody” is in flight.")
+    # Those that come back can be gone to.
+    page.get_by_label("Key has").fill("")
+    expect(rows(page)).to_have_count(3)
+    expect(rows(page).locator("button[tabindex='0']")).to_have_count(1)
 
 
 def test_reset_asks_first(scene: Scene, open_page: OpenPage) -> None:

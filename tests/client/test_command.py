@@ -419,6 +419,18 @@ class WaysTests(SynchronousTestCase):
         self.assertEqual(ran.returncode, 23)
         self.assertIn("output: cannot write /dev/full: No space", ran.stderr)
 
+    def test_a_report_for_which_there_is_no_room(self) -> None:
+        ran = run("--report", "/dev/full", "ftp://x")
+        self.assertEqual(ran.returncode, 23)
+        last = ran.stderr.splitlines()[-1]
+        self.assertIn("output: cannot write /dev/full: No space", last)
+        # What was answered is still there.
+        self.assertIn("error: url", ran.stdout)
+
+    def test_a_picture_of_nothing(self) -> None:
+        ran = run("--timeline", "-i", "/dev/null")
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, "", ""))
+
     def test_a_report_of_what_was_interrupted(self) -> None:
         with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
             report = f"{folder}/report.html"

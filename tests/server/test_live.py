@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.live import MOST_VIEWERS, SECONDS_A_FRAME
+from nbtwisted.server.live import MOST_VIEWERS, SCRIPTS, SECONDS_A_FRAME
 from nbtwisted.server.viewing import MOST_HELD
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit, capped_site
@@ -245,10 +245,11 @@ class EventsTests(LiveCase):
 class PageTests(LiveCase):
     def test_its_files(self) -> None:
         for path, kind, part in [
-            ("live", "text/html", b'<script src="live.js" defer></script>'),
+            ("live", "text/html", b'<script type="module" src="live/live.js">'),
             ("live.css", "text/css", b"--paper: #fdfdfe;"),
             ("live.css", "text/css", b"#rows li"),
-            ("live.js", "text/javascript", b'"use strict";'),
+            ("live/live.js", "text/javascript", b'import "./controls.js";'),
+            ("live/clock.js", "text/javascript", b"performance.now()"),
         ]:
             reply = self.ask(f"/__admin/{path}")
             self.assertEqual(reply.status, 200)
@@ -269,12 +270,38 @@ class PageTests(LiveCase):
             self.assertIn(part, policy)
         text = reply.body.decode()
         self.assertIsNone(re.search(r"\sstyle=|\son\w+=|<style|<script>", text))
-        script = self.ask("/__admin/live.js").body.decode()
-        self.assertIsNone(re.search("innerHTML|outerHTML|insertAdjacent|eval", script))
+        for name in SCRIPTS:
+            script = self.script(name)
+            self.assertIsNone(
+                re.search("innerHTML|outerHTML|insertAdjacent|eval", script), name
+            )
+
+    def test_its_scripts_import_what_is_before_them(self) -> None:
+        imported = {"live"}
+        for number, name in enumerate(SCRIPTS):
+            found = re.findall(r'^import .*"(.+)";$', self.script(name), re.MULTILINE)
+            before = [f"./{other}.js" for other in SCRIPTS[:number]]
+            self.assertLessEqual(set(found), set(before), name)
+            imported.update(path[2:-3] for path in found)
+        self.assertEqual(imported, set(SCRIPTS))
+
+    def test_it_has_no_other_script(self) -> None:
+        for name, shown in [("nope", "nope"), ("..", ".."), ("%1b", r"\x1b")]:
+            reply = self.ask(f"/__admin/live/{name}.js")
+            self.assertEqual(reply.status, 404, name)
+            expected = ", ".join(SCRIPTS)
+            told = {"error": "no such script", "value": shown, "expected": expected}
+            self.assertEqual(reply.json(), told)
+        self.assertEqual(self.ask("/__admin/live/..%2Fassets%2Flive.js").status, 404)
+
+    def script(self, name: str) -> str:
+        reply = self.ask(f"/__admin/live/{name}.js")
+        self.assertEqual(reply.status, 200, name)
+        return reply.body.decode()
 
     def test_only_for_operators(self) -> None:
         token = "Authorization: Bearer sesame"
-        for path in ["live", "live.css", "live.js", "events"]:
+        for path in ["live", "live.css", "live/live.js", "events"]:
             target = f"/__admin/{path}"
             reply = self.ask(target, peer="192.168.1.1")
             self.assertEqual(reply.status, 401, path)

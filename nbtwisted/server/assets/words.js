@@ -1,0 +1,52 @@
+// Requests, times and counts in words. Pure.
+
+export const IN_FLIGHT = "in flight";
+
+export const name = ({ method, target }) => `${method} ${target}`.trim() || "(unreadable)";
+
+export function kind({ outcome, held, status, fault }) {
+  if (outcome === IN_FLIGHT) {
+    if (held === null) return "held";
+    return fault === "stall" || fault === "stall-body" ? "stalled" : "sending";
+  }
+  if (outcome === "cancelled") return "cancelled";
+  if (outcome === "failed" || fault !== null || status === null || status >= 500) {
+    return "bad";
+  }
+  return status >= 400 ? "client" : status >= 300 ? "redirect" : "good";
+}
+
+export function state(told, now) {
+  const { outcome, held, status, fault, asked, came } = told;
+  if (outcome === IN_FLIGHT && held === null) {
+    const left = came + (asked ?? 0) - now;
+    return `${fault ?? "due"} ${left < 0.05 ? "now" : `in ${seconds(left)}`}`;
+  }
+  const what = [status, fault].filter((part) => part !== null).join(" ");
+  if (outcome === IN_FLIGHT) return kind(told) === "stalled" ? what : `${what} sending`;
+  if (outcome === "answered" || outcome === "broken") return what || outcome;
+  return `${outcome} ${what}`.trim();
+}
+
+const english = new Intl.NumberFormat("en");
+
+export const number = (count) => english.format(count);
+
+export function seconds(s) {
+  if (s < 10) return `${s.toFixed(1)} s`;
+  return s < 120 ? `${Math.round(s)} s` : `${Math.round(s / 60)} min`;
+}
+
+export const milliseconds = (s) => `${number(Math.round(s * 10000) / 10)} ms`;
+
+// The upper bound of one of the histogram's buckets; the last has none.
+export function bound(s) {
+  if (s === null) return "> 10 s";
+  return s < 1 ? `≤ ${s * 1000} ms` : `≤ ${s} s`;
+}
+
+export function timeOfDay(unix) {
+  const date = new Date(unix * 1000);
+  const thousandths = String(date.getMilliseconds()).padStart(3, "0");
+  return `${date.toLocaleTimeString("en-GB")}.${thousandths}`;
+}
