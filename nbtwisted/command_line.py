@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn, TextIO, TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
@@ -19,6 +19,7 @@ __all__ = [
     "count",
     "duration",
     "end_quietly_when_interrupted",
+    "expect_different_files",
     "open_files_allowed",
     "positive_duration",
     "reading",
@@ -93,6 +94,22 @@ def reading(parse: Callable[[str], T]) -> Callable[[str], T]:
             raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
     return read
+
+
+def expect_different_files(
+    parser: argparse.ArgumentParser, named: Iterable[tuple[str, str | None]]
+) -> None:
+    """Have the parser complain of a file that two options name, however it is spelled.
+
+    Devices and pipes are none.
+    """
+    taken: dict[str, str] = {}
+    for option, path in named:
+        if path is None or (os.path.exists(path) and not os.path.isfile(path)):
+            continue
+        other = taken.setdefault(os.path.realpath(path), option)
+        if other != option:
+            parser.error(f"{option} {path}: expected another file than {other}'s")
 
 
 def say(text: str) -> None:

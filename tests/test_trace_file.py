@@ -26,11 +26,11 @@ class TraceFileTests(ClockCase):
 
     def test_spans(self) -> None:
         file = TraceFile(self.path)
-        file.span("poll", 1.5, 0.25, category="wait")
+        file.span("poll", 1.5, 1.75, category="wait")
         file.span(
             'a "b" \u2028',
             2.0,
-            0.000001,
+            2.000001,
             category="callback",
             lane=7,
             details={"of": "[1.2.3.4:5]"},
@@ -44,7 +44,7 @@ class TraceFileTests(ClockCase):
         self.assertEqual((second["tid"], second["args"]), (7, {"of": "[1.2.3.4:5]"}))
         self.assertEqual(first["pid"], second["pid"])
         # Whoever is late is not heard any more, and does no harm.
-        file.span("late", 3.0, 1.0, category="wait")
+        file.span("late", 3.0, 4.0, category="wait")
 
     def test_names_and_instants(self) -> None:
         file = TraceFile(self.path)
@@ -65,7 +65,7 @@ class TraceFileTests(ClockCase):
     def test_full(self) -> None:
         file = TraceFile(self.path, most=1000)
         for number in range(100):
-            file.span(str(number), number, 1.0, category="wait")
+            file.span(str(number), number, number + 1.0, category="wait")
         self.assertTrue(file.is_full)
         file.close()
         events = self.read()

@@ -89,7 +89,8 @@ class PastAttempt:
     """The URL of this attempt, without any user name and password."""
     fileno: int | None
     head: Head | None
-    """Of its answer, as far as there was one."""
+    """Of its answer, as far as there was one; without header fields if they were long:
+    a request may have many such attempts."""
     error: str | None
     """What went wrong, in words, if something did, and `phase` where."""
     phase: str | None

@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -147,13 +148,16 @@ def _progress(
 ) -> ProgressLine | LiveWaterfall | None:
     if options.progress is False or sys.stderr is None:
         return None
-    if not (options.progress or sys.stderr.isatty()):
+    is_asked = options.progress is True
+    # What reads our answers may write to this terminal too, and would be wiped.
+    is_ours = sys.stderr.isatty() and not _is_pipe(sys.stdout)
+    if not (is_asked or is_ours):
         return None
     # Bodies may end within a line, which this one would then stand in.
     if options.format == "body" and sys.stdout.isatty() and not options.output_dir:
         return None
     # They take a tenth of a second to load, which not everybody wants to wait for.
-    if options.timeline and recording is not None and sys.stderr.isatty():
+    if options.timeline and recording is not None and is_ours:
         from nbtwisted.client.live import LiveWaterfall
 
         return LiveWaterfall(
@@ -383,6 +387,15 @@ class _Run:
 
 def _cannot_write(error: OSError) -> str:
     return f"cannot write: {error.strerror}"
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    """Whether there is another program at its end."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _same_file(one: TextIO, other: TextIO) -> bool:

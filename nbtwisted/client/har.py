@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from nbtwisted import __version__
 from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import Outcome, RequestError
+from nbtwisted.client.request import LONGEST_PAST
 from nbtwisted.client.server_timing import server_durations
 
 __all__ = ["HEAD", "LARGEST_BODY", "TAIL", "entries"]
@@ -85,6 +86,8 @@ def _of_past(
         queued=queued,
         received=past.received,
     )
+    if past.head is not None and not past.head.headers and past.received > LONGEST_PAST:
+        entry["response"]["comment"] = "its header fields are too long to be in here"
     if past.error is not None:
         entry["response"]["_error"] = f"{past.phase}: {past.error}"
         entry["_error"] = {"phase": past.phase, "message": past.error}
@@ -170,7 +173,7 @@ def _whole(answer: Answer) -> dict[str, Any]:
         "mimeType": _value(headers, "content-type") or "",
     }
     if _value(headers, "content-encoding") is not None:
-        content["comment"] = "the body is compressed, and not in here"
+        content["comment"] = "compressed: its size is as sent, and it is not in here"
     elif len(answer.body) > LARGEST_BODY:
         content["comment"] = f"a body of more than {LARGEST_BODY} bytes is not in here"
     else:

@@ -64,7 +64,7 @@ class LiveWaterfall(OnScreen):
             span_so_far(index + 1, under_way[index].so_far())
             for index in sorted(under_way)[:MOST_LOOKED_AT]
         ]
-        rows = growing(self._recording.latest, spans, most)
+        rows = growing(self._recording.latest, spans, len(under_way), most)
         lines = []
         if rows:
             lines = bars(
@@ -85,19 +85,22 @@ class LiveWaterfall(OnScreen):
         return said
 
 
-def growing(ended: Sequence[Span], under_way: Sequence[Span], most: int) -> list[Row]:
+def growing(
+    ended: Sequence[Span], under_way: Sequence[Span], number: int, most: int
+) -> list[Row]:
     """The rows of a picture of the present, of which there are to be no more than that.
 
-    As many of those under way as there is room for, the first ones first, and then the
-    last that have ended. What else is under way shares a row. Where not all have one,
-    nobody's time in the queue is drawn: it would take most of the picture.
+    `under_way` are the first ones of the `number` that are. As many of them as there
+    is room for, and then the last that have ended; what else is under way shares a row.
+    Where not all have one, nobody's time in the queue is drawn: it would take most of
+    the picture.
     """
     if len(ended) + len(under_way) <= most:
         return _in_order((*ended, *under_way))
     under_way = [span.without_queue() for span in under_way]
     if len(under_way) > most:
         shown, rest = under_way[: most - 1], under_way[most - 1 :]
-        return [*shown, Fold(tuple(rest), len(rest))]
+        return [*shown, Fold(tuple(rest), number - len(shown))]
     latest = list(ended)[len(ended) - (most - len(under_way)) :]
     return _in_order((*(span.without_queue() for span in latest), *under_way))
 

@@ -21,7 +21,11 @@ class OnScreen(ABC):
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, highlight=False)
+        # Whatever the environment says of other programs' output.
+        self._is_terminal = stream.isatty()
+        self._console = Console(
+            file=stream, highlight=False, force_terminal=self._is_terminal
+        )
         self._live: Live | None = None
 
     @abstractmethod
@@ -38,24 +42,22 @@ class OnScreen(ABC):
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Within this block it is not on the screen."""
-        live = self._live
-        if live is not None:
-            with suppress(OSError):
-                live.stop()
-        try:
-            yield
-        finally:
-            if live is not None:
-                with suppress(OSError):
-                    self._live = self._begun()
+        """Within this block it is not on the screen, nor until it is drawn again.
+
+        (To draw it at once would be to draw it for each answer.)
+        """
+        if self._is_terminal:
+            self.close()
+        yield
 
     def close(self) -> None:
-        """Take it off the screen for good."""
+        """Take it off the screen."""
         live, self._live = self._live, None
         if live is not None:
             with suppress(OSError):
                 live.stop()
+                if not self._is_terminal:
+                    self._console.line()
 
     def _begun(self) -> Live:
         # A new one each time: one that was stopped believes that its lines are still
@@ -65,7 +67,7 @@ class OnScreen(ABC):
             console=self._console,
             auto_refresh=False,
             # What is behind it on the terminal is the answers, and nothing else.
-            transient=self._console.is_terminal,
+            transient=self._is_terminal,
             # The answers are bytes, and go past it.
             redirect_stdout=False,
             redirect_stderr=False,

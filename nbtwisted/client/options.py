@@ -23,6 +23,7 @@ from nbtwisted.command_line import (
     OneLineParser,
     count,
     duration,
+    expect_different_files,
     positive_duration,
     reading,
     whole_number,
@@ -309,10 +310,17 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     urls, times = told.urls, told.times or 1
     if told.output is not None and told.output_dir is not None:
         parser.error("--output-dir: expected no -o beside it")
-    files = [told.output, told.report, told.har, told.trace]
-    written = [os.path.realpath(file) for file in files if file is not None]
-    if len(set(written)) < len(written):
-        parser.error("-o, --report, --har, --trace: expected a file for each")
+    pictures = [
+        ("--report", told.report),
+        ("--har", told.har),
+        ("--trace", told.trace),
+    ]
+    for option, path in pictures:
+        if path == "-":
+            parser.error(f"{option} -: expected a file")
+    read = None if told.list == "-" else told.list
+    others = [("-i", read), ("-o", told.output)]
+    expect_different_files(parser, [*others, *pictures])
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
     if not urls and told.list is None:

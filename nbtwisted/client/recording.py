@@ -206,23 +206,36 @@ def write_span(file: TraceFile, span: Span, lane: int) -> None:
     """
     at = steady_clock.monotonic(span.began)
     at += sum(phase.seconds for phase in span.phases if phase.name == "queued")
+    # Each boundary once, so that what touches does not overlap.
+    attempts = []
+    for attempt in span.attempts:
+        phases = []
+        began = ended = at
+        for phase in attempt.phases:
+            if phase.name != "queued":
+                phases.append((phase.name, at, at + phase.seconds))
+                at += phase.seconds
+            if phase.name != "pause":
+                ended = at
+        attempts.append((attempt, began, ended, phases))
     details: dict[str, object] = {"number": span.number, "outcome": span.outcome}
     file.span(
-        span.label, at, span.seconds, category="request", lane=lane, details=details
+        span.label, attempts[0][1], at, category="request", lane=lane, details=details
     )
-    for attempt in span.attempts:
-        phases = [phase for phase in attempt.phases if phase.name != "queued"]
-        seconds = sum(phase.seconds for phase in phases if phase.name != "pause")
+    for attempt, began, ended, phases in attempts:
         of_attempt: dict[str, object] = {"url": attempt.url, "fileno": attempt.fileno}
         if attempt.message:
             of_attempt["error"] = attempt.message
-        if len(span.attempts) > 1:
-            name = attempt.outcome or "in flight"
+        if len(attempts) > 1:
             file.span(
-                name, at, seconds, category="attempt", lane=lane, details=of_attempt
+                attempt.outcome or "in flight",
+                began,
+                ended,
+                category="attempt",
+                lane=lane,
+                details=of_attempt,
             )
         if attempt.ended_by is not None:
-            file.instant(attempt.ended_by, at + seconds, category="mark", lane=lane)
-        for phase in phases:
-            file.span(phase.name, at, phase.seconds, category="phase", lane=lane)
-            at += phase.seconds
+            file.instant(attempt.ended_by, ended, category="mark", lane=lane)
+        for name, phase_began, phase_ended in phases:
+            file.span(name, phase_began, phase_ended, category="phase", lane=lane)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
-from nbtwisted.client.answer import Answer, PastAttempt, Timing
+from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.attempt import Attempt
 from nbtwisted.client.errors import (
     BadURL,
@@ -29,7 +29,11 @@ from nbtwisted.duration import print_duration
 if TYPE_CHECKING:
     from nbtwisted.client.getting import Getter
 
-__all__ = ["Request", "SoFar"]
+__all__ = ["LONGEST_PAST", "Request", "SoFar"]
+
+LONGEST_PAST = 8 * 1024
+"""Characters of the header fields that are kept of an attempt which was not the last:
+more than most servers send."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,12 @@ class SoFar:
     fileno: int | None
     timing: Timing
     history: tuple[PastAttempt, ...]
+
+
+def _shortened(head: Head | None) -> Head | None:
+    if head is None or sum(len(n) + len(v) for n, v in head.headers) <= LONGEST_PAST:
+        return head
+    return replace(head, headers=())
 
 
 class Request:
@@ -217,7 +227,7 @@ class Request:
             PastAttempt(
                 url=attempt.target.url,
                 fileno=attempt.fileno,
-                head=exchange.parser.head,
+                head=_shortened(exchange.parser.head),
                 phase=None if error is None else error.phase,
                 error=None if error is None else str(error),
                 timing=attempt.timing(queued=0.0),

@@ -43,5 +43,8 @@ class Screen:
 def _size(stream: TextIO) -> tuple[int, int]:
     if "COLUMNS" not in os.environ:
         with suppress(OSError, ValueError):
-            return os.get_terminal_size(stream.fileno())
+            width, height = os.get_terminal_size(stream.fileno())
+            # Some terminals do not know.
+            if width and height:
+                return width, height
     return shutil.get_terminal_size()

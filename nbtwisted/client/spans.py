@@ -12,7 +12,10 @@ from nbtwisted.printable import printable
 from nbtwisted.timeline import Attempt, Phase, Span
 from nbtwisted.timeline.span import MarkName, PhaseName
 
-__all__ = ["LONGEST_LABEL", "span_of", "span_so_far"]
+__all__ = ["LONGEST_LABEL", "MOST_ATTEMPTS", "span_of", "span_so_far"]
+
+MOST_ATTEMPTS = 20
+"""Of a request, in a picture: of more, the first and the last."""
 
 LONGEST_LABEL = 200
 """Characters of a URL in a picture: a page of 10,000 is to have no more than 5 MB."""
@@ -91,7 +94,25 @@ def _past(history: tuple[PastAttempt, ...], timing: Timing) -> list[Attempt]:
                 pause=max(begins[number + 1] - ended, 0.0),
             )
         )
-    return attempts
+    return _some(attempts)
+
+
+def _some(attempts: list[Attempt]) -> list[Attempt]:
+    """The first and the last of them, if they are many; the rest is a long pause."""
+    most = MOST_ATTEMPTS - 1
+    if len(attempts) <= most:
+        return attempts
+    first, last = attempts[: most // 2], attempts[-(most // 2) :]
+    rest = attempts[len(first) : -len(last)]
+    seconds = sum(phase.seconds for attempt in rest for phase in attempt.phases)
+    between = Attempt(
+        url=rest[0].url,
+        phases=(Phase("pause", seconds),),
+        outcome=f"{len(rest)} more",
+        message="attempts that are not told one by one",
+        ended_by="retry",
+    )
+    return [*first, between, *last]
 
 
 def _ended_by(past: PastAttempt) -> MarkName:

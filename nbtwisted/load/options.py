@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.target import Target, parse_header, shown
-from nbtwisted.command_line import OneLineParser, count, positive_duration, reading
+from nbtwisted.command_line import (
+    OneLineParser,
+    count,
+    expect_different_files,
+    positive_duration,
+    reading,
+)
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.running import Plan
 from nbtwisted.reactor.choosing import add_option
@@ -161,12 +167,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         parser.error(f"-n {number}: expected at least as many as -c {connections}")
     if told.plot == "-":
         parser.error("--plot -: expected a file, for a browser to open")
-    taken: dict[str, str] = {}
-    for option, path in _outputs(told):
-        # However they are spelled: what is written twice is neither.
-        other = taken.setdefault(os.path.realpath(path), option)
-        if other != option:
-            parser.error(f"{option} {path}: expected another file than {other}'s")
+    named = [("--json", told.json), ("--hdr", told.hdr), ("--plot", told.plot)]
+    expect_different_files(parser, named)
     return Options(
         plan=Plan(
             targets=tuple(told.urls),
@@ -186,11 +188,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         fail_if=tuple(told.fail_if),
         progress=told.progress,
     )
-
-
-def _outputs(told: argparse.Namespace) -> list[tuple[str, str]]:
-    named = [("--json", told.json), ("--hdr", told.hdr), ("--plot", told.plot)]
-    return [(option, path) for option, path in named if path is not None]
 
 
 def _target(text: str) -> Target:

@@ -180,6 +180,10 @@ class Series:
         One that is short would have a rate by chance: it joins the one before.
         """
         self.cut(seconds, statuses, errors)
+        # The last answer may have come before somebody came to look.
+        while len(self.intervals) > 1 and self.intervals[-2].ended > seconds:
+            self._merge_at(len(self.intervals) - 2)
+        self.intervals[-1].ended = max(seconds, self.intervals[-1].began)
         if len(self.intervals) > 1 and self.intervals[-1].seconds < self._width / 2:
             self._merge_at(len(self.intervals) - 2)
 

@@ -43,12 +43,12 @@ class Spans(Protocol):
         self,
         name: str,
         began: float,
-        seconds: float,
+        ended: float,
         *,
         category: str,
         details: dict[str, object] | None = None,
     ) -> None:
-        """Something that took so long."""
+        """Something that began and ended then."""
 
 
 class Recorder:
@@ -96,7 +96,8 @@ class Recorder:
 
     def end(self, call: Call) -> None:
         """It has ended."""
-        seconds = self.now() - call.began
+        ended = self.now()
+        seconds = ended - call.began
         self.current = call.within
         entry = self.sums.get(call.name)
         if entry is None:
@@ -117,20 +118,21 @@ class Recorder:
             self._spans.span(
                 call.name,
                 call.began,
-                seconds,
+                ended,
                 category="callback",
                 details={"of": detail} if detail else None,
             )
 
     def turn(self, began: float) -> None:
         """A poll has ended, which began then: so does a turn."""
-        seconds = self.now() - began
+        ended = self.now()
+        seconds = ended - began
         self.turns += 1
         # One that a callback runs within itself waits in that one's time.
         if self.current is None:
             self.waited += seconds
         if self._spans is not None:
-            self._spans.span("poll", began, seconds, category="wait")
+            self._spans.span("poll", began, ended, category="wait")
 
     def late(self, seconds: float) -> None:
         """A timer has run so much behind its time."""

@@ -76,9 +76,9 @@ def events(server: Server, request: Request) -> Behaviour:
     admit(server, request)
     key = parameter(request, "key", _parse_key, "")
     asked = controls(request, server.max_delay)
-    if asked.drip or asked.rate or asked.fault:
-        # All of them need to know how long a body is.
-        expected = "none of _drip, _rate and _fault"
+    if asked.drip or asked.rate or asked.fault or asked.size is not None:
+        # All of them need to know how long a body is, or say so.
+        expected = "none of _drip, _rate, _fault and _size"
         raise Refused(refusal(400, "events come as they happen", expected=expected))
     if server.traffic.viewers >= MOST_VIEWERS:
         expected = f"at most {MOST_VIEWERS} viewers at a time"

@@ -102,6 +102,12 @@ def admit(server: Server, request: Request) -> None:
     origin, host = header(request, "origin"), header(request, "host")
     if origin not in (None, f"http://{host}", f"https://{host}"):
         raise Refused(refusal(403, "not for pages of other sites"))
+    # A picture or script of another site's page has no Origin. To be led here is fine.
+    if header(request, "sec-fetch-site") in ("cross-site", "same-site") and not (
+        header(request, "sec-fetch-mode") == "navigate"
+        and header(request, "sec-fetch-dest") == "document"
+    ):
+        raise Refused(refusal(403, "not for pages of other sites"))
     given = request.requestHeaders.getRawHeaders(b"authorization", [b""])[0]
     token = (server.admin_token or "").encode()
     if token and hmac.compare_digest(given, b"Bearer " + token):

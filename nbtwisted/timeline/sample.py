@@ -9,14 +9,18 @@ from nbtwisted.timeline.span import Span, Totals
 __all__ = ["MOST_SPANS", "Sample"]
 
 MOST_SPANS = 10_000
-"""Spans that are kept: some 10 MB, and as many as a page shows without effort."""
+"""Spans that are kept, or fewer that have as many attempts: some 20 MB, and as many as
+a page shows without effort."""
+
+RAREST = 2**40
+"""One of so many: there is no list as long as that."""
 
 SLOWEST = 100
 """That are kept whatever becomes of their neighbours."""
 
 
 class Sample:
-    """Keeps at most `most` spans of those that are added, in any order.
+    """Keeps some of the spans that are added, in any order: `most` attempts in all.
 
     All, as long as there are no more; then every second one by their numbers, every
     fourth, and so on. Of those that failed, and of the slowest, there is more left to
@@ -27,6 +31,7 @@ class Sample:
         self.totals = Totals()
         self._most = most
         self._kept: dict[int, Span] = {}
+        self._attempts = 0
         self._slowest: list[tuple[float, int]] = []
         self._every = 1
         self._every_failure = 1
@@ -39,7 +44,8 @@ class Sample:
             heapq.heappop(self._slowest)
         if self._is_wanted(span):
             self._kept[span.number] = span
-            if len(self._kept) > self._most:
+            self._attempts += len(span.attempts)
+            if self._attempts > self._most:
                 self._thin_out()
 
     @property
@@ -61,14 +67,22 @@ class Sample:
         )
 
     def _thin_out(self) -> None:
-        while len(self._kept) > self._most:
-            failures = sum(span.failed for span in self._kept.values())
+        self._let_go()
+        # So far that it is worth it: each time, all that is kept is looked at. What is
+        # slowest stays, however many attempts it had.
+        while self._attempts > self._most * 3 // 4 and self._every < RAREST:
+            failures = sum(
+                len(span.attempts) for span in self._kept.values() if span.failed
+            )
             if failures > self._most // 2:
                 self._every_failure *= 2
             else:
                 self._every *= 2
-            self._kept = {
-                number: span
-                for number, span in self._kept.items()
-                if self._is_wanted(span)
-            }
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Of what is not wanted any more, such as what was among the slowest once."""
+        self._kept = {
+            number: span for number, span in self._kept.items() if self._is_wanted(span)
+        }
+        self._attempts = sum(len(span.attempts) for span in self._kept.values())

@@ -58,7 +58,7 @@ def svg_waterfall(
     everything = [s for row in drawn for s in _spans(row)]
     origin = common_origin(span.label for span in everything)
     zero = min(span.began for span in everything)
-    length = max(span.ended for span in everything) - zero or 1e-6
+    length = max(max(span.ended for span in everything) - zero, 1e-6)
     names = [_name(row, origin) for row in drawn]
     label = min(max(map(width_of, names)), _LONGEST_LABEL)
     outcome = max(width_of(outcome_of(row)) for row in drawn)

@@ -145,7 +145,7 @@ def bars(
     layout = _Layout.of(rows, names, max(width, NARROWEST), strokes)
     zero = min(span.began for span in spans)
     # A picture of nothing but instants still needs an axis.
-    length = max(span.ended for span in spans) - zero or 1e-6
+    length = max(max(span.ended for span in spans) - zero, 1e-6)
     cell = length / layout.bar
     drawn: set[str] = set()
     lines = []

@@ -174,6 +174,12 @@ def test_pause_stands_still_and_costs_nothing(
     expect(rows(page)).to_have_count(1)
     page.get_by_role("button", name="Pause").click()
     says(page, "#connection", "paused")
+    # To type a key does not make it go on.
+    page.get_by_label("Key has").fill("fir")
+    page.wait_for_function("() => location.search === '?key=fir'")
+    says(page, "#connection", "paused")
+    page.get_by_label("Key has").fill("")
+    page.wait_for_function("() => location.search === ''")
     place = rows(page).locator(".bar-of-one").get_attribute("style")
     scene.ask("/delay/30s?_key=second")
     other = open_page(scene.url)

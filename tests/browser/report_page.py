@@ -135,6 +135,13 @@ def test_ten_thousand_requests(open_page: OpenPage, tmp_path: Path) -> None:
     expect(rows(page)).to_have_count(200)
     page.get_by_role("button", name="Show 200 more of 9800").click()
     expect(rows(page)).to_have_count(400)
+    # What is shown stays, whatever becomes of the window.
+    rows(page).nth(300).focus()
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.set_viewport_size({"width": 900, "height": 500})
+    page.wait_for_function("() => axis.clientWidth < 500")
+    expect(rows(page)).to_have_count(400)
+    expect(rows(page).nth(300)).to_be_focused()
     page.get_by_label("Filter").fill("9999")
     expect(rows(page)).to_have_count(1)
 

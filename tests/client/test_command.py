@@ -341,7 +341,7 @@ class WaysTests(SynchronousTestCase):
             os.close(theirs)
             drawn = _read(ours).decode()
             os.close(ours)
-        self.assertRegex(asked.stderr, r"^3/3 done .*0:00:00\n?$")
+        self.assertRegex(asked.stderr, r"^3/3 done .*0:00:00\n$")
         self.assertEqual((asked.returncode, not_asked.stderr), (0, ""))
         self.assertIn("1/3", drawn)
         self.assertIn("done", drawn)
@@ -367,15 +367,29 @@ class WaysTests(SynchronousTestCase):
             ours, theirs = pty.openpty()
             many = ["-n", "3", "-c", "1", f"{server.url}?_delay=250ms"]
             size = {"COLUMNS": "60", "LINES": "20", "TERM": "xterm"}
-            ran = run("--timeline", *many, stderr=theirs, environment=size)
+            with tempfile.TemporaryFile("w+") as answers:
+                run(
+                    *("--timeline", *many),
+                    stdout=answers,
+                    stderr=theirs,
+                    environment=size,
+                )
+                answers.seek(0)
+                printed = answers.read()
+            # At the other end of a pipe may be a program that writes to the terminal.
+            os.write(theirs, b"<pipe>")
+            piped = run("--timeline", *many, stderr=theirs, environment=size)
+            os.write(theirs, b"</pipe>")
             os.close(theirs)
             with os.fdopen(ours, "rb") as terminal:
                 drawn = b"".join(iter(lambda: _read(terminal.fileno()), b"")).decode()
+        self.assertIn("<pipe></pipe>", drawn)
+        self.assertIn("3 answers in", piped.stdout)
         self.assertIn("1 in flight, 0 of 3 answered", drawn)
         self.assertIn("1 in flight, 2 of 3 answered", drawn)
         # The picture that stays is where the answers are.
-        self.assertRegex(ran.stdout, r"\n3 answers in [\d.]+ s; one after another")
-        self.assertNotIn("\x1b", ran.stdout)
+        self.assertRegex(printed, r"\n3 answers in [\d.]+ s; one after another")
+        self.assertNotIn("\x1b", printed)
         self.assertNotIn("one after another", drawn)
 
     def test_pictures_in_files(self) -> None:
@@ -410,7 +424,20 @@ class WaysTests(SynchronousTestCase):
         self.assertEqual(run("--har", "", "http://127.0.0.1:1/").returncode, 23)
         both = run("--report", "/tmp/x", "--har", "/tmp/../tmp/x", "ftp://x")
         self.assertEqual(both.returncode, 2)
-        self.assertIn("expected a file for each", both.stderr)
+        self.assertIn("--har /tmp/../tmp/x: expected another file", both.stderr)
+        self.assertEqual(run("--har", "-", "ftp://x").returncode, 2)
+        # What cannot be overwritten can be named twice.
+        nothing = ["-o", "/dev/null", "--har", "/dev/null"]
+        self.assertEqual(run(*nothing, "ftp://x").returncode, 3)
+
+    def test_the_list_is_not_overwritten(self) -> None:
+        with tempfile.NamedTemporaryFile("w+") as urls:
+            urls.write("ftp://x\n")
+            urls.flush()
+            ran = run("-i", urls.name, "--har", urls.name)
+            self.assertEqual(Path(urls.name).read_text(), "ftp://x\n")
+        self.assertEqual(ran.returncode, 2)
+        self.assertIn("expected another file than -i's", ran.stderr)
 
     def test_an_archive_for_which_there_is_no_room(self) -> None:
         with RunningServer() as server:

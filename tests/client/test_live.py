@@ -100,7 +100,7 @@ class GrowingTests(ClockCase):
     def test_those_under_way_come_first(self) -> None:
         ended = [span(n, "/", 0.0, queued=1.0, wait=1.0) for n in range(1, 9)]
         under_way = [span(n, "/", 1.0, queued=1.0, wait=1.0) for n in (3, 9, 10)]
-        rows = growing(ended, under_way, 5)
+        rows = growing(ended, under_way, len(under_way), 5)
         self.assertEqual([row.number for row in rows], [3, 7, 8, 9, 10])
         # Nobody's time in the queue is drawn, where not all are shown.
         self.assertEqual(
@@ -110,13 +110,23 @@ class GrowingTests(ClockCase):
     def test_all_where_there_is_room(self) -> None:
         ended = [span(2, "/", 0.0, queued=1.0, wait=1.0)]
         under_way = [span(1, "/", 0.0, wait=1.0)]
-        self.assertEqual(growing(ended, under_way, 5), [*under_way, *ended])
+        self.assertEqual(
+            growing(ended, under_way, len(under_way), 5), [*under_way, *ended]
+        )
+
+    def test_those_of_which_no_span_was_made_are_counted(self) -> None:
+        under_way = [span(n, "/", 0.0, wait=1.0) for n in range(1, 11)]
+        *shown, fold = growing([], under_way, 2000, 5)
+        self.assertEqual(len(shown), 4)
+        assert isinstance(fold, Fold)
+        self.assertEqual(fold.number, 1996)
 
     @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 30))
     def test_never_too_many(self, ended: int, under_way: int, most: int) -> None:
         rows = growing(
             [span(n, "/", 0.0, wait=1.0) for n in range(1, ended + 1)],
             [span(n, "/", 0.0, wait=1.0) for n in range(100, 100 + under_way)],
+            under_way,
             most,
         )
         self.assertEqual(len(rows), min(most, ended + under_way))

@@ -95,6 +95,22 @@ class ProgressTests(ClockCase):
         self.assertEqual(file.getvalue().count("done"), 1)
         self.assertIn("2/2 done", file.getvalue())
 
+    def test_a_file_has_no_second_line_for_what_stands_beside(self) -> None:
+        # Whatever other programs are told of what they write into.
+        with mock.patch.dict(os.environ, FORCE_COLOR="1", TTY_COMPATIBLE="1"):
+            file = StringIO()
+            line = ProgressLine(file, 2)
+            for _ in range(2):
+                line.count(failed=True)
+                line.draw()
+                with line.hidden():
+                    file.write("an error\n")
+            line.close()
+        first, second, last, end = file.getvalue().split("\n")
+        self.assertEqual((first, second, end), ("an error", "an error", ""))
+        self.assertIn("2/2 done 2 failed", last)
+        self.assertNotIn("\x1b[1A", last)
+
     def test_a_terminal_that_is_gone(self) -> None:
         line = ProgressLine(Gone(), 3)
         line.draw()

@@ -16,6 +16,7 @@ from nbtwisted.client.errors import (
     RequestError,
     TooManyRedirects,
 )
+from nbtwisted.client.har import entries
 from nbtwisted.client.redirecting import next_url, trusted_with
 from nbtwisted.client.target import Target
 from tests.client.in_memory import A_TURN, Network
@@ -117,6 +118,26 @@ class FollowingTests(ClockCase):
         error = self.failureResultOf(request, kind).value
         assert isinstance(error, RequestError)
         return error
+
+    def test_long_heads_of_the_past_are_not_kept(self) -> None:
+        request = self.get()
+        connection = self.network.accept()
+        for padding in ("x" * 100, "x" * 10_000):
+            connection.take_request()
+            connection.answer(redirect("/b", f"Padding: {padding}"))
+        connection.take_request()
+        connection.answer(OK)
+        answer = self.successResultOf(request)
+        first, second = (past.head for past in answer.history)
+        assert first is not None
+        assert second is not None
+        self.assertEqual((len(first.headers), len(second.headers)), (3, 0))
+        self.assertEqual((first.status, second.status), (302, 302))
+        self.assertEqual(answer.history[1].received, len(redirect("/b")) + 10_011)
+        (_, entry, _) = entries(0, answer)
+        self.assertIn("too long", entry["response"]["comment"])
+        self.getter.close()
+        connection.finish()
 
     def test_over_one_connection(self) -> None:
         request = self.get()

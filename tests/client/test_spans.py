@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.answer import Answer, Head, Timing
+from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted
 from nbtwisted.client.retrying import Retries
 from nbtwisted.client.spans import span_of, span_so_far
@@ -115,6 +115,32 @@ class SpanTests(ClockCase):
     def test_a_long_url_is_cut(self) -> None:
         span = made(replace(answer(), url="http://h/" + "x" * 5000))
         self.assertEqual(len(span.label), 200)
+
+
+class ManyAttemptsTests(ClockCase):
+    def past(self, number: int) -> PastAttempt:
+        timing = replace(TIMING, started=100.0 + 4 * number, queued=0.0)
+        head = Head("1.1", 503, "", ())
+        return PastAttempt(URL, 7, head, None, None, timing, b"", 0, "retry", 1.0)
+
+    def made(self, number: int) -> Span:
+        history = tuple(self.past(n) for n in range(number))
+        timing = replace(TIMING, earlier=4.0 * number, total=4.0 * number + 3)
+        return made(replace(answer(timing=timing), history=history))
+
+    def test_only_the_first_was_in_the_queue(self) -> None:
+        queued = [p for p in self.made(3).phases if p.name == "queued"]
+        self.assertEqual([phase.seconds for phase in queued], [0.5])
+
+    def test_the_first_and_the_last_of_a_great_many(self) -> None:
+        few, many = self.made(19), self.made(1000)
+        self.assertEqual((len(few.attempts), len(many.attempts)), (20, 20))
+        between = many.attempts[9]
+        self.assertEqual(
+            (between.outcome, few.attempts[9].outcome), ("982 more", "503")
+        )
+        # It took as long as it took, and ends when it ended.
+        self.assertAlmostEqual(many.seconds, 4003.0)
 
 
 class SeveralAttemptsTests(ClockCase):

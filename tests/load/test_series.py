@@ -108,6 +108,15 @@ class SeriesTests(ClockCase):
         short.close(0.001, {200: 1}, {})
         self.assertEqual(short.intervals[0].seconds, 0.001)
 
+    def test_it_ends_with_the_last_answer(self) -> None:
+        series = Series()
+        series.cut(0.1, {200: 1}, {})
+        series.cut(0.2, {200: 3}, {})
+        # Which came before somebody came to look.
+        series.close(0.19, {200: 3}, {})
+        self.assertEqual([each.ended for each in series.intervals], [0.1, 0.19])
+        self.assertEqual([each.statuses["2xx"] for each in series.intervals], [1, 2])
+
     @settings(max_examples=50)
     @given(
         st.lists(st.tuples(st.floats(0.0, 10.0), SECONDS), max_size=30),

@@ -328,6 +328,24 @@ class AdmittanceTests(OperatingCase):
             self.ask("/__admin/reset", "Origin: http://localhost", **reset).status, 200
         )
 
+    def test_not_as_a_part_of_pages_of_other_sites(self) -> None:
+        # Of what has no Origin, browsers say for whom they ask.
+        for site, mode, destination, status in [
+            ("cross-site", "no-cors", "image", 403),
+            ("same-site", "no-cors", "script", 403),
+            ("cross-site", "navigate", "iframe", 403),
+            ("cross-site", "navigate", "document", 200),
+            ("same-origin", "cors", "empty", 200),
+            ("none", "navigate", "document", 200),
+        ]:
+            reply = self.ask(
+                "/__admin/stats",
+                f"Sec-Fetch-Site: {site}",
+                f"Sec-Fetch-Mode: {mode}",
+                f"Sec-Fetch-Dest: {destination}",
+            )
+            self.assertEqual(reply.status, status, (site, mode, destination))
+
 
 class DrainTests(ClockCase):
     def setUp(self) -> None:

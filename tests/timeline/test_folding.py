@@ -17,10 +17,26 @@ class FoldingTests(ClockCase):
         self.assertEqual(folded(spans, 3), spans)
 
     def test_one_between_two_is_no_fold(self) -> None:
-        spans = [span(n, "/", 0.0, wait=float(n)) for n in range(1, 40)]
-        for row in folded(spans, 11):
-            if isinstance(row, Fold):
-                self.assertGreater(row.number, 1)
+        spans = [span(n, "/", 0.0, failed=n == 4, wait=1.0) for n in range(1, 11)]
+        rows = folded(spans, 6)
+        # The third lies alone between the first ones and the one that failed.
+        self.assertEqual(rows[:4], spans[:4])
+        assert isinstance(rows[4], Fold)
+        self.assertEqual(rows[4].number, 5)
+
+    def test_what_was_not_kept_is_counted(self) -> None:
+        spans = [span(n, "/", 0.0, wait=1.0) for n in range(10, 1001, 10)]
+        rows = folded(spans, 10)
+        counts = [row.number if isinstance(row, Fold) else 1 for row in rows]
+        folds = [row for row in rows if isinstance(row, Fold)]
+        self.assertEqual(len(folds), 1)
+        shown = [row.number for row in rows if isinstance(row, Span)]
+        before, after = (
+            max(n for n in shown if n < 500),
+            min(n for n in shown if n > 500),
+        )
+        self.assertEqual(folds[0].number, after - before - 1)
+        self.assertEqual(len(counts), 10)
 
     def test_a_fold_says_what_it_is_of(self) -> None:
         fold = Fold(

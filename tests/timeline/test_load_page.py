@@ -223,6 +223,10 @@ class LoadPageTests(ClockCase):
         read = Read(page(found, [at_once], curve=[]))
         self.assertIn("1 request failed", read.text)
 
+    def test_rates_are_of_a_second(self) -> None:
+        # Ten answers in each tenth of one.
+        self.assertIn("from 100 to 100 in an interval", Read(page()).text)
+
     def test_one_answer_in_no_time(self) -> None:
         found = report(answered=1, sent=1, seconds=0.002, statuses={"200": 1})
         read = Read(page(found, [interval(0, 0.002)], curve=[(0.0, 0.002)]))

@@ -50,6 +50,9 @@ class LabelsTests(ClockCase):
             ["h/a", "i/b", "j/c"],
         )
 
+    def test_half_are_enough(self) -> None:
+        self.assertEqual(self.shortened("http://h/a", "http://i/b"), ["/a", "i/b"])
+
     def test_nothing_but_the_origin_stays(self) -> None:
         self.assertEqual(self.shortened("http://h", "http://h"), ["h", "h"])
         self.assertEqual(common_origin([]), "")

@@ -37,7 +37,8 @@ by("key").addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => {
     stream.setKey(by("key").value);
-    pause(false);
+    // What is paused is looked for when it goes on.
+    if (!isPaused) pause(false);
   }, TYPING);
 });
 

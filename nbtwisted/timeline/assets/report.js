@@ -45,8 +45,7 @@ function element(name, className, text) {
 
 function track(request) {
   const made = element("div", "track");
-  made.style.backgroundSize = `${(100 * step()) / length}% 100%`;
-  made.style.backgroundPositionX = gridOffset();
+  drawGrid(made);
   let at = request.began - begin;
   const place = (seconds) => `${(100 * seconds) / length}%`;
   const marks = [];
@@ -70,6 +69,22 @@ function track(request) {
   made.setAttribute("role", "img");
   made.setAttribute("aria-label", request.attempts.map(inWords).join("; then "));
   return made;
+}
+
+function drawGrid(track) {
+  track.style.backgroundSize = `${(100 * step()) / length}% 100%`;
+  track.style.backgroundPositionX = gridOffset();
+}
+
+// A phone says that its window has another size whenever its address bar comes or goes.
+let widthBefore = 0;
+
+function onResize() {
+  const width = byId("axis").clientWidth;
+  if (width === widthBefore) return;
+  widthBefore = width;
+  drawAxis();
+  document.querySelectorAll("#rows .track").forEach(drawGrid);
 }
 
 // Where the first line of the grid stands. A percentage would mean something else in
@@ -155,7 +170,7 @@ function showMore() {
 
 function fitAxis(list) {
   begin = least(list, (r) => r.began);
-  length = -least(list, (r) => -r.began - whole(r)) - begin || 1e-6;
+  length = Math.max(-least(list, (r) => -r.began - whole(r)) - begin, 1e-6);
   drawAxis();
 }
 
@@ -267,6 +282,6 @@ if (requests.length) {
   for (const head of document.querySelectorAll("#requests th[data-sort]"))
     head.querySelector("button").addEventListener("click", () => sortBy(head.dataset.sort));
   byId("zoom").addEventListener("change", redraw);
-  window.addEventListener("resize", redraw);
+  window.addEventListener("resize", onResize);
   redraw();
 }
