@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import sys
 from typing import Any
 
+from server_beside import ServerBeside
+
 from nbtwisted.command_line import end_quietly_when_interrupted
 from nbtwisted.reactor.choosing import choose
-
-SERVER = [sys.executable, "-m", "nbtwisted.server"]
-FREE_LOOPBACK_PORT = "tcp:0:interface=127.0.0.1"
 
 # What is asked for, how often, and for how long it is waited for, in seconds.
 KINDS = [
@@ -44,24 +42,15 @@ def main() -> None:
     """Raises `SystemExit`: 0 after Ctrl-C, 1 if there is no server any more."""
     end_quietly_when_interrupted()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with subprocess.Popen(
-        [*SERVER, "--listen", FREE_LOOPBACK_PORT], stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            choose([])
-            assert server.stderr is not None
-            first_line = server.stderr.readline()
-            if "serving on" not in first_line:
-                sys.exit(first_line.strip() or "the server did not start")
-            url = first_line.split()[-1]
-            print(f"Watch it in a browser: {url}__admin/live")
-            print("Ctrl-C ends it.", flush=True)
-            sys.exit(send(url.rstrip("/"), server))
-        finally:
-            server.terminate()
+    with ServerBeside() as server:
+        choose([])
+        url = server.url()
+        print(f"Watch it in a browser: {url}__admin/live")
+        print("Ctrl-C ends it.", flush=True)
+        sys.exit(send(url.rstrip("/"), server))
 
 
-def send(url: str, server: subprocess.Popen[str]) -> int:
+def send(url: str, server: ServerBeside) -> int:
     """Send requests until told to stop; returns the exit code."""
     from twisted.internet import reactor as global_reactor
 
@@ -75,7 +64,7 @@ def send(url: str, server: subprocess.Popen[str]) -> int:
         get(url + path, reactor=reactor, max_time=patience).addErrback(lambda _: None)
 
     def one() -> None:
-        if server.poll() is not None:
+        if server.has_ended:
             print("the server has ended", file=sys.stderr)
             stop(1)
             return

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
+
+from server_beside import ServerBeside
 
 from nbtwisted.command_line import end_quietly_when_interrupted
 from nbtwisted.reactor.choosing import choose
 
-SERVER = [sys.executable, "-m", "nbtwisted.server"]
-FREE_LOOPBACK_PORT = "tcp:0:interface=127.0.0.1"
 REPORT = Path(__file__).parents[1] / "build" / "report.html"
 
 
@@ -25,23 +24,14 @@ def main() -> None:
     end_quietly_when_interrupted()
     # Whatever ends this process until the client sees to it also ends the server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with subprocess.Popen(
-        [*SERVER, "--listen", FREE_LOOPBACK_PORT], stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            # While the server starts in its process, the client loads in this one.
-            choose([])
-            from nbtwisted.client.command import main as client
+    with ServerBeside() as server:
+        # While the server starts in its process, the client loads in this one.
+        choose([])
+        from nbtwisted.client.command import main as client
 
-            assert server.stderr is not None
-            first_line = server.stderr.readline()
-            if "serving on" not in first_line:
-                sys.exit(first_line.strip() or "the server did not start")
-            os.environ["NBTWISTED_URL"] = first_line.split()[-1]
-            REPORT.parent.mkdir(exist_ok=True)
-            client(["--timeline", "--report", os.path.relpath(REPORT)])
-        finally:
-            server.terminate()
+        os.environ["NBTWISTED_URL"] = server.url()
+        REPORT.parent.mkdir(exist_ok=True)
+        client(["--timeline", "--report", os.path.relpath(REPORT)])
 
 
 if __name__ == "__main__":

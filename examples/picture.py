@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SERVER = [sys.executable, "-m", "nbtwisted.server"]
+from server_beside import ServerBeside
+
 CLIENT = [sys.executable, "-m", "nbtwisted.client"]
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "waterfall.svg"
 
@@ -29,22 +30,14 @@ PATHS = [
 
 def main() -> None:
     """Raises `SystemExit` with a message if there is no server."""
-    listen = ["--listen", "tcp:0:interface=127.0.0.1", "--seed", "4"]
-    with subprocess.Popen(
-        [*SERVER, *listen], stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            assert server.stderr is not None
-            url = server.stderr.readline().split()[-1].rstrip("/")
-            PICTURE.parent.mkdir(exist_ok=True)
-            subprocess.run(
-                [*CLIENT, *OPTIONS, "--report", str(PICTURE)]
-                + [url + path for path in PATHS],
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
-        finally:
-            server.terminate()
+    with ServerBeside("--seed", "4") as server:
+        url = server.url().rstrip("/")
+        PICTURE.parent.mkdir(exist_ok=True)
+        subprocess.run(
+            [*CLIENT, *OPTIONS, "--report", str(PICTURE)] + [url + p for p in PATHS],
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 if __name__ == "__main__":

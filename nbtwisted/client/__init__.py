@@ -34,6 +34,7 @@ From a URL to its answer, which is also the order in which they import each othe
     progress    how far a run has come, on such a line
     live        the waterfall while it grows
     options     what `nbtwisted get` can be told
+    meanwhile   which of these is shown while a run goes on
     command     `nbtwisted get`
 """
 

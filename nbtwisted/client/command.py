@@ -6,7 +6,6 @@ import errno
 import math
 import os
 import signal
-import stat
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from nbtwisted.client import output
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
 from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
+from nbtwisted.client.meanwhile import shown_meanwhile
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.recording import CannotWrite, Recording
 from nbtwisted.client.screen import Screen
@@ -36,8 +36,7 @@ from nbtwisted.memory import collect_seldom, leave_startup_to_itself
 from nbtwisted.timeline import waterfall
 
 if TYPE_CHECKING:
-    from nbtwisted.client.live import LiveWaterfall
-    from nbtwisted.client.progress import ProgressLine
+    from nbtwisted.client.on_screen import OnScreen
 
 __all__ = ["main"]
 
@@ -99,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Opened before a signal is no longer the end of everything: a pipe to which nobody
     # writes yet is waited for.
     url_list = _list(options)
-    progress = _progress(options, recording)
+    progress = shown_meanwhile(options, recording)
     run = _Run(options, int(min(at_once, most)), url_list, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
@@ -143,34 +142,6 @@ def _recording(options: Options) -> Recording | None:
     return Recording(**files)
 
 
-def _progress(
-    options: Options, recording: Recording | None
-) -> ProgressLine | LiveWaterfall | None:
-    if options.progress is False or sys.stderr is None:
-        return None
-    is_asked = options.progress is True
-    # What reads our answers may write to this terminal too, and would be wiped.
-    is_ours = sys.stderr.isatty() and not _is_pipe(sys.stdout)
-    if not (is_asked or is_ours):
-        return None
-    # Bodies may end within a line, which this one would then stand in.
-    if options.format == "body" and sys.stdout.isatty() and not options.output_dir:
-        return None
-    # They take a tenth of a second to load, which not everybody wants to wait for.
-    if options.timeline and recording is not None and is_ours:
-        from nbtwisted.client.live import LiveWaterfall
-
-        return LiveWaterfall(
-            sys.stderr,
-            options.number,
-            recording,
-            ascii_only=options.ascii_only,
-        )
-    from nbtwisted.client.progress import ProgressLine
-
-    return ProgressLine(sys.stderr, options.number)
-
-
 def _when_running(
     reactor: Any, start: Callable[[Any], Coroutine[Any, Any, None]]
 ) -> Deferred[None]:
@@ -188,7 +159,7 @@ class _Run:
         concurrency: int,
         url_list: URLFile | None,
         recording: Recording | None,
-        progress: ProgressLine | LiveWaterfall | None,
+        progress: OnScreen | None,
     ) -> None:
         self._options = options
         self._list = url_list
@@ -387,15 +358,6 @@ class _Run:
 
 def _cannot_write(error: OSError) -> str:
     return f"cannot write: {error.strerror}"
-
-
-def _is_pipe(stream: TextIO) -> bool:
-    """Whether there is another program at its end."""
-    try:
-        mode = os.fstat(stream.fileno()).st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _same_file(one: TextIO, other: TextIO) -> bool:

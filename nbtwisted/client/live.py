@@ -30,7 +30,6 @@ class LiveWaterfall(OnScreen):
     """Draws the requests that are under way, and the last that have ended."""
 
     interval = 0.1
-    """Seconds between two pictures."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ __all__ = ["OnScreen"]
 
 
 class OnScreen(ABC):
-    """Shows its `picture` on `stream`, if that is a terminal.
+    """How a run is doing: shows its `picture` on `stream`, if that is a terminal.
 
     To any other stream the last one is written, once, at the end. Whether anybody can
     see it is nothing to the run: it raises no `OSError`.
@@ -27,6 +27,13 @@ class OnScreen(ABC):
             file=stream, highlight=False, force_terminal=self._is_terminal
         )
         self._live: Live | None = None
+
+    interval: float
+    """Seconds between two pictures."""
+
+    @abstractmethod
+    def count(self, *, failed: bool) -> None:
+        """A request has ended."""
 
     @abstractmethod
     def picture(self) -> RenderableType:

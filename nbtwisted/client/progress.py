@@ -23,7 +23,6 @@ class ProgressLine(OnScreen):
     """Counts the answers and errors of a run that is to have `total` requests."""
 
     interval = 0.2
-    """Seconds between two pictures."""
 
     def __init__(self, stream: TextIO, total: float) -> None:
         super().__init__(stream)
