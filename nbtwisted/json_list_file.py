@@ -18,7 +18,6 @@ class JSONListFile:
     """
 
     def __init__(self, path: str, head: str, tail: str) -> None:
-        self.path = path
         self.written = 0
         self._file: IO[str] = open(path, "w", encoding="utf-8")  # noqa: SIM115
         self._tail = tail

@@ -26,7 +26,6 @@ class TraceFile:
 
     def __init__(self, path: str, *, most: int = MOST_BYTES) -> None:
         self.is_full = False
-        self.path = path
         self._file: JSONListFile | None = JSONListFile(
             path, '{"displayTimeUnit": "ms", "traceEvents": [', "\n]}\n"
         )

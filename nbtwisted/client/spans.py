@@ -66,7 +66,6 @@ def span_so_far(number: int, so_far: SoFar) -> Span:
         label=_label(so_far.url),
         began=timing.started - timing.queued,
         attempts=(*_past(so_far.history, timing), last),
-        is_open=True,
     )
 
 

@@ -18,7 +18,7 @@ load_page    figures -> the report of a load run
 """
 
 from nbtwisted.timeline.sample import Sample
-from nbtwisted.timeline.span import Attempt, Mark, Phase, Span, Totals
+from nbtwisted.timeline.span import Attempt, Phase, Span, Totals
 from nbtwisted.timeline.waterfall import waterfall
 
-__all__ = ["Attempt", "Mark", "Phase", "Sample", "Span", "Totals", "waterfall"]
+__all__ = ["Attempt", "Phase", "Sample", "Span", "Totals", "waterfall"]

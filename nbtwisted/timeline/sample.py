@@ -53,11 +53,6 @@ class Sample:
         """Those that are kept, in the order of their numbers."""
         return [self._kept[number] for number in sorted(self._kept)]
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether there are no others."""
-        return len(self._kept) == self.totals.number
-
     def _is_wanted(self, span: Span) -> bool:
         every = self._every_failure if span.failed else self._every
         return (

@@ -99,8 +99,6 @@ class Span:
     """One or more; the first may begin with its time in the queue."""
     size: int | None = None
     """Bytes of the body, if there was an answer."""
-    is_open: bool = False
-    """Whether it is still under way."""
 
     @property
     def outcome(self) -> str:

@@ -163,7 +163,6 @@ class SeveralAttemptsTests(ClockCase):
         # While it waits to try again, nothing else is going on.
         so_far = span_so_far(3, request.so_far())
         self.assertEqual(len(so_far.attempts), 2)
-        self.assertTrue(so_far.is_open)
         self.assertEqual(so_far.outcome, "")
         self.assertEqual(phases(so_far), {"queued": 0.5, "pause": 0.25})
         self.network.advance(0.75)

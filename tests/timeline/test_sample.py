@@ -26,13 +26,11 @@ class SampleTests(ClockCase):
         for each in reversed(made):
             sample.add(each)
         self.assertEqual(sample.spans, made)
-        self.assertTrue(sample.is_whole)
 
     def test_then_an_even_selection(self) -> None:
         sample = Sample(most=100)
         for each in spans_of([0.5] * 10_000, set()):
             sample.add(each)
-        self.assertFalse(sample.is_whole)
         numbers = [each.number for each in sample.spans]
         self.assertLessEqual(len(numbers), 100)
         # The slowest are those that came last, where all are alike.
@@ -82,7 +80,6 @@ class SampleTests(ClockCase):
         for each in shuffled:
             sample.add(each)
             self.assertLessEqual(len(sample.spans), most)
-        self.assertEqual(sample.is_whole, len(sample.spans) == len(made))
         totals, expected = sample.totals, Totals.of(made)
         self.assertEqual(
             (totals.answers, totals.errors, totals.seconds),
