@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn, TextIO, TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
+from nbtwisted.numeral import parse_whole_number
 
 __all__ = [
     "OneLineParser",
@@ -74,14 +75,14 @@ def count(text: str) -> int:
 
 
 def whole_number(text: str) -> int:
-    """Read a whole number of 0 or more, of 18 digits at most.
+    """Read a whole number of 0 or more.
 
     Raises `argparse.ArgumentTypeError`.
     """
-    # Not int() alone: it also takes "1_000", " 5" and digits of other scripts.
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
-    return int(text)
+    try:
+        return parse_whole_number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number") from None
 
 
 def reading(parse: Callable[[str], T]) -> Callable[[str], T]:

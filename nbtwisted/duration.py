@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
+
+from nbtwisted.numeral import parse_decimal
 
 __all__ = ["EXPECTED", "parse_duration", "print_duration"]
 
@@ -11,8 +12,7 @@ EXPECTED = "seconds such as 1.5, 200ms, 2s or 1m"
 """What to tell someone whose duration could not be read."""
 
 _SECONDS_IN_UNIT = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0}
-# Plain ASCII decimals only: float() would also take "nan", "1_000", " 1" and "١".
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m)?")
+_DURATION = re.compile(r"([0-9.]+)(ms|s|m)?")
 
 
 def parse_duration(text: str) -> float:
@@ -23,11 +23,12 @@ def parse_duration(text: str) -> float:
     Raises `ValueError`, whose text says what was expected.
     """
     match = _DURATION.fullmatch(text)
-    # Decimals this long could still overflow to infinity.
-    seconds = float(match[1]) * _SECONDS_IN_UNIT[match[2] or ""] if match else math.inf
-    if not math.isfinite(seconds):
-        raise ValueError(f"expected {EXPECTED}")
-    return seconds
+    try:
+        if match is not None:
+            return parse_decimal(match[1]) * _SECONDS_IN_UNIT[match[2] or ""]
+    except ValueError:
+        pass
+    raise ValueError(f"expected {EXPECTED}")
 
 
 def print_duration(seconds: float) -> str:

@@ -13,7 +13,8 @@ from random import Random
 from typing import TypeVar
 
 from nbtwisted.duration import parse_duration
-from nbtwisted.server.delay import Delay, parse_number
+from nbtwisted.numeral import parse_decimal, parse_whole_number
+from nbtwisted.server.delay import Delay
 
 __all__ = [
     "CONTROLS",
@@ -88,7 +89,7 @@ class Statuses:
             choices = tuple(_parse_status(status) for status, _, _ in weighted)
             # As httpbin has it, a status without a weight has the weight 1.
             weights = tuple(
-                parse_number(weight) if colon else 1.0 for _, colon, weight in weighted
+                parse_decimal(weight) if colon else 1.0 for _, colon, weight in weighted
             )
         except ValueError:
             raise ValueError(expected) from None
@@ -215,30 +216,34 @@ def _parse_status(text: str) -> int:
 
 def parse_size(text: str) -> int:
     """Read a number of bytes; raises `ValueError`."""
-    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) > LARGEST_BODY:
+    try:
+        size = parse_whole_number(text)
+    except ValueError:
+        size = LARGEST_BODY + 1
+    if size > LARGEST_BODY:
         raise ValueError(f"a whole number of bytes from 0 to {LARGEST_BODY}")
-    return int(text)
+    return size
 
 
 def _parse_drip(text: str, max_delay: float) -> Drip:
     duration, _, chunks = text.partition("/")
     try:
-        seconds = parse_duration(duration)
+        drip = Drip(parse_duration(duration), parse_whole_number(chunks))
     except ValueError:
-        seconds = -1.0
-    if seconds < 0 or not re.fullmatch(r"0*[1-9][0-9]{0,8}", chunks):
+        drip = Drip(0.0, 0)
+    if drip.chunks == 0:
         raise ValueError("a duration and a number of chunks such as 5s/10")
-    if int(chunks) > MOST_CHUNKS:
+    if drip.chunks > MOST_CHUNKS:
         raise ValueError(f"at most {MOST_CHUNKS} chunks")
-    if seconds > max_delay:
+    if drip.seconds > max_delay:
         raise ValueError(f"at most {max_delay:g} seconds, this server's --max-delay")
-    return Drip(seconds, int(chunks))
+    return drip
 
 
 def _parse_rate(text: str) -> float:
     match = re.fullmatch(r"([0-9.]+)(B|kB|KiB|MB|MiB)?", text)
     try:
-        rate = parse_number(match[1]) * _RATE_UNITS[match[2] or "B"] if match else 0.0
+        rate = parse_decimal(match[1]) * _RATE_UNITS[match[2] or "B"] if match else 0.0
     except ValueError:
         rate = 0.0
     if not 1 <= rate < float("inf"):
@@ -265,7 +270,7 @@ def _parse_fault(text: str) -> Fault:
     name = known.get(name, name)
     if name not in FAULTS:
         raise ValueError("one of " + ", ".join(FAULTS) + ", or one with :0.1 behind it")
-    chance = parse_number(probability) if colon else 1.0
+    chance = parse_decimal(probability) if colon else 1.0
     if chance > 1:
         raise ValueError("a probability from 0 to 1")
     return Fault(name, chance)
@@ -284,12 +289,12 @@ def _parse_sequence(text: str) -> tuple[int, ...]:
 def _parse_limit(text: str) -> Limit:
     requests, _, duration = text.partition("/")
     try:
-        seconds = parse_duration(duration)
+        limit = Limit(parse_whole_number(requests), parse_duration(duration))
     except ValueError:
-        seconds = 0.0
-    if seconds <= 0 or not re.fullmatch(r"0*[1-9][0-9]{0,8}", requests):
+        limit = Limit(0, 0.0)
+    if limit.requests == 0 or limit.seconds == 0:
         raise ValueError("requests in a duration such as 5/10s")
-    return Limit(int(requests), seconds)
+    return limit
 
 
 def _parse_key(text: str) -> str:

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from random import Random
 
 from nbtwisted.duration import parse_duration, print_duration
+from nbtwisted.numeral import parse_decimal
 
-__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay", "parse_number"]
+__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay"]
 
 DEFAULT_MAX_DELAY = 300.0
 """Seconds: the longest delay that a request may ask for, unless the server is told."""
@@ -32,7 +33,6 @@ EXPECTED = "seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 MOST_CHOICES = 100
 """Choices in one delay: more than anybody would write by hand."""
 
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _CALL = re.compile(r"([a-z]+)\(([^()]*)\)")
 
 
@@ -49,17 +49,6 @@ class _Shape:
     sample: Callable[..., float]
 
 
-def parse_number(text: str) -> float:
-    """Read a plain decimal number, finite and not negative.
-
-    Raises `ValueError`.
-    """
-    number = float(text) if _NUMBER.fullmatch(text) else math.inf
-    if not math.isfinite(number):
-        raise ValueError("expected a number such as 0.4")
-    return number
-
-
 _SHAPES = {
     "uniform": _Shape(
         "uniform(100ms,300ms)", (parse_duration, parse_duration), Random.uniform
@@ -69,7 +58,7 @@ _SHAPES = {
     ),
     "lognormal": _Shape(
         "lognormal(200ms,0.4)",
-        (parse_duration, parse_number),
+        (parse_duration, parse_decimal),
         # Where exp() would overflow, the draw is far above any `longest`.
         lambda random, median, sigma: (
             median * math.exp(min(random.gauss(0.0, sigma), 700.0))
@@ -134,7 +123,7 @@ def _parse_choices(parts: Sequence[str], longest: float) -> Delay:
     weighted = [part.partition(":") for part in parts]
     try:
         choices = tuple(parse_duration(seconds) for seconds, _, _ in weighted)
-        weights = tuple(parse_number(weight) for _, colon, weight in weighted if colon)
+        weights = tuple(parse_decimal(weight) for _, colon, weight in weighted if colon)
     except ValueError:
         raise UnreadableDelay(EXPECTED) from None
     if weights and (len(weights) != len(choices) or not 0 < sum(weights) < math.inf):

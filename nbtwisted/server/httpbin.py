@@ -15,6 +15,7 @@ from urllib.parse import quote
 from twisted.web.server import Request
 from werkzeug.http import parse_range_header
 
+from nbtwisted.numeral import parse_decimal
 from nbtwisted.server import echo as echoes
 from nbtwisted.server.app import ANY, Server, route
 from nbtwisted.server.behaviour import (
@@ -41,7 +42,7 @@ from nbtwisted.server.controls import (
     parse_header,
     parse_size,
 )
-from nbtwisted.server.delay import NO_DELAY, Delay, parse_number
+from nbtwisted.server.delay import NO_DELAY, Delay
 from nbtwisted.server.parameters import (
     Refused,
     arguments,
@@ -369,7 +370,7 @@ def _parse_location(text: str) -> str:
 
 
 def _parse_probability(text: str) -> float:
-    rate = parse_number(text)
+    rate = parse_decimal(text)
     if rate > 1:
         raise ValueError("a probability from 0 to 1")
     return rate

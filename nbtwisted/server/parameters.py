@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from twisted.web.http import Request, parse_qs
 
 from nbtwisted.duration import EXPECTED, parse_duration
+from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.controls import (
@@ -88,11 +88,14 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     """What reads a whole number in these bounds, and raises `ValueError` else."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", text) or not (
-            lowest <= int(text) <= highest
-        ):
+        try:
+            number = parse_whole_number(text.removeprefix("-"))
+        except ValueError:
+            number = highest + 1
+        number = -number if text.startswith("-") else number
+        if not lowest <= number <= highest:
             raise ValueError(f"a whole number from {lowest} to {highest}")
-        return int(text)
+        return number
 
     return parse
 
