@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import math
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+
+from twisted.internet.endpoints import quoteStringArgument
 
 from nbtwisted import __version__
 from nbtwisted.command_line import (
@@ -21,11 +24,12 @@ from nbtwisted.command_line import (
 from nbtwisted.reactor.choosing import add_option
 from nbtwisted.server.delay import DEFAULT_MAX_DELAY
 
-__all__ = ["DEFAULT_LISTEN", "Options", "read_options"]
+__all__ = ["Options", "read_options"]
 
 T = TypeVar("T")
 
-DEFAULT_LISTEN = "tcp:8000:interface=127.0.0.1"
+DEFAULT_PORT = 8000
+DEFAULT_HOST = "127.0.0.1"
 CHANNELS = ("wire", "twisted")
 DEFAULT_DRAIN = 30.0
 """Seconds; what Kubernetes gives a container by default."""
@@ -68,9 +72,23 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         "--listen",
         action="append",
         metavar="ENDPOINT",
-        help="where to listen, as a Twisted endpoint such as tcp:8000, "
-        "tcp:8000:interface=0.0.0.0 or unix:/tmp/slow.sock; may be given more than "
-        f"once (default: {DEFAULT_LISTEN})",
+        help="where to listen, as a Twisted endpoint such as tcp:8000 (every "
+        "interface), ssl:8443:privateKey=key.pem:certKey=cert.pem or "
+        "unix:/tmp/slow.sock; may be given more than once",
+    )
+    parser.add_argument(
+        "--port",
+        type=port,
+        metavar="N",
+        help="the TCP port to listen on, in place of --listen; 0 is any free one "
+        f"(default: {DEFAULT_PORT})",
+    )
+    parser.add_argument(
+        "--host",
+        type=host,
+        metavar="ADDRESS",
+        help="the address to listen on, in place of --listen; 0.0.0.0 is every "
+        f"interface (default: {DEFAULT_HOST})",
     )
     parser.add_argument(
         "--max-delay",
@@ -121,14 +139,26 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_args(arguments)
-    listen = told.listen or os.environ.get("NBTWISTED_LISTEN", "").split()
+    if told.listen and (told.port is not None or told.host is not None):
+        parser.error("--listen: expected neither --port nor --host beside it")
+    listen: Sequence[str] = told.listen or []
+    if not listen and told.port is None and told.host is None:
+        listen = os.environ.get("NBTWISTED_LISTEN", "").split()
 
     def read(name: str, parse: Callable[[str], T]) -> T | None:
         return _from_environment(parser, name.upper(), getattr(told, name), parse)
 
+    if not listen:
+        number = read("port", port)
+        listen = [
+            _tcp_endpoint(
+                read("host", host) or DEFAULT_HOST,
+                DEFAULT_PORT if number is None else number,
+            )
+        ]
     drain = read("drain", duration)
     return Options(
-        listen=tuple(listen) or (DEFAULT_LISTEN,),
+        listen=tuple(listen),
         max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
         seed=read("seed", whole_number),
         max_in_flight=read("max_in_flight", count) or math.inf,
@@ -144,6 +174,30 @@ def channel(text: str) -> str:
     if text not in CHANNELS:
         raise argparse.ArgumentTypeError(f"expected {' or '.join(CHANNELS)}")
     return text
+
+
+def port(text: str) -> int:
+    """Read the number of a port; raises `argparse.ArgumentTypeError`."""
+    number = whole_number(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a port up to 65535")
+    return number
+
+
+def host(text: str) -> str:
+    """Read an address to listen on; raises `argparse.ArgumentTypeError`."""
+    try:
+        return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected an address such as 127.0.0.1, 0.0.0.0 or ::1"
+        ) from None
+
+
+def _tcp_endpoint(address: str, number: int) -> str:
+    """The endpoint string of Twisted's that listens there."""
+    kind = "tcp6" if ":" in address else "tcp"
+    return f"{kind}:{number}:interface={quoteStringArgument(address)}"
 
 
 def admin_token(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import socket
@@ -14,9 +15,12 @@ import tempfile
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.options import DEFAULT_LISTEN, read_options
+from nbtwisted.server.options import read_options
 from tests.server.in_memory import ONE_POINT_NOUGHT
 from tests.server.running import BY_MODULE, RunningServer, read_all
+
+LOOPBACK = "tcp:8000:interface=127.0.0.1"
+LOOPBACK_9 = "tcp:9:interface=127.0.0.1"
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -32,8 +36,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 class OptionsTests(SynchronousTestCase):
     def test_loopback_unless_told_otherwise(self) -> None:
-        self.assertEqual(read_options([]).listen, (DEFAULT_LISTEN,))
-        self.assertIn("interface=127.0.0.1", DEFAULT_LISTEN)
+        self.patch(os, "environ", {})
+        self.assertEqual(read_options([]).listen, (LOOPBACK,))
 
     def test_several_places(self) -> None:
         told = read_options(["--listen", "tcp:1", "--listen", "unix:/x"])
@@ -43,6 +47,38 @@ class OptionsTests(SynchronousTestCase):
         self.patch(os, "environ", {"NBTWISTED_LISTEN": "tcp:1 tcp:2"})
         self.assertEqual(read_options([]).listen, ("tcp:1", "tcp:2"))
         self.assertEqual(read_options(["--listen", "tcp:3"]).listen, ("tcp:3",))
+
+    def test_a_port_and_an_address(self) -> None:
+        self.patch(os, "environ", {})
+        for arguments, listen in {
+            "--port 9": "tcp:9:interface=127.0.0.1",
+            "--port 0 --host localhost": "tcp:0:interface=127.0.0.1",
+            "--host 0.0.0.0": "tcp:8000:interface=0.0.0.0",
+            "--host ::1": r"tcp6:8000:interface=\:\:1",
+        }.items():
+            self.assertEqual(read_options(arguments.split()).listen, (listen,))
+
+    def test_what_is_typed_goes_before_the_environment(self) -> None:
+        self.patch(
+            os, "environ", {"NBTWISTED_LISTEN": "unix:/x", "NBTWISTED_PORT": "7"}
+        )
+        self.assertEqual(read_options([]).listen, ("unix:/x",))
+        self.assertEqual(read_options(["--port", "9"]).listen, (LOOPBACK_9,))
+        self.patch(os, "environ", {"NBTWISTED_PORT": "9"})
+        self.assertEqual(read_options([]).listen, (LOOPBACK_9,))
+
+    def test_where_it_cannot_listen(self) -> None:
+        self.patch(os, "environ", {})
+        for arguments, expected in {
+            "--port 65536": "--port: '65536': expected a port up to 65535",
+            "--port x": "--port: 'x': expected a whole number",
+            "--host a.test": "--host: 'a.test': expected an address such as",
+            "--port 9 --listen tcp:9": "expected neither --port nor --host beside it",
+        }.items():
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said), self.assertRaises(SystemExit):
+                read_options(arguments.split())
+            self.assertIn(expected, said.getvalue())
 
 
 class CommandTests(SynchronousTestCase):
