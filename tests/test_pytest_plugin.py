@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from treq.testing import StubTreq
 from twisted.web.server import Site
 
 from nbtwisted.server.slow_app import SlowApp
+from tests.clock_that_steps import BACK, BY_STEPS
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
 
@@ -260,6 +264,27 @@ def test_the_process_ends_with_its_stdin() -> None:
         process.stdin.close()
         assert process.stdout.read() == ""
     assert process.returncode == 0
+
+
+def test_a_clock_that_is_set() -> None:
+    with subprocess.Popen(
+        [*BY_STEPS, "nbtwisted.server.for_tests"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print('{"open": {"seed": 1}}', file=process.stdin, flush=True)
+        port = json.loads(process.stdout.readline())["port"]
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as held:
+            held.sendall(b"GET /delay/300ms HTTP/1.0\r\n\r\n")
+            # Answered only after all that was sent before it is being held.
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
+                pass
+            process.send_signal(BACK)
+            assert b"asked;dur=300" in held.recv(65536)
+        process.stdin.close()
 
 
 class SlowAppTests(ClockCase):

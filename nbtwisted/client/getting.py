@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypedDict
@@ -58,8 +59,9 @@ class Getter:
     open at once, if those who call this have no more requests under way. They are kept
     for requests to come if there are `more_to_come`: `close` ends those.
 
-    `resolver` finds addresses, and `now` reads the seconds of the timing. `draw` gives
-    numbers from 0 to 1 for what is left to chance.
+    `resolver` finds addresses, and `now` reads the seconds of the timing. `wall_clock`
+    reads Unix time, for the dates that servers send. `draw` gives numbers from 0 to 1
+    for what is left to chance.
 
     Raises `ValueError` for numbers that make no sense, and for files of `tls` that hold
     something else; `OSError` for those that cannot be read.
@@ -84,6 +86,7 @@ class Getter:
         more_to_come: bool = False,
         resolver: Resolver | None = None,
         now: Callable[[], float] = steady_clock.now,
+        wall_clock: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
     ) -> None:
         for seconds in (max_time, connect_timeout, first_byte_timeout):
@@ -101,6 +104,7 @@ class Getter:
         self.retries = retries or Retries()
         self.keeps_alive = bool(more_to_come or max_redirects or self.retries.number)
         self.now = now
+        self.wall_clock = wall_clock
         self.draw = draw
         self.connections = Connections(
             reactor,

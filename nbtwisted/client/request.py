@@ -129,7 +129,7 @@ class Request:
                 outcome,
                 before=retries + 1,
                 passed=getter.now() - self._began,
-                now=getter.now(),
+                now=getter.wall_clock(),
                 draw=getter.draw,
             )
             is_late = wait is None or (

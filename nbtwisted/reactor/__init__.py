@@ -1,5 +1,6 @@
 """Twisted reactors to put in the place of Twisted's own. Imports nothing of the rest.
 
+timers      which clock a reactor's timers run on
 eager       sends in the turn in which something was written
 recorder    what a reactor's time goes into                          pure
 watchdog    says what blocks a reactor, while it does

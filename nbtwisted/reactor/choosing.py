@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from nbtwisted.reactor.timers import run_on_steady_clock
+
 __all__ = ["add_option", "choose"]
 
 VARIABLE = "NBTWISTED_REACTOR"
@@ -26,9 +28,17 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def choose(arguments: Sequence[str]) -> None:
     """Install the reactor that the arguments name, or else the environment.
 
-    With neither it is the eager one, or Twisted's choice where there is no epoll.
+    With neither it is the eager one, or Twisted's choice where there is no epoll. Its
+    timers run on a clock that never steps, whoever has chosen it.
     Raises `SystemExit` after a line on stderr for one that cannot be had.
     """
+    _install(arguments)
+    from twisted.internet import reactor
+
+    run_on_steady_clock(reactor)
+
+
+def _install(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(add_help=False)
     add_option(parser)
     told, _ = parser.parse_known_args(list(arguments))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from nbtwisted.command_line import OneLineParser, say
+from nbtwisted.reactor import timers
 from nbtwisted.reactor.traced import STALL, TracedReactor, stall_from
 from nbtwisted.trace_file import TraceFile
 
@@ -57,7 +58,12 @@ def main(arguments: Sequence[str]) -> NoReturn:
         raise SystemExit(_CANNOT_WRITE) from None
     from twisted.internet.main import installReactor
 
-    installReactor(TracedReactor(stall=told.stall_ms, file=file))
+    reactor = TracedReactor(stall=told.stall_ms, file=file)
+    try:
+        timers.follow_environment(reactor)
+    except ValueError as error:
+        parser.error(str(error))
+    installReactor(reactor)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.
         signal.signal(signal.SIGINT, signal.default_int_handler)

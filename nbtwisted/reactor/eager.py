@@ -31,6 +31,8 @@ from weakref import WeakKeyDictionary
 from twisted.internet import abstract, main, tcp
 from twisted.python import context, log
 
+from nbtwisted.reactor import timers
+
 try:
     from twisted.internet.epollreactor import (
         EPOLLERR,
@@ -360,8 +362,11 @@ class _System:
 
 
 def install() -> None:
-    """Make this the reactor.
+    """Make this the reactor, with the clock that the environment names (see `timers`).
 
-    Raises `twisted.internet.error.ReactorAlreadyInstalledError` if there is one.
+    Raises `twisted.internet.error.ReactorAlreadyInstalledError` if there is one, and
+    `ValueError` for what is no clock.
     """
-    main.installReactor(EagerEPollReactor())
+    reactor = EagerEPollReactor()
+    timers.follow_environment(reactor)
+    main.installReactor(reactor)

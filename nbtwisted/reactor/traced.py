@@ -20,6 +20,7 @@ from twisted.internet import main
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
+from nbtwisted.reactor import timers
 from nbtwisted.reactor.eager import EagerEPollReactor
 from nbtwisted.reactor.recorder import MOST_NAMES, Call, Recorder
 from nbtwisted.reactor.watchdog import Watchdog
@@ -270,13 +271,13 @@ def install() -> None:
     """Make this the reactor, as the environment has it.
 
     `NBTWISTED_TRACE` is the path of a file for the spans, and `NBTWISTED_STALL_MS` the
-    milliseconds from which a callback is a stall.
+    milliseconds from which a callback is a stall; for its clock see `timers`.
 
-    Raises `ValueError` for milliseconds that are none, `OSError` for a file that cannot
-    be written.
+    Raises `ValueError` for milliseconds or a clock that are none, `OSError` for a file
+    that cannot be written.
     """
     stall = stall_from(os.environ.get("NBTWISTED_STALL_MS") or str(STALL * 1000))
     path = os.environ.get("NBTWISTED_TRACE")
-    main.installReactor(
-        TracedReactor(stall=stall, file=TraceFile(path) if path else None)
-    )
+    reactor = TracedReactor(stall=stall, file=TraceFile(path) if path else None)
+    timers.follow_environment(reactor)
+    main.installReactor(reactor)

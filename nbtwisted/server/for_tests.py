@@ -20,6 +20,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 
 from nbtwisted.command_line import open_files_allowed
 from nbtwisted.memory import leave_startup_to_itself
+from nbtwisted.reactor.timers import run_on_steady_clock
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.site import CappedSite
 from nbtwisted.server.wire import WireSite
@@ -79,6 +80,7 @@ def main() -> None:
     """Run until stdin is closed."""
     open_files_allowed()
     leave_startup_to_itself()
+    run_on_steady_clock(reactor)
     StandardIO(_Dispenser(reactor))
     reactor.run()
 

@@ -302,7 +302,12 @@ class Viewer:
         rows = self._rows
         shown_before = set(rows)
         changes = [row.change() for row in rows.values() if row.look(now)]
-        gone = [number for number, row in rows.items() if row.leaves <= now]
+        # Or who would leave later than anybody can: the clock was set back.
+        gone = [
+            number
+            for number, row in rows.items()
+            if row.ended is not None and not 0 < row.leaves - now <= LINGER
+        ]
         for number in gone:
             del rows[number]
         held = sum(row.ended is None for row in rows.values())

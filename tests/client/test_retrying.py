@@ -181,6 +181,18 @@ class AgainTests(ClockCase):
         self.assertAlmostEqual(answer.timing.total, 2.502)
         self.assertEqual(answer.effective_url, "")
 
+    def test_a_date_is_the_wall_s(self) -> None:
+        # Which was set by an hour since the run began.
+        an_hour_on = self.network.seconds() + 3600
+        request = self.get(Retries(1), wall_clock=lambda: an_hour_on)
+        date = formatdate(an_hour_on + 9, usegmt=True).encode()
+        self.answer(BUSY.replace(b"Busy", b"Busy\r\nRetry-After: " + date))
+        self.network.advance(8)
+        self.assertNoResult(request)
+        self.network.advance(2)
+        self.answer(OK)
+        self.assertEqual(self.successResultOf(request).history[0].waited, 9)
+
     def test_the_last_word_counts(self) -> None:
         request = self.get(Retries(1))
         self.answer(BUSY)

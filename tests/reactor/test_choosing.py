@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.reactor import EagerEPollReactor
+from nbtwisted.reactor.timers import follow_environment
+from tests.clock_that_steps import BY_STEPS
 
 CHOOSE = """
 import sys
@@ -66,3 +71,38 @@ class ChoosingTests(SynchronousTestCase):
                 timeout=30,
             )
             self.assertIn("--reactor NAME", ran.stdout)
+
+
+class ClockTests(SynchronousTestCase):
+    """A clock that is set moves no timer."""
+
+    def ran(self, *how: str, **environment: str) -> str:
+        ended = subprocess.run(
+            [*BY_STEPS, "tests.reactor.timers_across_steps", *how],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env={**os.environ, **environment},
+        )
+        return ended.stdout.strip() or f"exit code {ended.returncode}: {ended.stderr}"
+
+    def test_of_our_commands(self) -> None:
+        self.assertEqual(self.ran("choose"), "soon")
+        self.assertEqual(self.ran("choose", "--reactor", "select"), "soon")
+
+    def test_of_other_programs_that_ask(self) -> None:
+        for module in ("nbtwisted.reactor.eager", "nbtwisted.reactor.traced"):
+            self.assertEqual(self.ran(module, NBTWISTED_CLOCK="steady"), "soon")
+
+    def test_a_clock_that_nobody_knows(self) -> None:
+        said = self.ran("nbtwisted.reactor", NBTWISTED_CLOCK="sundial")
+        self.assertIn("NBTWISTED_CLOCK='sundial': expected steady or wall", said)
+
+    def test_unix_time_unless_asked(self) -> None:
+        # Many programs take it for the date.
+        self.patch(os, "environ", {})
+        reactor = EagerEPollReactor()
+        self.addCleanup(reactor._poller.close)
+        follow_environment(reactor)
+        self.assertIs(reactor.seconds, time.time)

@@ -16,6 +16,7 @@ import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.options import read_options
+from tests.clock_that_steps import BACK, BY_STEPS, FORWARD
 from tests.server.in_memory import ONE_POINT_NOUGHT
 from tests.server.running import BY_MODULE, RunningServer, read_all
 
@@ -82,6 +83,33 @@ class OptionsTests(SynchronousTestCase):
 
 
 class CommandTests(SynchronousTestCase):
+    def test_a_clock_that_is_set(self) -> None:
+        listen = ("--listen", "tcp:0:interface=127.0.0.1")
+        with (
+            RunningServer([*BY_STEPS, "nbtwisted.server", *listen]) as server,
+            server.connect() as idle,
+            server.connect() as held,
+        ):
+            for connection, path in ((idle, b"/get"), (held, b"/delay/300ms")):
+                connection.sendall(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+            self.assertIn(b"200 OK", idle.recv(65536))
+            # Answered only after all that was sent before it is being held.
+            server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
+            server.process.send_signal(BACK)
+            # A clock that is set back does not keep an answer.
+            self.assertIn(b"asked;dur=300", held.recv(65536))
+            for connection in (idle, held):
+                connection.sendall(b"GET /delay/9 HTTP/1.1\r\nHost: a\r\n\r\n")
+            server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
+            server.process.send_signal(FORWARD)
+            later = server.ask(b"GET /delay/100ms HTTP/1.0\r\n\r\n")
+            self.assertIn(b"asked;dur=100", later)
+            # One that is set forward gives none too early, and closes nothing.
+            for connection in (idle, held):
+                connection.setblocking(False)
+                with self.assertRaises(BlockingIOError):
+                    connection.recv(1)
+
     def holding(self, *more: str) -> tuple[RunningServer, socket.socket]:
         """A server that holds one answer for a second."""
         server = RunningServer([*BY_MODULE, *more])

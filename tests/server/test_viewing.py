@@ -158,6 +158,13 @@ class RowsTests(ViewingCase):
         self.assertEqual(self.frame(0.5)["gone"], [begun.number])
         self.assertEqual(self.model.rows, {})
 
+    def test_a_clock_that_is_set_back_keeps_nobody(self) -> None:
+        over, held = self.begin(), self.begin()
+        self.end(over, held=0.0, status=200)
+        self.frame()
+        self.assertEqual(self.frame(-3600)["gone"], [over.number])
+        self.assertEqual(list(self.model.rows), [held.number])
+
     def test_one_that_came_and_ended_between_two_frames(self) -> None:
         self.frame()
         begun = self.begin(fault="reset")
