@@ -29,6 +29,10 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and th
 	$(BIN)/python -m pytest -q
 	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q tests/server
 
+.PHONY: readme
+readme: $(VENV)/.test ## follow the README in an empty clone: a minute
+	$(BIN)/python -m tests.from_scratch
+
 .PHONY: browser
 browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
 	$(BIN)/python -m pytest -q $(wildcard tests/browser/*_page.py)

@@ -1,0 +1,58 @@
+"""The README as a stranger follows it: an empty clone, `make run`, then every example.
+
+`make readme` runs this. It installs from the package index, so it is not in the suite.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from tests.pages import ROOT, a_port_of_four_digits, blocks, mismatches
+from tests.server.running import RunningServer
+
+PAGES = ("README.md", "README.ja.md")
+
+
+def main() -> int:
+    """Returns the number of things that were not as the README says."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = pathlib.Path(folder, "nbtwisted")
+        subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+        # Nothing of ours: no environment that is active, no module that is found.
+        bare = {
+            "HOME": os.environ["HOME"],
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+        }
+        subprocess.run(["make", "run"], cwd=clone, env=bare, check=True)
+        activated = {**bare, "PATH": f"{clone}/.venv/bin:{bare['PATH']}"}
+        wrong = []
+        os.chdir(clone)
+        for page in PAGES:
+            serve, twistd = (
+                block.splitlines()[0].removeprefix("$ ")
+                for block in blocks(page, "text")
+                if block.startswith(("$ nbtwisted serve", "$ twistd"))
+            )
+            with RunningServer(
+                ["sh", "-c", f"exec {twistd}".replace("tcp:8000", "tcp:0")], **activated
+            ) as server:
+                assert server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
+            port = a_port_of_four_digits()
+            with RunningServer(
+                ["sh", "-c", f"exec {serve}"], **activated, NBTWISTED_PORT=str(port)
+            ) as server:
+                wrong += mismatches(page, server.port, activated, root=clone)
+    for mismatch in wrong:
+        print(mismatch)
+    examples = sum(len(blocks(page, "console")) for page in PAGES)
+    print(f"readme: {examples - len(wrong)} of {examples} examples print what it says")
+    return len(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))

@@ -1,0 +1,100 @@
+"""Runs what the pages of the documentation show, and compares what it prints."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+
+__all__ = ["ROOT", "a_port_of_four_digits", "blocks", "matches", "mismatches"]
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# "…" alone on a line stands for any lines.
+ANYTHING = "…"
+# What bars are drawn with.
+STROKES = "[·╌═━─█┄↻»╳]"
+# The port that the pages show.
+SHOWN_PORT = "127.0.0.1:8000"
+
+
+def a_port_of_four_digits() -> int:
+    """One that nobody uses, and as long as the 8000 that the pages show."""
+    for port in range(8001, 10_000):
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("every port is taken")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of a page that are marked with a language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+
+
+def mismatches(
+    page: str,
+    port: int,
+    environment: Mapping[str, str],
+    *,
+    root: pathlib.Path = ROOT,
+    instead: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Run each console block of a page, and list those that printed something else.
+
+    `port` is where the server is that the page has at 8000; it has four digits, too.
+    `instead` maps commands to what is run in their place.
+    """
+    wrong = []
+    for block in blocks(page, "console"):
+        prompt, *expected = block.splitlines()
+        assert prompt.startswith("$ "), prompt
+        if "| jq " in prompt and shutil.which("jq") is None:
+            continue  # a program that not every machine has
+        command = (instead or {}).get(prompt[2:], prompt[2:])
+        printed = subprocess.run(
+            command.replace(SHOWN_PORT, f"127.0.0.1:{port}"),
+            shell=True,
+            cwd=root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        ).stdout.replace(str(port), "8000")
+        if not matches(expected, printed.splitlines()):
+            wrong.append(f"{page}: {command}\n{printed}")
+    return wrong
+
+
+def matches(expected: list[str], printed: list[str]) -> bool:
+    """Whether lines have the shape of those that a page shows."""
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == ANYTHING else re.escape(_shape(line)) + r"\n"
+        for line in expected
+        if not _is_key(line)
+    )
+    text = "".join(_shape(line) + "\n" for line in printed if not _is_key(line))
+    return re.fullmatch(pattern, text) is not None
+
+
+def _shape(line: str) -> str:
+    """A line without what is never twice the same: numbers, dates, lengths of bars."""
+    line = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>", line)
+    # An instant may be a millisecond or two either way of where a unit changes.
+    line = re.sub(r"\d+(\.\d+)?(e-\d+)? m?s\b", "<time>", line)
+    line = re.sub(rf"{STROKES}+ *|(<time> *){{2,}}", "<drawing>", line)
+    return re.sub(r" {2,}", "  ", re.sub(r"\d+(\.\d+)?(e-\d+)?", "#", line))
+
+
+def _is_key(line: str) -> bool:
+    """Whether a line says what strokes mean: those that there were room to be seen."""
+    return re.fullmatch(rf"\s+({STROKES} \w+\s*)+", line) is not None
