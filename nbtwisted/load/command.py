@@ -17,7 +17,7 @@ from twisted.internet.task import LoopingCall, react
 from nbtwisted import steady_clock
 from nbtwisted.command_line import abandon, can_encode, open_files_allowed, say
 from nbtwisted.load.options import Options, read_options
-from nbtwisted.load.report import judged, report, text
+from nbtwisted.load.report import report, text
 from nbtwisted.load.running import Run
 from nbtwisted.load.series import Series
 from nbtwisted.load.tally import Tally
@@ -128,20 +128,21 @@ class _Command:
             cpu_share=run.cpu_share,
             connections=plan.connections,
             rate=plan.rate,
+            timeout=plan.timeout,
             urls=[target.url for target in plan.targets],
             interrupted=self._exit_code is not None,
+            conditions=self._options.fail_if,
         )
-        verdicts = judged(found, run.tally, self._options.fail_if)
         try:
-            self._write(found, verdicts)
+            self._write(found)
         except OSError as error:
             _complain(f"error: cannot write: {error.strerror}")
             for file in {*self._outputs.values(), sys.stdout}:
                 abandon(file)
             raise SystemExit(CANNOT_WRITE) from None
-        raise SystemExit(self._judge(found, verdicts))
+        raise SystemExit(self._judge(found))
 
-    def _write(self, found: dict[str, Any], verdicts: list[dict[str, Any]]) -> None:
+    def _write(self, found: dict[str, Any]) -> None:
         options, tally = self._options, self._run.tally
         if options.json is not None:
             print(json.dumps(found, indent=2), file=self._outputs[options.json])
@@ -151,7 +152,7 @@ class _Command:
                 _Bytes(self._outputs[options.hdr]), 1000.0
             )
         if options.plot is not None:
-            self._outputs[options.plot].write(self._page(found, verdicts))
+            self._outputs[options.plot].write(self._page(found))
         if "-" not in self._outputs:
             bar = "■" if can_encode(sys.stdout, "■") else "#"
             print(text(found, tally, bar=bar), end="")
@@ -160,7 +161,7 @@ class _Command:
         if options.plot is not None:
             _complain(f"wrote {_shown(options.plot)}")
 
-    def _page(self, found: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
+    def _page(self, found: dict[str, Any]) -> str:
         # Whoever wants no page does not wait for this to load.
         from nbtwisted.timeline.load_page import load_page
 
@@ -174,10 +175,10 @@ class _Command:
                 "latency": tally.latencies.curve(),
                 "uncorrected": None if found["rate"] is None else tally.service.curve(),
             },
-            conditions=verdicts,
+            conditions=found["conditions"],
         )
 
-    def _judge(self, found: dict[str, Any], verdicts: list[dict[str, Any]]) -> int:
+    def _judge(self, found: dict[str, Any]) -> int:
         if self._exit_code is not None:
             _complain(f"interrupted: {found['answered']} answered")
             return self._exit_code
@@ -186,9 +187,9 @@ class _Command:
             reason = f"{worst['phase']}: {worst['message']}" if worst else "none sent"
             _complain(f"error: no request was answered: {reason}")
             return NONE_ANSWERED
-        failed = [verdict for verdict in verdicts if verdict["holds"]]
-        for verdict in failed:
-            _complain(f"failed: {verdict['text']}: it is {verdict['shown']}")
+        failed = [each for each in found["conditions"] if each["holds"]]
+        for each in failed:
+            _complain(f"failed: {each['text']}: it is {each['shown']}")
         return LIMIT_PASSED if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""What makes a run a failure: `p99>500ms`, `errors>1%`, `rps<1000`. Pure."""
+"""What makes a run a failure: `p99>500ms`, `5xx>0`, `errors>1%`, `rps<1000`. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from nbtwisted.duration import parse_duration
+from nbtwisted.numeral import parse_decimal
 
-__all__ = ["Condition"]
+__all__ = ["Condition", "Kind"]
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -17,50 +19,91 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+_CONDITION = re.compile(r"\s*([a-z0-9.]+)\s*([<>]=?)\s*(\S+)\s*")
+_PERCENTILE = re.compile(r"p([0-9]{1,3}(?:\.[0-9]{1,4})?)")
+_STATUSES = re.compile(r"[1-9]xx|non2xx|[1-9][0-9][0-9]")
 _EXPECTED = (
     "expected one such as p99>500ms, p99.9>=2s, mean>100ms, max>1s, errors>1%, "
-    "errors>0 or rps<1000"
+    "errors>0, 5xx>0, non2xx>1%, 404>0, resent>0 or rps<1000"
 )
+
+
+class Kind(Enum):
+    """What a condition's figure is."""
+
+    LATENCY = "latency"
+    """Seconds: `mean`, `min`, `max`, or a percentile such as `p99.9`."""
+    RATE = "rate"
+    """Answers a second: `rps`."""
+    REQUESTS = "requests"
+    """Requests that ended without an answer (`errors`), or were sent again."""
+    STATUSES = "statuses"
+    """Answers with a status such as `404`, one of `5xx`, or none of `2xx`."""
 
 
 @dataclass(frozen=True)
 class Condition:
     """A figure, and the limit that it must not be beyond.
 
-    The figure is `errors` (a part of all requests if `is_share`, else how many), `rps`
-    (answers a second), or in seconds `mean`, `min`, `max` or a percentile such as
-    `p99.9`.
+    The limit is in seconds, in answers a second, or a number of requests; or if it
+    `is_share`, a part of all requests, from 0 to 1.
     """
 
     text: str
     figure: str
+    kind: Kind
     sign: str
     limit: float
     is_share: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Read a condition; raises `ValueError`."""
-        match = re.fullmatch(r"\s*([a-z]+[0-9.]*)\s*([<>]=?)\s*(\S+)\s*", text)
+        """Read a condition; raises `ValueError`, whose text says what was expected."""
+        match = _CONDITION.fullmatch(text)
         if match is None:
             raise ValueError(_EXPECTED)
         figure, sign, limit = match.groups()
-        percent = re.fullmatch(r"p([0-9]{1,3}(?:\.[0-9]{1,4})?)", figure)
+        kind = _kind(figure)
+        is_share = limit.endswith("%") and kind in (Kind.REQUESTS, Kind.STATUSES)
         try:
-            if figure in ("errors", "rps"):
-                number = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", limit)
-                if number is None or (number[2] and figure == "rps"):
-                    raise ValueError(_EXPECTED)
-                share = bool(number[2])
-                value = float(number[1]) / (100 if share else 1)
-                return cls(text.strip(), figure, sign, value, share)
-            is_known = figure in ("mean", "min", "max")
-            if not is_known and (percent is None or not 0 < float(percent[1]) <= 100):
-                raise ValueError(_EXPECTED)
-            return cls(text.strip(), figure, sign, parse_duration(limit))
+            if kind is Kind.LATENCY:
+                value = parse_duration(limit)
+            else:
+                value = parse_decimal(limit[:-1] if is_share else limit)
         except ValueError:
             raise ValueError(_EXPECTED) from None
+        if kind is Kind.LATENCY and limit[-1] not in "ms":
+            raise ValueError(
+                f"expected a unit, as in {figure}{sign}{limit}ms or "
+                f"{figure}{sign}{limit}s"
+            )
+        if is_share:
+            value /= 100
+        condition = cls(text.strip(), figure, kind, sign, value, is_share)
+        if not (condition.holds(0.0) or condition.holds(1.0 if is_share else 1e300)):
+            raise ValueError("expected a condition that can hold, such as errors>1%")
+        return condition
 
     def holds(self, value: float) -> bool:
         """Whether it does for the figure's value: the run is then a failure."""
         return _OPERATORS[self.sign](value, self.limit)
+
+    @property
+    def is_upper_limit(self) -> bool:
+        """Whether it holds for what is large."""
+        return self.sign in (">", ">=")
+
+
+def _kind(figure: str) -> Kind:
+    percentile = _PERCENTILE.fullmatch(figure)
+    if figure in ("mean", "min", "max"):
+        return Kind.LATENCY
+    if percentile is not None and 0 < float(percentile[1]) <= 100:
+        return Kind.LATENCY
+    if figure == "rps":
+        return Kind.RATE
+    if figure in ("errors", "resent"):
+        return Kind.REQUESTS
+    if _STATUSES.fullmatch(figure):
+        return Kind.STATUSES
+    raise ValueError(_EXPECTED)

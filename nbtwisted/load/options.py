@@ -96,7 +96,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         type=positive_duration,
         metavar="DURATION",
         default=DEFAULT_TIMEOUT,
-        help="the longest that a request may take (default: %(default)g)",
+        help="the longest that a request may take, which counts in the latencies as "
+        "that long (default: %(default)g)",
     )
     parser.add_argument(
         "-H",
@@ -145,7 +146,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         action="append",
         default=[],
         metavar="CONDITION",
-        help="exit with 99 when it holds: p99>500ms, mean>1s, errors>1%%, rps<1000",
+        help="exit with 99 when it holds: p99>500ms, mean>1s, errors>1%%, 5xx>0, "
+        "non2xx>1%%, resent>0, rps<1000; as often as you like",
     )
     parser.add_argument(
         "--progress",

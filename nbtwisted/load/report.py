@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from nbtwisted.load.conditions import Condition
+from nbtwisted.load.conditions import Condition, Kind
 from nbtwisted.load.tally import Latencies, Spread, Tally
 
-__all__ = ["figure", "judged", "report", "text"]
+__all__ = ["judged", "report", "text", "verdict"]
 
 PERCENTILES = (10, 25, 50, 75, 90, 95, 99, 99.9, 99.99)
 BINS = 10
@@ -22,6 +21,9 @@ BUSY = 0.9
 SHORT = 0.1
 """Seconds: in less, nearly all is beginning and ending."""
 
+MOSTLY = 0.5
+"""Of the answers: above this, the figures are those of other statuses than 2xx."""
+
 LATE = 0.01
 """Seconds that one timer in a hundred may be late."""
 
@@ -33,23 +35,30 @@ def report(
     cpu_share: float,
     connections: int,
     rate: float | None,
+    timeout: float,
     urls: Sequence[str],
     interrupted: bool,
+    conditions: Sequence[Condition] = (),
 ) -> dict[str, Any]:
     """The run as JSON values. Times are in seconds, shares from 0 to 1.
 
     `uncorrected` latencies count from when a request was sent, and stand there for runs
-    with a rate; `latency` counts from when it was due.
+    with a rate; `latency` counts from when it was due. Both are of answers and of
+    requests that had none within `timeout`, which count as at least that. `conditions`
+    are as `judged` has them.
     """
     rps = tally.answered / seconds if seconds else 0.0
     found: dict[str, Any] = {
         "urls": list(urls),
         "connections": connections,
         "rate": rate,
+        "timeout": timeout,
         "seconds": seconds,
         "sent": tally.sent,
         "answered": tally.answered,
         "failed": tally.failed,
+        "timed_out": tally.timed_out,
+        "resent": tally.resent,
         "rps": rps,
         "bytes": tally.bytes,
         "latency": _latency(tally.latencies),
@@ -72,25 +81,8 @@ def report(
         "interrupted": interrupted,
     }
     found["warnings"] = _warnings(found)
+    found["conditions"] = judged(found, tally, conditions)
     return found
-
-
-def figure(found: dict[str, Any], tally: Tally, condition: Condition) -> float:
-    """The figure that a condition is about.
-
-    Latencies of a run without an answer are infinite: it has met no limit.
-    """
-    name = condition.figure
-    if name == "errors":
-        failed: int = found["failed"]
-        return failed / max(found["sent"], 1) if condition.is_share else failed
-    if name == "rps":
-        return float(found["rps"])
-    if not tally.answered:
-        return math.inf
-    if name.startswith("p"):
-        return tally.latencies.percentile(float(name[1:]))
-    return float(found["latency"][name])
 
 
 def judged(
@@ -98,25 +90,89 @@ def judged(
 ) -> list[dict[str, Any]]:
     """Of each condition its `text`, the `value` of its figure, and whether it `holds`.
 
-    The value is None where there was no answer, and `shown` is for people to read.
+    The value is None where there is none, and `shown` is for people to read. What is
+    not known to be within its limit is beyond it. So any condition holds of a run
+    without answers, and one on a latency if that was cut off at `timeout`. One on how
+    fast answers came also holds if every one was a 4xx or a 5xx, unless another
+    condition judges the statuses.
     """
-    values = [figure(found, tally, condition) for condition in conditions]
-    return [
-        {
-            "text": condition.text,
-            "value": value if math.isfinite(value) else None,
-            "shown": _shown(condition, value),
-            "holds": condition.holds(value),
-        }
-        for condition, value in zip(conditions, values, strict=True)
-    ]
+    refused = sum(n for status, n in found["statuses"].items() if int(status) >= 400)
+    is_broken = refused == found["answered"] and not any(
+        condition.kind is Kind.STATUSES for condition in conditions
+    )
+    return [_judge(found, tally, condition, is_broken) for condition in conditions]
+
+
+def _judge(
+    found: dict[str, Any], tally: Tally, condition: Condition, is_broken: bool
+) -> dict[str, Any]:
+    value = _figure(found, tally, condition)
+    holds = value is None or condition.holds(value)
+    shown = "no answer" if value is None else _shown(condition, value)
+    if not found["answered"]:
+        holds = True
+    elif condition.kind in (Kind.LATENCY, Kind.RATE) and is_broken:
+        holds = True
+        shown += ", and every answer is a 4xx or 5xx"
+    elif condition.kind is Kind.LATENCY and value is not None:
+        is_cut_off = found["timed_out"] > 0 and value >= found["timeout"]
+        if is_cut_off and condition.is_upper_limit:
+            holds = True
+            shown = f"at least {shown}"
+    return {"text": condition.text, "value": value, "shown": shown, "holds": holds}
+
+
+def _figure(found: dict[str, Any], tally: Tally, condition: Condition) -> float | None:
+    name = condition.figure
+    if condition.kind is Kind.RATE:
+        return float(found["rps"])
+    count: int
+    if condition.kind is Kind.LATENCY:
+        if not tally.latencies.count:
+            return None
+        if name.startswith("p"):
+            return tally.latencies.percentile(float(name[1:]))
+        return float(found["latency"][name])
+    if condition.kind is Kind.STATUSES:
+        count = sum(
+            n for status, n in found["statuses"].items() if _is_one_of(status, name)
+        )
+    else:
+        count = found["failed" if name == "errors" else "resent"]
+    if not condition.is_share:
+        return count
+    return count / found["sent"] if found["sent"] else None
+
+
+def _is_one_of(status: str, statuses: str) -> bool:
+    """Whether a status is `404`, one of `4xx`, or `non2xx`, whichever is asked."""
+    if statuses == "non2xx":
+        return status[0] != "2"
+    return status == statuses or f"{status[0]}xx" == statuses
+
+
+def verdict(found: dict[str, Any]) -> str | None:
+    """Whether the run passed, and of each condition why; None if nobody asked."""
+    failed, passed = (
+        [
+            f"{condition['text']} ({condition['shown']})"
+            for condition in found["conditions"]
+            if condition["holds"] is holds
+        ]
+        for holds in (True, False)
+    )
+    if not found["answered"]:
+        failed.insert(0, "no request was answered")
+    said = [("Failed", failed), ("Passed", passed)]
+    return ". ".join(f"{how}: {', '.join(what)}" for how, what in said if what) or None
 
 
 def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
-    """The run on some lines, drawn with `bar`."""
+    """The run on some lines, drawn with `bar`; the first is the verdict on it."""
     latency = found["latency"]
+    judgement = verdict(found)
     lines = [
-        "",
+        *([] if judgement is None else [judgement, ""]),
         "Summary:",
         f"  Total:        {found['seconds']:.4f} s",
         f"  Slowest:      {_ms(latency['max'])}",
@@ -125,17 +181,25 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
         f"  Requests/sec: {found['rps']:.2f}",
         f"  Sent:         {found['sent']} = {found['answered']} answered + "
         f"{found['failed']} failed",
+        f"  Resent:       {found['resent']} (a kept connection ended before its "
+        "answer)",
     ]
     if found["answered"]:
         size = found["bytes"] / found["answered"]
         lines += [
             f"  Total data:   {found['bytes']} bytes",
             f"  Size/request: {size:.0f} bytes",
+        ]
+    if tally.latencies.count:
+        lines += [
             "",
             "Response time histogram:",
             *_histogram(tally.latencies, bar),
             "",
             *_distribution(found),
+        ]
+    if found["answered"]:
+        lines += [
             "",
             "Details (average, fastest, slowest):",
             *(
@@ -168,8 +232,19 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
 def _warnings(found: dict[str, Any]) -> list[str]:
     client = found["client"]
     warnings = []
+    not_2xx = sum(n for status, n in found["statuses"].items() if status[0] != "2")
+    if not_2xx > MOSTLY * found["answered"]:
+        warnings.append(
+            f"{not_2xx} of {found['answered']} answers are not 2xx: these figures are "
+            "mostly theirs (--fail-if 'non2xx>1%' fails such a run)"
+        )
+    if found["timed_out"]:
+        warnings.append(
+            f"{found['timed_out']} requests had no answer within "
+            f"{found['timeout']:g} s (-t); they count in the latencies as that long"
+        )
     if found["seconds"] < SHORT:
-        return []
+        return warnings
     if client["cpu"] > BUSY:
         warnings.append(
             f"the client used {client['cpu']:.0%} of its core: these figures are its "
@@ -213,13 +288,11 @@ def _spread(spread: Spread) -> dict[str, float]:
 
 
 def _shown(condition: Condition, value: float) -> str:
-    if not math.isfinite(value):
-        return "no answer"
-    if condition.figure == "rps":
+    if condition.kind is Kind.LATENCY:
+        return f"{value * 1000:.1f} ms"
+    if condition.kind is Kind.RATE:
         return f"{value:.1f}"
-    if condition.figure == "errors":
-        return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
-    return f"{value * 1000:.1f} ms"
+    return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
 
 
 def _ms(seconds: float) -> str:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.connecting import connect, interleaved
-from nbtwisted.client.errors import Interrupted, RequestError
+from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.target import Headers, Target
 from nbtwisted.client.tls import TLS
@@ -207,18 +207,23 @@ class Run:
                 self._counts = True
                 self._cpu_before = self._cpu()
             self.ended = now
-            if isinstance(how, Whole):
-                tally = self.tally
-                tally.wholes[how] += 1
+            tally = self.tally
+            # A request that ran out of time would have taken at least as long. To leave
+            # it out would make the percentiles better the more requests do.
+            if isinstance(how, (Whole, DeadlinePassed)):
                 tally.latencies.add(now - due)
                 if self._pace.rate is not None:
                     tally.service.add(now - worker.sent_at)
+            if isinstance(how, Whole):
+                tally.wholes[how] += 1
                 if worker.connecting is not None:
                     tally.connecting.add(worker.connecting)
                 if worker.receiving:
                     tally.receiving.add(worker.receiving)
             else:
-                self.tally.fail(how)
+                tally.fail(how)
+            if worker.was_resent:
+                tally.resent += 1
         if worker.failures:
             self._pause(worker)
             return

@@ -10,7 +10,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from nbtwisted.client.errors import RequestError
+from nbtwisted.client.errors import DeadlinePassed, RequestError
 from nbtwisted.load.response import Whole
 from nbtwisted.load.series import Series
 
@@ -43,6 +43,8 @@ class Latencies:
         self._histogram: Any = HdrHistogram(1, LONGEST * MICROSECONDS, 3)
         self._also = also
         self._told = 0
+        self._shortest = math.inf
+        self._longest = 0.0
         self._pending = array("d")
         self.add = self._pending.append
 
@@ -59,10 +61,15 @@ class Latencies:
     def flush(self) -> None:
         """Put into the histogram what was added."""
         self.tell()
+        if not self._pending:
+            return
         largest = LONGEST * MICROSECONDS
         counts = Counter(int(seconds * MICROSECONDS) for seconds in self._pending)
         for value, count in counts.items():
             self._histogram.record_value(min(max(value, 1), largest), count)
+        # The histogram has these to three digits, too.
+        self._shortest = min(self._shortest, min(self._pending))
+        self._longest = max(self._longest, max(self._pending))
         del self._pending[:]
         self._told = 0
 
@@ -85,8 +92,8 @@ class Latencies:
 
     def percentile(self, percent: float) -> float:
         """Seconds that so many in a hundred were not longer than; 0 for none."""
-        value = self.histogram.get_value_at_percentile(percent)
-        return float(value) / MICROSECONDS
+        value = float(self.histogram.get_value_at_percentile(percent)) / MICROSECONDS
+        return min(max(value, self.shortest()), self.longest())
 
     def mean(self) -> float:
         """Seconds; 0 for none."""
@@ -95,14 +102,16 @@ class Latencies:
         )
 
     def shortest(self) -> float:
-        """Seconds; 0 for none."""
-        value = self.histogram.get_min_value() if self.count else 0
-        return float(value) / MICROSECONDS
+        """Seconds, as they were; 0 for none."""
+        return self._within_range(self._shortest) if self.count else 0.0
 
     def longest(self) -> float:
-        """Seconds; 0 for none."""
-        value = self.histogram.get_max_value() if self.count else 0
-        return float(value) / MICROSECONDS
+        """Seconds, as they were; 0 for none."""
+        return self._within_range(self._longest) if self.count else 0.0
+
+    @staticmethod
+    def _within_range(seconds: float) -> float:
+        return min(max(seconds, 1 / MICROSECONDS), LONGEST)
 
     def bins(self, number: int) -> list[tuple[float, int]]:
         """As many steps of equal width: their upper ends, and how many are in each."""
@@ -133,7 +142,7 @@ class Latencies:
             while passed < max(share * total, 1):
                 item = next(items)
                 value, passed = item.value_iterated_to, item.total_count_to_this_value
-            found.append((share, value / MICROSECONDS))
+            found.append((share, min(value / MICROSECONDS, self.longest())))
         return [*found, (1 - 1 / total, self.longest())] if total else []
 
 
@@ -163,8 +172,10 @@ class Tally:
     """The requests that are over. Times are in seconds.
 
     `latencies` count from when each was due, and `service` from when it was sent, which
-    in a closed loop is the same and then empty. `lateness` is by how much timers of the
-    client itself were late. `series`, if there is one, is told of the same as it goes.
+    in a closed loop is the same and then empty. They are of answers, and of requests
+    that ran out of time, whose latency is at least what they had. `lateness` is by how
+    much timers of the client itself were late. `series`, if there is one, is told of
+    the same as it goes.
     """
 
     def __init__(self, series: Series | None = None) -> None:
@@ -179,6 +190,10 @@ class Tally:
         self.statuses: Counter[int] = Counter()
         self.errors: Counter[tuple[str, str, str]] = Counter()
         self.bytes = 0
+        self.timed_out = 0
+        """Requests without an answer in the time that they had."""
+        self.resent = 0
+        """Requests made again, because their connection had been closed before."""
         self.waited_for_connection = 0
         """Requests that were due while all connections were busy."""
         self.not_sent = 0
@@ -225,6 +240,7 @@ class Tally:
 
     def fail(self, error: RequestError) -> None:
         """A request has ended without one."""
+        self.timed_out += isinstance(error, DeadlinePassed)
         kind = (type(error).__name__, error.phase, str(error))
         if kind not in self.errors and len(self.errors) >= MOST_ERRORS:
             kind = (*kind[:2], "(others)")

@@ -35,9 +35,8 @@ class Worker:
 
     `on_end` is called with the worker and a `Whole`, or with a `RequestError`.
 
-    `due`, `sent_at` and `answered_at` are readings of `now` for the request that is
-    being made, or was last; so are the seconds `resolving`, `connecting` and
-    `receiving`.
+    `due` and `sent_at` are readings of `now` for the request that is being made, or was
+    last; so are the seconds `connecting` and `receiving`, and whether it `was_resent`.
     """
 
     def __init__(
@@ -53,6 +52,7 @@ class Worker:
         self.sent_at = 0.0
         self.connecting: float | None = None
         self.receiving = 0.0
+        self.was_resent = False
         self.is_busy = False
         self.failures = 0
         """That came one after another, the last of them just now."""
@@ -76,6 +76,7 @@ class Worker:
         self.sent_at = now
         self.connecting = None
         self.receiving = 0.0
+        self.was_resent = False
         connection = self._connection
         # Mostly it is the same again, over the same.
         if request is not self._request or connection is None or connection.is_over:
@@ -172,6 +173,7 @@ class Worker:
         self._connection = None
         if connection.was_used and not connection.has_begun:
             # Or was about to, when something was: RFC 9110, 9.2.2, lets us ask again.
+            self.was_resent = True
             self._open()
             return
         assert error is not None

@@ -59,6 +59,7 @@ class OptionsTests(SynchronousTestCase):
             (["-z", "0"], "above 0"),
             (["-t", "0"], "above 0"),
             (["--fail-if", "p99"], "expected one such as p99>500ms"),
+            (["--fail-if", "p99>500"], "expected a unit, as in p99>500ms"),
             (["-H", "no colon"], "expected 'Name: value'"),
             (["ftp://x/"], "expected"),
             (["--json", "-", "--hdr", "-"], "expected another file than --json's"),
@@ -155,7 +156,47 @@ class CommandTests(SynchronousTestCase):
         self.assertRegex(
             ended.stderr, r"\Anbtwisted: failed: rps<9000000: it is [\d.]+\n"
         )
-        self.assertEqual(run("--fail-if", "errors>0", self.url).returncode, 0)
+        ended = run("--fail-if", "errors>0", "--fail-if", "5xx>0", self.url)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertEqual(
+            ended.stdout.splitlines()[0], "Passed: errors>0 (0), 5xx>0 (0)"
+        )
+
+    def test_all_broken(self) -> None:
+        url = self.server.url + "status/500"
+        for said in ("5xx>0", "non2xx>1%", "p99>10s"):
+            ended = run("-n", "20", "--fail-if", said, url)
+            self.assertEqual(ended.returncode, 99, said)
+            self.assertTrue(ended.stdout.startswith(f"Failed: {said} ("), ended.stdout)
+        self.assertEqual(run("-n", "20", url).returncode, 0)
+
+    def test_conditions_see_what_ran_out_of_time(self) -> None:
+        ended = run(
+            *("-n", "10", "-c", "10", "-t", "0.3", "--json", "-"),
+            *("--fail-if", "p90>290ms"),
+            *(
+                self.server.url + f"get?_fault={fault}"
+                for fault in ("stall", "stall:0")
+            ),
+        )
+        self.assertEqual(ended.returncode, 99)
+        found = json.loads(ended.stdout)
+        self.assertEqual((found["answered"], found["timed_out"]), (5, 5))
+        self.assertGreaterEqual(found["latency"]["p90"], 0.3)
+        (condition,) = found["conditions"]
+        self.assertEqual((condition["text"], condition["holds"]), ("p90>290ms", True))
+
+    def test_requests_that_were_made_again(self) -> None:
+        found = self.json(
+            *("-n", "300", "-c", "5"), self.server.url + "get?_fault=reset:0.2"
+        )
+        journal = self.server.ask(
+            b"GET /__admin/stats HTTP/1.1\r\nHost: localhost\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        asked = json.loads(journal.partition(b"\r\n\r\n")[2])
+        self.assertGreater(found["resent"], 10)
+        self.assertEqual(asked["requests"], found["sent"] + found["resent"])
 
     def test_files(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

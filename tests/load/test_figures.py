@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.pacing import Pace
-from nbtwisted.load.report import figure, report, text
+from nbtwisted.load.report import report, text
 from nbtwisted.load.response import Whole
 from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally
 from tests.guard import ClockCase
@@ -35,6 +35,7 @@ def report_of(tally: Tally, **more: Any) -> dict[str, Any]:
         "cpu_share": 0.5,
         "connections": 5,
         "rate": None,
+        "timeout": 20.0,
         "urls": ["http://x/"],
         "interrupted": False,
         **more,
@@ -53,6 +54,8 @@ class LatenciesTests(ClockCase):
         for percent in (1, 50, 99, 100):
             place = max(-(-len(in_order) * percent // 100), 1) - 1
             exact = in_order[place]
+            self.assertGreaterEqual(latencies.percentile(percent), in_order[0])
+            self.assertLessEqual(latencies.percentile(percent), in_order[-1])
             error = abs(latencies.percentile(percent) - exact)
             self.assertLessEqual(error, exact * 0.001 + 0.000002)
         self.assertLess(abs(latencies.longest() - in_order[-1]), in_order[-1] * 0.002)
@@ -69,10 +72,15 @@ class LatenciesTests(ClockCase):
         latencies = Latencies()
         self.assertEqual((latencies.mean(), latencies.percentile(99)), (0, 0))
         self.assertEqual((latencies.shortest(), latencies.longest()), (0, 0))
+        latencies.add(0.012345)
+        # As they are, where the histogram has three digits of them.
+        self.assertEqual(latencies.shortest(), 0.012345)
+        self.assertEqual(latencies.longest(), 0.012345)
         latencies.add(0.0)
         latencies.add(100_000.0)
-        self.assertEqual(latencies.count, 2)
-        self.assertLess(abs(latencies.longest() - 3600), 4)
+        self.assertEqual(latencies.count, 3)
+        self.assertEqual(latencies.longest(), 3600)
+        self.assertEqual(latencies.shortest(), 0.000001)
 
     def test_bins(self) -> None:
         latencies = Latencies()
@@ -132,6 +140,12 @@ class PaceTests(ClockCase):
 
 
 class ConditionTests(ClockCase):
+    def judge(self, tally: Tally, *said: str, **more: Any) -> list[bool]:
+        """Whether each condition holds, which is bad."""
+        found = report_of(tally, conditions=[Condition.parse(t) for t in said], **more)
+        json.dumps(found, allow_nan=False)
+        return [condition["holds"] for condition in found["conditions"]]
+
     def test_are_read(self) -> None:
         for said, name, sign, limit, is_share in [
             ("p99>500ms", "p99", ">", 0.5, False),
@@ -139,8 +153,14 @@ class ConditionTests(ClockCase):
             ("mean>1m", "mean", ">", 60.0, False),
             ("errors>1%", "errors", ">", 0.01, True),
             ("errors>0", "errors", ">", 0.0, False),
+            ("resent>0", "resent", ">", 0.0, False),
+            ("5xx>0", "5xx", ">", 0.0, False),
+            ("4xx >= 2.5%", "4xx", ">=", 0.025, True),
+            ("404>3", "404", ">", 3.0, False),
+            ("non2xx>1%", "non2xx", ">", 0.01, True),
+            ("2xx<99%", "2xx", "<", 0.99, True),
             ("rps<1000", "rps", "<", 1000.0, False),
-            (" max <= 1.5 ", "max", "<=", 1.5, False),
+            (" max <= 1.5s ", "max", "<=", 1.5, False),
         ]:
             condition = Condition.parse(said)
             self.assertEqual(
@@ -151,36 +171,107 @@ class ConditionTests(ClockCase):
     def test_are_not_read(self) -> None:
         for said in [
             *("", "p99", "p99>", ">1s", "p99>abc", "p99=1s", "p0>1s", "p101>1s"),
-            *(
-                "p>1s",
-                "median>1s",
-                "errors>1ms",
-                "rps<5%",
-                "errors>-1",
-                "p99>1s,max>2s",
-            ),
-            *("p99>>1s", "p99.99999>1s", "errors>\u0661"),
+            *("p>1s", "median>1s", "errors>1ms", "rps<5%", "errors>-1"),
+            *("p99>1s,max>2s", "p99>>1s", "p99.99999>1s", "errors>\u0661"),
+            *("p99>nans", "p99>infs", "5xx>nan", "rps<inf", "rps<1e3", "0xx>0"),
+            *("6000>0", "non5xx>0", "xx>0", "5xx>1%%", "p99>1%", "p99<>1s"),
+            *("rps<" + "9" * 400, "errors>" + "0" * 5000, "p99>" + "9" * 400 + "s"),
         ]:
             error = self.assertRaises(ValueError, Condition.parse, said)
             self.assertIn("expected one such as p99>500ms", str(error))
+            self.assertLess(len(str(error)), 300)
+
+    def test_a_time_needs_a_unit(self) -> None:
+        for said in ("p99>500", "mean>=0.5", "max > 1", "min<0"):
+            error = self.assertRaises(ValueError, Condition.parse, said)
+            self.assertIn("expected a unit, as in ", str(error))
+
+    def test_one_that_never_holds_is_not_read(self) -> None:
+        # With it a run would pass, whatever happens.
+        for said in ("errors>100%", "5xx>=101%", "rps<0", "p99<0s", "2xx<0%"):
+            error = self.assertRaises(ValueError, Condition.parse, said)
+            self.assertIn("expected a condition that can hold", str(error))
+        for said in ("errors>=100%", "2xx<100%", "rps<=0"):
+            Condition.parse(said)
 
     def test_hold(self) -> None:
         tally = tally_of([0.01] * 95 + [0.7] * 5, failed=2)
-        found = report_of(tally)
+        tally.resent = 3
         for said, expected in [
             *[("p99>500ms", True), ("p90>500ms", False), ("p95>=10ms", True)],
             *[("errors>1%", True), ("errors>2%", False), ("errors>1", True)],
             *[("rps<51", True), ("rps<50", False), ("mean>40ms", True)],
             *[("max>1s", False), ("min<1ms", False), ("max<=1s", True)],
+            *[("resent>2", True), ("resent>3", False), ("resent>2%", True)],
         ]:
-            condition = Condition.parse(said)
-            value = figure(found, tally, condition)
-            self.assertIs(condition.holds(value), expected, (said, value))
+            self.assertEqual(self.judge(tally, said), [expected], said)
 
-    def test_a_limit_is_not_met_by_no_answer(self) -> None:
-        tally = tally_of([], failed=3)
-        condition = Condition.parse("p99>1s")
-        self.assertTrue(condition.holds(figure(report_of(tally), tally, condition)))
+    def test_statuses(self) -> None:
+        tally = tally_of([0.01] * 90)
+        for status, count in [(204, 1), (301, 2), (404, 3), (500, 3), (503, 1)]:
+            tally.statuses[status] += count
+        for said, expected in [
+            *[("5xx>3", True), ("5xx>4", False), ("5xx>=4%", True), ("5xx>4%", False)],
+            *[("4xx>0", True), ("404>2", True), ("404>3", False), ("410>0", False)],
+            *[("503>0", True), ("3xx>=2", True), ("1xx>0", False), ("2xx<91", False)],
+            *[("2xx<92", True), ("non2xx>8", True), ("non2xx>9", False)],
+            *[("non2xx>8%", True), ("non2xx>9%", False)],
+        ]:
+            self.assertEqual(self.judge(tally, said), [expected], said)
+
+    def test_shares_are_of_all_requests(self) -> None:
+        tally = tally_of([0.01] * 50, failed=50, status=500)
+        for said, expected in [("5xx>=50%", True), ("5xx>50%", False)]:
+            self.assertEqual(self.judge(tally, said), [expected], said)
+
+    def test_any_holds_of_a_run_without_answers(self) -> None:
+        every = ("p99>1s", "p99<1ms", "min>1m", "rps>1", "rps<1", "5xx>0", "resent>0")
+        for tally in (Tally(), tally_of([], failed=3)):
+            self.assertEqual(self.judge(tally, *every, "errors>=100%"), [True] * 8)
+
+    def test_how_fast_errors_came_passes_nothing(self) -> None:
+        fast = ("p99>1s", "rps<1")
+        for status in (404, 500):
+            broken = tally_of([0.01] * 10, status=status)
+            self.assertEqual(self.judge(broken, *fast), [True, True])
+            # Unless the statuses are what another condition is about.
+            self.assertEqual(self.judge(broken, *fast, "2xx>0"), [False] * 3)
+        for status in (200, 302):
+            broken.statuses[status] += 1
+            self.assertEqual(self.judge(broken, *fast), [False, False])
+
+    def test_what_ran_out_of_time_is_not_known_to_be_within_a_limit(self) -> None:
+        tally = tally_of([0.01] * 9 + [2.01])
+        tally.fail(DeadlinePassed("no answer within 2 s"))
+        said = ("p99>1m", "p50>1m", "max>=3s", "p99<2s", "max<1m")
+        self.assertEqual(
+            self.judge(tally, *said, timeout=2.0), [True, False, True, False, True]
+        )
+        # Of answers it is known, however long they took in the whole.
+        slow = tally_of([3.0] * 10)
+        self.assertEqual(self.judge(slow, "p99>1m", timeout=2.0), [False])
+
+    def test_the_verdict_is_the_first_line(self) -> None:
+        tally = tally_of([0.01] * 9 + [0.7], failed=1)
+        for said, expected in [
+            (["p99>500ms"], "Failed: p99>500ms (700.0 ms)"),
+            (["p99>1s"], "Passed: p99>1s (700.0 ms)"),
+            (
+                ["p99>1s", "errors>1%", "5xx>0"],
+                "Failed: errors>1% (9.09%). Passed: p99>1s (700.0 ms), 5xx>0 (0)",
+            ),
+            ([], "Summary:"),
+        ]:
+            found = report_of(
+                tally, conditions=[Condition.parse(each) for each in said]
+            )
+            self.assertEqual(text(found, tally).splitlines()[0], expected)
+        nothing = tally_of([], failed=2)
+        conditions = [Condition.parse("p99<1s")]
+        self.assertEqual(
+            text(report_of(nothing, conditions=conditions), nothing).splitlines()[0],
+            "Failed: no request was answered, p99<1s (no answer)",
+        )
 
 
 class ReportTests(ClockCase):
@@ -193,25 +284,52 @@ class ReportTests(ClockCase):
         ((error),) = found["errors"]
         self.assertEqual((error["type"], error["count"]), ("ConnectFailed", 1))
         self.assertIsNone(found["uncorrected"])
+        self.assertEqual((found["resent"], found["timed_out"]), (0, 0))
+        self.assertEqual(found["timeout"], 20.0)
 
     def test_text(self) -> None:
         tally = tally_of([0.001] * 9 + [0.1], failed=2, status=503)
+        tally.resent = 7
         printed = text(report_of(tally), tally, bar="#")
         for line in [
             "  Requests/sec: 5.00",
             "  Sent:         12 = 10 answered + 2 failed",
+            "  Resent:       7 (a kept connection ended before its answer)",
             "  50% in 1.000 ms",
             "  [503] 10 responses",
             "  [2] ConnectFailed: connect: 127.0.0.1 port 9: Connection refused",
             "Client: 50% of a core; its timers 0.0 ms late (p99)",
         ]:
             self.assertIn(line + "\n", printed)
-        self.assertNotIn("Warning", printed)
+        self.assertEqual(printed.count("Warning"), 1)
+        self.assertIn("Warning: 10 of 10 answers are not 2xx", printed)
 
     def test_nothing_at_all(self) -> None:
         tally = Tally()
         printed = text(report_of(tally, seconds=0.0), tally)
         self.assertIn("Sent:         0 = 0 answered + 0 failed", printed)
+
+    def test_a_warning_of_answers_that_are_mostly_errors(self) -> None:
+        tally = tally_of([0.1] * 5)
+        tally.statuses[503] += 5
+        # However short the run was.
+        self.assertEqual(report_of(tally, seconds=0.01)["warnings"], [])
+        tally.statuses[302] += 1
+        (warning,) = report_of(tally, seconds=0.01)["warnings"]
+        self.assertIn("6 of 11 answers are not 2xx", warning)
+
+    def test_requests_that_ran_out_of_time(self) -> None:
+        tally = tally_of([0.5] * 2)
+        for _ in range(2):
+            tally.fail(DeadlinePassed("no answer within 0.5 s"))
+        tally.statuses.clear()
+        found = report_of(tally, timeout=0.5, seconds=0.5)
+        self.assertEqual((found["answered"], found["timed_out"]), (0, 2))
+        self.assertEqual(found["latency"]["min"], 0.5)
+        self.assertIn("2 requests had no answer within 0.5 s", found["warnings"][0])
+        printed = text(found, tally)
+        self.assertIn("50% in 500.000 ms", printed)
+        self.assertNotIn("Total data", printed)
 
     def test_warnings(self) -> None:
         tally = tally_of([0.1])

@@ -148,6 +148,14 @@ class RunningTests(ClockCase):
         run = server.run(number=5, connections=1)
         self.assertEqual((run.tally.answered, run.tally.failed), (5, 0))
         self.assertEqual((server.attempts, len(server.requests)), (2, 6))
+        self.assertEqual(run.tally.resent, 1)
+
+    def test_what_is_made_again_in_the_warm_up_is_not_counted(self) -> None:
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            return 0.05, b"" if number % 2 and now < 1 else ANSWER
+
+        run = Server(answers).run(number=20, warm_up=1.5, connections=1)
+        self.assertEqual((run.tally.answered, run.tally.resent), (20, 0))
 
     def test_a_server_that_refuses_is_not_asked_at_full_speed(self) -> None:
         server = Server(always(0), refuses=True)
@@ -171,8 +179,32 @@ class RunningTests(ClockCase):
         self.assertEqual((kind, phase), ("DeadlinePassed", "deadline"))
         # Two after two, no later than their deadline and a tenth of a second.
         self.assertLess(run.seconds, 1.3)
+        self.assertEqual(run.tally.timed_out, 4)
         server.advance(1)
         self.nothing_left(server)
+
+    def test_deadlines_are_latencies(self) -> None:
+        # Three in ten are never answered: they are no faster than those that are.
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            return (60.0 if number % 10 < 3 else 0.01), ANSWER
+
+        for rate in (None, 50.0):
+            run = Server(answers).run(number=100, connections=50, rate=rate, timeout=1)
+            tally = run.tally
+            self.assertEqual((tally.answered, tally.timed_out), (70, 30))
+            kinds = (
+                [tally.latencies] if rate is None else [tally.latencies, tally.service]
+            )
+            for latencies in kinds:
+                self.assertEqual(latencies.count, 100)
+                self.assertLess(latencies.percentile(69), 0.02)
+                self.assertGreaterEqual(latencies.percentile(71), 1.0)
+                self.assertGreaterEqual(latencies.mean(), 0.3)
+
+    def test_requests_that_failed_otherwise_are_no_latencies(self) -> None:
+        run = Server(always(0.5, b"garbage")).run(number=4, connections=2)
+        self.assertEqual((run.tally.failed, run.tally.latencies.count), (4, 0))
+        self.assertEqual(run.tally.timed_out, 0)
 
     def test_to_be_stopped(self) -> None:
         for rate in (None, 100.0):
