@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.python import log
 
-from tests.guard import leftovers, open_sockets, real_reactor
+from tests.guard import forget_what_came_before, leftovers, open_sockets, real_reactor
 
 pytest_plugins = ["pytester"]
 
@@ -26,6 +26,7 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         if event.get("isError"):
             errors.append(event)
 
+    forget_what_came_before()
     log.addObserver(observe)
     sockets_before = open_sockets()
     try:

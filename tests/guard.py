@@ -42,6 +42,15 @@ def real_reactor() -> Any:
     return reactor
 
 
+def forget_what_came_before() -> None:
+    """Spare the garbage collector everything that exists when a test begins.
+
+    A test is guarded by a full collection at its end. With all that the suite has
+    imported that takes 0.1 s, and with only what the test made, next to nothing.
+    """
+    gc.freeze()
+
+
 def leftovers(reactor: IReactorTime, sockets_before: set[str]) -> list[str]:
     """Say what is still there that should be gone."""
     # What nothing refers to is closed, and complained of, when it is collected.
@@ -77,6 +86,7 @@ class ClockCase(_ReturnsNothing, SynchronousTestCase):
     """A test of logic: time is `clock`, which moves only when told to."""
 
     def setUp(self) -> None:
+        forget_what_came_before()
         self.clock = Clock()
         self.addCleanup(self._nothing_left, open_sockets())
 
@@ -93,6 +103,7 @@ class ReactorCase(TestCase):
     timeout = TIMEOUT
 
     def setUp(self) -> None:
+        forget_what_came_before()
         self.reactor = real_reactor()
         self.addCleanup(self._no_socket_left, open_sockets())
 
