@@ -2,6 +2,7 @@
 
 timers      which clock a reactor's timers run on
 eager       sends in the turn in which something was written
+naming      what people call the things that a reactor calls     pure
 recorder    what a reactor's time goes into                          pure
 watchdog    says what blocks a reactor, while it does
 traced      the eager reactor, with these beside it

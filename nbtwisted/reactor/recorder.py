@@ -27,9 +27,10 @@ class Sum:
 class Call:
     """A callback that is under way, and what it is about."""
 
-    __slots__ = ("about", "began", "name", "within")
+    __slots__ = ("about", "began", "is_reported", "name", "within")
 
     def __init__(self, name: str, about: object, began: float, within: Call | None):
+        self.is_reported = False
         self.name = name
         self.about = about
         self.began = began

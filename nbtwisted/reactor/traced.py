@@ -8,27 +8,25 @@ event is timed. Who runs on another reactor pays nothing for this.
 from __future__ import annotations
 
 import atexit
-import functools
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet import main
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred
 
 from nbtwisted.reactor import timers
 from nbtwisted.reactor.eager import EagerEPollReactor
-from nbtwisted.reactor.recorder import MOST_NAMES, Call, Recorder
+from nbtwisted.reactor.naming import class_name, name_of, own, peer_of
+from nbtwisted.reactor.recorder import Call, Recorder
 from nbtwisted.reactor.watchdog import Watchdog
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["STALL", "TracedReactor", "install", "stall_from"]
-
-NO_KEYWORDS: Mapping[str, object] = {}
 
 STALL = 0.1
 """Seconds that a callback may take before it is a stall, unless told otherwise."""
@@ -62,6 +60,10 @@ class TracedReactor(EagerEPollReactor):
         )
         super().__init__()
         self._poller = _Timed(self._poller, self.recorder)
+        # Whether a turn makes its calls just now, and which of them.
+        self._makes_calls = False
+        self._call: Call | None = None
+        self.threadCallQueue = _ThreadCalls(self._begin_call)
         atexit.register(self.finish)
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
@@ -86,65 +88,75 @@ class TracedReactor(EagerEPollReactor):
                 self._report("the trace file is full: the last part is not in it")
             self._file.close()
 
-    def callLater(
-        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
-    ) -> DelayedCall:
-        """As every reactor has it."""
-        call = super().callLater(delay, callable, *args, **kw)
-        # What every reactor makes, but for what it says when it is called.
-        traced = cast(_TracedCall, call)
-        traced.__class__ = _TracedCall
-        traced.reactor = self
-        return traced
-
-    def callFromThread(
-        self, f: Callable[..., Any], *args: object, **kwargs: object
-    ) -> None:
-        """As every reactor has it."""
-        super().callFromThread(self._timed, _name(f), "from a thread", f, args, kwargs)
+    def runUntilCurrent(self) -> None:
+        """Make the calls from other threads, and the delayed calls that are due."""
+        outer = self._makes_calls, self._call
+        self._makes_calls, self._call = True, None
+        try:
+            super().runUntilCurrent()
+        finally:
+            self._end_call()
+            self._makes_calls, self._call = outer
 
     def fireSystemEvent(self, eventType: str) -> None:
         """As every reactor has it."""
-        name = f"system event {eventType}"
-        self._timed(name, "", super().fireSystemEvent, (eventType,))
-
-    def _timed(
-        self,
-        name: str,
-        detail: str,
-        f: Callable[..., Any],
-        args: Sequence[object],
-        kw: Mapping[str, object] = NO_KEYWORDS,
-    ) -> Any:
-        call = self.recorder.begin(name, detail)
+        if eventType == "shutdown":
+            # It comes in a turn of its own kind, after the calls of the last one.
+            self._end_call()
+        call = self.recorder.begin(f"system event {eventType}")
         try:
-            return f(*args, **kw)
+            super().fireSystemEvent(eventType)
         finally:
             self.recorder.end(call)
 
-    # Not by way of _timed(), and with details that are made when they are shown: of a
-    # bare Protocol's time a third became a fifth (make reactors REACTORS='--reactors
-    # eager traced').
+    # Each call that a turn makes ends where the next begins, or the turn: no function
+    # is wrapped, so that programs find theirs where they put them, and no frame of ours
+    # in a traceback.
+
+    def _begin_call(self, function: object, detail: str) -> None:
+        """The reactor is about to make a call."""
+        if self._makes_calls:
+            self._end_call()
+            self._call = self.recorder.begin(name_of(function), detail)
+
+    def _begin_timer(self, call: DelayedCall) -> None:
+        if self._makes_calls:
+            self.recorder.late(self.seconds() - call.getTime())
+            self._begin_call(own(call, "func"), "")
+
+    def _end_call(self) -> None:
+        if self._call is not None:
+            self.recorder.end(self._call)
+            self._call = None
+
+    def _insertNewDelayedCalls(self) -> None:
+        for call in self._newTimedCalls:
+            call.__class__ = _TracedCall
+            cast(_TracedCall, call)._reactor = self
+        super()._insertNewDelayedCalls()
+
+    # Details are made when they are shown, which for most is never.
 
     def _read_or_write(self, selectable: Any, fd: int, event: int) -> None:
-        call = self.recorder.begin(_read_name(*_kind(selectable)), selectable)
+        call = self.recorder.begin(_read_name(selectable), selectable)
         try:
             EagerEPollReactor._read_or_write(self, selectable, fd, event)
         finally:
             self.recorder.end(call)
 
     def _take_turn(self, writer: Any) -> bool:
-        call = self.recorder.begin(_send_name(*_kind(writer)), writer)
+        call = self.recorder.begin(_send_name(writer), writer)
         try:
             return EagerEPollReactor._take_turn(self, writer)
         finally:
             self.recorder.end(call)
 
     def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
-        name = _read_name(*_kind(selectable))
-        self._timed(
-            name, _peer(selectable), super()._doReadOrWrite, (selectable, fd, event)
-        )
+        call = self.recorder.begin(_read_name(selectable), selectable)
+        try:
+            super()._doReadOrWrite(selectable, fd, event)
+        finally:
+            self.recorder.end(call)
 
     def _stall_ended(self, call: Call, seconds: float) -> None:
         named = self.recorder.named(call)
@@ -152,30 +164,35 @@ class TracedReactor(EagerEPollReactor):
 
 
 class _TracedCall(DelayedCall):
-    """A delayed call whose function is timed when the reactor calls it."""
+    """A delayed call that tells its reactor when it is about to be made.
 
-    reactor: TracedReactor
+    That is when it is marked as called.
+    """
+
+    _reactor: TracedReactor
 
     @property
-    def func(self) -> Callable[..., Any]:
-        """The function; once it is being called, the function and a clock."""
-        function: Callable[..., Any] = self.__dict__["func"]
-        if not self.called:
-            return function
-        self.reactor.recorder.late(self.reactor.seconds() - self.getTime())
+    def called(self) -> int:
+        """Whether it was made."""
+        return cast(int, self.__dict__["called"])
 
-        def timed(*args: object, **kw: object) -> Any:
-            return self.reactor._timed(_name(function), "", function, args, kw)
+    @called.setter
+    def called(self, called: int) -> None:
+        self.__dict__["called"] = called
+        self._reactor._begin_timer(self)
 
-        return timed
 
-    @func.setter
-    def func(self, function: Callable[..., Any]) -> None:
-        self.__dict__["func"] = function
+class _ThreadCalls(list[Any]):
+    """Calls from other threads, which the reactor makes as it goes through them."""
 
-    @func.deleter
-    def func(self) -> None:
-        del self.__dict__["func"]
+    def __init__(self, begin: Callable[[object, str], None]) -> None:
+        super().__init__()
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[Any]:
+        for call in super().__iter__():
+            self._begin(call[0], "from a thread")
+            yield call
 
 
 class _Timed:
@@ -199,59 +216,27 @@ class _Timed:
             self._recorder.turn(began)
 
 
-def _kind(selectable: Any) -> tuple[type, bool]:
-    """The class of its protocol, or its own; and which of these it is."""
-    protocol = getattr(selectable, "protocol", None)
-    return (type(selectable), False) if protocol is None else (type(protocol), True)
+def _read_name(selectable: object) -> str:
+    protocol = own(selectable, "protocol")
+    if protocol is None:
+        return f"{class_name(type(selectable))}.doRead"
+    return f"{class_name(type(protocol))}.dataReceived"
 
 
-# Kept for as many classes as a program has, unless it makes them up as it goes.
-@functools.lru_cache(MOST_NAMES)
-def _read_name(kind: type, is_protocol: bool) -> str:
-    return f"{kind.__name__}.{'dataReceived' if is_protocol else 'doRead'}"
-
-
-@functools.lru_cache(MOST_NAMES)
-def _send_name(kind: type, is_protocol: bool) -> str:
-    return f"{kind.__name__} sends"
+def _send_name(writer: object) -> str:
+    protocol = own(writer, "protocol")
+    return f"{class_name(type(writer if protocol is None else protocol))} sends"
 
 
 def _detail(about: object) -> str:
-    return about if isinstance(about, str) else _peer(about)
-
-
-def _peer(selectable: Any) -> str:
-    client = getattr(selectable, "client", None) or getattr(selectable, "addr", None)
-    if isinstance(client, tuple) and len(client) >= 2:
-        return f"[{client[0]}:{client[1]}]"
-    return ""
-
-
-def _name(function: Any) -> str:
-    """What a person calls a function."""
-    owner = getattr(function, "__self__", None)
-    callbacks: Any = owner.callbacks if isinstance(owner, Deferred) else None
-    if callbacks:
-        # A Deferred that a timer fires: for what comes next, as in deferLater().
-        following = callbacks[0][0][0]
-        closure = getattr(following, "__closure__", None) or ()
-        names = getattr(getattr(following, "__code__", None), "co_freevars", ())
-        inner = dict(zip(names, closure, strict=False)).get("callable")
-        if inner is not None:
-            return f"deferLater -> {_name(inner.cell_contents)}"
-    if hasattr(function, "func"):
-        # A functools.partial.
-        return _name(function.func)
-    module = getattr(function, "__module__", None) or type(function).__module__
-    qualified = getattr(function, "__qualname__", None) or type(function).__qualname__
-    if owner is not None and not isinstance(owner, type):
-        qualified = f"{type(owner).__name__}.{qualified.rpartition('.')[2]}"
-        module = type(owner).__module__
-    return f"{module}.{qualified}"
+    return about if isinstance(about, str) else peer_of(about)
 
 
 def _to_stderr(text: str) -> None:
-    if sys.stderr is not None:
+    if sys.stderr is None:
+        return
+    # A program may have put anything there, and must not suffer for it.
+    with suppress(Exception):
         for line in text.split("\n"):
             print(f"reactor: {line}", file=sys.stderr, flush=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from types import FrameType
 
-from nbtwisted.reactor.recorder import Call, Recorder
+from nbtwisted.reactor.recorder import Recorder
 
 __all__ = ["Watchdog"]
 
@@ -29,7 +29,6 @@ class Watchdog:
         self._recorder = recorder
         self._watched = watched
         self._report = report
-        self._reported: Call | None = None
         self._over = Event()
         # A daemon: nobody's end waits for it.
         self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
@@ -48,13 +47,13 @@ class Watchdog:
         while call.within is not None:
             call = call.within
         passed = self._recorder.now() - call.began
-        if passed < self._recorder.stall or call is self._reported:
+        if passed < self._recorder.stall or call.is_reported:
             return
         frame = sys._current_frames().get(self._watched)
         # It may have ended in between, and the stack be another's.
         if frame is None or self._recorder.current is None:
             return
-        self._reported = call
+        call.is_reported = True
         named = self._recorder.named(call)
         self._report(
             f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n{_stack(frame)}"

@@ -41,8 +41,10 @@ class Served(Protocol):
 
 
 class ReactorTestCase(SynchronousTestCase):
+    make_reactor: Callable[[], EagerEPollReactor] = EagerEPollReactor
+
     def setUp(self) -> None:
-        self.reactor = EagerEPollReactor()
+        self.reactor = self.make_reactor()
         self.addCleanup(self._take_apart)
         self.served: list[Served] = []
 
