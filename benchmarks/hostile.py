@@ -27,7 +27,7 @@ from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.retrying import Retries
 from nbtwisted.client.url_list import Given
-from nbtwisted.command_line import open_files_allowed
+from nbtwisted.command_line import raise_open_files
 from nbtwisted.memory import leave_startup_to_itself
 
 MAX_TIME = 1.0
@@ -183,7 +183,7 @@ def main() -> None:
         "--late", type=float, default=0.1, help="seconds behind a deadline, at most"
     )
     told = parser.parse_args()
-    open_files_allowed()
+    raise_open_files()
     # As the command does; the collector would stop it for a tenth of a second.
     leave_startup_to_itself()
     ours, theirs = multiprocessing.Pipe()

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.bench import on_core
-from nbtwisted.command_line import open_files_allowed
+from nbtwisted.command_line import raise_open_files
 
 RATE = 5_000
 HELD = 10_000
@@ -160,7 +160,7 @@ def main() -> None:
     told = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("live_page: expected wrk on the PATH (Debian has it)")
-    open_files_allowed()
+    raise_open_files()
     print(f"Python {sys.version.split()[0]}, medians of {told.rounds}\n")
     print("| load | without a viewer | with one | it costs |")
     print("|---|---|---|---|")

@@ -18,9 +18,9 @@ def main(reactor_name: str, kind: str) -> None:
     """Serve until it is ended."""
     from twisted.application.reactors import installReactor
 
-    from nbtwisted.command_line import open_files_allowed
+    from nbtwisted.command_line import raise_open_files
 
-    open_files_allowed()
+    raise_open_files()
     installReactor(reactor_name)
     from twisted.internet import protocol, reactor  # noqa: TID251 - as a program may
 

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import twisted
-from nbtwisted.command_line import open_files_allowed
+from nbtwisted.command_line import raise_open_files
 
 SERVER = Path(__file__).parent / "reactor_server.py"
 STREAMED = 2**30
@@ -202,7 +202,7 @@ def main() -> None:
     first, second = told.reactors
     if shutil.which("wrk") is None:
         sys.exit("reactors: expected wrk on the PATH (Debian has it)")
-    open_files_allowed()
+    raise_open_files()
     print(f"Python {sys.version.split()[0]}, Twisted {twisted.__version__}", end=", ")
     print(f"medians of {told.rounds}")
     print()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from typing import NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.numeral import parse_whole_number
+from nbtwisted.printable import escaped
 
 __all__ = [
+    "Once",
     "OneLineParser",
     "abandon",
     "can_encode",
@@ -21,8 +24,10 @@ __all__ = [
     "duration",
     "end_quietly_when_interrupted",
     "expect_different_files",
-    "open_files_allowed",
+    "expect_open_files",
+    "open_files_left",
     "positive_duration",
+    "raise_open_files",
     "reading",
     "say",
     "whole_number",
@@ -31,12 +36,67 @@ __all__ = [
 T = TypeVar("T")
 
 
+FEWEST_OPEN_FILES = 16
+"""Fewer are no use: three streams, the reactor's three, a look-up and its files."""
+
+_SPARE_FILES = 8
+"""Besides connections: the reactor's, those of a look-up, that of an answer."""
+
+
+_IN_OUR_WORDS = (
+    (r"expected one argument$", "expected a value"),
+    (r"ignored explicit argument ('.*')$", r"\1: expected no value"),
+)
+
+
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, as the errors of the runs are."""
+    """An argument parser whose errors are one line, as the errors of the runs are.
+
+    What an option is given is some text, unless it has a type of its own.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What argparse calls for options without a type.
+        self.register("type", None, some_text)
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and exit with 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        message = message.removeprefix("argument ")
+        for of_argparse, ours in _IN_OUR_WORDS:
+            message = re.sub(of_argparse, ours, message)
+        say(f"{self.prog}: error: {message} (see {self.prog} --help)")
+        self.exit(2)
+
+
+class Once(argparse.Action):
+    """Takes a value, and refuses a second.
+
+    For files: one of two would not be read, or not be written. Of other options the
+    last counts, as with curl.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Take what the option was given."""
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{'/'.join(self.option_strings)}: expected only one")
+        setattr(namespace, self.dest, values)
+
+
+def some_text(text: str) -> str:
+    """Read a text that is not empty.
+
+    Raises `argparse.ArgumentTypeError`.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("'': expected a value that is not empty")
+    return text
 
 
 def duration(text: str) -> float:
@@ -113,11 +173,14 @@ def expect_different_files(
             parser.error(f"{option} {path}: expected another file than {other}'s")
 
 
-def say(text: str) -> None:
-    """Say something on stderr, if there is one, and if it can be written to."""
+def say(line: str) -> None:
+    """Say a line on stderr, if there is one, and if it can be written to.
+
+    What would act on a terminal is escaped: parts of it may come from anywhere.
+    """
     if sys.stderr is not None:
         try:
-            print(text, file=sys.stderr, flush=True)
+            print(escaped(line), file=sys.stderr, flush=True)
         except OSError:
             abandon(sys.stderr)
 
@@ -145,14 +208,35 @@ def end_quietly_when_interrupted() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def open_files_allowed() -> int:
+def raise_open_files() -> int:
     """Raise the soft limit of open files as far as it goes; returns it.
 
     Most systems start processes with 1,024, for programs that use select(), and allow
     many more.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        return sys.maxsize
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Where there is no limit, as on macOS, the kernel has one of its own, above this.
+    most = max(soft, 10_240) if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
+
+
+def expect_open_files(program: str) -> None:
+    """Exit with 2, after a line on stderr, where too few files may be open."""
+    most = raise_open_files()
+    if most < FEWEST_OPEN_FILES:
+        say(
+            f"{program}: error: this process may open {most} files: expected at least "
+            f"{FEWEST_OPEN_FILES} (ulimit -n)"
+        )
+        raise SystemExit(2)
+
+
+def open_files_left() -> int:
+    """How many connections this process may open, besides the files that it has open.
+
+    At least 1.
+    """
+    # One of those listed is the listing.
+    open_now = len(os.listdir("/dev/fd")) - 1
+    return max(raise_open_files() - open_now - _SPARE_FILES, 1)

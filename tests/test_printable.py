@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.printable import printable
+from nbtwisted.printable import escaped_json, printable
 from tests.guard import ClockCase
 
 
@@ -23,3 +25,18 @@ class PrintableTests(ClockCase):
         result = printable(text, longest=longest)
         self.assertTrue(result.isprintable())
         self.assertLessEqual(len(result), longest)
+
+    @given(st.text(st.characters()))
+    def test_json_stays_equal(self, text: str) -> None:
+        document = json.dumps({text: [text]}, ensure_ascii=False)
+        safe = escaped_json(document)
+        self.assertTrue(safe.isprintable())
+        self.assertEqual(json.loads(safe), {text: [text]})
+
+    def test_what_is_escaped_in_json(self) -> None:
+        acting = "\x7f\x9b\xad\u061c\u200b\u202e\u2028\u2066\ufeff\udc80\U000e0041"
+        self.assertEqual(
+            escaped_json(f"日本語 👍 é {acting}"),
+            "日本語 👍 é \\u007f\\u009b\\u00ad\\u061c\\u200b\\u202e\\u2028\\u2066"
+            "\\ufeff\\udc80\\udb40\\udc41",
+        )

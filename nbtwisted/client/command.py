@@ -19,17 +19,25 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
 from nbtwisted.client import output
-from nbtwisted.client.errors import Interrupted, Outcome, RequestError
+from nbtwisted.client.errors import (
+    BadURL,
+    ConnectFailed,
+    Interrupted,
+    NameNotResolved,
+    Outcome,
+    RequestError,
+)
 from nbtwisted.client.gathering import gather
 from nbtwisted.client.getting import Getter
 from nbtwisted.client.meanwhile import shown_meanwhile
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.recording import CannotWrite, Recording
 from nbtwisted.client.screen import Screen
+from nbtwisted.client.target import shown
 from nbtwisted.client.url_list import Given, URLFile
 from nbtwisted.command_line import (
     abandon,
-    open_files_allowed,
+    open_files_left,
     say,
 )
 from nbtwisted.memory import collect_seldom, leave_startup_to_itself
@@ -55,9 +63,6 @@ _BAD_FILE = 58
 """The same for a certificate or key that cannot be used."""
 _FAILED_STATUS = 22
 """The same for a status of 400 and above, with -f."""
-
-_DESCRIPTORS_OF_OURS = 30
-"""Files besides connections: the streams, the reactor's, and room for a look-up."""
 
 _AHEAD = 1000
 """Answers that may be held back for one that was asked for before them."""
@@ -86,10 +91,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.stdout is None:
         _complain("output: cannot write: standard output is closed")
         raise SystemExit(_CANNOT_WRITE)
-    at_once = min(options.concurrency, options.number)
-    most = open_files_allowed() - _DESCRIPTORS_OF_OURS
-    if at_once > most:
-        _complain(f"-c {at_once}: this process may open no more than for -c {most}")
     try:
         recording = _recording(options)
     except CannotWrite as error:
@@ -98,8 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Opened before a signal is no longer the end of everything: a pipe to which nobody
     # writes yet is waited for.
     url_list = _list(options)
+    at_once = int(min(options.concurrency, options.number))
+    most = open_files_left()
+    if at_once > most:
+        _complain(f"-c {at_once}: this process may open no more than for -c {most}")
     progress = shown_meanwhile(options, recording)
-    run = _Run(options, int(min(at_once, most)), url_list, recording, progress)
+    run = _Run(options, min(at_once, most), url_list, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
 
@@ -197,8 +202,11 @@ class _Run:
                 > min(self._concurrency, options.per_host or math.inf),
                 **options.how,
             )
-        except (OSError, ValueError) as error:
-            # The files of TLS: said before anything is sent.
+        # The files of TLS: said before anything is sent.
+        except OSError as error:
+            _complain(f"error: cannot read {error.filename}: {error.strerror}")
+            raise SystemExit(_BAD_FILE) from None
+        except ValueError as error:
             _complain(f"error: {error}")
             raise SystemExit(_BAD_FILE) from None
         self._getter = getter
@@ -327,7 +335,21 @@ class _Run:
             _complain(f"interrupted: {self._answered} answered, {rest} not")
             raise SystemExit(self._exit_code)
         _, exit_code = self._first_failure
+        if exit_code and not self._answered and self._options.url_named_by is not None:
+            self._advise(exit_code)
         raise SystemExit(exit_code)
+
+    def _advise(self, exit_code: int) -> None:
+        """What to do where no URL was given, and nothing came of ours."""
+        named_by = self._options.url_named_by
+        url = shown(self._options.urls[0]) + (f" ({named_by})" if named_by else "")
+        if exit_code in (ConnectFailed.exit_code, NameNotResolved.exit_code):
+            _complain(
+                f"nobody answers at {url}: start a server with 'nbtwisted serve', "
+                "or name a URL"
+            )
+        elif exit_code == BadURL.exit_code:
+            _complain(f"{url}: expected a URL in {named_by}, or as an argument")
 
     def _draw(self) -> None:
         # JSON on stdout is for a program, which would choke on a picture.

@@ -20,6 +20,7 @@ from nbtwisted.client.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.retrying import LONGEST_WAIT, Retries
 from nbtwisted.client.target import parse_header
 from nbtwisted.command_line import (
+    Once,
     OneLineParser,
     count,
     duration,
@@ -39,11 +40,13 @@ DEFAULT_URL = "http://127.0.0.1:8000/"
 class Options:
     """What the client was told.
 
+    `url_named_by` is empty, or the variable that names the URL, where no argument does.
     With `fail`, a status of 400 and above is a failure; with `fail_early`, the first
     failure ends the run.
     """
 
     urls: tuple[str, ...]
+    url_named_by: str | None
     list: str | None
     times: int
     concurrency: int
@@ -86,6 +89,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "urls",
         nargs="*",
+        # An empty one is an error in its place, as others that cannot be read.
+        type=str,
         metavar="URL",
         help="what to get (default: five times $NBTWISTED_URL, or else five times "
         f"{DEFAULT_URL})",
@@ -94,6 +99,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "-i",
         "--input",
         dest="list",
+        action=Once,
         metavar="FILE",
         help="get the URLs in FILE, or in stdin if that is -, one a line; they are "
         "read as they are needed",
@@ -260,11 +266,13 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "-o",
         "--output",
+        action=Once,
         metavar="FILE",
-        help="write the answers to FILE in place of stdout",
+        help="write the answers to FILE in place of stdout, which is -",
     )
     parser.add_argument(
         "--output-dir",
+        action=Once,
         metavar="DIR",
         help="write each answer to a file of its own in DIR, which is made if need be: "
         "0.raw, 1.raw and so on, by their positions in the list",
@@ -283,17 +291,20 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     )
     parser.add_argument(
         "--report",
+        action=Once,
         metavar="FILE.html",
         help="write the waterfall, with all details, as a page to FILE; as a picture "
         "alone to FILE.svg",
     )
     parser.add_argument(
         "--har",
+        action=Once,
         metavar="FILE",
         help="write an HTTP Archive (HAR 1.2) to FILE, for browsers and other programs",
     )
     parser.add_argument(
         "--trace",
+        action=Once,
         metavar="FILE",
         help="write what happened when to FILE, as Trace Event JSON for Perfetto",
     )
@@ -319,15 +330,19 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         if path == "-":
             parser.error(f"{option} -: expected a file")
     read = None if told.list == "-" else told.list
-    others = [("-i", read), ("-o", told.output)]
+    written = None if told.output == "-" else told.output
+    others = [("-i", read), ("-o", written)]
     expect_different_files(parser, [*others, *pictures])
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
+    url_named_by = None
     if not urls and told.list is None:
+        url_named_by = "NBTWISTED_URL" if os.environ.get("NBTWISTED_URL") else ""
         urls = [os.environ.get("NBTWISTED_URL") or DEFAULT_URL]
         times = told.times or 5
     return Options(
         urls=tuple(urls),
+        url_named_by=url_named_by,
         list=told.list,
         times=times,
         concurrency=told.concurrency,
@@ -342,7 +357,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         progress=told.progress,
         fail=told.fail,
         fail_early=told.fail_early,
-        output=told.output,
+        output=written,
         output_dir=told.output_dir,
         how={
             "max_time": told.max_time,

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
 from nbtwisted import steady_clock
-from nbtwisted.command_line import abandon, can_encode, open_files_allowed, say
+from nbtwisted.command_line import abandon, can_encode, open_files_left, say
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.report import report, text
 from nbtwisted.load.running import Run
@@ -39,18 +39,15 @@ DRAWN_EVERY = 0.5
 LONGEST_PATH = 4096
 """Characters of a path that are shown, which is as many as Linux takes."""
 
-DESCRIPTORS_OF_OURS = 32
-"""That are not connections: streams, epoll, what Python has open."""
-
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; raises `SystemExit`."""
     options = read_options(sys.argv[1:] if arguments is None else arguments)
-    most = open_files_allowed() - DESCRIPTORS_OF_OURS
+    most = open_files_left()
     if options.plan.connections > most:
         _complain(
             f"error: -c {options.plan.connections}: expected at most {most}, which is "
-            "how many files this process may open"
+            "how many files this process may open besides its own (ulimit -n)"
         )
         raise SystemExit(2)
     with ExitStack() as files:

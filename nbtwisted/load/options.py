@@ -12,6 +12,7 @@ from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.target import Target, parse_header, shown
 from nbtwisted.command_line import (
+    Once,
     OneLineParser,
     count,
     expect_different_files,
@@ -126,17 +127,20 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     )
     parser.add_argument(
         "--json",
+        action=Once,
         metavar="FILE",
         help="write the figures as JSON to FILE, or to stdout in place of the summary "
         "if that is -",
     )
     parser.add_argument(
         "--hdr",
+        action=Once,
         metavar="FILE",
         help="write the percentiles to FILE, as HdrHistogram's plotters read them",
     )
     parser.add_argument(
         "--plot",
+        action=Once,
         metavar="FILE",
         help="draw how it went over time, and the percentiles, on a page for browsers",
     )

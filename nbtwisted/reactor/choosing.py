@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from nbtwisted.command_line import OneLineParser, expect_open_files, say
 from nbtwisted.reactor.timers import run_on_steady_clock
 
 __all__ = ["add_option", "choose"]
@@ -30,8 +31,10 @@ def choose(arguments: Sequence[str]) -> None:
 
     With neither it is the eager one, or Twisted's choice where there is no epoll. Its
     timers run on a clock that never steps, whoever has chosen it.
-    Raises `SystemExit` after a line on stderr for one that cannot be had.
+    Raises `SystemExit` after a line on stderr for one that cannot be had, and where too
+    few files may be open for any.
     """
+    expect_open_files("nbtwisted")
     _install(arguments)
     from twisted.internet import reactor
 
@@ -39,10 +42,11 @@ def choose(arguments: Sequence[str]) -> None:
 
 
 def _install(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = OneLineParser(prog="nbtwisted", add_help=False)
     add_option(parser)
     told, _ = parser.parse_known_args(list(arguments))
     name = told.reactor or os.environ.get(VARIABLE)
+    named_by = "--reactor" if told.reactor else VARIABLE
     if "twisted.internet.reactor" in sys.modules:
         # Somebody else has chosen, in whose process this is.
         return
@@ -51,7 +55,7 @@ def _install(arguments: Sequence[str]) -> None:
             from nbtwisted.reactor.eager import install
         except ImportError as error:
             if name:
-                _refuse(name, str(error))
+                _refuse(named_by, name, str(error))
             return
         install()
         return
@@ -66,11 +70,11 @@ def _install(arguments: Sequence[str]) -> None:
         installReactor(name)
     except NoSuchReactor:
         known = sorted(reactor.shortName for reactor in getReactorTypes())
-        _refuse(name, f"expected one of {', '.join(known)}")
+        _refuse(named_by, name, f"expected one of {', '.join(known)}")
     except ImportError as error:
-        _refuse(name, str(error))
+        _refuse(named_by, name, str(error))
 
 
-def _refuse(name: str, reason: str) -> None:
-    print(f"nbtwisted: error: --reactor {name!r}: {reason}", file=sys.stderr)
+def _refuse(named_by: str, name: str, reason: str) -> None:
+    say(f"nbtwisted: error: {named_by} {name!r}: {reason}")
     raise SystemExit(2)

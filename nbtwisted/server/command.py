@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
     IReactorFromThreads,
@@ -25,7 +28,7 @@ from twisted.logger import (
 )
 
 from nbtwisted.command_line import (
-    open_files_allowed,
+    raise_open_files,
     say,
 )
 from nbtwisted.memory import leave_startup_to_itself
@@ -65,10 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Endpoint plugins raise what they like, and whatever it is, the one who
             # typed the description is who can mend it.
             except Exception as error:
-                reason = str(error) or type(error).__name__
                 failures.append(
-                    f"cannot listen on {description!r}: {reason}: "
-                    "expected a free place such as tcp:8000 or unix:/tmp/slow.sock"
+                    f"{options.listen_named_by}: cannot listen on {description!r}: "
+                    + _why_not(error)
                 )
                 reactor.stop()
                 return
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for place in places:
             _say(f"serving on {place}")
 
-    open_files_allowed()
+    raise_open_files()
     leave_startup_to_itself()
     stops: list[int] = []
 
@@ -116,6 +118,26 @@ def _endpoint(description: str) -> IStreamServerEndpoint:
         description += f":backlog={BACKLOG}"
     endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     return endpoint
+
+
+def _why_not(error: Exception) -> str:
+    """Why an endpoint does not listen, and what was expected of it."""
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    if isinstance(error, OverflowError):
+        return "expected a port from 0 to 65535"
+    if isinstance(error, OSError):
+        path = error.filename2 or error.filename
+        named = "" if path is None else f"{os.fsdecode(path)}: "
+        reason = f"{named}{error.strerror or error}"
+        if error.errno == errno.EADDRINUSE:
+            reason += ": expected a free place (port 0 is any that is free)"
+        return reason
+    # Of Twisted's parsers, or of OpenSSL, whose words are about their own arguments.
+    return (
+        "expected a Twisted endpoint, such as tcp:PORT, tcp:PORT:interface=ADDRESS, "
+        "ssl:PORT:privateKey=FILE:certKey=FILE or unix:PATH"
+    )
 
 
 def _url(description: str, address: IAddress) -> str:

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
-from nbtwisted.command_line import open_files_allowed
+from nbtwisted.command_line import raise_open_files
 from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
 from nbtwisted.server.delay_server import DelayServer
@@ -78,7 +78,7 @@ class _Dispenser(LineOnlyReceiver):
 
 def main() -> None:
     """Run until stdin is closed."""
-    open_files_allowed()
+    raise_open_files()
     leave_startup_to_itself()
     run_on_steady_clock(reactor)
     StandardIO(_Dispenser(reactor))

@@ -39,7 +39,8 @@ DEFAULT_DRAIN = 30.0
 class Options:
     """What the server was told.
 
-    `listen` are Twisted endpoint strings, at least one. `max_delay` and `drain` are in
+    `listen` are Twisted endpoint strings, at least one, and `listen_named_by` is the
+    option or the variable that chooses another place. `max_delay` and `drain` are in
     seconds. `seed` decides what is left to chance, if it is given. Above
     `max_in_flight` requests, others are refused. `admin_token` lets operators in from
     other machines. `access_log` is a path, or `-` for stdout. `channel` is one of
@@ -47,6 +48,7 @@ class Options:
     """
 
     listen: tuple[str, ...]
+    listen_named_by: str
     max_delay: float
     seed: int | None
     max_in_flight: float
@@ -142,14 +144,18 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     if told.listen and (told.port is not None or told.host is not None):
         parser.error("--listen: expected neither --port nor --host beside it")
     listen: Sequence[str] = told.listen or []
+    named_by = "--listen"
     if not listen and told.port is None and told.host is None:
         listen = os.environ.get("NBTWISTED_LISTEN", "").split()
+        named_by = "NBTWISTED_LISTEN"
 
     def read(name: str, parse: Callable[[str], T]) -> T | None:
         return _from_environment(parser, name.upper(), getattr(told, name), parse)
 
     if not listen:
         number = read("port", port)
+        is_of_environment = told.port is None and number is not None
+        named_by = "NBTWISTED_PORT" if is_of_environment else "--port"
         listen = [
             _tcp_endpoint(
                 read("host", host) or DEFAULT_HOST,
@@ -159,6 +165,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     drain = read("drain", duration)
     return Options(
         listen=tuple(listen),
+        listen_named_by=named_by,
         max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
         seed=read("seed", whole_number),
         max_in_flight=read("max_in_flight", count) or math.inf,

@@ -270,6 +270,10 @@ class CommandTests(SynchronousTestCase):
             (["--max-delay", "abc"], "seconds such as"),
             (["--max-delay", "0"], "above 0"),
             (["--what"], "--what"),
+            (["--listen", ""], "not empty"),
+            (["--access-log", ""], "not empty"),
+            (["--reactor", ""], "--reactor: ''"),
+            (["--reactor", "what"], "error: --reactor 'what': expected one of"),
             (["stray"], "stray"),
             (["--max-in-flight", "0"], "1 or more"),
             (["--drain", "-1"], "seconds such as"),
@@ -279,17 +283,37 @@ class CommandTests(SynchronousTestCase):
             self.assertEqual((ran.returncode, ran.stdout), (2, ""), arguments)
             self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
             self.assertIn(words, ran.stderr)
+        ran = run(NBTWISTED_REACTOR="what")
+        self.assertIn("error: NBTWISTED_REACTOR 'what': expected one of", ran.stderr)
         ran = run(NBTWISTED_MAX_DELAY="-1")
         self.assertEqual((ran.returncode, ran.stderr.count("\n")), (2, 1), ran.stderr)
 
     def test_where_it_cannot_listen_is_one_line_and_exit_1(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
+            taken_place = f"tcp:{port}:interface=127.0.0.1"
             for endpoint in [
-                f"tcp:{port}:interface=127.0.0.1",
-                *("bogus:1", "tcp", "tcp:abc", "tcp:99999", "", "unix:/no/such/dir/x"),
+                taken_place,
+                *("bogus:1", "tcp", "tcp:abc", "tcp:99999", "unix:/no/such/dir/x"),
+                *("tcp:0:what=1", "ssl:0", "ssl:0:privateKey=/dev/null"),
             ]:
                 ran = run("--listen", endpoint)
                 self.assertEqual((ran.returncode, ran.stdout), (1, ""), endpoint)
                 self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
                 self.assertIn(f"cannot listen on {endpoint!r}", ran.stderr)
+                for of_python in ("invalid literal", "argument", "Errno", "Error"):
+                    self.assertNotIn(of_python, ran.stderr)
+            # Names what was given, and suggests another place.
+            for arguments, variables, name in [
+                (["--port", str(port)], {}, "--port"),
+                (["--port", str(port)], {"NBTWISTED_PORT": "1"}, "--port"),
+                ([], {"NBTWISTED_PORT": str(port)}, "NBTWISTED_PORT"),
+                (["--listen", taken_place], {}, "--listen"),
+                ([], {"NBTWISTED_LISTEN": taken_place}, "NBTWISTED_LISTEN"),
+            ]:
+                ran = run(*arguments, **variables)
+                self.assertRegex(
+                    ran.stderr,
+                    rf"^nbtwisted: error: {name}: cannot listen on '{taken_place}': "
+                    r"Address already in use: expected a free place \(port 0 .*\)\n$",
+                )
