@@ -76,18 +76,23 @@ class ResponseParser:
 
     Feed it what is received until `feed` says that the answer is whole, or tell it by
     `end` that nothing more will come. Then `head`, `body` and `raw` are the answer;
-    before, they are what there is of it.
+    before, they are what there is of it. Without `keeps_body` the body is counted as it
+    passes, and neither `body` nor `raw` holds it.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, keeps_body: bool = True) -> None:
         self.head: Head | None = None
+        self.interim_answers = 0
+        """Answers with a status below 200 that came before this one."""
         self._limits = limits
+        self._keeps_body = keeps_body
         self._message = _Message(limits.fields)
         self._llhttp = HttpResponseParser(self._message)
+        # All bytes so far; or, of a body that is not kept, the last few.
         self._received = bytearray()
+        self._size = 0
         self._head_start = 0
         self._head_end = 0
-        self._interim_answers = 0
         # The body has a known length, or ends with the connection, or is chunked.
         self._length: int | None = None
         self._ends_with_connection = False
@@ -103,6 +108,20 @@ class ResponseParser:
         Not if more was received than the answer: nobody asked for that.
         """
         return self._keeps_alive and not self._has_more
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something was received behind the end of a whole answer."""
+        return self._has_more
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the body so far, without the framing of its chunks."""
+        if self.head is None:
+            return 0
+        if self._chunks is not None:
+            return self._message.body_size
+        return self._size - self._head_end
 
     @property
     def raw(self) -> bytes:
@@ -128,7 +147,7 @@ class ResponseParser:
             end = self._next_possible_end(data, start)
             piece = data[start:end]
             start = end
-            self._received += piece
+            self._take(piece)
             try:
                 self._llhttp.feed_data(piece)
             except HttpParserUpgrade:
@@ -157,9 +176,9 @@ class ResponseParser:
             return
         if not self._received:
             raise EmptyAnswer("the server closed the connection without an answer")
-        got = len(self.body)
+        got = self.body_size
         if self.head is None:
-            part = f"in the head, after {len(self._received)} bytes"
+            part = f"in the head, after {self._size} bytes"
         elif self._length is None:
             part = f"before the last chunk, after {got} bytes of the body"
         else:
@@ -169,15 +188,23 @@ class ResponseParser:
             cut_short.phase = "head"
         raise cut_short
 
+    def _take(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._keeps_body or self.head is None:
+            self._received += piece
+        else:
+            most = len(_BLANK_LINE)
+            self._received = self._received[-most:] + piece[-most:]
+
     def _next_possible_end(self, data: bytes, start: int) -> int:
         if self._ends_with_connection:
             return len(data)
         if self._length is not None:
-            return start + self._length - (len(self._received) - self._head_end)
+            return start + self._length - (self._size - self._head_end)
         if self._chunks is not None and self._trailers_start is None:
             end, was_last = self._chunks.walk(data, start)
             if was_last:
-                self._trailers_start = len(self._received) + end - start
+                self._trailers_start = self._size + end - start
             return end
         # The blank line may have begun in bytes fed before.
         before = bytes(self._received[-3:])
@@ -189,7 +216,7 @@ class ResponseParser:
 
     def _check_blank_line(self) -> None:
         """What older llhttps take for a blank line is none to cut behind."""
-        has_body = self.head is None and self._message.has_body
+        has_body = self.head is None and self._message.body_size > 0
         # Newer ones find fault before this does, so only the oldest gets here.
         if has_body or not self._received.endswith(_BLANK_LINE):  # pragma: no cover
             raise MalformedAnswer("a head, or trailers, without a blank line behind it")
@@ -199,16 +226,16 @@ class ResponseParser:
             raise self._chunks.fault
         if self._chunks is not None and self._message.complete:
             self._check_blank_line()
-        if len(self._received) - self._head_end > self._limits.body:
+        if self._size - self._head_end > self._limits.body:
             raise AnswerTooLarge(f"the body is larger than {self._limits.body} bytes")
-        trailers = len(self._received) - (self._trailers_start or len(self._received))
+        trailers = self._size - (self._trailers_start or self._size)
         if trailers > self._limits.head:
             raise MalformedAnswer(
                 f"the trailers are larger than {self._limits.head} bytes"
             )
 
     def _read_head(self) -> None:
-        if len(self._received) > self._limits.head:
+        if self._size > self._limits.head:
             raise MalformedAnswer(f"the head is larger than {self._limits.head} bytes")
         if not self._message.head_complete:
             return
@@ -227,13 +254,13 @@ class ResponseParser:
             raise MalformedAnswer("a control character in the reason phrase")
         if status < 200:
             # An interim answer: the one that was asked for is yet to come.
-            self._interim_answers += 1
-            if self._interim_answers > _MOST_INTERIM_ANSWERS:
+            self.interim_answers += 1
+            if self.interim_answers > _MOST_INTERIM_ANSWERS:
                 raise MalformedAnswer(
                     f"more than {_MOST_INTERIM_ANSWERS} interim answers"
                 )
             self._message.head_complete = False
-            self._head_start = len(self._received)
+            self._head_start = self._size
             return
         self.head = Head(
             http_version=version,
@@ -244,7 +271,7 @@ class ResponseParser:
                 for name, value in self._message.headers
             ),
         )
-        self._head_end = len(self._received)
+        self._head_end = self._size
         self._read_framing()
 
     def _read_framing(self) -> None:
@@ -273,7 +300,8 @@ class ResponseParser:
         if self._message.complete:
             return
         if codings:
-            self._message.body = bytearray()
+            if self._keeps_body:
+                self._message.body = bytearray()
             self._chunks = _Chunks(self._limits.body)
         elif lengths:
             # llhttp has seen to it that there is one, and made of digits.
@@ -367,9 +395,9 @@ class _Message:
         self.headers: list[tuple[bytes, bytes]] = []
         # Only of chunks: any other body stands in the bytes as received.
         self.body: bytearray | None = None
+        self.body_size = 0
         self.head_complete = False
         self.complete = False
-        self.has_body = False
 
     def on_status(self, part: bytes) -> None:
         self.reason += part
@@ -387,7 +415,7 @@ class _Message:
         self.head_complete = True
 
     def on_body(self, part: bytes) -> None:
-        self.has_body = True
+        self.body_size += len(part)
         if self.body is not None:
             self.body += part
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
 
-import httptools
-
-from nbtwisted.client.errors import (
-    AnswerCutShort,
-    EmptyAnswer,
-    MalformedAnswer,
-    RequestError,
-)
+from nbtwisted.client.parser import Limits, ResponseParser
 
 __all__ = ["Known", "ResponseReader", "Whole"]
 
-LARGEST_HEAD = 300 * 1024
-"""Bytes, as curl has it."""
+LIMITS = Limits(body=sys.maxsize)
+"""Those of `nbtwisted get`, but for the body: it is counted and not kept."""
 
 REMEMBERED = 256
 """Heads that are remembered: those of a server differ by its clock, mostly."""
 
 LONGEST_REMEMBERED = 4096
+"""Bytes of a head, and of a body in chunks."""
+
+MOST_REMEMBERED = 2 * 1024 * 1024
+"""Bytes in all."""
 
 _BLANK_LINE = b"\r\n\r\n"
 
@@ -41,11 +38,12 @@ class Known:
     """What there is to know of answers that came before, shared by connections.
 
     Of a head, what it says if a body of a known length follows; or if that is in
-    chunks, the bodies that have followed it. Both are bounded.
+    chunks, the bodies that have followed it. Both are bounded, in number and in bytes.
     """
 
     def __init__(self) -> None:
         self._by_head: dict[bytes, Whole | dict[bytes, Whole]] = {}
+        self._size = 0
 
     def find(self, data: bytes) -> Whole | None:
         """The answer that is all of `data`, if it is known what that is."""
@@ -60,133 +58,72 @@ class Known:
     def add(self, data: bytes, whole: Whole, *, in_chunks: bool) -> None:
         """Note that all of `data` is this answer."""
         end = data.find(_BLANK_LINE)
-        head = data[:end]
-        if end > LONGEST_REMEMBERED:
+        head, body = data[:end], data[end:] if in_chunks else b""
+        if max(len(head), len(body)) > LONGEST_REMEMBERED:
             return
-        if len(self._by_head) >= REMEMBERED:
+        self._size += len(head) + len(body)
+        if len(self._by_head) >= REMEMBERED or self._size > MOST_REMEMBERED:
             self._by_head.clear()
+            self._size = len(head) + len(body)
         if not in_chunks:
             self._by_head[head] = whole
             return
         bodies = self._by_head.setdefault(head, {})
-        if isinstance(bodies, dict) and len(data) - end <= LONGEST_REMEMBERED:
+        if isinstance(bodies, dict):
             if len(bodies) >= REMEMBERED:
                 bodies.clear()
-            bodies[data[end:]] = whole
+            bodies[body] = whole
 
 
 class ResponseReader:
     """Reads the answers on a connection, one after another.
 
     An answer that arrives in one piece, and is known, is not parsed again: that saves a
-    quarter of a request's time.
+    quarter of a request's time. The others are judged by the client's parser, so that
+    `load` and `get` agree on what an answer is, and which limits it has.
     """
 
     def __init__(self, known: Known) -> None:
-        self.has_begun = False
-        """Whether part of an answer has come."""
         self._known = known
-        self._parser: Any = None
-        self._status = 0
-        self._size = 0
-        self._head_size = 0
-        self._answers = 0
-        self._has_head = False
-        self._has_length = False
-        self._in_chunks = False
-        self._can_be_followed = False
-        self._whole: Whole | None = None
+        self._parser: ResponseParser | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether part of an answer has come."""
+        return self._parser is not None
 
     def feed(self, data: bytes) -> Whole | None:
         """Read on; returns the answer when it is whole.
 
-        Raises `MalformedAnswer`.
+        Bytes behind its end are left out, and nothing can follow it then.
+
+        Raises `MalformedAnswer` or `AnswerTooLarge`.
         """
-        if self.has_begun:
-            return self._feed_slowly(data)
-        known = self._known.find(data)
-        if known is not None:
-            return known
-        whole = self._feed_slowly(data)
-        # Only if there was nothing but it in this piece.
-        is_framed = self._in_chunks or self._has_length
-        if whole is not None and self._answers == 1 and is_framed:
-            self._known.add(data, whole, in_chunks=self._in_chunks)
+        parser = self._parser
+        is_first = parser is None
+        if parser is None:
+            known = self._known.find(data)
+            if known is not None:
+                return known
+            parser = self._parser = ResponseParser(LIMITS, keeps_body=False)
+        if not parser.feed(data):
+            return None
+        self._parser = None
+        assert parser.head is not None
+        whole = Whole(parser.head.status, parser.body_size, parser.can_be_followed)
+        if is_first and not (parser.has_more or parser.interim_answers):
+            names = {name.lower() for name, _ in parser.head.headers}
+            in_chunks = "transfer-encoding" in names
+            if in_chunks or "content-length" in names:
+                self._known.add(data, whole, in_chunks=in_chunks)
         return whole
 
     def end(self) -> Whole:
         """The connection has ended: this may be how the answer ends.
 
-        Raises `EmptyAnswer`, `AnswerCutShort` and others.
+        Raises `EmptyAnswer` or `AnswerCutShort`.
         """
-        if not self.has_begun:
-            raise EmptyAnswer("the server closed the connection without an answer")
-        if self._has_head and not (self._has_length or self._in_chunks):
-            return Whole(self._status, self._size, False)
-        error = AnswerCutShort("the server closed the connection in the middle of it")
-        if not self._has_head:
-            error.phase = "head"
-        raise error
-
-    def _feed_slowly(self, data: bytes) -> Whole | None:
-        if not self.has_begun:
-            self.has_begun = True
-            self._parser = httptools.HttpResponseParser(self)
-            self._head_size = self._size = 0
-            self._has_head = self._has_length = self._in_chunks = False
-            self._answers = 0
-            self._whole = None
-        if not self._has_head:
-            self._head_size += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise MalformedAnswer("it changes the protocol, unasked") from None
-        except httptools.HttpParserCallbackError as error:
-            raise _cause(error) from None
-        except httptools.HttpParserError as error:
-            raise MalformedAnswer(f"not an answer: {error}") from None
-        if not self._has_head and self._head_size > LARGEST_HEAD:
-            raise MalformedAnswer(f"the head is larger than {LARGEST_HEAD} bytes")
-        if self._whole is not None:
-            # The parser refers to this, and this to the parser.
-            self._parser = None
-            self.has_begun = False
-        return self._whole
-
-    # What the parser calls.
-
-    def on_message_begin(self) -> None:
-        """An answer; another, behind the one that was, is one unasked."""
-        self._answers += 1
-        self._has_length = self._in_chunks = False
-        if self._whole is not None:
-            raise MalformedAnswer("bytes behind the end of it")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Look for what frames a body."""
-        lower = name.lower()
-        self._has_length |= lower == b"content-length"
-        self._in_chunks |= lower == b"transfer-encoding"
-
-    def on_headers_complete(self) -> None:
-        """The head is there."""
-        self._status = self._parser.get_status_code()
-        self._has_head = self._status >= 200
-        self._can_be_followed = self._parser.should_keep_alive()
-
-    def on_body(self, data: bytes) -> None:
-        """Count."""
-        self._size += len(data)
-
-    def on_message_complete(self) -> None:
-        """It is whole, unless it only says that one will come."""
-        if self._status >= 200:
-            self._whole = Whole(self._status, self._size, self._can_be_followed)
-
-
-def _cause(error: Exception) -> RequestError:
-    cause = error.__context__
-    if isinstance(cause, RequestError):
-        return cause
-    raise error
+        parser = self._parser or ResponseParser(LIMITS, keeps_body=False)
+        parser.end()
+        assert parser.head is not None
+        return Whole(parser.head.status, parser.body_size, False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.errors import RequestError
+from nbtwisted.client.errors import MalformedAnswer, RequestError
+from nbtwisted.client.parser import Limits, ResponseParser
 from nbtwisted.load.response import REMEMBERED, Known, ResponseReader
 from tests.guard import ClockCase
 
@@ -16,7 +18,7 @@ Found = tuple[int, int, bool] | str
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
-WHOLE: dict[bytes, Found] = {
+WHOLE: dict[bytes, tuple[int, int, bool]] = {
     OK + b"Content-Length: 5\r\n\r\nhello": (200, 5, True),
     OK + b"Content-Length: 0\r\n\r\n": (200, 0, True),
     OK + b"Content-Length: 4\r\n\r\n\r\n\r\n": (200, 4, True),
@@ -83,10 +85,80 @@ class ResponseTests(ClockCase):
                 self.assertEqual(read(cut), "MalformedAnswer", data[:80])
 
     def test_bytes_behind_the_end(self) -> None:
-        for data in WHOLE:
-            for more in (b"x", data):
-                if b" close\r\n" not in data and b"/1.0" not in data:
-                    self.assertEqual(read([data + more]), "MalformedAnswer", data)
+        # The answer is good, and nothing can follow it: as `get` has it.
+        for data, (status, size, _) in WHOLE.items():
+            for more in (b"x", b"\r\n", b"\0" * 70_000, data):
+                known = Known()
+                for _ in range(2):
+                    self.assertEqual(
+                        read([data + more], known), (status, size, False), data
+                    )
+
+    def test_limits_on_framing(self) -> None:
+        """Whatever a server sends without an end, it is told to stop, and soon."""
+        long = b"x" * 1000
+        endless: dict[str, tuple[bytes, bytes]] = {
+            "the head is larger": (OK, b"A: " + long + b"\r\n"),
+            "the head is larger than": (OK + b"A: ", long),
+            "the head is larger t": (b"HTTP/1.1 200 ", long),
+            "more than 20 interim": (b"", b"HTTP/1.1 100 Go\r\n\r\n"),
+            "more than 20 interim answers": (b"", b"HTTP/1.1 103 X\r\nA: b\r\n\r\n"),
+            "more than 1000 header fields": (OK, b"A:b\r\n"),
+            "the trailers are larger": (CHUNKED + b"0\r\n", b"A: " + long + b"\r\n"),
+            "the trailers are larger than": (CHUNKED + b"0\r\nA: ", long),
+            "a chunk's line is longer": (CHUNKED + b"1;a=", long),
+            "a chunk's line is longer than": (CHUNKED + b"0;", long),
+            "a chunk's size has more than 16": (CHUNKED, b"0" * 9),
+            "more framing than data": (CHUNKED, b"1;" + long + b"\r\nx\r\n"),
+        }
+        for expected, (begin, more) in endless.items():
+            for at_once in (1, 60):
+                reader = ResponseReader(Known())
+                self.assertIsNone(reader.feed(begin) if begin else None)
+                sent = 0
+                with self.assertRaises(MalformedAnswer) as caught:
+                    while sent < 1_000_000:
+                        self.assertIsNone(reader.feed(more * at_once))
+                        sent += len(more) * at_once
+                self.assertIn(expected, str(caught.exception))
+                self.assertLess(sent, 400_000, expected)
+
+    def test_nothing_of_a_body_is_kept(self) -> None:
+        piece = b"x" * 65536
+        chunk = b"10000\r\n" + piece + b"\r\n"
+        pieces = 400
+        for begin, each, end in [
+            (OK + b"\r\n", piece, b""),
+            (OK + b"Content-Length: %d\r\n\r\n" % (65536 * pieces), piece, b""),
+            (CHUNKED, chunk, b"0\r\n\r\n"),
+            (CHUNKED[:-2] + b"A: " + b"y" * 100_000 + b"\r\n\r\n", chunk, b""),
+        ]:
+            reader = ResponseReader(Known())
+            reader.feed(begin)
+            reader.feed(each)
+            tracemalloc.start()
+            whole = None
+            for _ in range(pieces - 1):
+                whole = reader.feed(each)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertLess(peak, 500_000)
+            if end:
+                whole = reader.feed(end)
+            if whole is not None:
+                self.assertEqual(whole.size, 65536 * pieces)
+
+    def test_what_is_remembered_is_bounded_in_bytes(self) -> None:
+        known = Known()
+        tracemalloc.start()
+        for number in range(30):
+            head = OK + b"A: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % number
+            for body in range(200):
+                text = b"%05d" % body * 800
+                read([head + b"fa0\r\n" + text + b"\r\n0\r\n\r\n"], known)
+        current, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        self.assertLess(current, 4_000_000)
 
     def test_what_is_known_means_the_same(self) -> None:
         known = Known()
@@ -96,8 +168,8 @@ class ResponseTests(ClockCase):
             for data in MALFORMED:
                 self.assertEqual(read([data], known), "MalformedAnswer", data[:80])
             for data in WHOLE:
-                if b" close\r\n" not in data and b"/1.0" not in data:
-                    self.assertEqual(read([data + b"x"], known), "MalformedAnswer")
+                found = read([data + b"x"], known)
+                self.assertEqual(found, (*WHOLE[data][:2], False), data)
 
     def test_another_body_behind_a_known_head(self) -> None:
         known = Known()
@@ -143,6 +215,32 @@ class ResponseTests(ClockCase):
                     pieces.append(data[at : at + size])
                 at += size
             self.assertEqual(read(pieces, known), WHOLE[data])
+
+    @given(
+        st.lists(
+            st.one_of(
+                st.binary(max_size=20),
+                st.sampled_from([*WHOLE, *UNTIL_THE_END, *MALFORMED[:-1]]),
+            ),
+            max_size=4,
+        ).map(b"".join),
+        st.integers(1, 200),
+    )
+    def test_get_and_load_judge_alike(self, data: bytes, size: int) -> None:
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        parser = ResponseParser(Limits())
+        as_get: Found
+        try:
+            if not any(parser.feed(piece) for piece in pieces):
+                parser.end()
+            assert parser.head is not None
+            as_get = (parser.head.status, len(parser.body), parser.can_be_followed)
+            if OK + b"\r\n" in data and not parser.has_more:
+                # It ended with the connection.
+                as_get = (*as_get[:2], False)
+        except RequestError as error:
+            as_get = type(error).__name__
+        self.assertEqual(read(pieces), as_get)
 
     @given(st.lists(st.binary(max_size=200)))
     def test_anything_is_read_or_refused(self, pieces: list[bytes]) -> None:

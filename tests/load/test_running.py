@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -166,6 +168,30 @@ class RunningTests(ClockCase):
         ((kind, phase, message),) = run.tally.errors
         self.assertEqual((kind, phase), ("ConnectFailed", "connect"))
         self.assertIn("127.0.0.1 port 80", message)
+
+    def test_bytes_behind_an_answer(self) -> None:
+        # It is good, as it is for `get`, and its connection is not used again.
+        server = Server(always(0.01, ANSWER + b"x"))
+        run = server.run(number=6, connections=2)
+        self.assertEqual((run.tally.answered, run.tally.failed), (6, 0))
+        self.assertEqual((run.tally.resent, server.attempts), (0, 6))
+
+    def test_a_body_without_an_end(self) -> None:
+        def more(connection: Any) -> None:
+            if connection.connected and server.seconds() < 60:
+                connection.protocol.dataReceived(b"x" * 1000)
+                server.callLater(0.01, more, connection)
+
+        server = Server(always(0.01, b"HTTP/1.1 200 OK\r\n\r\n"))
+        run, over = server.begin(number=1, connections=1, timeout=1.0)
+        server.pump([MILLISECOND] * 20)
+        (connection,) = server.open
+        more(connection)
+        server.pump([MILLISECOND] * 1200)
+        self.assertTrue(over)
+        self.assertEqual((run.tally.answered, run.tally.timed_out), (0, 1))
+        server.pump([MILLISECOND] * 20)
+        self.nothing_left(server)
 
     def test_garbage(self) -> None:
         server = Server(always(0.01, b"garbage"))
