@@ -9,6 +9,7 @@ connection  carries one request after another
 worker      one of the connections of a run
 running     a run: workers, kept busy or on time
 report      what came of it, for people and for programs             pure
+hgrm        percentiles as HdrHistogram's plotters read them         pure
 progress    how it is doing, on a line that moves
 options, command
 """

@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall, react
 
 from nbtwisted import steady_clock
 from nbtwisted.command_line import abandon, can_encode, open_files_left, say
+from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.report import report, text
 from nbtwisted.load.running import Run
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             "how many files this process may open besides its own (ulimit -n)"
         )
         raise SystemExit(2)
+    if sys.stdout is None:
+        _complain("error: cannot write: standard output is closed")
+        raise SystemExit(CANNOT_WRITE)
     with ExitStack() as files:
         # What cannot be written is said before anything is sent.
         outputs = {
@@ -130,33 +134,41 @@ class _Command:
             interrupted=self._exit_code is not None,
             conditions=self._options.fail_if,
         )
-        try:
-            self._write(found)
-        except OSError as error:
-            _complain(f"error: cannot write: {error.strerror}")
-            for file in {*self._outputs.values(), sys.stdout}:
-                abandon(file)
-            raise SystemExit(CANNOT_WRITE) from None
+        errors = self._write(found)
+        if errors:
+            _complain(f"error: cannot write: {errors[0].strerror}")
+            raise SystemExit(CANNOT_WRITE)
         raise SystemExit(self._judge(found))
 
-    def _write(self, found: dict[str, Any]) -> None:
-        options, tally = self._options, self._run.tally
+    def _write(self, found: dict[str, Any]) -> list[OSError]:
+        """Write what was asked for; returns what went wrong.
+
+        What cannot be written keeps nothing else from being written.
+        """
+        options, tally, outputs = self._options, self._run.tally, self._outputs
+        wanted: list[tuple[TextIO, str]] = []
         if options.json is not None:
-            print(json.dumps(found, indent=2), file=self._outputs[options.json])
+            as_json = json.dumps(found, indent=2, allow_nan=False)
+            wanted.append((outputs[options.json], f"{as_json}\n"))
         if options.hdr is not None:
-            # In milliseconds, as HdrHistogram's own programs have it.
-            tally.latencies.histogram.output_percentile_distribution(
-                _Bytes(self._outputs[options.hdr]), 1000.0
-            )
+            wanted.append((outputs[options.hdr], hgrm(tally.latencies.histogram)))
         if options.plot is not None:
-            self._outputs[options.plot].write(self._page(found))
-        if "-" not in self._outputs:
+            wanted.append((outputs[options.plot], self._page(found)))
+        if "-" not in outputs:
             bar = "■" if can_encode(sys.stdout, "■") else "#"
-            print(text(found, tally, bar=bar), end="")
-        for file in {*self._outputs.values(), sys.stdout}:
-            file.flush()
-        if options.plot is not None:
-            _complain(f"wrote {_shown(options.plot)}")
+            wanted.append((sys.stdout, text(found, tally, bar=bar)))
+        errors = []
+        for file, content in wanted:
+            try:
+                file.write(content)
+                file.flush()
+            except OSError as error:
+                errors.append(error)
+                abandon(file)
+            else:
+                if options.plot is not None and file is outputs[options.plot]:
+                    _complain(f"wrote {_shown(options.plot)}")
+        return errors
 
     def _page(self, found: dict[str, Any]) -> str:
         # Whoever wants no page does not wait for this to load.
@@ -188,16 +200,6 @@ class _Command:
         for each in failed:
             _complain(f"failed: {each['text']}: it is {each['shown']}")
         return LIMIT_PASSED if failed else 0
-
-
-class _Bytes:
-    """A text file that takes bytes, which is what hdrhistogram writes."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data.decode("ascii"))
 
 
 def _open(path: str) -> TextIO:

@@ -284,6 +284,48 @@ class CommandTests(SynchronousTestCase):
                 "nbtwisted: error: cannot write: No space left on device\n",
             )
 
+    def test_nobody_reads(self) -> None:
+        for options in ([], ["--json", "-"], ["--hdr", "-"], ["--json", "/dev/stdout"]):
+            reading, writing = os.pipe()
+            os.close(reading)
+            ended = run("-n", "20", *options, self.url, stdout=writing)
+            os.close(writing)
+            self.assertEqual(ended.returncode, 23, options)
+            self.assertEqual(
+                ended.stderr, "nbtwisted: error: cannot write: Broken pipe\n"
+            )
+
+    def test_stdout_is_closed(self) -> None:
+        for options in ("", "--json -", "--hdr -", "--plot /dev/null"):
+            ended = subprocess.run(
+                f"{' '.join(LOAD)} -n 20 {options} '{self.url}' >&-",
+                shell=True,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            self.assertEqual(ended.returncode, 23, options)
+            self.assertEqual(
+                ended.stderr,
+                "nbtwisted: error: cannot write: standard output is closed\n",
+            )
+        # Before anything is sent.
+        self.assertIn(b'"requests": 0,', self.server.ask(STATS))
+
+    def test_what_can_be_written_is(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            ended = run(
+                *("-n", "20", "--hdr", "/dev/full", "--json", f"{folder}/j"),
+                *("--plot", f"{folder}/p", self.url),
+            )
+            self.assertEqual(ended.returncode, 23)
+            self.assertIn("Summary:", ended.stdout)
+            self.assertIn("cannot write: No space left", ended.stderr)
+            self.assertIn(f"wrote {folder}/p", ended.stderr)
+            with open(f"{folder}/j") as file:
+                self.assertEqual(json.load(file)["answered"], 20)
+
     def test_nobody_there(self) -> None:
         port = free_port()
         ended = run("-n", "20", "-c", "5", f"http://127.0.0.1:{port}/")

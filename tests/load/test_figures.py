@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from statistics import fmean, pstdev
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
 from nbtwisted.load.conditions import Condition
+from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.report import report, text
 from nbtwisted.load.response import Whole
@@ -92,6 +95,56 @@ class LatenciesTests(ClockCase):
         same = Latencies()
         same.add(0.5)
         self.assertEqual(sum(count for _, count in same.bins(10)), 1)
+
+
+class HgrmTests(ClockCase):
+    def footer(self, printed: str) -> dict[str, float]:
+        found = re.findall(r"(\w[\w ]*\w) *= +([\d.]+)", printed)
+        return {name: float(value) for name, value in found}
+
+    # It takes 0.1 s to walk over a histogram up to 5 s.
+    @settings(max_examples=10)
+    @given(st.lists(st.floats(0.001, 5), min_size=1, max_size=50))
+    def test_all_is_in_milliseconds(self, seconds: list[float]) -> None:
+        latencies = Latencies()
+        for each in seconds:
+            latencies.add(each)
+        milliseconds = [1000 * each for each in seconds]
+        most = max(milliseconds)
+        footer = self.footer(hgrm(latencies.histogram))
+        for name, expected in [
+            ("Mean", fmean(milliseconds)),
+            ("StdDeviation", pstdev(milliseconds)),
+            ("Max", most),
+        ]:
+            self.assertLess(abs(footer[name] - expected), most * 0.002, name)
+        self.assertEqual(footer["Total count"], len(seconds))
+
+    def test_the_table(self) -> None:
+        latencies = Latencies()
+        for number in range(1, 1001):
+            latencies.add(number / 1000)
+        head, blank, *rows = hgrm(latencies.histogram).splitlines()
+        self.assertEqual(
+            head.split(), ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+        )
+        self.assertEqual(blank, "")
+        self.assertEqual(rows[-4].split(), ["1000.447", "1.000000000000", "1000"])
+        self.assertEqual(rows[1].split(), ["100.031", "0.100000000000", "100", "1.11"])
+        # As Java's outputPercentileDistribution has them.
+        self.assertEqual(
+            rows[-3:],
+            [
+                "#[Mean    =      500.505, StdDeviation   =      288.676]",
+                "#[Max     =     1000.447, Total count    =         1000]",
+                "#[Buckets =           22, SubBuckets     =         2048]",
+            ],
+        )
+
+    def test_of_nothing(self) -> None:
+        footer = self.footer(hgrm(Latencies().histogram))
+        self.assertEqual(footer["Total count"], 0)
+        self.assertEqual((footer["Mean"], footer["Max"]), (0, 0))
 
 
 class PaceTests(ClockCase):
