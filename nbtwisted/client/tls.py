@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from cryptography.x509 import (
+    DNSName,
+    ExtensionNotFound,
+    IPAddress,
+    SubjectAlternativeName,
+)
 from OpenSSL import SSL
-from service_identity import VerificationError
-from service_identity.pyopenssl import verify_hostname, verify_ip_address
+from service_identity import CertificateError
+from service_identity.hazmat import DNS_ID, DNSPattern
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import CertificateOptions, platformTrust
 from zope.interface import implementer
 
 from nbtwisted.client.errors import CertificateRefused, TLSFailed
+from nbtwisted.printable import printable
 
 __all__ = ["TLS", "Handshake"]
 
@@ -28,6 +36,13 @@ _CHECKS = {
     23: "authority: it has been revoked",
     24: "authority: one of its signers may not sign",
     26: "purpose: it is not for servers",
+    34: "extensions: one that is critical is unknown",
+    47: "name: its authority may not sign for it",
+    48: "name: its authority may not sign for it",
+    66: "key: it is too weak",
+    67: "authority: one of its signers has a key that is too weak",
+    68: "signature: its digest is too weak",
+    79: "authority: one of its signers may not sign",
 }
 """What OpenSSL's codes of X509_verify_cert mean; from its x509_vfy.h."""
 
@@ -124,13 +139,10 @@ class Handshake:
         if not self._tls.verify:
             return
         try:
-            if _is_address(self._host):
-                verify_ip_address(connection, self._host)
-            else:
-                verify_hostname(connection, self._host.rstrip("."))
-        except VerificationError:
+            _expect_name(connection, self._host)
+        except ValueError as error:
             raise CertificateRefused(
-                f"the certificate was refused for its name: it is not for {self._host}"
+                f"the certificate was refused for its name: {error}"
             ) from None
 
     def error(self, reason: BaseException | None) -> TLSFailed | CertificateRefused:
@@ -143,6 +155,46 @@ class Handshake:
             # A list of (library, function, reason), the last one first.
             return TLSFailed(f"the TLS handshake failed: {reason.args[0][0][-1]}")
         return TLSFailed("the connection ended in the TLS handshake")
+
+
+def _expect_name(connection: SSL.Connection, host: str) -> None:
+    """Raise `ValueError`, with the reason, unless what was shown is for this host.
+
+    Only the names in subjectAltName count: RFC 9525, 2 and 6.3. One that is no name, or
+    a wildcard that may not be, is for no host, and takes nothing from the others.
+    """
+    try:
+        # The library warns of faults that OpenSSL has judged already.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            certificate = connection.get_peer_certificate(as_cryptography=True)
+            assert certificate is not None, "OpenSSL takes no server without one"
+            extensions = certificate.extensions
+        found = extensions.get_extension_for_class(SubjectAlternativeName).value
+    except ExtensionNotFound:
+        raise ValueError("it has no subjectAltName") from None
+    # Whatever the library makes of bytes that a stranger sent.
+    except Exception:
+        raise ValueError("it has a subjectAltName that cannot be read") from None
+    names = found.get_values_for_type(DNSName)
+    addresses = found.get_values_for_type(IPAddress)
+    if _is_address(host):
+        is_for_host = ip_address(host) in addresses
+    else:
+        is_for_host = any(_matches(name, host) for name in names)
+    if not is_for_host:
+        all_names = ", ".join([*names, *map(str, addresses)]) or "no host"
+        raise ValueError(
+            f"it is not for {host} but for {printable(all_names, longest=200)}"
+        )
+
+
+def _matches(name: str, host: str) -> bool:
+    try:
+        return DNS_ID(host.rstrip(".")).verify(DNSPattern.from_bytes(name.encode()))
+    # A name that is none, or a host that could not be in a certificate.
+    except (CertificateError, ValueError):
+        return False
 
 
 def _is_address(host: str) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
@@ -24,6 +28,7 @@ from nbtwisted.client.errors import (
     TLSFailed,
 )
 from nbtwisted.client.getting import TLSOptions
+from nbtwisted.client.target import Target
 from nbtwisted.client.tls import TLS
 from tests.guard import ReactorCase
 
@@ -87,7 +92,9 @@ class HTTPSTests(ReactorCase):
         if clients is not None:
             clients.configure_trust(context)
             context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+        return self.listen(context)
 
+    def listen(self, context: SSL.Context) -> int:
         def accept() -> Secret:
             self.accepted.append(Secret(self.answer_and_stop))
             return self.accepted[-1]
@@ -118,7 +125,7 @@ class HTTPSTests(ReactorCase):
         return get(
             f"https://{host}:{port}/",
             reactor=self.reactor,
-            overrides={(host, port): ["127.0.0.1"]},
+            overrides={(Target.parse(f"http://{host}/").host, port): ["127.0.0.1"]},
             tls=options,
             max_time=max_time,
         )
@@ -151,6 +158,104 @@ class HTTPSTests(ReactorCase):
         for host in ["localhost", "127.0.0.1"]:
             words = await self.refused(self.get(port, host), CertificateRefused)
             self.assertIn(f"name: it is not for {host}", words)
+
+    def certified(
+        self, *extensions: tuple[x509.ExtensionType, bool], **names: str
+    ) -> int:
+        """Serve with a certificate that has these and no other; the port."""
+        signer = x509.load_pem_x509_certificate(self.authority.cert_pem.bytes())
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        common_name = names.get("common_name", "localhost")
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(
+                x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+            )
+            .issuer_name(signer.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+        )
+        for extension, critical in extensions:
+            made = made.add_extension(extension, critical)
+        signed = made.sign(
+            serialization.load_pem_private_key(  # type: ignore[arg-type]
+                self.authority.private_key_pem.bytes(), None
+            ),
+            hashes.SHA256(),
+        )
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.use_certificate(signed)
+        context.use_privatekey(key)
+        return self.listen(context)
+
+    async def test_certificates_with_names_that_are_none(self) -> None:
+        # Above 32 KiB, Twisted's server would keep a part of the handshake to itself.
+        many = [x509.DNSName(f"{number}.example") for number in range(1500)]
+        nul = b"\x30\x19\x82\x17localhost\x00.evil.example"
+        for names, reason in [
+            (None, "it has no subjectAltName"),
+            (
+                [x509.RFC822Name("a@localhost")],
+                "it is not for localhost but for no host",
+            ),
+            ([x509.DNSName("*")], "it is not for localhost but for *"),
+            ([x509.DNSName("*.localhost")], "not for localhost but for *.localhost"),
+            ([x509.DNSName("l*")], "it is not for localhost but for l*"),
+            ([x509.DNSName("*.*.example")], "it is not for localhost but for *.*.ex"),
+            ([x509.DNSName("")], "it is not for localhost but for "),
+            ([x509.DNSName("127.0.0.1")], "it is not for localhost but for 127.0.0.1"),
+            (many, "it is not for localhost but for 0.example, 1.example, "),
+            (nul, r"it is not for localhost but for localhost\x00.evil.example"),
+            (b"\x30\x00", "it is not for localhost but for no host"),
+            (b"\x30\x05\x82\x03\xff\xfe\xfd", "that cannot be read"),
+            (b"\x30\x05\x87\x03\x01\x02\x03", "that cannot be read"),
+        ]:
+            extension: list[tuple[x509.ExtensionType, bool]] = []
+            if isinstance(names, bytes):
+                oid = x509.SubjectAlternativeName.oid
+                extension = [(x509.UnrecognizedExtension(oid, names), False)]
+            elif names is not None:
+                extension = [(x509.SubjectAlternativeName(names), False)]
+            port = self.certified(*extension)
+            words = await self.refused(self.get(port), CertificateRefused)
+            self.assertIn("the certificate was refused for its name: ", words)
+            self.assertIn(reason, words)
+            self.assertLess(len(words), 300)
+
+    async def test_a_subject_alternative_name_that_is_no_der(self) -> None:
+        for junk in [b"", b"no DER at all", b"\x30\x80", b"\x30\x7f\x82"]:
+            oid = x509.SubjectAlternativeName.oid
+            port = self.certified((x509.UnrecognizedExtension(oid, junk), False))
+            # The authority, if OpenSSL gives up on the certificate before we do.
+            words = await self.refused(self.get(port), CertificateRefused)
+            self.assertRegex(words, "^the certificate was refused for its (name|auth)")
+
+    async def test_one_name_that_is_right_is_enough(self) -> None:
+        names = [
+            x509.DNSName("*"),
+            x509.UniformResourceIdentifier("https://localhost:443/"),
+            x509.DNSName("*.host.example"),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+            x509.DNSName("XN--bcher-kva.example"),
+        ]
+        port = self.certified((x509.SubjectAlternativeName(names), False))
+        for host in [
+            "a.host.example",
+            "127.0.0.1",
+            "bücher.example",
+            "A.HOST.example.",
+        ]:
+            self.assertEqual((await self.get(port, host)).body, b"nobody")
+        for host in ["a.b.host.example", "host.example", "[::1]", "localhost"]:
+            await self.refused_name(self.get(port, host))
+
+    async def refused_name(self, request: Deferred[Any]) -> None:
+        with self.assertRaises(CertificateRefused) as caught:
+            await request
+        self.assertIn("name: it is not for", str(caught.exception))
 
     async def test_an_authority_that_nobody_knows(self) -> None:
         port = self.serve("localhost", authority=trustme.CA())
