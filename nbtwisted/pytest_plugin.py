@@ -9,7 +9,7 @@ port, a journal and a memory of keys for each test. `slow_app` is the same app o
 
 The mark `slow_server` tells either how it is to be, as `DelayServer` takes it:
 
-    @pytest.mark.slow_server(seed=7, max_delay=10, max_in_flight=2)
+    @pytest.mark.slow_server(seed=7, max_delay=10, max_in_flight=2, lenient=True)
 
 Unless a seed is given, a test has its own, made from its name: so that what is left to
 chance is the same each time that it runs.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SlowServer", "slow_app", "slow_server"]
 
-SETTINGS = ("seed", "max_delay", "max_in_flight")
+SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient")
 
 SECONDS_TO_ANSWER = 10
 """After which the server's process is taken for dead."""
@@ -144,7 +144,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of our mark."""
     config.addinivalue_line(
         "markers",
-        "slow_server(seed, max_delay, max_in_flight): "
+        f"slow_server({', '.join(SETTINGS)}): "
         "how the fixtures slow_server and slow_app are to be",
     )
 
@@ -202,12 +202,22 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
                 f"slow_server: {unknown[0]!r}: expected " + ", ".join(SETTINGS)
             )
         for name, value in mark.kwargs.items():
-            kinds = (int, float) if name == "max_delay" else (int,)
-            lowest = 0 if name == "seed" else 1 if name == "max_in_flight" else 1e-9
-            if not isinstance(value, kinds) or value < lowest:
-                expected = "a number" if name == "max_delay" else "a whole number"
+            expected = _expected(name, value)
+            if expected is not None:
                 raise pytest.UsageError(
-                    f"slow_server: {name}={value!r}: expected {expected}, not negative"
+                    f"slow_server: {name}={value!r}: expected {expected}"
                 )
         settings.update(mark.kwargs)
     return settings
+
+
+def _expected(name: str, value: Any) -> str | None:
+    """What a setting should have been; None if it is right."""
+    if name == "lenient":
+        return None if isinstance(value, bool) else "True or False"
+    kinds = (int, float) if name == "max_delay" else (int,)
+    lowest = {"seed": 0, "max_delay": 1e-9, "max_in_flight": 1}[name]
+    if isinstance(value, kinds) and not isinstance(value, bool) and value >= lowest:
+        return None
+    number = "a number" if name == "max_delay" else "a whole number"
+    return f"{number}, not negative"

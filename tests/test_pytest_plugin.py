@@ -159,6 +159,15 @@ def test_marks(pytester: pytest.Pytester) -> None:
 
         def test_the_module_s(slow_server, slow_app):
             assert slow_server.seed == slow_app.seed == 7
+            assert get(slow_server, "/get?_fualt=reset") == 400
+
+        @pytest.mark.slow_server(lenient=True)
+        def test_lenient(slow_server):
+            assert get(slow_server, "/get?_fualt=reset") == 200
+
+        @pytest.mark.slow_server(lenient="no")
+        def test_no_truth_value(slow_server):
+            pass
 
         @pytest.mark.slow_server(sed=7)
         def test_misspelt(slow_server):
@@ -174,10 +183,11 @@ def test_marks(pytester: pytest.Pytester) -> None:
         """
     )
     result = run(pytester, "--strict-markers")
-    result.assert_outcomes(passed=2, errors=3)
+    result.assert_outcomes(passed=3, errors=4)
     result.stdout.fnmatch_lines(
         ["*slow_server: 'sed': expected seed, max_delay, max_in_flight*"]
     )
+    result.stdout.fnmatch_lines(["*slow_server: lenient='no': expected True or False*"])
     result.stdout.fnmatch_lines(["*slow_server: max_delay='1s': expected a number*"])
 
 

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from nbtwisted.server.behaviour import Behaviour
-from nbtwisted.server.parameters import Refused, controls
+from nbtwisted.server.parameters import Refused, controls, read_fields
 from nbtwisted.server.traffic import Traffic
 from nbtwisted.server.viewing import Overview
 
@@ -42,8 +42,9 @@ app.url_map.converters["rest"] = _Rest
 class Server:
     """What the routes need of the server that they run in.
 
-    `max_delay` is in seconds. `admin_token` lets operators in who are not on this
-    machine. `reactor_figures` is what a reactor that records its time has to say.
+    `max_delay` is in seconds. If it is `lenient`, parameters that begin with `_` and
+    are no controls are left to the path. `admin_token` lets operators in who are not on
+    this machine. `reactor_figures` is what a reactor that records its time has to say.
     `overview` is what all viewers are shown of what is in flight, and by `life` they
     tell this server from one that was started in its place.
     """
@@ -52,6 +53,7 @@ class Server:
     overview: Overview
     life: str
     max_delay: float
+    lenient: bool
     admin_token: str | None
     seed: int
     reactor_figures: Callable[[], Mapping[str, object]] | None
@@ -121,7 +123,9 @@ def _decided(
     decide: Decides, server: Server, request: Request, parts: Mapping[str, Any]
 ) -> Behaviour:
     try:
-        asked = controls(request, server.max_delay)
+        # In place of twisted.web's, which splits at `;` and adds what is in a form.
+        request.args = read_fields(request.uri.partition(b"?")[2])
+        asked = controls(request, server.max_delay, lenient=server.lenient)
         return decide(server, request, **parts).under(asked)
     except Refused as refused:
         return refused.behaviour

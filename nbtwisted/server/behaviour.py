@@ -162,8 +162,13 @@ def _completed(
 
 
 def json_body(value: Any, *, indent: bool = True) -> Whole:
-    """A JSON document as httpbin lays it out: indented, keys in order, a newline."""
-    text = json.dumps(value, indent=2 if indent else None, sort_keys=True)
+    """A JSON document as httpbin lays it out: indented, keys in order, a newline.
+
+    Raises `ValueError` for a number that JSON has not, such as infinity.
+    """
+    text = json.dumps(
+        value, indent=2 if indent else None, sort_keys=True, allow_nan=False
+    )
     return Whole(text.encode() + b"\n")
 
 

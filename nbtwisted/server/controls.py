@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from random import Random
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ __all__ = [
     "Fault",
     "Limit",
     "Statuses",
+    "UnknownControl",
     "UnreadableControl",
     "parse_header",
     "parse_size",
@@ -37,6 +39,9 @@ LARGEST_BODY = 100 * 1024 * 1024
 
 LONGEST_SEQUENCE = 100
 LONGEST_KEY = 200
+LONGEST_NAME = 20
+"""Characters of a control's name that are compared with those of the others."""
+
 MOST_CHUNKS = 10_000
 
 FAULTS = {
@@ -63,6 +68,10 @@ class UnreadableControl(ValueError):
         self.control = control
         self.value = value
         self.expected = expected
+
+
+class UnknownControl(UnreadableControl):
+    """A control has a name that none has; `expected` begins with the nearest."""
 
 
 @dataclass(frozen=True)
@@ -159,16 +168,19 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
     A control may be given twice, if it is the same both times; `header` may be given
     as often as one likes.
 
-    Raises `UnreadableControl`.
+    Raises `UnreadableControl`, or `UnknownControl` for a name that is none of these.
     """
     if not given:
         return NO_CONTROLS
     unknown = set(given) - set(CONTROLS)
     if unknown:
         name = min(unknown)
-        raise UnreadableControl(
-            f"_{name}", given[name][0], "one of _" + ", _".join(CONTROLS)
-        )
+        expected = "one of _" + ", _".join(CONTROLS)
+        # It compares all that it is given, and a name may be as long as a target.
+        nearest = get_close_matches(name[:LONGEST_NAME].lower(), CONTROLS, n=1)
+        if nearest:
+            expected = f"_{nearest[0]}, or another {expected}"
+        raise UnknownControl(f"_{name}", given[name][0], expected)
 
     def read(name: str, parse: Callable[[str], T]) -> T | None:
         values = given.get(name, ())

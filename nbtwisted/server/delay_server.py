@@ -22,13 +22,18 @@ from nbtwisted.server.viewing import Overview
 
 __all__ = ["DelayServer"]
 
+SEED_BITS = 59
+"""Of a seed that nobody gave: it has at most the 18 digits that `--seed` takes."""
+
 
 class DelayServer(Server):
     """The app with its clock, its seed and its limits.
 
     `clock` runs the delays. `now` reads the seconds that they are measured by. `seed`
     decides all that is left to chance; without one, each server has its own.
-    `max_delay` is in seconds. Above `max_in_flight` requests, others are refused.
+    `max_delay` is in seconds. If it is `lenient`, parameters that begin with `_` and
+    are no controls are left to the path. Above `max_in_flight` requests, others are
+    refused.
     `admin_token` is what operators on other machines have to show. `on_end` is called
     with each request that is over, `on_quiet` when many that were held are over and
     nothing is in flight. The last `journal_size` requests are remembered.
@@ -43,14 +48,16 @@ class DelayServer(Server):
         now: Callable[[], float] = time.monotonic,
         seed: int | None = None,
         max_delay: float = DEFAULT_MAX_DELAY,
+        lenient: bool = False,
         max_in_flight: float = math.inf,
         admin_token: str | None = None,
         on_end: Callable[[Entry], None] | None = None,
         on_quiet: Callable[[], None] | None = None,
         journal_size: int = JOURNAL_SIZE,
     ) -> None:
-        self.seed = SystemRandom().getrandbits(64) if seed is None else seed
+        self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
         self.max_delay = max_delay
+        self.lenient = lenient
         self.admin_token = admin_token
         # The traced reactor has one; Twisted's have not.
         recorder = getattr(clock, "recorder", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -11,12 +12,30 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.server import Request
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from nbtwisted.server.parameters import arguments, header
+from nbtwisted.server.behaviour import Behaviour, json_body
+from nbtwisted.server.parameters import (
+    arguments,
+    header,
+    read_fields,
+    too_many_fields,
+)
+from nbtwisted.server.query import MOST_FIELDS
 
-__all__ = ["body_echo", "echo", "headers", "origin", "root_url"]
+__all__ = [
+    "behaviour_with_body",
+    "body_echo",
+    "echo",
+    "headers",
+    "origin",
+    "root_url",
+]
+
+LONGEST_INDENTED = 10_000
+"""Bytes of a body whose echo is laid out as httpbin's."""
 
 
 def echo(request: Request) -> dict[str, Any]:
@@ -37,20 +56,30 @@ def echo(request: Request) -> dict[str, Any]:
 def body_echo(request: Request) -> dict[str, Any]:
     """The echo, and the body: its `form` and `files`, or `data` and what `json` it is.
 
-    What is not UTF-8 is shown as a `data:` URL in base64.
+    What is not UTF-8 is shown as a `data:` URL in base64. Raises `Refused` for a form
+    with too many fields.
     """
     content_type = header(request, "content-type") or ""
     mimetype, options = parse_options_header(content_type)
     content = request.content
     assert content is not None
     content.seek(0)
-    parser = FormDataParser(stream_factory=_in_memory, silent=True)
-    if mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    form: dict[str, Any] = {}
+    files: MultiDict[str, Any] = MultiDict()
+    data = b""
+    if mimetype == "application/x-www-form-urlencoded":
+        form = _flat(read_fields(content.read()))
+    elif mimetype == "multipart/form-data":
         # What cannot be parsed is no form; werkzeug then gives neither.
-        _, form, files = parser.parse(content, mimetype, None, options)
-        data = b""
+        parser = FormDataParser(
+            stream_factory=_in_memory, silent=True, max_form_parts=MOST_FIELDS
+        )
+        try:
+            _, fields, files = parser.parse(content, mimetype, None, options)
+        except RequestEntityTooLarge:
+            raise too_many_fields() from None
+        form = _few(fields.lists())
     else:
-        form, files = MultiDict(), MultiDict()
         data = content.read()
     return {
         **echo(request),
@@ -67,9 +96,21 @@ def body_echo(request: Request) -> dict[str, Any]:
             )
             for name, given in files.lists()
         ),
-        "form": _few(form.lists()),
+        "form": form,
         "json": _json(data),
     }
+
+
+def behaviour_with_body(request: Request, **more: str) -> Behaviour:
+    """Answer with the echo and the body, and `more`."""
+    echo = {**body_echo(request), **more}
+    # A megabyte of nested lists would become hundreds, of nothing but indents.
+    is_short = len(echo["data"]) <= LONGEST_INDENTED
+    try:
+        return Behaviour(json_body(echo, indent=is_short))
+    except RecursionError:
+        # What is nested as deep as can be read may be too deep to be written.
+        return Behaviour(json_body({**echo, "json": None}, indent=is_short))
 
 
 def _in_memory(*about: Any, **more: Any) -> BytesIO:
@@ -117,11 +158,25 @@ def _few(values: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Any]:
 
 
 def _json(data: bytes) -> Any:
+    """The JSON of RFC 8259 that a body is, or None.
+
+    That is UTF-8, without `NaN`, and without numbers such as `1e999`, which could not
+    be written again.
+    """
     try:
-        return json.loads(data)
+        return json.loads(data.decode(), parse_constant=_no_number, parse_float=_finite)
     # A stranger may nest as deep as he likes.
     except (ValueError, RecursionError):
         return None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 def _text_or_url(data: bytes, content_type: str) -> str:

@@ -35,6 +35,7 @@ from nbtwisted.server.body import (
     Whole,
 )
 from nbtwisted.server.controls import (
+    CONTROLS,
     LARGEST_BODY,
     MOST_CHUNKS,
     Drip,
@@ -60,9 +61,6 @@ MOST_LINES = 100
 
 MOST_REDIRECTS = 1000
 
-LONGEST_INDENTED = 10_000
-"""Bytes of a body whose echo is laid out as httpbin's."""
-
 _BYTES = (("Content-Type", "application/octet-stream"),)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 
@@ -79,7 +77,7 @@ def get(server: Server, request: Request) -> Behaviour:
 @route("/delete", "DELETE")
 def with_body(server: Server, request: Request) -> Behaviour:
     """Echo the request and its body."""
-    return _with_body(request, {})
+    return echoes.behaviour_with_body(request)
 
 
 @route("/anything", ANY)
@@ -87,7 +85,7 @@ def with_body(server: Server, request: Request) -> Behaviour:
 def anything(server: Server, request: Request, rest: str = "") -> Behaviour:
     """Echo the request, its body and its method."""
     method = request.method.decode("ascii")
-    return _with_body(request, {"method": method})
+    return echoes.behaviour_with_body(request, method=method)
 
 
 @route("/headers")
@@ -238,8 +236,7 @@ def response_headers(server: Server, request: Request) -> Behaviour:
         name = raw_name.decode("latin-1")
         for value in values:
             text = f"{name}:{value.decode('utf-8', 'backslashreplace')}"
-            # What begins like a control is one, or will be.
-            if not name.startswith("_"):
+            if not (name.startswith("_") and name[1:] in CONTROLS):
                 try:
                     given.append(parse_header(text))
                 except ValueError as error:
@@ -284,13 +281,6 @@ def unstable(server: Server, request: Request) -> Behaviour:
     seed = parameter(request, "seed", whole_number(-(2**63), 2**63), None)
     statuses = Statuses((200, 500), (1 - rate, rate))
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT, seed=seed)
-
-
-def _with_body(request: Request, more: dict[str, str]) -> Behaviour:
-    echo = echoes.body_echo(request)
-    # A megabyte of nested lists would become hundreds, of nothing but indents.
-    is_short = len(echo["data"]) <= LONGEST_INDENTED
-    return Behaviour(json_body({**echo, **more}, indent=is_short))
 
 
 def _part(name: str, text: str, parse: Callable[[str], T]) -> T:

@@ -75,7 +75,7 @@ def events(server: Server, request: Request) -> Behaviour:
     """What the server holds, as server-sent events without an end."""
     admit(server, request)
     key = parameter(request, "key", _parse_key, "")
-    asked = controls(request, server.max_delay)
+    asked = controls(request, server.max_delay, lenient=server.lenient)
     if asked.drip or asked.rate or asked.fault or asked.size is not None:
         # All of them need to know how long a body is, or say so.
         expected = "none of _drip, _rate, _fault and _size"

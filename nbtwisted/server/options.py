@@ -31,6 +31,10 @@ T = TypeVar("T")
 DEFAULT_PORT = 8000
 DEFAULT_HOST = "127.0.0.1"
 CHANNELS = ("wire", "twisted")
+SWITCHES = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
 DEFAULT_DRAIN = 30.0
 """Seconds; what Kubernetes gives a container by default."""
 
@@ -41,7 +45,8 @@ class Options:
 
     `listen` are Twisted endpoint strings, at least one, and `listen_named_by` is the
     option or the variable that chooses another place. `max_delay` and `drain` are in
-    seconds. `seed` decides what is left to chance, if it is given. Above
+    seconds. `lenient` leaves parameters that begin with `_` and are no controls to the
+    path. `seed` decides what is left to chance, if it is given. Above
     `max_in_flight` requests, others are refused. `admin_token` lets operators in from
     other machines. `access_log` is a path, or `-` for stdout. `channel` is one of
     `CHANNELS`.
@@ -50,6 +55,7 @@ class Options:
     listen: tuple[str, ...]
     listen_named_by: str
     max_delay: float
+    lenient: bool
     seed: int | None
     max_in_flight: float
     drain: float
@@ -98,6 +104,13 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         metavar="DURATION",
         help="the longest delay that a request may ask for "
         f"(default: {DEFAULT_MAX_DELAY:g})",
+    )
+    parser.add_argument(
+        "--lenient",
+        action="store_const",
+        const=True,
+        help="leave parameters that begin with _ and are no controls to the path, "
+        "and do not refuse them",
     )
     parser.add_argument(
         "--seed",
@@ -167,6 +180,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         listen=tuple(listen),
         listen_named_by=named_by,
         max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
+        lenient=read("lenient", switch) or False,
         seed=read("seed", whole_number),
         max_in_flight=read("max_in_flight", count) or math.inf,
         drain=DEFAULT_DRAIN if drain is None else drain,
@@ -174,6 +188,16 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         access_log=read("access_log", str),
         channel=read("channel", channel) or CHANNELS[0],
     )
+
+
+def switch(text: str) -> bool:
+    """Read whether an option without a value is on, as the environment has it.
+
+    Raises `argparse.ArgumentTypeError`.
+    """
+    if text.lower() not in SWITCHES:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(SWITCHES)}")
+    return SWITCHES[text.lower()]
 
 
 def channel(text: str) -> str:

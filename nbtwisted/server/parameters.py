@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from twisted.web.http import Request, parse_qs
+from twisted.web.http import Request
 
 from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.numeral import parse_whole_number
@@ -14,9 +14,11 @@ from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.controls import (
     CONTROLS,
     Controls,
+    UnknownControl,
     UnreadableControl,
     read_controls,
 )
+from nbtwisted.server.query import MOST_FIELDS, Fields, TooManyFields, parse_fields
 
 __all__ = [
     "Refused",
@@ -25,13 +27,13 @@ __all__ = [
     "duration",
     "header",
     "parameter",
+    "read_fields",
+    "too_many_fields",
     "unreadable",
     "whole_number",
 ]
 
 T = TypeVar("T")
-
-_CONTROLS = {b"_" + name.encode(): name for name in CONTROLS}
 
 
 class Refused(Exception):
@@ -53,13 +55,24 @@ def unreadable(control: str, value: str, expected: str) -> Behaviour:
     )
 
 
-def arguments(request: Request) -> Mapping[bytes, Sequence[bytes]]:
+def read_fields(raw: bytes) -> Fields:
+    """The fields of a query or a form; raises `Refused` if they are too many."""
+    try:
+        return parse_fields(raw)
+    except TooManyFields:
+        raise too_many_fields() from None
+
+
+def too_many_fields() -> Refused:
+    """What refuses a query, or a form, that has more fields than may be."""
+    expected = f"a query, or a form, of at most {MOST_FIELDS} fields"
+    return Refused(refusal(400, "too many fields", expected=expected))
+
+
+def arguments(request: Request) -> Fields:
     """The parameters in a request's target, and nothing that came in its body."""
-    of_target: Mapping[bytes, Sequence[bytes]] = request.args
-    if request.method == b"POST":
-        # twisted.web has added the fields of the form.
-        of_target = parse_qs(request.uri.partition(b"?")[2], keep_blank_values=True)
-    return of_target
+    fields: Fields = request.args
+    return fields
 
 
 def header(request: Request, name: str) -> str | None:
@@ -115,20 +128,36 @@ def duration(longest: float) -> Callable[[str], float]:
     return parse
 
 
-def controls(request: Request, max_delay: float) -> Controls:
-    """The controls of a request; raises `Refused` for one that cannot be read."""
-    given = {
-        _CONTROLS[name]: [value.decode("utf-8", "backslashreplace") for value in values]
-        for name, values in arguments(request).items()
-        if name in _CONTROLS
-    }
+def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
+    """The controls of a request; raises `Refused` for one that cannot be read.
+
+    A parameter that begins with `_` has to be a control, unless `lenient`.
+    """
+    given: dict[str, list[str]] = {}
+    for field, texts in arguments(request).items():
+        if field.startswith(b"_"):
+            name = field[1:].decode("utf-8", "backslashreplace")
+            if name in CONTROLS or not lenient:
+                given[name] = _texts(texts)
     for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
         if raw_name.lower().startswith(b"x-nbtwisted-"):
             name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
-            given.setdefault(name, []).extend(
-                value.decode("utf-8", "backslashreplace") for value in raw_values
-            )
+            given.setdefault(name, []).extend(_texts(raw_values))
     try:
         return read_controls(given, max_delay=max_delay)
+    except UnknownControl as error:
+        raise Refused(
+            refusal(
+                400,
+                "no such control",
+                control=printable(error.control, longest=80),
+                value=printable(error.value, longest=80),
+                expected=error.expected,
+            )
+        ) from None
     except UnreadableControl as error:
         raise Refused(unreadable(error.control, error.value, error.expected)) from None
+
+
+def _texts(raw: Iterable[bytes]) -> list[str]:
+    return [value.decode("utf-8", "backslashreplace") for value in raw]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from twisted.web.http import parse_qs
 from twisted.web.server import Request as TwistedRequest
 
 __all__ = ["Request"]
@@ -21,5 +20,4 @@ class Request(TwistedRequest):
     def take_line(self, command: bytes, path: bytes, version: bytes) -> None:
         """Take the request line."""
         self.method, self.uri, self.clientproto = command, path, version
-        self.path, _, query = path.partition(b"?")
-        self.args = parse_qs(query, keep_blank_values=True)
+        self.path = path.partition(b"?")[0]

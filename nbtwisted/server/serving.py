@@ -32,6 +32,7 @@ class Serving:
             clock=IReactorTime(reactor),
             max_delay=options.max_delay,
             seed=options.seed,
+            lenient=options.lenient,
             max_in_flight=options.max_in_flight,
             admin_token=options.admin_token,
             on_end=self._log.write if self._log is not None else None,

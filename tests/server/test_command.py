@@ -44,6 +44,13 @@ class OptionsTests(SynchronousTestCase):
         told = read_options(["--listen", "tcp:1", "--listen", "unix:/x"])
         self.assertEqual(told.listen, ("tcp:1", "unix:/x"))
 
+    def test_lenient(self) -> None:
+        self.assertFalse(read_options([]).lenient)
+        self.assertTrue(read_options(["--lenient"]).lenient)
+        for text, expected in {"1": True, "TRUE": True, "0": False, "": False}.items():
+            self.patch(os, "environ", {"NBTWISTED_LENIENT": text})
+            self.assertIs(read_options([]).lenient, expected, text)
+
     def test_the_environment(self) -> None:
         self.patch(os, "environ", {"NBTWISTED_LISTEN": "tcp:1 tcp:2"})
         self.assertEqual(read_options([]).listen, ("tcp:1", "tcp:2"))
@@ -285,8 +292,11 @@ class CommandTests(SynchronousTestCase):
             self.assertIn(words, ran.stderr)
         ran = run(NBTWISTED_REACTOR="what")
         self.assertIn("error: NBTWISTED_REACTOR 'what': expected one of", ran.stderr)
-        ran = run(NBTWISTED_MAX_DELAY="-1")
-        self.assertEqual((ran.returncode, ran.stderr.count("\n")), (2, 1), ran.stderr)
+        for name, value in [("MAX_DELAY", "-1"), ("LENIENT", "perhaps")]:
+            ran = run(**{f"NBTWISTED_{name}": value})
+            self.assertEqual(
+                (ran.returncode, ran.stderr.count("\n")), (2, 1), ran.stderr
+            )
 
     def test_where_it_cannot_listen_is_one_line_and_exit_1(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
