@@ -13,7 +13,7 @@ MOST_BYTES = 512 * 1024 * 1024
 
 
 class TraceFile:
-    """A file of spans, complete at any time but for its last line.
+    """A file of spans, which is valid at any time.
 
     When `most` bytes are reached no more is written, and the file and `is_full` say so.
     Times are readings of the machine's monotonic clock, so that the files of two
@@ -26,9 +26,9 @@ class TraceFile:
 
     def __init__(self, path: str, *, most: int = MOST_BYTES) -> None:
         self.is_full = False
-        self._file: JSONListFile | None = JSONListFile(
-            path, '{"displayTimeUnit": "ms", "traceEvents": [', "\n]}\n"
-        )
+        # Of a program that may go elsewhere.
+        self.path = os.path.abspath(path)
+        self._file: JSONListFile | None = self._open()
         self._most = most
         self._process = os.getpid()
 
@@ -84,11 +84,36 @@ class TraceFile:
         """Say what a lane is."""
         self._say("thread_name", name, lane)
 
+    def claim(self) -> None:
+        """Have this process write, which may be a fork of the one that opened the file.
+
+        Of several, the first to ask has the file, and others one that is named for
+        their process ID: `PATH.1234`.
+        """
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self.is_full = False
+        if self._file is not None and not self._file.claim():
+            self._file.close()
+            self.path = f"{self.path}.{self._process}"
+            self._file = self._open()
+            self._file.claim()
+
+    def flush(self) -> None:
+        """Write what there is so far."""
+        if self._file is not None:
+            self._file.flush()
+
     def close(self) -> None:
         """Complete the file."""
         if self._file is not None:
             file, self._file = self._file, None
             file.close()
+
+    def _open(self) -> JSONListFile:
+        return JSONListFile(
+            self.path, '{"displayTimeUnit": "ms", "traceEvents": [', "\n]}\n"
+        )
 
     def _say(self, kind: str, name: str, lane: int) -> None:
         self._put(

@@ -20,6 +20,7 @@ from nbtwisted.timeline import Span
 from nbtwisted.trace_file import TraceFile
 from tests.client.in_memory import Network
 from tests.client.test_har import answer, lost
+from tests.full_disk import files_of_at_most
 from tests.guard import ClockCase
 from tests.timeline.spans import any_spans, attempt
 
@@ -119,16 +120,24 @@ class RecordingTests(RecordingCase):
             Recording(har="/nowhere/x", report=self.path("report"))
         self.assertIn("</html>", Path(self.path("report")).read_text())
 
-    def test_a_full_disk(self) -> None:
-        recording = Recording(har="/dev/full", trace=self.path("trace"))
-        recording.begin(0, self.request())
-        large = answer(b"x" * 100_000)
-        with self.assertRaises(CannotWrite) as caught:
-            recording.end(0, large)
-        self.assertIn("cannot write /dev/full: No space", str(caught.exception))
-        # The other is complete, as far as it came.
+    def test_a_disk_that_fills(self) -> None:
+        har = self.path("har")
+        recording = Recording(har=har, trace=self.path("trace"))
+        for index in range(3):
+            recording.begin(index, self.request())
+        recording.end(0, answer(b"x" * 100_000))
+        with files_of_at_most(300_000), self.assertRaises(CannotWrite) as caught:
+            recording.end(1, answer(b"y" * 200_000))
+        self.assertIn(f"cannot write {har}: File too large", str(caught.exception))
+        # Both are complete, as far as they came.
+        self.assertEqual(len(json.loads(Path(har).read_text())["log"]["entries"]), 1)
         self.assertTrue(self.events())
         self.assertEqual(recording.close(), [])
+
+    def test_no_room_at_all(self) -> None:
+        with self.assertRaises(CannotWrite) as caught:
+            Recording(har="/dev/full", trace=self.path("trace"))
+        self.assertIn("cannot write /dev/full: No space", str(caught.exception))
 
 
 class TraceTests(RecordingCase):
