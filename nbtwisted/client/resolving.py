@@ -9,6 +9,7 @@ who stops waiting is free at once, though the look-up itself cannot be stopped.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from threading import Thread
 from typing import Any, Literal
@@ -27,11 +28,18 @@ LOOKUPS_AT_ONCE = 64
 REMEMBERED = 4096
 """Hosts whose addresses are kept for the next request."""
 
+FRESH = 60.0
+"""Seconds, as curl has it (CURLOPT_DNS_CACHE_TIMEOUT)."""
+
 Addresses = tuple[str, ...]
 
 
 class Resolver:
-    """Looks up hosts, and remembers what it found for as long as it lives.
+    """Looks up hosts, and remembers for a while what it found.
+
+    Addresses that are older than `fresh` seconds are used once more, while they are
+    looked up again; those of twice that age are not, so who asks then has to wait. In a
+    steady run nobody waits but the first. `now` reads seconds.
 
     `family` is 4 or 6 for those who want addresses of one kind only.
     `getaddrinfo` is called in threads, as `socket.getaddrinfo` is.
@@ -42,11 +50,17 @@ class Resolver:
         reactor: IReactorFromThreads,
         getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo,
         family: Literal[4, 6] | None = None,
+        *,
+        fresh: float = FRESH,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reactor = reactor
         self._getaddrinfo = getaddrinfo
         self._family = {None: 0, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
-        self._known: dict[str, Addresses] = {}
+        self._fresh = fresh
+        self._now = now
+        # With when they were found.
+        self._known: dict[str, tuple[Addresses, float]] = {}
         self._waiting: dict[str, list[Deferred[Addresses]]] = {}
         self._turns = DeferredSemaphore(LOOKUPS_AT_ONCE)
 
@@ -64,14 +78,23 @@ class Resolver:
         if is_four or is_six:
             return succeed((host,))
         if host in self._known:
-            return succeed(self._known[host])
+            addresses, found_at = self._known[host]
+            age = self._now() - found_at
+            if age >= self._fresh:
+                self._begin(host)
+            if age < 2 * self._fresh:
+                return succeed(addresses)
         answer: Deferred[Addresses] = Deferred()
-        if host in self._waiting:
-            self._waiting[host].append(answer)
-        else:
-            self._waiting[host] = [answer]
-            self._turns.acquire().addCallback(lambda _: self._start(host))
+        self._begin(host, answer)
         return answer
+
+    def _begin(self, host: str, *waiting: Deferred[Addresses]) -> None:
+        """Look it up for whoever waits for it, unless that is under way."""
+        if host in self._waiting:
+            self._waiting[host] += waiting
+        else:
+            self._waiting[host] = list(waiting)
+            self._turns.acquire().addCallback(lambda _: self._start(host))
 
     def _start(self, host: str) -> None:
         # A daemon: a look-up that nobody waits for must not keep the process alive.
@@ -98,9 +121,10 @@ class Resolver:
 
     def _finish(self, host: str, found: Addresses | NameNotResolved) -> None:
         if not isinstance(found, NameNotResolved):
+            self._known.pop(host, None)
             if len(self._known) >= REMEMBERED:
                 del self._known[next(iter(self._known))]
-            self._known[host] = found
+            self._known[host] = (found, self._now())
         for answer in self._waiting.pop(host):
             if isinstance(found, NameNotResolved):
                 # Each gets one of its own, to write its URL and its timing into.

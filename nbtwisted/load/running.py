@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 from nbtwisted.client.connecting import connect, interleaved
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.resolving import Resolver
-from nbtwisted.client.target import Headers, Target
+from nbtwisted.client.target import Headers, Origin, Target
 from nbtwisted.client.tls import TLS
 from nbtwisted.load.connection import Connection
 from nbtwisted.load.pacing import Pace
@@ -26,6 +26,12 @@ __all__ = ["Plan", "Run"]
 
 HEARTBEAT = 0.02
 """Seconds between timers that show, by how late they are, how late the reactor is."""
+
+FRESH = 1.0
+"""Seconds for which a host's addresses are used before it is looked up again.
+
+A run for minutes follows a name whose addresses change, and a name server is not part
+of what is measured."""
 
 PRECISION = 0.08
 """Seconds between two looks at deadlines."""
@@ -68,6 +74,7 @@ class Run:
         plan: Plan,
         *,
         tally: Tally | None = None,
+        resolver: Resolver | None = None,
         now: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
@@ -81,7 +88,8 @@ class Run:
         self._cpu = cpu
         self._cpu_before = 0.0
         self._cpu_used: float | None = None
-        self._resolver = Resolver(reactor)
+        self._resolver = resolver or Resolver(reactor, fresh=FRESH)
+        self._opened: Counter[Origin] = Counter()
         self._tls: TLS | None = None
         self._requests = [
             target.request(plan.headers, keep_alive=plan.keeps_alive)
@@ -163,13 +171,19 @@ class Run:
         return self._tls.handshake(target.host)
 
     def connect(self, target: Target, connection: Connection) -> Deferred[None]:
-        """Connect to the target's host; fails with `RequestError`."""
-        resolved = self._resolver.resolve(target.host)
-        return resolved.addCallback(
-            lambda addresses: connect(
-                self._reactor, interleaved(addresses), target.port, connection
-            )
-        )
+        """Connect to the target's host; fails with `RequestError`.
+
+        Its addresses take turns in being tried first.
+        """
+
+        def begin(addresses: Sequence[str]) -> Deferred[None]:
+            in_order = interleaved(addresses)
+            first = self._opened[target.origin] % len(in_order)
+            self._opened[target.origin] += 1
+            by_turns = in_order[first:] + in_order[:first]
+            return connect(self._reactor, by_turns, target.port, connection)
+
+        return self._resolver.resolve(target.host).addCallback(begin)
 
     # Each request.
 

@@ -7,6 +7,7 @@ from threading import Event, Lock
 from typing import Any
 
 from twisted.internet.defer import CancelledError, DeferredList
+from twisted.internet.task import Clock, deferLater
 
 from nbtwisted.client import resolving
 from nbtwisted.client.errors import NameNotResolved
@@ -57,6 +58,48 @@ class ResolverTests(ReactorCase):
             await each
         await self.resolver.resolve("host")
         self.assertEqual(self.asked, ["host"])
+
+    async def test_addresses_grow_old(self) -> None:
+        found = [["10.0.0.1"], ["10.0.0.2"], ["10.0.0.3"], []]
+
+        def getaddrinfo(*_: object, **__: object) -> list[Any]:
+            addresses = found.pop(0)
+            if not addresses:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return [(0, 0, 6, "", (address, 0)) for address in addresses]
+
+        clock = Clock()
+        resolver = Resolver(self.reactor, getaddrinfo, fresh=1.0, now=clock.seconds)
+
+        async def asked_again() -> None:
+            while "host" in resolver._waiting:
+                await deferLater(self.reactor, 0.001)
+
+        self.assertEqual(await resolver.resolve("host"), ("10.0.0.1",))
+        clock.advance(0.9)
+        self.assertEqual(self.successResultOf(resolver.resolve("host")), ("10.0.0.1",))
+        self.assertEqual(len(found), 3)
+        # Nobody waits for what is looked up again.
+        clock.advance(0.2)
+        for _ in range(3):
+            again = self.successResultOf(resolver.resolve("host"))
+            self.assertEqual(again, ("10.0.0.1",))
+        await asked_again()
+        self.assertEqual(self.successResultOf(resolver.resolve("host")), ("10.0.0.2",))
+        # But for what is too old.
+        clock.advance(2.1)
+        waiting = resolver.resolve("host")
+        self.assertNoResult(waiting)
+        self.assertEqual(await waiting, ("10.0.0.3",))
+        # A name that is gone is known to be so when its addresses are too old.
+        clock.advance(1.1)
+        self.assertEqual(self.successResultOf(resolver.resolve("host")), ("10.0.0.3",))
+        await asked_again()
+        found.append([])
+        clock.advance(1.0)
+        with self.assertRaises(NameNotResolved):
+            await resolver.resolve("host")
+        self.assertEqual(found, [])
 
     async def test_a_failure_is_each_ones_own_and_not_remembered(self) -> None:
         self.go_on.clear()

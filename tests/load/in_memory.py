@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import (
     ConnectionAborted,
     ConnectionDone,
@@ -13,6 +14,7 @@ from twisted.internet.error import (
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
+from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.target import Target
 from nbtwisted.load.running import Plan, Run
 
@@ -68,9 +70,10 @@ class _Transport(StringTransport):
 class _Connector:
     """An attempt to connect, which is decided in the next turn."""
 
-    def __init__(self, server: Server, factory: Any) -> None:
+    def __init__(self, server: Server, host: str, factory: Any) -> None:
         self._factory = factory
-        decide = self.stopConnecting if server.refuses else self._accept
+        refuses = server.refuses or host in server.refused
+        decide = self.stopConnecting if refuses else self._accept
         self._server = server
         self._timer = server.callLater(0, decide)
 
@@ -87,6 +90,17 @@ class _Connector:
             protocol.makeConnection(transport)
 
 
+class _Names:
+    """Finds the addresses of a server, and notes who was looked up."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def resolve(self, host: str) -> Deferred[tuple[str, ...]]:
+        self._server.looked_up.append(host)
+        return succeed(self._server.addresses)
+
+
 class Server(MemoryReactorClock):
     """The reactor of a run, and the server at its other end."""
 
@@ -94,9 +108,15 @@ class Server(MemoryReactorClock):
         super().__init__()
         self.answers = answers
         self.refuses = refuses
+        self.refused: set[str] = set()
+        """Addresses that refuse."""
         self.requests: list[bytes] = []
         self.attempts = 0
         self.open: set[_Transport] = set()
+        self.addresses: tuple[str, ...] = ("127.0.0.1",)
+        """Those of each host."""
+        self.looked_up: list[str] = []
+        self.connected_to: list[str] = []
 
     def connectTCP(
         self,
@@ -107,7 +127,8 @@ class Server(MemoryReactorClock):
         bindAddress: Any = None,
     ) -> Any:
         self.attempts += 1
-        connector = _Connector(self, factory)
+        self.connected_to.append(host)
+        connector = _Connector(self, host, factory)
         factory.startedConnecting(connector)
         return connector
 
@@ -131,7 +152,11 @@ class Server(MemoryReactorClock):
             **plan,
         }
         run = Run(
-            self, Plan(targets=targets, **told), now=self.seconds, cpu=lambda: 0.0
+            self,
+            Plan(targets=targets, **told),
+            resolver=cast(Resolver, _Names(self)),
+            now=self.seconds,
+            cpu=lambda: 0.0,
         )
         over: list[object] = []
         run.start().addCallback(lambda _: over.append(True))

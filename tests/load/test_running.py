@@ -128,6 +128,47 @@ class RunningTests(ClockCase):
         server.advance(1)
         self.nothing_left(server)
 
+    def test_addresses_take_turns(self) -> None:
+        three = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+        urls = ["http://a/", "http://b/"]
+        for keeps_alive, connections in [(False, 5), (True, 30)]:
+            server = Server(always(0.01))
+            server.addresses = three
+            server.run(
+                number=60, connections=connections, keeps_alive=keeps_alive, urls=urls
+            )
+            tried = server.connected_to
+            for address in three:
+                self.assertEqual(tried.count(address), len(tried) // 3)
+            # Each connection asks where to go.
+            self.assertEqual(len(server.looked_up), len(tried))
+            self.assertEqual(set(server.looked_up), {"a", "b"})
+
+    def test_an_address_that_refuses_is_passed_over(self) -> None:
+        server = Server(always(0.01))
+        server.addresses = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+        server.refused = {"127.0.0.2"}
+        run = server.run(
+            number=30, connections=3, keeps_alive=False, urls=["http://a/"]
+        )
+        self.assertEqual((run.tally.answered, run.tally.failed), (30, 0))
+        self.assertEqual(server.connected_to.count("127.0.0.1"), 10)
+        self.assertEqual(server.connected_to.count("127.0.0.3"), 20)
+
+    def test_a_name_that_moves(self) -> None:
+        # The server goes away while a connection is kept, and is elsewhere then.
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            if number == 5:
+                server.addresses = ("127.0.0.9",)
+                server.refused = {"127.0.0.1"}
+                return 0.01, b""
+            return 0.01, ANSWER
+
+        server = Server(answers)
+        run = server.run(number=20, connections=1, urls=["http://a/"])
+        self.assertEqual((run.tally.answered, run.tally.failed), (20, 0))
+        self.assertEqual(server.connected_to, ["127.0.0.1", "127.0.0.9"])
+
     def test_a_server_that_closes_after_each_answer(self) -> None:
         answer = ANSWER.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         server = Server(always(0.01, answer))
