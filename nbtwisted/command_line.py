@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO, TypeVar
 from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import escaped
+from nbtwisted.screen_size import screen_size
 
 __all__ = [
     "Once",
@@ -56,7 +57,7 @@ class OneLineParser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"formatter_class": _formatter, **kwargs})
         # What argparse calls for options without a type.
         self.register("type", None, some_text)
 
@@ -67,6 +68,11 @@ class OneLineParser(argparse.ArgumentParser):
             message = re.sub(of_argparse, ours, message)
         say(f"{self.prog}: error: {message} (see {self.prog} --help)")
         self.exit(2)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    # As argparse has it, which leaves two columns free.
+    return argparse.HelpFormatter(prog, width=screen_size(sys.stdout).columns - 2)
 
 
 class Once(argparse.Action):

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
+
+from nbtwisted.console import SizedConsole
 
 __all__ = ["OnScreen"]
 
@@ -23,9 +25,7 @@ class OnScreen(ABC):
     def __init__(self, stream: TextIO) -> None:
         # Whatever the environment says of other programs' output.
         self._is_terminal = stream.isatty()
-        self._console = Console(
-            file=stream, highlight=False, force_terminal=self._is_terminal
-        )
+        self._console = SizedConsole(stream, force_terminal=self._is_terminal)
         self._live: Live | None = None
 
     interval: float

@@ -30,7 +30,9 @@ class ProgressLine(OnScreen):
         count = "{task.completed}/{task.total}" if is_known else "{task.completed}"
         columns = [TextColumn(count + " done"), TextColumn("{task.fields[failed]}")]
         more = (BarColumn(), TimeRemainingColumn()) if is_known else ()
-        self._progress = Progress(*columns, *more, TimeElapsedColumn())
+        self._progress = Progress(
+            *columns, *more, TimeElapsedColumn(), console=self._console
+        )
         self._task = self._progress.add_task(
             "", total=total if is_known else None, failed=""
         )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
 from nbtwisted.command_line import can_encode
+from nbtwisted.screen_size import screen_size
 from nbtwisted.timeline.waterfall import CHARACTERS
 
 __all__ = ["Screen"]
@@ -28,7 +27,7 @@ class Screen:
     @classmethod
     def of(cls, stream: TextIO, *, ascii_only: bool = False) -> Screen:
         """What this stream is, as it now is; `ascii_only` if it is told so."""
-        width, height = _size(stream)
+        width, height = screen_size(stream)
         return cls(
             width=width,
             height=height,
@@ -38,13 +37,3 @@ class Screen:
             and os.environ.get("TERM") != "dumb",
             ascii_only=ascii_only or not can_encode(stream, CHARACTERS),
         )
-
-
-def _size(stream: TextIO) -> tuple[int, int]:
-    if "COLUMNS" not in os.environ:
-        with suppress(OSError, ValueError):
-            width, height = os.get_terminal_size(stream.fileno())
-            # Some terminals do not know.
-            if width and height:
-                return width, height
-    return shutil.get_terminal_size()

@@ -6,9 +6,9 @@ import math
 from contextlib import suppress
 from typing import TextIO
 
-from rich.console import Console
 from rich.live import Live
 
+from nbtwisted.console import SizedConsole
 from nbtwisted.load.running import Plan, Run
 
 __all__ = ["LiveLine"]
@@ -22,7 +22,7 @@ class LiveLine:
         self._plan = plan
         self._answered_before = 0
         self._seconds_before = 0.0
-        console = Console(file=stream, highlight=False)
+        console = SizedConsole(stream)
         self._live = Live(
             console=console,
             auto_refresh=False,
