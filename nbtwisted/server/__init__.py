@@ -8,6 +8,7 @@ its answer:
 
     delay         how long it waits: text in, seconds out                     pure
     controls      what every path takes besides                               pure
+    browsers      the headers of every answer that are for browsers           pure
     body          bodies, made while they are sent                            pure
     behaviour     what one answer will be; drawn, a Reply                     pure
     pace          how fast a body is sent: its pieces and their seconds       pure
@@ -15,6 +16,7 @@ its answer:
     faults        each way to break the wire: Reply -> Transmission           pure
     journal       what was asked and what became of it, bounded               pure
     parameters    a request's parameters and controls, or why not
+    admission     who may use `/__admin`
     echo          what the server saw of a request
     framing       bytes -> requests, with limits                              pure
     ready         a Reply as the bytes that are sent of it                    pure

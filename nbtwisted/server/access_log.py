@@ -44,7 +44,8 @@ def line(entry: Entry) -> str:
     """
     headers = {name.lower(): value for name, value in entry.headers}
     fields = [
-        entry.peer,
+        # A proxy that speaks PROXY may call it what it likes.
+        printable(entry.peer, longest=80),
         "- -",
         entry.time.strftime("[%d/%b/%Y:%H:%M:%S +0000]"),
         _quoted(b" ".join((entry.method, entry.target, entry.version)))

@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.web.server import Request
 
 from nbtwisted.server.behaviour import Behaviour, Reply, refusal
+from nbtwisted.server.browsers import HeaderLines
 from nbtwisted.server.controls import LONGEST_KEY
 from nbtwisted.server.faults import Ending, transmission
 from nbtwisted.server.journal import IN_FLIGHT, Entry
@@ -34,6 +35,8 @@ class Exchange:
 
     request: Request
     entry: Entry
+    told: HeaderLines
+    """What browsers are told of its answer."""
     waiting: Deferred[None] | None = None
     """Fires when the delay is over; None before and after."""
     is_released: bool = False
@@ -99,7 +102,8 @@ class Performer:
         entry.key = behaviour.key or default_key(request.method, request.uri)
         behaviour, came_before = self._counted(behaviour, entry.key, began)
         is_head = request.method == b"HEAD"
-        reply, random = self._draw(behaviour, entry.key, came_before, is_head)
+        told = exchange.told
+        reply, random = self._draw(behaviour, entry.key, came_before, is_head, told)
         entry.asked = reply.asked
         entry.fault = reply.fault
         if reply.asked:
@@ -145,13 +149,15 @@ class Performer:
         finally:
             exchange.waiting = None
 
-    def draw(self, behaviour: Behaviour, key: str, *, is_head: bool) -> Reply:
+    def draw(
+        self, behaviour: Behaviour, key: str, *, is_head: bool, told: HeaderLines
+    ) -> Reply:
         """What a request of this key is to be answered, which is now counted.
 
-        For behaviours without a limit.
+        `told` is what browsers are told. For behaviours without a limit.
         """
         came_before = self._keys.count(key) if behaviour.is_counted else 0
-        return self._draw(behaviour, key, came_before, is_head)[0]
+        return self._draw(behaviour, key, came_before, is_head, told)[0]
 
     def _counted(
         self, behaviour: Behaviour, key: str, now: float
@@ -163,16 +169,22 @@ class Performer:
         return _too_many(wait) if wait else behaviour, came_before
 
     def _draw(
-        self, behaviour: Behaviour, key: str, came_before: int, is_head: bool
+        self,
+        behaviour: Behaviour,
+        key: str,
+        came_before: int,
+        is_head: bool,
+        told: HeaderLines,
     ) -> tuple[Reply, Random]:
         if not (behaviour.is_counted or behaviour.fault):
             # Nothing is left to chance, and a Random of its own takes 7 µs to make.
-            reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=is_head)
-            return reply, _NEVER_DRAWN_FROM
+            never = _NEVER_DRAWN_FROM
+            return behaviour.draw(never, 0, is_head=is_head, told=told), never
         # A string, because Random hashes it the same way in every process.
         seed = self._seed if behaviour.seed is None else behaviour.seed
         random = Random(f"{seed} {came_before} {key}")
-        return behaviour.draw(random, came_before, is_head=is_head), random
+        reply = behaviour.draw(random, came_before, is_head=is_head, told=told)
+        return reply, random
 
 
 def default_key(method: bytes, target: bytes) -> str:

@@ -17,8 +17,15 @@ from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from nbtwisted.server.admission import admit
 from nbtwisted.server.behaviour import Behaviour
-from nbtwisted.server.parameters import Refused, controls, read_fields
+from nbtwisted.server.browsers import is_for_operators
+from nbtwisted.server.parameters import (
+    Refused,
+    controls,
+    read_fields,
+    refuse_controls,
+)
 from nbtwisted.server.traffic import Traffic
 from nbtwisted.server.viewing import Overview
 
@@ -71,27 +78,29 @@ _matching = app.url_map.bind("localhost")
 Renders = Callable[..., Coroutine[Any, Any, None]]
 
 
-def route(
-    path: str, *methods: str, for_operators: bool = False
-) -> Callable[[Decides], Decides]:
+def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
     """Answer requests for `path` as the function decides that is given them.
 
     What it decides has to follow from the request and its peer alone: the same request
     may be answered so again, without asking. Operators' requests are always asked.
 
     `methods` are GET unless given, and `ANY` stands for all; HEAD comes with GET.
-    Requests of operators are not kept in the journal, and answered also when the server
-    is full or about to stop.
+    Requests of operators take no controls, are not kept in the journal, and are
+    answered also when the server is full or about to stop. Who may use `/__admin` is
+    looked at here.
     """
+    for_operators = is_for_operators(path.encode())
+    is_open = not path.startswith("/__admin/")
 
     def register(decide: Decides) -> Decides:
         def render(
             server: Server, request: Request, **parts: str
         ) -> Coroutine[Any, Any, None]:
-            answer = server.traffic.answer
-            if for_operators:
-                answer = server.traffic.answer_operator
-            return answer(_decided(decide, server, request, parts), request)
+            if not for_operators:
+                behaviour = _decided(decide, server, request, parts)
+                return server.traffic.answer(behaviour, request)
+            behaviour = _decided_for_operator(decide, server, request, parts, is_open)
+            return server.traffic.answer_operator(behaviour, request)
 
         if not for_operators:
             _DECIDES[path] = decide
@@ -106,17 +115,21 @@ def decided(server: Server, request: Request) -> Behaviour | None:
     """What a route decides, without Klein; None where Klein has to be asked.
 
     Klein's own way of asking a route takes as long as all that the route does. What is
-    not as simple is left to it: operators, errors, and paths that are quoted.
+    not as simple is left to it: operators, errors, OPTIONS, and paths that are quoted.
     """
     path: bytes = request.path
-    if not _PLAIN_PATH(path):
+    if request.method == b"OPTIONS" or not _PLAIN_PATH(path):
         return None
     try:
         endpoint, parts = _matching.match(path.decode(), request.method.decode())
     except HTTPException:
         return None
     decide = _DECIDES.get(endpoint)
-    return decide and _decided(decide, server, request, parts)
+    try:
+        return decide and _decided(decide, server, request, parts)
+    except Exception:
+        # A fault of ours: Klein meets it too, logs it, and answers 500.
+        return None
 
 
 def _decided(
@@ -127,6 +140,23 @@ def _decided(
         request.args = read_fields(request.uri.partition(b"?")[2])
         asked = controls(request, server.max_delay, lenient=server.lenient)
         return decide(server, request, **parts).under(asked)
+    except Refused as refused:
+        return refused.behaviour
+
+
+def _decided_for_operator(
+    decide: Decides,
+    server: Server,
+    request: Request,
+    parts: Mapping[str, Any],
+    is_open: bool,
+) -> Behaviour:
+    try:
+        if not is_open:
+            admit(request, server.admin_token)
+        request.args = read_fields(request.uri.partition(b"?")[2])
+        refuse_controls(request, lenient=server.lenient)
+        return decide(server, request, **parts)
     except Refused as refused:
         return refused.behaviour
 

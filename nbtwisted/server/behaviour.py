@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from nbtwisted.server.body import Body, Filler, Whole
+from nbtwisted.server.browsers import HeaderLines, with_headers
 from nbtwisted.server.controls import (
     NO_CONTROLS,
     Controls,
@@ -47,7 +48,7 @@ class Reply:
     asked: float
     """Seconds to wait before the first byte."""
     status: int
-    headers: tuple[tuple[str, str], ...]
+    headers: HeaderLines
     body: Body
     has_body: bool
     """False where there may be none: to a HEAD, or with a status such as 204."""
@@ -75,7 +76,7 @@ class Behaviour:
     body: Body | Callable[[float, Random], Body]
     delay: Delay = NO_DELAY
     statuses: Statuses = _OK
-    headers: tuple[tuple[str, str], ...] = JSON
+    headers: HeaderLines = JSON
     drip: Drip | None = None
     rate: float | None = None
     fault: Fault | None = None
@@ -119,11 +120,14 @@ class Behaviour:
             or (self.fault and self.fault.probability < 1)
         )
 
-    def draw(self, random: Random, came_before: int, *, is_head: bool) -> Reply:
+    def draw(
+        self, random: Random, came_before: int, *, is_head: bool, told: HeaderLines
+    ) -> Reply:
         """Decide what chance leaves open; `is_head` for a request that wants no body.
 
-        `random` is this request's own, and `came_before` the number of requests of its
-        key before it. What is drawn does not depend on any other request.
+        `told` is what browsers are told, whatever the controls say. `random` is this
+        request's own, and `came_before` the number of requests of its key before it.
+        What is drawn does not depend on any other request.
         """
         asked = self.delay.draw(random)
         status = self.statuses.draw(random)
@@ -136,24 +140,20 @@ class Behaviour:
         return Reply(
             asked=asked,
             status=status,
-            headers=_completed(self.headers, status),
+            headers=with_headers(_completed(self.headers, status), told),
             body=self.body(asked, random) if callable(self.body) else self.body,
             has_body=not is_head and status not in BODILESS,
             fault=fault.name if fault is not None and broken else None,
         )
 
 
-def _in_place_of(
-    headers: tuple[tuple[str, str], ...], given: tuple[tuple[str, str], ...]
-) -> tuple[tuple[str, str], ...]:
+def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
     """The headers, but for those whose name was given, and then the given ones."""
     names = {name.lower() for name, _ in given}
     return (*((n, v) for n, v in headers if n.lower() not in names), *given)
 
 
-def _completed(
-    headers: tuple[tuple[str, str], ...], status: int
-) -> tuple[tuple[str, str], ...]:
+def _completed(headers: HeaderLines, status: int) -> HeaderLines:
     """The headers, and the one that the status needs."""
     needed = _HEADERS_NEEDED.get(status)
     if needed is None or any(name.lower() == needed[0].lower() for name, _ in headers):

@@ -34,7 +34,7 @@ class DelayServer(Server):
     `max_delay` is in seconds. If it is `lenient`, parameters that begin with `_` and
     are no controls are left to the path. Above `max_in_flight` requests, others are
     refused.
-    `admin_token` is what operators on other machines have to show. `on_end` is called
+    `admin_token` is what operators have to show, if there is one. `on_end` is called
     with each request that is over, `on_quiet` when many that were held are over and
     nothing is in flight. The last `journal_size` requests are remembered.
     """

@@ -14,8 +14,10 @@ from twisted.web.server import NOT_DONE_YET, Request
 from werkzeug.exceptions import BadHost
 
 from nbtwisted.server.behaviour import Behaviour, refusal
+from nbtwisted.server.body import Whole
+from nbtwisted.server.browsers import SANDBOX, is_for_operators, is_preflight
 from nbtwisted.server.framing import LARGEST_REQUEST_BODY
-from nbtwisted.server.parameters import unreadable
+from nbtwisted.server.parameters import header, unreadable
 from nbtwisted.server.traffic import Traffic
 
 __all__ = ["Doorkeeper"]
@@ -34,6 +36,9 @@ class Doorkeeper(Resource):
     def render(self, request: Request) -> int:
         """Let Klein answer, or answer that it could not have read the request."""
         _take_off_origin(request)
+        for name, value in SANDBOX:
+            # For what twisted.web answers itself when a route has a fault of ours.
+            request.setHeader(name, value)
         if request.getHeader(b"host") is None and not hasattr(
             request.getHost(), "host"
         ):
@@ -50,6 +55,8 @@ class Doorkeeper(Resource):
             expected = f"a body of at most {LARGEST_REQUEST_BODY} bytes"
             problem = refusal(413, "request entity too large", expected=expected)
             self._answer(request, problem)
+        elif _asks_what_is_allowed(request):
+            self._answer(request, Behaviour(Whole(b""), headers=()))
         else:
             try:
                 self._klein.render(request)
@@ -69,6 +76,18 @@ class Doorkeeper(Resource):
             request.finish()
 
         Deferred.fromCoroutine(answer())
+
+
+def _asks_what_is_allowed(request: Request) -> bool:
+    """Whether it is a preflight, or asks this of the whole server.
+
+    Whatever will be answered to the request that a preflight is for, it may be sent.
+    """
+    if is_for_operators(request.path):
+        return False
+    if request.uri == b"*":
+        return bool(request.method == b"OPTIONS")
+    return is_preflight(request.method, lambda name: header(request, name))
 
 
 def _length(request: Request) -> int:

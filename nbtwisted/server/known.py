@@ -9,6 +9,7 @@ from twisted.web.http_headers import Headers
 
 from nbtwisted.server.answer import default_key
 from nbtwisted.server.behaviour import Behaviour, Reply
+from nbtwisted.server.browsers import HeaderLines
 from nbtwisted.server.framing import Head
 from nbtwisted.server.journal import Entry
 from nbtwisted.server.ready import Ready, fits, is_in_one_piece, ready
@@ -30,11 +31,15 @@ _NEVER_DRAWN_FROM = Random(0)
 class Known:
     """What there is to know of a request that has come before."""
 
-    __slots__ = ("behaviour", "connection", "entry", "head", "is_head", "key", "ready")
+    __slots__ = (
+        *("behaviour", "connection", "entry", "head", "is_head", "key", "ready"),
+        "told",
+    )
 
-    def __init__(self, head: Head, behaviour: Behaviour) -> None:
+    def __init__(self, head: Head, behaviour: Behaviour, told: HeaderLines) -> None:
         self.head = head
         self.behaviour = behaviour
+        self.told = told
         self.key = behaviour.key or default_key(head.method, head.target)
         self.is_head = head.method == b"HEAD"
         self.connection = b""
@@ -77,13 +82,16 @@ def fill_in(entry: Entry, answer: Ready) -> None:
     entry.status, entry.sent, entry.outcome = answer.status, answer.sent, "answered"
 
 
-def known(head: Head, behaviour: Behaviour) -> Known | None:
-    """What there is to know of a request; None if it is not as simple as that."""
+def known(head: Head, behaviour: Behaviour, told: HeaderLines) -> Known | None:
+    """What there is to know of a request; None if it is not as simple as that.
+
+    `told` is what browsers are told of its answer.
+    """
     if not is_in_one_piece(behaviour):
         return None
-    found = Known(head, behaviour)
+    found = Known(head, behaviour, told)
     # Of what is drawn, its size is not.
-    reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=found.is_head)
+    reply = behaviour.draw(_NEVER_DRAWN_FROM, 0, is_head=found.is_head, told=told)
     if not fits(reply):
         return None
     if not behaviour.is_counted:

@@ -14,8 +14,7 @@ from nbtwisted.server.app import Server, route
 from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.body import Endless, Whole
 from nbtwisted.server.controls import LONGEST_KEY
-from nbtwisted.server.operating import admit
-from nbtwisted.server.parameters import Refused, controls, parameter
+from nbtwisted.server.parameters import Refused, parameter
 from nbtwisted.server.viewing import LINGER, MOST_HELD, MOST_ROWS, Viewer, event
 from nbtwisted.timeline.page import asset as shared_asset
 
@@ -36,57 +35,42 @@ SCRIPTS = (
 
 _ASSETS = Path(__file__).parent / "assets"
 
-_NOT_KEPT = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-
-# The page's icon is in the page: browsers would otherwise ask for one, and be seen to.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_NOT_KEPT = ("Cache-Control", "no-store")
 
 
-@route("/__admin/live", for_operators=True)
+@route("/__admin/live")
 def page(server: Server, request: Request) -> Behaviour:
     """The page."""
-    admit(server, request)
-    return _file(_asset("live.html"), "text/html", ("Content-Security-Policy", _POLICY))
+    return _file(_asset("live.html"), "text/html")
 
 
-@route("/__admin/live.css", for_operators=True)
+@route("/__admin/live.css")
 def style(server: Server, request: Request) -> Behaviour:
     """Its looks."""
-    admit(server, request)
     shared = shared_asset("colours.css") + shared_asset("look.css")
     return _file(shared + _asset("live.css"), "text/css")
 
 
-@route("/__admin/live/<name>.js", for_operators=True)
+@route("/__admin/live/<name>.js")
 def script(server: Server, request: Request, name: str) -> Behaviour:
     """One of those that draw it."""
-    admit(server, request)
     if name not in SCRIPTS:
         value, expected = printable(name, longest=80), ", ".join(SCRIPTS)
         raise Refused(refusal(404, "no such script", value=value, expected=expected))
     return _file(_asset(f"{name}.js"), "text/javascript")
 
 
-@route("/__admin/events", for_operators=True)
+@route("/__admin/events")
 def events(server: Server, request: Request) -> Behaviour:
     """What the server holds, as server-sent events without an end."""
-    admit(server, request)
     key = parameter(request, "key", _parse_key, "")
-    asked = controls(request, server.max_delay, lenient=server.lenient)
-    if asked.drip or asked.rate or asked.fault or asked.size is not None:
-        # All of them need to know how long a body is, or say so.
-        expected = "none of _drip, _rate, _fault and _size"
-        raise Refused(refusal(400, "events come as they happen", expected=expected))
     if server.traffic.viewers >= MOST_VIEWERS:
         expected = f"at most {MOST_VIEWERS} viewers at a time"
         retry = ("Retry-After", str(SECONDS_TO_RETRY))
         raise Refused(refusal(503, "too many viewers", retry, expected=expected))
     return Behaviour(
         Endless(lambda: _frames(server, key)),
-        headers=(("Content-Type", "text/event-stream"), *_NOT_KEPT),
+        headers=(("Content-Type", "text/event-stream"), _NOT_KEPT),
         interval=SECONDS_A_FRAME,
     )
 
@@ -114,9 +98,9 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
         yield frame()
 
 
-def _file(text: str, kind: str, *headers: tuple[str, str]) -> Behaviour:
+def _file(text: str, kind: str) -> Behaviour:
     content_type = ("Content-Type", f"{kind}; charset=utf-8")
-    return Behaviour(Whole(text.encode()), headers=(content_type, *_NOT_KEPT, *headers))
+    return Behaviour(Whole(text.encode()), headers=(content_type, _NOT_KEPT))
 
 
 @cache

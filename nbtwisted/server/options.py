@@ -47,9 +47,9 @@ class Options:
     option or the variable that chooses another place. `max_delay` and `drain` are in
     seconds. `lenient` leaves parameters that begin with `_` and are no controls to the
     path. `seed` decides what is left to chance, if it is given. Above
-    `max_in_flight` requests, others are refused. `admin_token` lets operators in from
-    other machines. `access_log` is a path, or `-` for stdout. `channel` is one of
-    `CHANNELS`.
+    `max_in_flight` requests, others are refused. `admin_token` is what operators
+    have to show, if there is one. `access_log` is a path, or `-` for stdout. `channel`
+    is one of `CHANNELS`.
     """
 
     listen: tuple[str, ...]
@@ -136,7 +136,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         "--admin-token",
         type=admin_token,
         metavar="TOKEN",
-        help="let 'Authorization: Bearer TOKEN' use /__admin from other machines "
+        help="let 'Authorization: Bearer TOKEN' use /__admin, and nobody else "
         "(others can see a command's arguments: NBTWISTED_ADMIN_TOKEN hides it)",
     )
     parser.add_argument(

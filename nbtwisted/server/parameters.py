@@ -28,6 +28,7 @@ __all__ = [
     "header",
     "parameter",
     "read_fields",
+    "refuse_controls",
     "too_many_fields",
     "unreadable",
     "whole_number",
@@ -133,18 +134,8 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
 
     A parameter that begins with `_` has to be a control, unless `lenient`.
     """
-    given: dict[str, list[str]] = {}
-    for field, texts in arguments(request).items():
-        if field.startswith(b"_"):
-            name = field[1:].decode("utf-8", "backslashreplace")
-            if name in CONTROLS or not lenient:
-                given[name] = _texts(texts)
-    for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
-        if raw_name.lower().startswith(b"x-nbtwisted-"):
-            name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
-            given.setdefault(name, []).extend(_texts(raw_values))
     try:
-        return read_controls(given, max_delay=max_delay)
+        return read_controls(_given(request, lenient), max_delay=max_delay)
     except UnknownControl as error:
         raise Refused(
             refusal(
@@ -157,6 +148,29 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
         ) from None
     except UnreadableControl as error:
         raise Refused(unreadable(error.control, error.value, error.expected)) from None
+
+
+def refuse_controls(request: Request, *, lenient: bool) -> None:
+    """Raise `Refused` for a request that has controls, where none are taken."""
+    for name in _given(request, lenient):
+        control = printable(f"_{name}", longest=80)
+        error, expected = "this path takes no controls", f"no {control}"
+        raise Refused(refusal(400, error, control=control, expected=expected))
+
+
+def _given(request: Request, lenient: bool) -> dict[str, list[str]]:
+    """The texts of a request's controls, by their names without `_`."""
+    given: dict[str, list[str]] = {}
+    for field, texts in arguments(request).items():
+        if field.startswith(b"_"):
+            name = field[1:].decode("utf-8", "backslashreplace")
+            if name in CONTROLS or not lenient:
+                given[name] = _texts(texts)
+    for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
+        if raw_name.lower().startswith(b"x-nbtwisted-"):
+            name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
+            given.setdefault(name, []).extend(_texts(raw_values))
+    return given
 
 
 def _texts(raw: Iterable[bytes]) -> list[str]:

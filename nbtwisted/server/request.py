@@ -21,3 +21,6 @@ class Request(TwistedRequest):
         """Take the request line."""
         self.method, self.uri, self.clientproto = command, path, version
         self.path = path.partition(b"?")[0]
+        if self.path == b"*":
+            # twisted.web would answer itself, past our journal.
+            self.path = b"/*"

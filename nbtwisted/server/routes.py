@@ -13,6 +13,7 @@ from nbtwisted.printable import printable
 from nbtwisted.server.app import Server, app, on_error, route
 from nbtwisted.server.behaviour import Behaviour, json_body, refusal
 from nbtwisted.server.body import Whole
+from nbtwisted.server.browsers import is_for_operators
 from nbtwisted.server.delay import Delay, UnreadableDelay
 from nbtwisted.server.echo import echo
 from nbtwisted.server.parameters import Refused, unreadable
@@ -48,12 +49,17 @@ def not_found(request: Request, error: NotFound) -> Behaviour:
 
 @on_error(MethodNotAllowed)
 def method_not_allowed(request: Request, error: MethodNotAllowed) -> Behaviour:
-    """Name the methods that the path takes."""
+    """Name the methods that the path takes; that is also what OPTIONS asks for."""
     methods = ", ".join(sorted(error.valid_methods or ()))
+    allow = ("Allow", methods)
+    if not is_for_operators(request.path):
+        allow = ("Allow", f"{methods}, OPTIONS")
+        if request.method == b"OPTIONS":
+            return Behaviour(Whole(b""), headers=(allow,))
     return refusal(
         405,
         "this path does not take this method",
-        ("Allow", methods),
+        allow,
         value=_shown(request.method),
         expected=methods,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web.server import Site
 
+from nbtwisted.server.browsers import FOR_ANYBODY
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.request import Request
 
@@ -53,6 +54,7 @@ class CappedSite(Site):
             "Connection: close",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in FOR_ANYBODY),
             "Server-Timing: asked;dur=0, held;dur=0",
             *("", body),
         ]

@@ -17,9 +17,16 @@ from twisted.web.server import Request
 from nbtwisted.server.answer import Exchange, Performer
 from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.body import Endless
+from nbtwisted.server.browsers import (
+    FOR_OPERATORS,
+    HeaderLines,
+    headers_for,
+    is_for_operators,
+)
 from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal, unpacked
+from nbtwisted.server.parameters import header
 
-__all__ = ["InFlight", "Traffic", "host_of"]
+__all__ = ["InFlight", "Traffic", "host_of", "told"]
 
 SECONDS_BETWEEN_LOOKS = 0.01
 """At connections that are closing, while the server waits to end."""
@@ -80,7 +87,6 @@ class Traffic:
         self._on_quiet = on_quiet
         self._held_long = 0
         self._in_flight: set[InFlight] = set()
-        self._operators: set[InFlight] = set()
         self._viewers: set[InFlight] = set()
         self._when_empty: Deferred[None] = Deferred()
         self._closing: list[Any] = []
@@ -108,7 +114,12 @@ class Traffic:
 
     async def answer(self, behaviour: Behaviour, request: Request) -> None:
         """Answer as the behaviour says, if there is room, and keep the journal."""
-        exchange = Exchange(request, _entry(request), is_last=self.is_draining)
+        if is_for_operators(request.path):
+            # There is no such path, or not by this method.
+            await self.answer_operator(behaviour, request)
+            return
+        entry = _entry(request)
+        exchange = Exchange(request, entry, told(request), is_last=self.is_draining)
         if self.is_draining:
             refused = refusal(503, "the server is about to stop")
             behaviour = replace(refused, key=behaviour.key)
@@ -134,14 +145,13 @@ class Traffic:
         Whoever watches goes on watching through a reset, and is not waited for when
         the server drains.
         """
-        exchange = Exchange(request, _entry(request))
-        watches = isinstance(behaviour.body, Endless)
-        others = self._viewers if watches else self._operators
-        others.add(exchange)
+        exchange = Exchange(request, _entry(request), FOR_OPERATORS)
+        if isinstance(behaviour.body, Endless):
+            self._viewers.add(exchange)
         try:
             await self.performer.perform(behaviour, exchange)
         finally:
-            others.discard(exchange)
+            self._viewers.discard(exchange)
 
     def note_refused(self, status: int, peer: IAddress) -> None:
         """Note in the journal what was refused before it was a request."""
@@ -159,8 +169,7 @@ class Traffic:
         What waits for its delay is answered at once. What is in the middle of its
         answer, or stalled, loses its connection.
         """
-        everybody = (*self._in_flight, *self._operators)
-        released = [exchange for exchange in everybody if not exchange.is_aborted]
+        released = [e for e in self._in_flight if not e.is_aborted]
         for exchange in released:
             exchange.release()
         self.performer.forget()
@@ -206,6 +215,11 @@ class Traffic:
             self._held_long = 0
             if self._on_quiet is not None:
                 self._on_quiet()
+
+
+def told(request: Request) -> HeaderLines:
+    """What browsers are told of the answer to a request that is not an operator's."""
+    return headers_for(request.method, lambda name: header(request, name))
 
 
 def _entry(request: Request) -> Entry:

@@ -37,7 +37,7 @@ from nbtwisted.server.known import Known, Memory, known
 from nbtwisted.server.ready import ready
 from nbtwisted.server.request import Request
 from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
-from nbtwisted.server.traffic import host_of
+from nbtwisted.server.traffic import host_of, told
 
 __all__ = ["Wire", "WireSite"]
 
@@ -69,6 +69,7 @@ class Wire(Protocol):
     transport: Any
     send: Callable[[bytes], None]
     peer = ""
+    """Where the client is, once it has sent something."""
     persistent = True
     deadline: float | None = None
     """When the connection is closed, in seconds of the site's reactor."""
@@ -94,8 +95,6 @@ class Wire(Protocol):
         with suppress(AttributeError):
             self.transport.setTcpNoDelay(True)
         self.send = prompt_writer(self.transport)
-        self.peer = host_of(self.transport.getPeer())
-        self._origin = self.peer, self.isSecure()
         self.transport.registerProducer(self, True)
         self.site.opened(self)
         self._expect_head()
@@ -112,6 +111,10 @@ class Wire(Protocol):
         """Take what came: most often a request, and nothing else."""
         if self._is_over:
             return
+        if not self.peer:
+            # Behind a proxy that speaks PROXY, it is told in the first bytes.
+            self.peer = host_of(self.transport.getPeer())
+            self._origin = self.peer, self.isSecure()
         if not (self._current or self._reader or self._head or self._is_paused):
             found = self.site.known.get((data, self._origin))
             if found is not None:
@@ -201,7 +204,7 @@ class Wire(Protocol):
             return
         if answer is None:
             drawn = traffic.performer.draw(
-                found.behaviour, found.key, is_head=found.is_head
+                found.behaviour, found.key, is_head=found.is_head, told=found.told
             )
             answer = ready(drawn, found.connection)
         self._current = held_request = Held(self, found, answer, began)
@@ -219,7 +222,9 @@ class Wire(Protocol):
         if raw and head.length == 0 and _HOST(head.host):
             request.take_line(head.method, head.target, head.version)
             behaviour = decided(self.site.server, request)
-            found = known(head, behaviour) if behaviour is not None else None
+            found = None
+            if behaviour is not None:
+                found = known(head, behaviour, told(request))
             if found is not None:
                 self.site.known.remember((raw, self._origin), found)
                 self._answer_known(found, self.transport.write)

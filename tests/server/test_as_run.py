@@ -22,6 +22,12 @@ _VARIES = re.compile(
     rb"(?<=\r\n)(Date: [^\r]+|Server: [^\r]+|Server-Timing: [^\r]+)\r\n"
 )
 
+FOR_BROWSERS = (
+    *(b"Content-Security-Policy", b"X-Content-Type-Options"),
+    *(b"Access-Control-Allow-Origin", b"Access-Control-Allow-Credentials"),
+    b"Cross-Origin-Resource-Policy",
+)
+
 
 def request(target: str, *, method: str = "GET", host: str = "test") -> bytes:
     return (
@@ -139,7 +145,11 @@ class _AsRun:
                 names = re.findall(rb"\r\n([^:]+):", _VARIES.sub(b"", head + blank))
                 assert set(names) <= {
                     *(b"Connection", b"Content-Type", b"Content-Length", b"Allow"),
+                    *FOR_BROWSERS,
                 }, answer
+                sandbox = b"\r\nContent-Security-Policy: sandbox\r\n"
+                assert (sandbox in head) != (b"/healthz" in asked), answer
+                assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head, answer
             server.stop()
         assert "Traceback" not in server.output, server.output
 

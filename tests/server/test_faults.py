@@ -35,15 +35,15 @@ class ControlsTests(ClockCase):
         return visit.reply()
 
     def test_as_parameters_and_as_headers(self) -> None:
-        by_parameter = self.ask("/healthz?_status=503&_header=X-A:b&_header=X-C:d")
+        by_parameter = self.ask("/get?a=1&_status=503&_header=X-A:b&_header=X-C:d")
         by_header = self.ask(
-            *("/healthz", "X-Nbtwisted-Status: 503", "x-nbtwisted-header: X-A: b"),
+            *("/get?a=1", "X-Nbtwisted-Status: 503", "x-nbtwisted-header: X-A: b"),
             "X-Nbtwisted-Header: X-C:d",
         )
         for reply in (by_parameter, by_header):
             self.assertEqual(reply.status, 503)
             self.assertEqual((reply.headers["x-a"], reply.headers["x-c"]), ("b", "d"))
-            self.assertEqual(reply.json(), {"status": "ok"})
+            self.assertEqual(reply.json()["args"].get("a"), "1")
 
     def test_a_misspelt_header_is_told(self) -> None:
         reply = self.ask("/get", "X-Nbtwisted-Dealy: 1")
@@ -56,7 +56,7 @@ class ControlsTests(ClockCase):
         self.assertEqual(visit.reply().status, 200)
 
     def test_refused(self) -> None:
-        reply = self.ask("/healthz?_header=A:b%0d%0aC:d")
+        reply = self.ask("/get?_header=A:b%0d%0aC:d")
         self.assertEqual(reply.status, 400)
         self.assertEqual(
             [reply.json()["control"], reply.json()["value"]],
@@ -64,20 +64,20 @@ class ControlsTests(ClockCase):
         )
 
     def test_a_size_that_is_not_kept_in_memory(self) -> None:
-        reply = self.ask("/healthz?_size=200000")
+        reply = self.ask("/get?_size=200000")
         self.assertEqual(reply.headers["content-length"], "200000")
         self.assertEqual(reply.body, b"*" * 200_000)
 
     def test_no_body_where_there_may_be_none(self) -> None:
         for status in (204, 304):
-            reply = self.ask(f"/healthz?_status={status}")
+            reply = self.ask(f"/get?_status={status}")
             self.assertEqual(reply.body, b"")
             self.assertNotIn("content-length", reply.headers)
             self.assertNotIn("transfer-encoding", reply.headers)
 
     def test_a_drip_from_the_first_to_the_last_chunk(self) -> None:
         visit = Visit(self.clock)
-        visit.get("/healthz?_size=100&_drip=4s/5")
+        visit.get("/get?_size=100&_drip=4s/5")
         sizes = []
         for _ in range(5):
             sizes.append(visit.received.partition(b"\r\n\r\n")[2].count(b"*"))
@@ -87,7 +87,7 @@ class ControlsTests(ClockCase):
 
     def test_a_rate(self) -> None:
         visit = Visit(self.clock)
-        visit.get("/healthz?_size=1000&_rate=100")
+        visit.get("/get?_size=1000&_rate=100")
         self.clock.pump([0.05] * 100)
         sent = visit.received.count(b"*")
         self.assertTrue(490 <= sent <= 520, str(sent))
@@ -163,7 +163,7 @@ class ControlsTests(ClockCase):
 
     def test_leaving_a_drip(self) -> None:
         visit = Visit(self.clock)
-        visit.get("/healthz?_size=100&_drip=4s/5")
+        visit.get("/get?_size=100&_drip=4s/5")
         visit.leave()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -173,7 +173,7 @@ class ControlsTests(ClockCase):
         def statuses(key: str) -> list[int]:
             return [
                 self.ask(
-                    f"/healthz?_seq=503,504,200&_key={key}",
+                    f"/get?_seq=503,504,200&_key={key}",
                     visit=Visit(self.clock, site=site),
                 ).status
                 for _ in range(5)
@@ -185,7 +185,7 @@ class ControlsTests(ClockCase):
     def test_a_limit(self) -> None:
         site = Visit(self.clock).site
         replies = [
-            self.ask("/healthz?_limit=2/10s", visit=Visit(self.clock, site=site))
+            self.ask("/get?_limit=2/10s", visit=Visit(self.clock, site=site))
             for _ in range(3)
         ]
         self.assertEqual([reply.status for reply in replies], [200, 200, 429])
@@ -296,7 +296,7 @@ class _Faults:
 
             # None of them harmed anybody else.
             assert b"200 OK" in server.ask(
-                get("/healthz").replace(b"Host", b"Connection: close\r\nHost")
+                get("/get").replace(b"Host", b"Connection: close\r\nHost")
             )
             server.stop()
         assert "Traceback" not in server.output, server.output
@@ -317,17 +317,17 @@ class _Faults:
 
     def test_now_and_then(self) -> None:
         with RunningServer(self.command, NBTWISTED_SEED="7") as server:
-            asked = get("/healthz?_fault=empty:0.5&_key=a")
+            asked = get("/get?_fault=empty:0.5&_key=a")
             asked = asked.replace(b"Host", b"Connection: close\r\nHost")
             answered = sum(server.ask(asked) != b"" for _ in range(40))
             assert 5 < answered < 35, answered
 
     def test_a_slow_reader_is_not_buffered_for(self) -> None:
         with RunningServer(self.command) as server, server.connect() as connection:
-            connection.sendall(get("/healthz?_size=100000000"))
+            connection.sendall(get("/get?_size=100000000"))
             assert connection.recv(15) == b"HTTP/1.1 200 OK"
             # Had it been written all at once, 100 MB would be there by now.
-            server.ask(get("/healthz").replace(b"Host", b"Connection: close\r\nHost"))
+            server.ask(get("/get").replace(b"Host", b"Connection: close\r\nHost"))
             with open(f"/proc/{server.process.pid}/status") as status:
                 resident = re.search(r"VmRSS:\s+(\d+) kB", status.read())
             assert resident

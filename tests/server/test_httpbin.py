@@ -149,7 +149,7 @@ class EchoTests(HttpbinCase):
     def test_delete_and_post_take_their_own_methods_only(self) -> None:
         self.assertEqual(self.ask("/delete", method="DELETE").status, 200)
         self.assertEqual(self.ask("/post").status, 405)
-        self.assertEqual(self.ask("/post").headers["allow"], "POST")
+        self.assertEqual(self.ask("/post").headers["allow"], "POST, OPTIONS")
 
 
 class StatusTests(HttpbinCase):

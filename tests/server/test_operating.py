@@ -238,11 +238,6 @@ class ResetTests(OperatingCase):
         self.assertEqual(self.reset(), 0)
         visit.leave()
 
-    def test_operators_are_let_go_too(self) -> None:
-        visit = self.visit("/healthz?_delay=300")
-        self.assertEqual(self.reset(), 1)
-        self.assertEqual(visit.reply().status, 200)
-
     def test_what_cannot_be_answered_is_let_go(self) -> None:
         for target in [
             "/get?_fault=stall",
@@ -287,6 +282,47 @@ class AdmittanceTests(OperatingCase):
             self.assertEqual(reply.status, status, peer)
         self.assertEqual(self.ask("/metrics", peer="192.168.1.1").status, 200)
 
+    def test_with_a_token_everybody_needs_it(self) -> None:
+        self.site = Visit(self.clock, admin_token="sesame").site
+        right = "Authorization: Bearer sesame"
+        for peer in ["127.0.0.1", "::1", "unix", "192.168.1.1"]:
+            for path, method in [("stats", "GET"), ("live", "GET"), ("reset", "POST")]:
+                target = f"/__admin/{path}"
+                reply = self.ask(target, peer=peer, method=method)
+                self.assertEqual(reply.status, 401, (peer, path))
+                self.assertEqual(reply.headers["www-authenticate"], "Bearer")
+                reply = self.ask(target, right, peer=peer, method=method)
+                self.assertEqual(reply.status, 200, (peer, path))
+        # By any name, and through any proxy.
+        for header in ["Host: slow.example", "X-Forwarded-For: 10.0.0.1"]:
+            self.assertEqual(self.ask("/__admin/stats", right, header).status, 200)
+        # But not for a page of another site.
+        reply = self.ask("/__admin/stats", right, "Origin: http://evil.example")
+        self.assertEqual(reply.status, 403)
+
+    def test_not_through_a_proxy_on_this_machine(self) -> None:
+        for name in [
+            *("Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded"),
+            *("X-Forwarded-Proto", "x_forwarded_for", "Forwarded-For", "Via"),
+            *("X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"),
+            *("X-Cluster-Client-Ip", "Fastly-Client-IP", "X-Original-Forwarded-For"),
+            *("X-Azure-ClientIP", "X-Envoy-External-Address", "Client-IP"),
+            *("X-ProxyUser-Ip", "CDN-Loop", "X-Amzn-Trace-Id", "X-Remote-Addr"),
+        ]:
+            for value in ["127.0.0.1", "", "for=127.0.0.1"]:
+                for peer in ["127.0.0.1", "unix"]:
+                    for path, method in [("requests", "GET"), ("reset", "POST")]:
+                        reply = self.ask(
+                            *(f"/__admin/{path}", f"{name}: {value}"),
+                            method=method,
+                            peer=peer,
+                        )
+                        self.assertEqual(reply.status, 401, name)
+                        self.assertIn("not through a proxy", reply.json()["error"])
+        for name in ["X-Request-Id", "Forward", "Viable", "X-Really", "Accept"]:
+            reply = self.ask("/__admin/stats", f"{name}: 127.0.0.1")
+            self.assertEqual(reply.status, 200, name)
+
     def test_a_token(self) -> None:
         self.site = Visit(self.clock, admin_token="sesame").site
         for given, status in [
@@ -328,6 +364,22 @@ class AdmittanceTests(OperatingCase):
             self.ask("/__admin/reset", "Origin: http://localhost", **reset).status, 200
         )
 
+    def test_not_for_forms_of_other_sites_in_old_browsers(self) -> None:
+        # Which say neither Origin nor Sec-Fetch-Site.
+        for referer, status in [
+            ("http://evil.example/page", 403),
+            ("http://localhost.evil.example/", 403),
+            ("http://evil.example/http://localhost", 403),
+            ("http://[", 403),
+            ("", 403),
+            ("http://localhost/__admin/live", 200),
+        ]:
+            reply = self.ask("/__admin/reset", f"Referer: {referer}", method="POST")
+            self.assertEqual(reply.status, status, referer)
+            # To be led here is fine.
+            reply = self.ask("/__admin/stats", f"Referer: {referer}")
+            self.assertEqual(reply.status, 200, referer)
+
     def test_not_as_a_part_of_pages_of_other_sites(self) -> None:
         # Of what has no Origin, browsers say for whom they ask.
         for site, mode, destination, status in [
@@ -335,6 +387,10 @@ class AdmittanceTests(OperatingCase):
             ("same-site", "no-cors", "script", 403),
             ("cross-site", "navigate", "iframe", 403),
             ("cross-site", "navigate", "document", 200),
+            ("same-site", "navigate", "document", 200),
+            ("cross-site", "cors", "empty", 403),
+            ("cross-site", "no-cors", "serviceworker", 403),
+            ("cross-site", "navigate", "object", 403),
             ("same-origin", "cors", "empty", 200),
             ("none", "navigate", "document", 200),
         ]:
@@ -345,6 +401,12 @@ class AdmittanceTests(OperatingCase):
                 f"Sec-Fetch-Dest: {destination}",
             )
             self.assertEqual(reply.status, status, (site, mode, destination))
+        reply = self.ask(
+            *("/__admin/reset", "Sec-Fetch-Site: cross-site"),
+            *("Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"),
+            method="POST",
+        )
+        self.assertEqual(reply.status, 403)
 
 
 class DrainTests(ClockCase):

@@ -1,0 +1,126 @@
+"""The headers of every answer that are for browsers. Pure.
+
+To a browser, all paths of this server are one origin. A stranger's page can lead a
+browser of this machine to an answer whose content and headers the stranger chose: as a
+document of our origin, its script could read `/__admin`. So each answer but those for
+operators is put into a sandbox, in which scripts do not run and which has no origin;
+and it may be read from any origin, as httpbin's may.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+__all__ = [
+    "FOR_ANYBODY",
+    "FOR_OPERATORS",
+    "SANDBOX",
+    "HeaderLines",
+    "headers_for",
+    "is_for_operators",
+    "is_preflight",
+    "with_headers",
+]
+
+HeaderLines = tuple[tuple[str, str], ...]
+
+_NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
+
+# The live page's icon is in the page: browsers would otherwise ask for one.
+FOR_OPERATORS: HeaderLines = (
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    _NO_SNIFFING,
+)
+"""What browsers are told of an answer for operators: nothing of it is for others."""
+
+SANDBOX: HeaderLines = (("Content-Security-Policy", "sandbox"), _NO_SNIFFING)
+"""What keeps an answer apart."""
+
+_WITH_CREDENTIALS = ("Access-Control-Allow-Credentials", "true")
+
+FOR_ANYBODY: HeaderLines = (
+    *SANDBOX,
+    ("Access-Control-Allow-Origin", "*"),
+    _WITH_CREDENTIALS,
+)
+"""What browsers are told of other answers, where they did not say for whom they ask."""
+
+_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+"""That pages of other origins may use, in httpbin's order."""
+
+_SECONDS_ALLOWED = "3600"
+"""For which a browser remembers what a preflight said; httpbin's."""
+
+_BESIDES_OTHERS = frozenset(("Content-Security-Policy", "Vary", _NO_SNIFFING[0]))
+"""A second policy only forbids more."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+# Werkzeug takes many slashes at the beginning for one.
+_FOR_OPERATORS = re.compile(
+    rb"/+(healthz|readyz|metrics|__admin(/.*)?)", re.S
+).fullmatch
+
+
+def is_for_operators(path: bytes) -> bool:
+    """Whether a path, quoted or not, is one of those for operators."""
+    return _FOR_OPERATORS(unquote_to_bytes(path)) is not None
+
+
+def is_preflight(method: bytes, header: Callable[[str], str | None]) -> bool:
+    """Whether a browser asks what it may ask for; `header` reads the request's."""
+    asked = header("access-control-request-method")
+    return method == b"OPTIONS" and asked is not None
+
+
+def headers_for(method: bytes, header: Callable[[str], str | None]) -> HeaderLines:
+    """What browsers are told of an answer that is not for operators.
+
+    `header` gives the value of a header of the request. Allows what httpbin allows,
+    and to see how long the answer was held.
+    """
+    origin = header("origin")
+    if origin is None and method != b"OPTIONS":
+        return FOR_ANYBODY
+    told = [*SANDBOX, _WITH_CREDENTIALS]
+    if origin is not None and re.fullmatch("[!-~]+", origin):
+        told += [
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Expose-Headers", "*"),
+            ("Timing-Allow-Origin", origin),
+            ("Vary", "Origin"),
+        ]
+    else:
+        told.append(("Access-Control-Allow-Origin", "*"))
+    if method == b"OPTIONS":
+        asked = header("access-control-request-method") or ""
+        is_other = _TOKEN(asked) and asked not in _METHODS
+        methods = (*_METHODS, asked) if is_other else _METHODS
+        told += [
+            ("Access-Control-Allow-Methods", ", ".join(methods)),
+            ("Access-Control-Max-Age", _SECONDS_ALLOWED),
+        ]
+        names = header("access-control-request-headers")
+        if names is not None and re.fullmatch("[ -~]*", names):
+            told.append(("Access-Control-Allow-Headers", names))
+    return tuple(told)
+
+
+def with_headers(own: HeaderLines, told: HeaderLines) -> HeaderLines:
+    """The headers of an answer, and those that browsers are told.
+
+    An answer may have its own of those that let others read it. The sandbox is added to
+    whatever policy it has, and its own X-Content-Type-Options is left out.
+    """
+    names = {name.lower() for name, _ in own}
+    if _NO_SNIFFING[0].lower() in names:
+        own = tuple(h for h in own if h[0].lower() != _NO_SNIFFING[0].lower())
+    return own + tuple(
+        h for h in told if h[0] in _BESIDES_OTHERS or h[0].lower() not in names
+    )
