@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.attempt import Attempt
 from nbtwisted.client.errors import (
+    AnswerTooLarge,
     BadURL,
     ConnectTimeout,
     DeadlinePassed,
@@ -199,9 +200,14 @@ class Request:
         )
 
     def _redirected(self, target: Target, outcome: Outcome) -> Target | None:
-        if self._getter.max_redirects is None or isinstance(outcome, RequestError):
+        # Nobody is given the body of an answer that redirects, however large it is.
+        is_answered = isinstance(outcome, Answer | AnswerTooLarge)
+        if self._getter.max_redirects is None or not is_answered:
             return None
-        url = next_url(target, outcome.head)
+        assert self._attempt is not None
+        head = self._attempt.exchange.parser.head
+        assert head is not None, "an answer without a head"
+        url = next_url(target, head)
         if url is None:
             return None
         try:
@@ -221,7 +227,9 @@ class Request:
         """Put the attempt into the history: another follows."""
         assert self._attempt is not None
         attempt, self._attempt = self._attempt, None
-        error = outcome if isinstance(outcome, RequestError) else None
+        error = None
+        if isinstance(outcome, RequestError) and then != "redirect":
+            error = outcome
         exchange = attempt.exchange
         self._history.append(
             PastAttempt(

@@ -20,11 +20,15 @@ from nbtwisted.client.errors import (
     Outcome,
     SendFailed,
 )
+from nbtwisted.numeral import parse_whole_number
 
 __all__ = ["LONGEST_WAIT", "Retries"]
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts, at most, whatever a server asks for."""
+
+_LONGEST_DATE = 100
+"""Characters; the longest form that HTTP has takes 33."""
 
 _STATUSES = {408, 429, 500, 502, 503, 504}
 _ERRORS = (
@@ -91,14 +95,23 @@ def _retry_after(head: Head, now: float) -> float:
     for name, value in head.headers:
         if name.lower() != "retry-after":
             continue
-        # Not float(): it also takes "1_0", "inf" and signs.
-        if value.isascii() and value.isdigit():
-            return float(int(value[:20]))
         try:
-            date = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return 0.0
+            return float(parse_whole_number(value))
+        except ValueError:
+            return _until(value, now)
+    return 0.0
+
+
+def _until(value: str, now: float) -> float:
+    """The seconds until a date; those of no date, and those that are past, are 0."""
+    # Digits that are too many for a number are too many for a date as well.
+    if value.isascii() and value.isdigit():
+        return math.inf
+    try:
+        date = parsedate_to_datetime(value[:_LONGEST_DATE])
         if date.tzinfo is None:
             date = date.replace(tzinfo=timezone.utc)
         return max(date.timestamp() - now, 0.0)
-    return 0.0
+    # The library's for what it cannot make sense of.
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return 0.0

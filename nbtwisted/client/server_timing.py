@@ -5,9 +5,10 @@ https://www.w3.org/TR/server-timing/
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
+
+from nbtwisted.numeral import parse_decimal
 
 __all__ = ["server_durations"]
 
@@ -18,9 +19,7 @@ KiB of them, and this is done for each answer."""
 
 # A metric's name and its parameters, up to a comma that is not in quotes.
 _METRIC = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)((?:"(?:\\.|[^"\\])*"?|[^,"])*)')
-_DURATION = re.compile(
-    r';\s*dur\s*=\s*"?([0-9]{1,15}(?:\.[0-9]{0,15})?)(?![\w.])', re.IGNORECASE
-)
+_DURATION = re.compile(r';\s*dur\s*=\s*"?([0-9.]+)(?![\w.])', re.IGNORECASE)
 _QUOTED = re.compile(r'(=\s*)?"(?:\\.|[^"\\])*"?')
 
 
@@ -36,9 +35,12 @@ def server_durations(headers: Iterable[tuple[str, str]]) -> dict[str, float]:
             if looked_at > _MOST_METRICS:
                 return found
             duration = _DURATION.search(_QUOTED.sub(_but_numbers, metric[2]))
-            seconds = float(duration[1]) / 1000 if duration else math.inf
-            if math.isfinite(seconds):
-                found.setdefault(metric[1], seconds)
+            if duration is None:
+                continue
+            try:
+                found.setdefault(metric[1], parse_decimal(duration[1]) / 1000)
+            except ValueError:
+                continue
     return found
 
 

@@ -56,6 +56,7 @@ def byte_by_byte(data: bytes) -> list[bytes]:
     return [data[i : i + 1] for i in range(len(data))]
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
 WHOLE = {
     "content-length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\nhello",
     "content-length 0": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -69,6 +70,14 @@ WHOLE = {
     "chunked, empty": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "interim answers": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
     b"Link: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "folded fields": OK + b"A: b\r\n c\r\n\td \r\n \r\n  \t e\r\nB:\r\n f\r\n"
+    b"Content-Length:\r\n\t1\r\nC: \r\n \r\n\r\nx",
+    "folded trailers": OK + b"Transfer-Encoding:\r\n chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    b"A: b\r\n c\r\nB: d\r\n \r\n\r\n",
+    "folded interim answer": b"HTTP/1.1 103 Hints\r\nLink: </x>;\r\n rel=y\r\n\r\n"
+    + OK
+    + b"A: b\r\n c\r\nContent-Length: 1\r\n\r\nx",
+    "length with some zeros": OK + b"Content-Length: %b1\r\n\r\nx" % (b"0" * 18),
     "204": b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\n",
     "204 with a length": b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
     "304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
@@ -85,7 +94,6 @@ ENDING_WITH_THE_CONNECTION = {
     "no length and no body": b"HTTP/1.1 200 OK\r\n\r\n",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\nhello",
 }
-OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
     "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -124,7 +132,14 @@ MALFORMED = {
     "space before the colon of a length": OK + b"Content-Length : 1\r\n\r\nx",
     "space in a name": OK + b"A b: c\r\n\r\n",
     "space before the first name": OK + b" A: b\r\n\r\n",
-    "folded header": OK + b"A: b\r\n c\r\n\r\n",
+    "folded status line": OK + b" c\r\nA: b\r\n\r\n",
+    "folded name": OK + b"A\r\n B: c\r\n\r\n",
+    "fold before a colon": OK + b"A\r\n : b\r\n\r\n",
+    "fold without a field, behind an interim answer": b"HTTP/1.1 100 Go\r\nA: b\r\n c"
+    b"\r\n\r\n" + OK + b"\tA: b\r\n\r\n",
+    "folded lengths": OK + b"Content-Length: 1\r\n 1\r\n\r\nx",
+    "fold with a bare LF": OK + b"A: b\n c\r\n\r\n",
+    "fold with a NUL": OK + b"A: b\r\n \0\r\n\r\n",
     "signed length": OK + b"Content-Length: +1\r\n\r\nx",
     "negative length": OK + b"Content-Length: -1\r\n\r\nx",
     "length in hex": OK + b"Content-Length: 0x1\r\n\r\nx",
@@ -160,7 +175,8 @@ MALFORMED = {
     "control byte in an extension": CHUNKED + b"1;\x01\r\nx\r\n0\r\n\r\n",
     "no line end behind a chunk": CHUNKED + b"1\r\nxx0\r\n\r\n",
     "trailer without a colon": CHUNKED + b"0\r\nA b\r\n\r\n",
-    "folded trailer": CHUNKED + b"0\r\nA: b\r\n c\r\n\r\n",
+    "folded last chunk": CHUNKED + b"0\r\n c\r\n\r\n",
+    "folded chunk size": CHUNKED + b"1\r\n x\r\n0\r\n\r\n",
     "switched protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
     b"Connection: upgrade\r\n\r\nnot http",
     "switched protocols without a word": b"HTTP/1.1 101 x\r\n\r\nnot http",
@@ -232,6 +248,14 @@ class WholeAnswersTests(ClockCase):
             head.headers,
             (("X-A", "b c"), ("x-a", "ÿ"), ("Empty", ""), ("Content-Length", "0")),
         )
+
+    def test_a_field_on_several_lines_is_one(self) -> None:
+        answer = read_whole([WHOLE["folded fields"]])
+        self.assertEqual(
+            answer.head.headers,
+            (("A", "b c d   e"), ("B", "f"), ("Content-Length", "1"), ("C", "")),
+        )
+        self.assertEqual((answer.body, answer.raw), (b"x", WHOLE["folded fields"]))
 
     @given(
         st.lists(st.binary(min_size=1, max_size=40), max_size=8),
@@ -321,15 +345,32 @@ class LimitsTests(ClockCase):
         self.assertEqual(self.read(head + b"x" * 50), b"x" * 50)
         self.assertEqual(self.read(head + b"x" * 51), "AnswerTooLarge")
 
-    def test_chunks_with_their_framing(self) -> None:
+    def test_chunks_without_their_framing(self) -> None:
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        chunk, last = b"1\r\nx\r\n", b"0\r\n\r\n"
-        self.assertEqual(self.read(head + chunk * 7 + last), b"x" * 7)
-        self.assertEqual(self.read(head + chunk * 9 + last), "AnswerTooLarge")
+        chunk, last = b"1\r\nx\r\n", b"0\r\nTrailer: not of the body\r\n\r\n"
+        self.assertEqual(self.read(head + chunk * 50 + last), b"x" * 50)
+        self.assertEqual(self.read(head + chunk * 51 + last), "AnswerTooLarge")
         self.assertEqual(
             self.read(head + chunk + b"0\r\n" + b"T: x\r\n" * 20),
-            "AnswerTooLarge",
+            "MalformedAnswer",
         )
+
+    def test_a_head_of_folds(self) -> None:
+        for fold in (b"\r\n x", b"\r\n ", b" \r\n\t", b"\r\n" + b" " * 50):
+            start, end = OK + b"A: b", b"\r\nContent-Length: 0\r\n\r\n"
+            many = fold * (300 * 1024 // len(fold))
+            for pieces in ([start + many + end], [start, many[:-9], many[-9:], end]):
+                said = read_failure(pieces)
+                self.assertEqual(said.text, "the head is larger than 307200 bytes")
+            fewer = many[: -100 * len(fold)]
+            self.assertIsInstance(read([start + fewer + end]), Whole)
+
+    def test_digits_of_a_length(self) -> None:
+        for digits in (b"0" * 5000 + b"1", b"1" * 19, b"0" * 1001):
+            said = read_failure([OK + b"Content-Length: " + digits + b"\r\n\r\nx"])
+            self.assertEqual(said.error, "MalformedAnswer")
+            self.assertIn("expected a whole number of at most 18 digits", said.text)
+            self.assertLess(len(said.text), 200)
 
     def test_number_of_fields(self) -> None:
         end = b"Content-Length: 0\r\n\r\n"

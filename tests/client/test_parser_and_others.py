@@ -128,7 +128,7 @@ BODIES = [
 BODIES += [b"-5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"g\r\n", b"\r\n"]
 BODIES += [b"00000000000000005\r\nhello\r\n0\r\n\r\n", b"5\nhello\n0\n\n", b"0x5\r\n"]
 BODIES += [b"5\r\nhello\r\n0\r\nA: b\r\n\r\n", b"5\r\nhello\r\n0\r\nA b\r\n\r\n"]
-LINE_ENDS = [b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n", b"\r\n "]
+LINE_ENDS = [b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n", b"\r\n ", b"\r\n\t"]
 
 
 @st.composite

@@ -11,12 +11,14 @@ from twisted.internet.defer import Deferred
 from nbtwisted.client import get
 from nbtwisted.client.answer import Answer, Head
 from nbtwisted.client.errors import (
+    AnswerTooLarge,
     BadURL,
     DeadlinePassed,
     RequestError,
     TooManyRedirects,
 )
 from nbtwisted.client.har import entries
+from nbtwisted.client.parser import Limits
 from nbtwisted.client.redirecting import next_url, trusted_with
 from nbtwisted.client.target import Target
 from tests.client.in_memory import A_TURN, Network
@@ -204,6 +206,38 @@ class FollowingTests(ClockCase):
         self.assertNotIn(b"Authorization", connection.take_request())
         request.addErrback(lambda _: None).cancel()
         connection.finish()
+
+    def test_its_body_is_nobodys(self) -> None:
+        large = redirect("/b").replace(b"Length: 0", b"Length: 99")
+        endless = b"HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n" + b"x" * 11
+        for answer in (large, endless):
+            request = self.get(limits=Limits(body=10))
+            connection = self.network.accept()
+            connection.take_request()
+            connection.answer(answer)
+            connection.finish()
+            connection = self.network.accept()
+            self.assertTrue(connection.take_request().startswith(b"GET /b "))
+            connection.answer(OK)
+            ended = self.successResultOf(request)
+            self.assertEqual(ended.body, b"ok")
+            (past,) = ended.history
+            self.assertEqual(
+                (past.status, past.error, past.then), (302, None, "redirect")
+            )
+            self.getter.close()
+            connection.finish()
+
+    def test_its_body_counts_where_it_is_the_answer(self) -> None:
+        answer = redirect("/b").replace(b"Length: 0", b"Length: 99")
+        for options in ({"max_redirects": None}, {"max_redirects": 0}):
+            request = self.get(limits=Limits(body=10), **options)
+            connection = self.network.accept()
+            connection.take_request()
+            connection.answer(answer)
+            connection.finish()
+            kind = TooManyRedirects if options["max_redirects"] == 0 else AnswerTooLarge
+            self.error(request, kind)
 
     def test_a_loop(self) -> None:
         request = self.get(max_redirects=3)

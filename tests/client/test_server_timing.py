@@ -37,6 +37,13 @@ class ServerTimingTests(ClockCase):
             self.assertEqual(durations(value), {}, value)
         self.assertEqual(durations('a;desc="dur=7"'), {})
 
+    def test_numbers(self) -> None:
+        zeros = "0" * 800
+        for value, seconds in ((f"{zeros}5", 0.005), (".5", 0.0005), ("5.", 0.005)):
+            self.assertEqual(durations(f"a;dur={value}"), {"a": seconds})
+        for value in ("1.5e3", "12e3", "1.5.5", ".", "0" * 5000, "9" * 19, "1_0", "+1"):
+            self.assertEqual(durations(f"a;dur={value}"), {}, value)
+
     def test_of_two_alike_the_first(self) -> None:
         self.assertEqual(durations("a;dur=1", "a;dur=2"), {"a": 0.001})
 
