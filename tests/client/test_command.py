@@ -21,6 +21,7 @@ import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.options import read_options
+from tests import warm_start
 from tests.server.running import BY_MODULE, RunningServer
 
 CLIENT = [sys.executable, "-m", "nbtwisted.client"]
@@ -28,14 +29,7 @@ CLIENT = [sys.executable, "-m", "nbtwisted.client"]
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **options.pop("environment", {})}
-    return subprocess.run(
-        [*CLIENT, *arguments],
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-        text=True,
-        timeout=30,
-        check=False,
-        env=environment,
-    )
+    return warm_start.run([*CLIENT, *arguments], timeout=30, env=environment, **options)
 
 
 def urls(*arguments: str) -> list[str]:
@@ -49,11 +43,8 @@ def without_coverage() -> dict[str, str]:
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     """A client that goes on while the test does."""
-    return subprocess.Popen(
-        [*CLIENT, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    return warm_start.Popen(
+        [*CLIENT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
@@ -387,10 +378,8 @@ class WaysTests(SynchronousTestCase):
             asked = run("--progress", *many)
             not_asked = run(*many)
             ours, theirs = pty.openpty()
-            command = [*CLIENT, "--format", "body", *many]
-            subprocess.run(
-                command, stdout=subprocess.DEVNULL, stderr=theirs, check=True
-            )
+            into = {"stdout": subprocess.DEVNULL, "stderr": theirs}
+            run("--format", "body", *many, **into)
             os.close(theirs)
             drawn = _read(ours).decode()
             os.close(ours)
@@ -677,12 +666,11 @@ class InterruptionTests(SynchronousTestCase):
     def test_of_a_list_that_has_not_come_to_its_end(self) -> None:
         with (
             RunningServer() as server,
-            subprocess.Popen(
+            warm_start.Popen(
                 [*CLIENT, "-i", "-"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
             ) as client,
         ):
             assert client.stdin is not None

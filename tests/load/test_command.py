@@ -17,19 +17,14 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.load.options import read_options
+from tests import warm_start
 from tests.server.running import RunningServer
 
 LOAD = [sys.executable, "-m", "nbtwisted.load"]
 
 
 def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LOAD, *arguments],
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    return warm_start.run([*LOAD, *arguments], timeout=30, **more)
 
 
 def free_port() -> int:
@@ -343,11 +338,10 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("no request was answered: dns: ", ended.stderr)
 
     def test_ctrl_c(self) -> None:
-        with subprocess.Popen(
+        with warm_start.Popen(
             [*LOAD, "-z", "60", self.server.url + "delay/10ms"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         ) as load:
             # By then it has its handlers, and has answers.
             while b'"requests": 0,' in self.server.ask(STATS):

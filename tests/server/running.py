@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
+from tests import warm_start
+
 BY_MODULE = (
     *(sys.executable, "-m", "nbtwisted.server"),
     *("--listen", "tcp:0:interface=127.0.0.1"),
@@ -27,11 +29,10 @@ class RunningServer:
     """Starts `command` and waits for its ready line; as a context, ends it."""
 
     def __init__(self, command: Sequence[str] = BY_MODULE, **environment: str) -> None:
-        self.process = subprocess.Popen(
+        self.process = warm_start.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
             env={**os.environ, **environment},
         )
         assert self.process.stdout is not None

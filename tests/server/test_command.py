@@ -16,6 +16,7 @@ import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.options import read_options
+from tests import warm_start
 from tests.clock_that_steps import BACK, BY_STEPS, FORWARD
 from tests.server.in_memory import ONE_POINT_NOUGHT
 from tests.server.running import BY_MODULE, RunningServer, read_all
@@ -25,12 +26,9 @@ LOOPBACK_9 = "tcp:9:interface=127.0.0.1"
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return warm_start.run(
         [sys.executable, "-m", "nbtwisted.server", *arguments],
-        capture_output=True,
-        text=True,
         timeout=20,
-        check=False,
         env={**os.environ, **environment},
     )
 
