@@ -176,10 +176,14 @@ class _Command:
 
         tally = self._run.tally
         assert tally.series is not None
+        bins = tally.series.bins()
         return load_page(
             found,
             began=steady_clock.now() - self._run.seconds,
-            intervals=[interval.as_json() for interval in tally.series.intervals],
+            intervals=[each.as_json() for each in bins],
+            rates=None
+            if len(bins) == len(tally.series.intervals)
+            else [each.as_json(latencies=False) for each in tally.series.intervals],
             curves={
                 "latency": tally.latencies.curve(),
                 "uncorrected": None if found["rate"] is None else tally.service.curve(),

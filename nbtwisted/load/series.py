@@ -25,7 +25,11 @@ FIRST_WIDTH = 0.1
 MOST = 200
 """Intervals: more could not be told apart in a picture. An even number."""
 
-PERCENTILES = (50, 90, 99)
+PERCENTILES = {50: 1, 90: 10, 99: 100}
+"""Each with the latencies that it takes: of fewer, a p99 is the longest of them."""
+
+FEWEST_BINS = 5
+"""If a p99 leaves no more than that of a run, its bins are for a p90."""
 
 
 class Steps:
@@ -52,6 +56,11 @@ class Steps:
             self.counts[bits >> 1] += count
         self._take_extremes(min(seconds), max(seconds))
 
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.counts.total()
+
     def merge(self, other: Steps) -> None:
         """Count those as well."""
         self.counts.update(other.counts)
@@ -59,7 +68,7 @@ class Steps:
 
     def figures(self) -> dict[str, float] | None:
         """`p50`, `p90`, `p99` and `max`, in seconds; None if there are none."""
-        total = self.counts.total()
+        total = self.total
         if not total:
             return None
         found = {}
@@ -74,6 +83,20 @@ class Steps:
             seconds = min(max(middle, self._shortest), self._longest)
             found[f"p{percent}"] = round(seconds, 6)
         return {**found, "max": round(self._longest, 6)}
+
+    def reliable_figures(self) -> dict[str, float | None] | None:
+        """The same, but None for what would be no more than the longest of so few."""
+        found = self.figures()
+        if found is None:
+            return None
+        return {
+            **found,
+            **{
+                f"p{percent}": None
+                for percent, enough in PERCENTILES.items()
+                if self.total < enough
+            },
+        }
 
     def _take_extremes(self, shortest: float, longest: float) -> None:
         self._shortest = min(self._shortest, shortest)
@@ -107,15 +130,21 @@ class Interval:
         self.statuses.update(later.statuses)
         self.errors.update(later.errors)
 
-    def as_json(self) -> dict[str, Any]:
-        """The interval as JSON values; latencies are None where there was no answer."""
+    def as_json(self, *, latencies: bool = True) -> dict[str, Any]:
+        """The interval as JSON values; latencies are None where there was no answer.
+
+        So are percentiles of fewer answers than it takes.
+        """
+        figures = {
+            "latency": self.latencies.reliable_figures(),
+            "uncorrected": self.service.reliable_figures(),
+        }
         return {
             "began": round(self.began, 6),
             "ended": round(self.ended, 6),
             "answered": self.statuses.total(),
             "failed": self.errors.total(),
-            "latency": self.latencies.figures(),
-            "uncorrected": self.service.figures(),
+            **(figures if latencies else {}),
             "statuses": dict(sorted(self.statuses.items())),
             "errors": dict(sorted(self.errors.items())),
         }
@@ -138,6 +167,24 @@ class Series:
         self._next_pair = MOST // 2
         self._statuses: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
+
+    def bins(self) -> list[Interval]:
+        """The intervals, joined until each has enough latencies for its percentiles.
+
+        They are longer where answers are few. Of a short run, there are some with
+        enough for a p90 rather than one or two with enough for a p99.
+        """
+        total = sum(interval.latencies.total for interval in self.intervals)
+        least = PERCENTILES[99 if total >= FEWEST_BINS * PERCENTILES[99] else 90]
+        found: list[Interval] = []
+        for interval in self.intervals:
+            if not found or found[-1].latencies.total >= least:
+                found.append(Interval(interval.began))
+            found[-1].merge(interval)
+        if len(found) > 1 and found[-1].latencies.total < least:
+            last = found.pop()
+            found[-1].merge(last)
+        return found
 
     def add_latencies(self, seconds: array[float]) -> None:
         """Answers have come, so long after they were due."""

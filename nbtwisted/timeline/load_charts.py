@@ -39,18 +39,27 @@ MOST_REASONS = 3
 
 
 def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
-    """Percentiles of each interval, at a rate from when requests were sent as well."""
+    """Percentiles of each interval, at a rate from when requests were sent as well.
+
+    The highest that has a line is one for which there are enough answers.
+    """
     time = _TimeAxis(intervals)
+    found = [interval["latency"] for interval in intervals]
+    high = _highest(found)
     # Their names, their lines if they have one, and what they are of an interval.
     columns = [
-        ("p50", "p50", "latency", "p50"),
+        ("p50", "p50" if high != "p50" else "", "latency", "p50"),
         ("p90", "", "latency", "p90"),
-        ("p99", "p99", "latency", "p99"),
-        ("p99 uncorrected", "uncorrected", "uncorrected", "p99"),
+        ("p99", "", "latency", "p99"),
+        (f"{high} uncorrected", "uncorrected", "uncorrected", high),
         ("max", "max", "latency", "max"),
     ]
-    if report["rate"] is None:
-        del columns[3]
+    columns = [
+        (name, "p99" if name == high else kind, which, key)
+        for name, kind, which, key in columns
+        if (which == "latency" or report["rate"] is not None)
+        and (name != "p99" or high == "p99")
+    ]
     values = [
         [found and found[key] for found in (interval[which] for interval in intervals)]
         for _, _, which, key in columns
@@ -63,7 +72,7 @@ def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
     return _figure(
         "latency",
         "Latency over time",
-        _about_latency(time, [interval["latency"] for interval in intervals]),
+        _about_latency(time, found, high),
         time.axis,
         _latency_axis([y for line in lines for _, y in line.points]),
         lines,
@@ -77,24 +86,33 @@ def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
     )
 
 
-def _about_latency(time: _TimeAxis, found: Sequence[Values | None]) -> str:
+def _highest(found: Sequence[Values | None]) -> str:
+    """The highest percentile that some interval has enough answers for."""
+    there = [latency for latency in found if latency is not None]
+    for name in ("p99", "p90"):
+        if any(latency[name] is not None for latency in there):
+            return name
+    return "p50"
+
+
+def _about_latency(time: _TimeAxis, found: Sequence[Values | None], name: str) -> str:
     there = [
-        (latency["p99"], label)
+        (latency[name], label)
         for latency, label in zip(found, time.labels, strict=True)
-        if latency is not None
+        if latency is not None and latency[name] is not None
     ]
     low, when_low = min(there, key=itemgetter(0))
     high, when_high = max(there, key=itemgetter(0))
     if len(there) == 1:
-        about = f"All answers came in one interval; p99 is {duration(low)}."
+        about = f"All answers came in one interval; {name} is {duration(low)}."
     elif duration(low) == duration(high):
-        about = f"p99 is {duration(low)} in each interval."
+        about = f"{name} is {duration(low)} in each interval."
     else:
         about = (
-            f"p99 is lowest at {when_low} with {duration(low)} and highest at "
+            f"{name} is lowest at {when_low} with {duration(low)} and highest at "
             f"{when_high} with {duration(high)}."
         )
-    empty = len(found) - len(there)
+    empty = sum(latency is None for latency in found)
     if empty:
         about += f" In {empty} of {len(found)} intervals no answer came."
     return about

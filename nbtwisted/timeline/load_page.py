@@ -40,6 +40,7 @@ def load_page(
     intervals: Sequence[Values],
     curves: Mapping[str, Curve | None],
     conditions: Sequence[Values],
+    rates: Sequence[Values] | None = None,
 ) -> str:
     """The page, which is one file, and has all of these inside as JSON.
 
@@ -47,9 +48,11 @@ def load_page(
     Of each of the `intervals` there are `began` and `ended` since then, `answered`,
     `failed`, `statuses` by hundreds and `errors` by type, and of its latencies `p50`,
     `p90`, `p99` and `max`, once as `latency` and at a rate as `uncorrected`; these are
-    None where there is none. The `curves` of the same names are pairs of a share and
-    the seconds that so many took at most. Each of the `conditions` has its `text`, its
-    figure as `shown`, and whether it `holds`, which is bad.
+    None where there is none, and percentiles where there are too few. `rates` are
+    shorter ones of the same time, if there are such: answers a second are drawn of
+    those, and they need no latencies. The `curves` of the same names are pairs of a
+    share and the seconds that so many took at most. Each of the `conditions` has its
+    `text`, its figure as `shown`, and whether it `holds`, which is bad.
     """
     report = _bounded(report)
     when = datetime.fromtimestamp(began, timezone.utc)
@@ -61,6 +64,7 @@ def load_page(
         _figures(report),
         _warnings(report),
         _conditions(conditions),
+        _errors(report),
         '<div class="side-by-side">',
     ]
     if report["answered"]:
@@ -69,11 +73,10 @@ def load_page(
             percentile_curve(report, curves),
         ]
     if report["sent"]:
-        body += [rate_over_time(report, intervals)]
+        body += [rate_over_time(report, rates or intervals)]
     body += [
         _percentiles(report) if report["answered"] else "",
         _statuses(report),
-        _errors(report),
         "</div>",
         '<p class="faint">Over time, latencies are within 1% of what they were; '
         "elsewhere, within 0.1%. All of it is in this page as JSON, in the element "
@@ -86,6 +89,7 @@ def load_page(
             "began": when.isoformat(timespec="milliseconds"),
             "report": report,
             "series": list(intervals),
+            "rates": None if rates is None else list(rates),
             "curves": dict(curves),
             "conditions": list(conditions),
         },
@@ -225,10 +229,11 @@ def _errors(report: Values) -> str:
         for error in report["errors"]
     )
     return (
-        '<section class="failed"><h2>Failures</h2><table><thead><tr>'
+        '<section class="failed"><h2>Failures</h2><div class="rows" tabindex="0" '
+        'role="region" aria-label="Failures, by reason"><table><thead><tr>'
         '<th scope="col">error</th><th scope="col">where, and what</th>'
         '<th scope="col" class="number">requests</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table></section>"
+        f"</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 

@@ -145,6 +145,51 @@ class SeriesTests(ClockCase):
         self.assertEqual([each.began for each in intervals], ends[:-1])
         self.assertEqual(ends[-1], seconds)
 
+    def filled(self, *counts: int) -> Series:
+        """Intervals of a second each, with so many latencies of as many ms."""
+        series, answered = Series(), 0
+        for seconds, count in enumerate(counts, 1):
+            series.add_latencies(array("d", [count / 1000] * count))
+            answered += count
+            series.cut(float(seconds), {200: answered}, {})
+        return series
+
+    def test_bins_hold_enough_for_their_percentiles(self) -> None:
+        for counts, ends in [
+            ([100, 100, 200, 300, 100], [1, 2, 3, 4, 5]),
+            ([99, 1, 150, 40, 50, 30, 200], [2, 3, 6, 7]),
+            # A stall is part of the bin that its answers are in.
+            ([200, 0, 0, 50, 150, 200], [1, 5, 6]),
+            # What is left at the end joins the last.
+            ([250, 250, 30, 0], [1, 4]),
+            # A few bins with a p90 are better than one with a p99.
+            ([60, 60, 5, 5, 40], [1, 2, 4, 5]),
+            ([3, 2, 1], [3]),
+            ([0, 0], [2]),
+        ]:
+            series = self.filled(*counts)
+            bins = series.bins()
+            self.assertEqual([each.ended for each in bins], ends, counts)
+            self.assertEqual(len(series.intervals), len(counts))
+            self.assertEqual(bins[0].began, 0)
+            self.assertEqual([each.began for each in bins[1:]], ends[:-1])
+            answered = [each.as_json()["answered"] for each in bins]
+            self.assertEqual(sum(answered), sum(counts))
+
+    def test_a_percentile_of_too_few_is_none(self) -> None:
+        for count, there in [
+            (1, {"p50", "max"}),
+            (9, {"p50", "max"}),
+            (10, {"p50", "p90", "max"}),
+            (99, {"p50", "p90", "max"}),
+            (100, {"p50", "p90", "p99", "max"}),
+        ]:
+            (interval,) = self.filled(count).intervals
+            found = interval.as_json()["latency"]
+            self.assertEqual(
+                {name for name, value in found.items() if value is not None}, there
+            )
+
     def test_hours(self) -> None:
         series = Series()
         seconds = 0.0

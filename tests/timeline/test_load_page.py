@@ -146,6 +146,45 @@ class LoadPageTests(ClockCase):
         self.assertEqual(read.count("path", **{"class": "between"}), 3)
         self.assertEqual(read.count("path", **{"class": "line uncorrected"}), 6)
 
+    def test_no_percentile_of_too_few_answers(self) -> None:
+        def without(*names: str) -> list[dict[str, Any]]:
+            few = dict.fromkeys(names)
+            return [{**each, "latency": {**each["latency"], **few}} for each in FOUR]
+
+        for intervals, there, gone in [
+            (without("p99"), "p90 is 20.0 ms in each interval", "p99"),
+            (without("p99", "p90"), "p50 is 10.0 ms in each interval", "p90"),
+        ]:
+            read = Read(page(intervals=intervals))
+            self.assertIn(there, read.text)
+            key = read.text.partition(there)[2].partition("The same as a table")[0]
+            self.assertNotIn(gone, key)
+            self.assertNotIn("None", read.text)
+        # One that has too few is left out, and the line is broken there.
+        gap = [FOUR[0], without("p99")[1], *FOUR[2:]]
+        read = Read(page(intervals=gap))
+        self.assertIn("p99 is 30.0 ms in each interval.", read.text)
+        self.assertIn("–", read.text)
+
+    def test_rates_of_shorter_intervals(self) -> None:
+        short = [
+            interval(n / 20, (n + 1) / 20, answered=5, statuses={"2xx": 5})
+            for n in range(8)
+        ]
+        text = load_page(
+            report(),
+            began=BEGAN,
+            intervals=FOUR,
+            curves={"latency": CURVE, "uncorrected": None},
+            conditions=[],
+            rates=short,
+        )
+        read = Read(text)
+        rows = [found["data-x"] for name, found in read.elements if "data-x" in found]
+        self.assertEqual(len(rows), 4 + len(CURVE) + 8)
+        self.assertEqual(json.loads(read.data)["rates"], short)
+        self.assertIsNone(json.loads(Read(page()).data)["rates"])
+
     def test_what_a_chart_says_is_so(self) -> None:
         slow = {"p50": 0.1, "p90": 0.2, "p99": 2.5, "max": 3.0}
         intervals = [*FOUR[:2], interval(0.2, 0.3, latency=slow), FOUR[3]]
@@ -207,6 +246,8 @@ class LoadPageTests(ClockCase):
         failing = interval(0, 0.3, **NOTHING, failed=20, errors={"E": 20})
         read = Read(page(found, [failing], curve=[]))
         self.assertIn("no request was answered", read.text)
+        # What failed comes before what was fast.
+        self.assertLess(read.text.index("Failures"), read.text.index("over time"))
         self.assertIn("20 requests failed, at most 20 in one interval", read.text)
         self.assertEqual(read.count("figure"), 1)
         self.assertIn("20 (100%)", read.text)
