@@ -14,6 +14,7 @@ hold thousands of answers, and a client can wait for thousands, on one thread ea
     duration       text <-> seconds
     steady_clock   what time it is, for measuring
     printable      what a stranger sent, made fit for a screen
+    background_writer  lines, written by a thread: no reader holds up who writes
     memory         when the garbage collector does what
     json_list_file a JSON file with a long list in it, written while it comes
     trace_file     spans -> Trace Event JSON

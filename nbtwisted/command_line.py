@@ -24,6 +24,7 @@ __all__ = [
     "count",
     "duration",
     "end_quietly_when_interrupted",
+    "end_when_told",
     "expect_different_files",
     "expect_open_files",
     "open_files_left",
@@ -212,6 +213,16 @@ def end_quietly_when_interrupted() -> None:
     """Let Ctrl-C end the process without a traceback while it still starts."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def end_when_told(handler: Callable[[int, Any], None]) -> None:
+    """Have the signals handled that ask a process to end, unless they are ignored.
+
+    SIGHUP is one of them: it comes when a terminal closes. `nohup` has it ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def raise_open_files() -> int:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from twisted.internet import reactor
@@ -37,6 +37,7 @@ from nbtwisted.client.target import shown
 from nbtwisted.client.url_list import Given, URLFile
 from nbtwisted.command_line import (
     abandon,
+    end_when_told,
     open_files_left,
     say,
 )
@@ -108,17 +109,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     leave_startup_to_itself()
     collect_seldom()
 
-    def on_signal(number: int, _: object) -> None:
-        # A second one ends the process at once, whatever it hangs in.
+    def end_at_once(number: int, _: object) -> None:
+        # Whatever it hangs in. By a third one also if that is one of the files.
         signal.signal(number, signal.SIG_DFL)
+        if recording is not None:
+            # Python refuses to write to a file in the middle of a write to it.
+            with suppress(CannotWrite, RuntimeError):
+                recording.close()
+        signal.raise_signal(number)
+
+    def on_signal(number: int, _: object) -> None:
+        end_when_told(end_at_once)
         IReactorFromThreads(reactor).callFromThread(run.interrupt, 128 + number)
 
     async def begin(reactor: Any) -> None:
         # Once the reactor runs: it has its own descriptors and handlers by then, and
         # these replace the latter.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, on_signal)
+        end_when_told(on_signal)
         await run.start(reactor)
 
     react(lambda reactor: _when_running(reactor, begin))
@@ -276,9 +283,6 @@ class _Run:
         except OSError as error:
             self._stop_writing(_cannot_write(error))
             return
-        assert self._getter is not None, "an outcome without a request"
-        # A slow reader of ours must not make answers late that came in time.
-        self._getter.postpone_deadlines(time.monotonic() - began)
         # Interruptions are counted at the end. And where both streams are one, a raw
         # error stands in its place already.
         if (
@@ -288,6 +292,9 @@ class _Run:
         ):
             with self._beside_progress():
                 _complain(output.error_line(outcome))
+        assert self._getter is not None, "an outcome without a request"
+        # A slow reader of ours must not make answers late that came in time.
+        self._getter.postpone_deadlines(time.monotonic() - began)
 
     def _beside_progress(
         self, is_on_terminal: bool = True

@@ -15,7 +15,13 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
 from nbtwisted import steady_clock
-from nbtwisted.command_line import abandon, can_encode, open_files_left, say
+from nbtwisted.command_line import (
+    abandon,
+    can_encode,
+    end_when_told,
+    open_files_left,
+    say,
+)
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.report import report, text
@@ -94,9 +100,7 @@ class _Command:
             signal.signal(number, signal.SIG_DFL)
             IReactorFromThreads(reactor).callFromThread(self._interrupt, 128 + number)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, on_signal)
+        end_when_told(on_signal)
         self._begin_drawing(reactor)
         return self._run.start().addCallback(lambda _: self._finish())
 

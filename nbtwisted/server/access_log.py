@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
 
-from nbtwisted.command_line import abandon
+from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.printable import printable
 from nbtwisted.server.journal import Entry
 
@@ -16,24 +19,69 @@ __all__ = ["AccessLog", "line"]
 class AccessLog:
     """Appends to the file at `path`, or writes to stdout if that is `-`.
 
-    Raises `OSError` when the file cannot be opened. When it cannot be written any more,
-    the server goes on without it.
+    It is written in the background, so that nobody who reads it slowly or never holds
+    up the server; lines that do not fit are lost, and `tell` is called with a sentence
+    about the first of them, in whichever thread that is. When the file was moved or
+    removed, as logrotate does, a new one is begun.
+
+    Raises `OSError` when the file cannot be opened.
     """
 
-    def __init__(self, path: str) -> None:
-        self._file: TextIO = (
-            sys.stdout
-            if path == "-"
-            else open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-        )
+    def __init__(self, path: str, tell: Callable[[str], None]) -> None:
+        self._name = "stdout" if path == "-" else path
+        self._tell = tell
+        self._path: str | None = None
+        if path == "-":
+            if sys.stdout is None:
+                raise OSError(errno.EBADF, "standard output is closed")
+            self._descriptor = sys.stdout.fileno()
+        else:
+            # Who goes into the background may go elsewhere, too.
+            self._path = os.path.abspath(path)
+            self._descriptor = _opened(self._path)
+        self._writer = BackgroundWriter(self._current, self._on_loss)
+
+    @property
+    def lost(self) -> int:
+        """How many lines could not be written."""
+        return self._writer.lost
 
     def write(self, entry: Entry) -> None:
         """Write the line of one request."""
-        try:
-            print(line(entry), file=self._file, flush=True)
-        except (OSError, ValueError):
-            with suppress(OSError, ValueError):
-                abandon(self._file)
+        self._writer.write(line(entry) + "\n")
+
+    def close(self) -> None:
+        """Write what there is, for a second at most; what is left then is lost."""
+        self._writer.close()
+
+    def _on_loss(self, why: str) -> None:
+        self._tell(f"the access log loses lines: cannot write {self._name}: {why}")
+
+    def _current(self) -> int:
+        """The descriptor of the file that is there now."""
+        if self._path is not None and not _is_at(self._descriptor, self._path):
+            # While there can be none, the old one is better than nothing.
+            with suppress(OSError):
+                new = _opened(self._path)
+                os.close(self._descriptor)
+                self._descriptor = new
+        return self._descriptor
+
+
+def _opened(path: str) -> int:
+    """A descriptor that appends to the file at `path`; raises `OSError`."""
+    # To open a FIFO only for writing is to wait for its reader.
+    is_fifo = os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
+    access = os.O_RDWR if is_fifo else os.O_WRONLY
+    flags = access | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+    return os.open(path, flags, 0o666)
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
 
 
 def line(entry: Entry) -> str:

@@ -51,7 +51,9 @@ class Server:
 
     `max_delay` is in seconds. If it is `lenient`, parameters that begin with `_` and
     are no controls are left to the path. `admin_token` lets operators in who are not on
-    this machine. `reactor_figures` is what a reactor that records its time has to say.
+    this machine. `access_log_lost` counts lines that could not be written, where there
+    is an access log. `reactor_figures` is what a reactor that records its time has to
+    say.
     `overview` is what all viewers are shown of what is in flight, and by `life` they
     tell this server from one that was started in its place.
     """
@@ -63,6 +65,7 @@ class Server:
     lenient: bool
     admin_token: str | None
     seed: int
+    access_log_lost: Callable[[], int] | None
     reactor_figures: Callable[[], Mapping[str, object]] | None
 
 

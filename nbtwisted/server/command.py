@@ -6,7 +6,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -27,13 +28,11 @@ from twisted.logger import (
     textFileLogObserver,
 )
 
-from nbtwisted.command_line import (
-    raise_open_files,
-    say,
-)
+from nbtwisted.background_writer import BackgroundWriter
+from nbtwisted.command_line import end_when_told, raise_open_files
 from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.server.channels import CHANNELS
-from nbtwisted.server.options import read_options
+from nbtwisted.server.options import Options, read_options
 from nbtwisted.server.serving import Serving
 
 __all__ = ["main"]
@@ -44,17 +43,28 @@ Linux net.core.somaxconn, mostly 4096) allows. Twisted's default of 50 drops bur
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, SIGTERM or SIGHUP.
 
     Returns the exit code: 0 when told to stop, 1 when listening failed. Raises
     `SystemExit` for arguments that cannot be read.
     """
     options = read_options(sys.argv[1:] if arguments is None else arguments)
-    _log_warnings_to_stderr()
+    if sys.stderr is None:
+        return _serve(options, lambda text: None)
+    # Who does not read it does not hold up the server.
+    stderr = BackgroundWriter(sys.stderr.fileno)
+    _log_warnings(stderr)
     try:
-        serving = Serving(options, reactor)
+        return _serve(options, lambda text: stderr.write(f"nbtwisted: {text}\n"))
+    finally:
+        stderr.close()
+
+
+def _serve(options: Options, say: Callable[[str], None]) -> int:
+    try:
+        serving = Serving(options, reactor, say)
     except OSError as error:
-        _say(f"error: cannot write the access log: {error}")
+        say(f"error: cannot write the access log: {error}")
         return 1
     traffic = serving.server.traffic
     site = CHANNELS[options.channel](serving.server, IReactorTime(reactor))
@@ -77,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             places.append(_url(description, port.getHost()))
         # Not before all of them listen: whoever reads a line may go on to any.
         for place in places:
-            _say(f"serving on {place}")
+            say(f"serving on {place}")
 
     raise_open_files()
     leave_startup_to_itself()
@@ -90,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             serving.end_now()
         elif traffic.journal.in_flight:
             held = traffic.journal.in_flight
-            _say(f"waiting up to {options.drain:g} s for {held} answers")
+            say(f"waiting up to {options.drain:g} s for {held} answers")
         if len(stops) == 1:
             reactor.stop()
 
@@ -98,17 +108,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def listen_to_signals() -> None:
         # In the place of the reactor's own, which know only one way to stop.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, lambda number, frame: in_turn(stop, number))
+        end_when_told(lambda number, frame: in_turn(stop, number))
 
     reactor.callWhenRunning(listen_to_signals)
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(listen()))
     reactor.run()
     if serving.given_up:
-        _say(f"gave up {serving.given_up} answers")
+        say(f"gave up {serving.given_up} answers")
     for failure in failures:
-        _say(f"error: {failure}")
+        say(f"error: {failure}")
     return 1 if failures else 0
 
 
@@ -151,17 +159,11 @@ def _url(description: str, address: IAddress) -> str:
     return description
 
 
-def _log_warnings_to_stderr() -> None:
-    if sys.stderr is None:
-        return
+def _log_warnings(file: Any) -> None:
     # Until logging begins, Twisted keeps events in memory for whoever may begin it.
     warnings_and_worse = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
-    to_stderr = textFileLogObserver(sys.stderr)
+    to_file = textFileLogObserver(file)
     globalLogBeginner.beginLoggingTo(
-        [FilteringLogObserver(to_stderr, [warnings_and_worse])],
+        [FilteringLogObserver(to_file, [warnings_and_worse])],
         redirectStandardIO=False,
     )
-
-
-def _say(text: str) -> None:
-    say(f"nbtwisted: {text}")

@@ -5,14 +5,22 @@ from __future__ import annotations
 import sys
 
 from twisted.internet import reactor
+from twisted.logger import Logger
 
 from nbtwisted.server.options import read_options
 from nbtwisted.server.serving import Serving
 
 __all__ = ["app", "resource"]
 
+_logger = Logger(namespace="nbtwisted")
+
+
+def _say(text: str) -> None:
+    _logger.warn("{text}", text=text)
+
+
 try:
-    _serving = Serving(read_options([]), reactor)
+    _serving = Serving(read_options([]), reactor, _say)
 except OSError as error:
     sys.exit(f"nbtwisted: error: {error}")
 app = _serving.server.app

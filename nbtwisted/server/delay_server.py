@@ -36,7 +36,8 @@ class DelayServer(Server):
     refused.
     `admin_token` is what operators have to show, if there is one. `on_end` is called
     with each request that is over, `on_quiet` when many that were held are over and
-    nothing is in flight. The last `journal_size` requests are remembered.
+    nothing is in flight. `access_log_lost` counts lines of the access log, if there is
+    one, that could not be written. The last `journal_size` requests are remembered.
     """
 
     app = app
@@ -53,12 +54,14 @@ class DelayServer(Server):
         admin_token: str | None = None,
         on_end: Callable[[Entry], None] | None = None,
         on_quiet: Callable[[], None] | None = None,
+        access_log_lost: Callable[[], int] | None = None,
         journal_size: int = JOURNAL_SIZE,
     ) -> None:
         self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
         self.max_delay = max_delay
         self.lenient = lenient
         self.admin_token = admin_token
+        self.access_log_lost = access_log_lost
         # The traced reactor has one; Twisted's have not.
         recorder = getattr(clock, "recorder", None)
         self.reactor_figures = recorder.figures if recorder is not None else None

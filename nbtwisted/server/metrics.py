@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -19,22 +19,26 @@ from nbtwisted.server.journal import LATENESS_BUCKETS, Journal
 __all__ = ["exposition"]
 
 
-def exposition(journal: Journal, accept: str) -> tuple[bytes, str]:
+def exposition(
+    journal: Journal, accept: str, *, lost: Callable[[], int] | None = None
+) -> tuple[bytes, str]:
     """The totals of a journal, and the process's, as Prometheus reads them.
 
     `accept` is the header of who asks, which decides between Prometheus' own format and
-    OpenMetrics; the second value is the Content-Type.
+    OpenMetrics; the second value is the Content-Type. `lost` counts lines of the access
+    log, if there is one.
     """
     registry = CollectorRegistry()
-    registry.register(_Totals(journal))
+    registry.register(_Totals(journal, lost))
     ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 
 
 class _Totals(Collector):
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, lost: Callable[[], int] | None) -> None:
         self._journal = journal
+        self._lost = lost
 
     def collect(self) -> Iterator[Metric]:
         totals = self._journal.totals
@@ -56,6 +60,12 @@ class _Totals(Collector):
             "Requests whose client left before they were over.",
             value=totals.outcomes["cancelled"],
         )
+        if self._lost is not None:
+            yield CounterMetricFamily(
+                "nbtwisted_access_log_lost",
+                "Lines of the access log that could not be written.",
+                value=self._lost(),
+            )
         lateness = HistogramMetricFamily(
             "nbtwisted_lateness_seconds",
             "How much longer answers were held than they were asked to be.",

@@ -34,7 +34,9 @@ def metrics(server: Server, request: Request) -> Behaviour:
     from nbtwisted.server.metrics import exposition
 
     accept = header(request, "accept") or ""
-    text, content_type = exposition(server.traffic.journal, accept)
+    text, content_type = exposition(
+        server.traffic.journal, accept, lost=server.access_log_lost
+    )
     return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
 
 

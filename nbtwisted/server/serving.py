@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -21,13 +22,21 @@ SECONDS_TO_SETTLE = 0.5
 class Serving:
     """A server on `reactor`, which drains it before it stops.
 
-    `given_up` is how many answers were held for longer than that took.
+    `given_up` is how many answers were held for longer than that took. `say` is told
+    what an operator should know of the access log.
 
     Raises `OSError` when the access log cannot be opened.
     """
 
-    def __init__(self, options: Options, reactor: Any) -> None:
-        self._log = AccessLog(options.access_log) if options.access_log else None
+    def __init__(
+        self, options: Options, reactor: Any, say: Callable[[str], None]
+    ) -> None:
+        log: AccessLog | None = None
+        if options.access_log:
+            log = AccessLog(
+                options.access_log, lambda text: reactor.callFromThread(say, text)
+            )
+            reactor.addSystemEventTrigger("after", "shutdown", _close, log, say)
         self.server = DelayServer(
             clock=IReactorTime(reactor),
             max_delay=options.max_delay,
@@ -35,7 +44,8 @@ class Serving:
             lenient=options.lenient,
             max_in_flight=options.max_in_flight,
             admin_token=options.admin_token,
-            on_end=self._log.write if self._log is not None else None,
+            on_end=log.write if log is not None else None,
+            access_log_lost=(lambda: log.lost) if log is not None else None,
             on_quiet=self._tidy_up,
         )
         self._reactor = reactor
@@ -68,3 +78,9 @@ class Serving:
     def _give_up(self, failure: Failure) -> None:
         failure.trap(CancelledError, TimeoutError)
         self.given_up = self.server.traffic.journal.in_flight
+
+
+def _close(log: AccessLog, say: Callable[[str], None]) -> None:
+    log.close()
+    if log.lost:
+        say(f"{log.lost} lines of the access log were lost")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -696,6 +698,46 @@ class InterruptionTests(SynchronousTestCase):
                 answers, said = client.communicate(timeout=10)
         self.assertEqual((client.returncode, said), (0, ""))
         self.assertIn("0.5sec", answers)
+
+    def test_a_terminal_that_closes(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            files = ("--har", f"{folder}/har", "--trace", f"{folder}/trace")
+            urls = (f"{server.url}get", f"{server.url}delay/30")
+            with start(*files, "--report", f"{folder}/report", *urls) as client:
+                assert client.stdout is not None
+                client.stdout.readline()
+                wait_until_held(server, 1)
+                client.send_signal(signal.SIGHUP)
+                answers, said = client.communicate(timeout=10)
+            self.assertEqual(client.returncode, 128 + signal.SIGHUP)
+            self.assertIn("nbtwisted get: interrupted: 1 answered, 1 not\n", said)
+            self.assertIn("error: interrupted: ", answers)
+            self.assert_complete(folder)
+
+    def test_a_second_signal_completes_the_files(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            files = ("--har", f"{folder}/har", "--trace", f"{folder}/trace")
+            # Nobody reads this, and so it hangs in what it writes.
+            urls = (f"{server.url}get", f"{server.url}bytes/1000000")
+            with start(*files, "--report", f"{folder}/report", *urls) as client:
+                assert client.stdout is not None
+                waiting = bytearray(4)
+                while int.from_bytes(waiting, sys.byteorder) < 60_000:
+                    fcntl.ioctl(client.stdout, termios.FIONREAD, waiting)
+                client.send_signal(signal.SIGINT)
+                client.send_signal(signal.SIGTERM)
+                self.assertEqual(client.wait(10), -signal.SIGTERM)
+            self.assert_complete(folder)
+
+    def assert_complete(self, folder: str) -> None:
+        with open(f"{folder}/har") as har, open(f"{folder}/trace") as trace:
+            urls = [
+                entry["request"]["url"] for entry in json.load(har)["log"]["entries"]
+            ]
+            self.assertTrue(urls[0].endswith("/get"), urls)
+            self.assertTrue(json.load(trace)["traceEvents"])
+        with open(f"{folder}/report") as report:
+            self.assertTrue(report.read().endswith("</html>\n"))
 
     def test_those_not_sent_yet_are_marked_as_well(self) -> None:
         with (

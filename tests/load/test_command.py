@@ -352,6 +352,28 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("Summary:", printed)
         self.assertRegex(complaint, r"\Anbtwisted: interrupted: \d+ answered\n\Z")
 
+    def test_a_terminal_that_closes(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            names = ("json", "hdr", "plot")
+            files = [part for n in names for part in (f"--{n}", f"{folder}/{n}")]
+            with subprocess.Popen(
+                [*LOAD, "-z", "60", *files, self.server.url + "delay/10ms"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as load:
+                while b'"requests": 0,' in self.server.ask(STATS):
+                    pass
+                load.send_signal(signal.SIGHUP)
+                _, complaint = load.communicate(timeout=10)
+            self.assertEqual(load.returncode, 128 + signal.SIGHUP)
+            self.assertRegex(complaint, r"interrupted: \d+ answered")
+            with open(f"{folder}/json") as file:
+                self.assertTrue(json.load(file)["interrupted"])
+            for name, end in (("hdr", "]\n"), ("plot", "</html>\n")):
+                with open(f"{folder}/{name}") as file:
+                    self.assertTrue(file.read().endswith(end), name)
+
     def test_the_live_line(self) -> None:
         terminal, theirs = pty.openpty()
         self.addCleanup(os.close, terminal)

@@ -151,6 +151,22 @@ class CommandTests(SynchronousTestCase):
         self.assertIn(b"\r\nConnection: close\r\n", answer)
         self.assertEqual(server.stop(), 0)
 
+    def test_a_terminal_that_closes(self) -> None:
+        server, held = self.holding()
+        server.process.send_signal(signal.SIGHUP)
+        self.assertEqual(server.next_line()[:25], "nbtwisted: waiting up to ")
+        self.assertTrue(read_all(held).endswith(b"}\n"))
+        self.assertEqual(server.process.wait(10), 0)
+
+    def test_a_terminal_that_closes_under_nohup(self) -> None:
+        nohup = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
+        with RunningServer([*nohup, *BY_MODULE]) as server:
+            server.process.send_signal(signal.SIGHUP)
+            answer = server.ask(b"GET /delay/50ms HTTP/1.0\r\n\r\n")
+            self.assertIn(b"asked;dur=50", answer)
+            server.stop()
+        self.assertNotIn("waiting", server.output)
+
     def test_no_longer_than_it_may(self) -> None:
         server, held = self.holding("--drain", "50ms")
         self.assertEqual(server.stop(), 0)
@@ -192,6 +208,48 @@ class CommandTests(SynchronousTestCase):
             ended.stderr,
             r"^nbtwisted: error: cannot write the access log: .*'/nowhere/log'\n$",
         )
+
+    def test_output_that_nobody_reads(self) -> None:
+        with RunningServer([*BY_MODULE, "--access-log", "-"]) as server:
+            # Stdout and stderr, which are full now.
+            path = f"/proc/{server.process.pid}/fd/1"
+            pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(pipe, b"x" * 4096)
+            os.close(pipe)
+            for _ in range(5):
+                answer = server.ask(b"GET /get HTTP/1.0\r\n\r\n")
+                self.assertIn(b" 200 OK\r\n", answer)
+            with server.connect() as held:
+                held.sendall(b"GET /delay/300ms HTTP/1.0\r\n\r\n")
+                server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
+                # It says that it waits.
+                server.process.send_signal(signal.SIGTERM)
+                self.assertIn(b"asked;dur=300", held.recv(65536))
+            self.assertEqual(server.process.wait(10), 0)
+
+    def test_an_access_log_to_a_stdout_that_is_closed(self) -> None:
+        ended = subprocess.run(
+            f'"{sys.executable}" -m nbtwisted.server --access-log - >&-',
+            shell=True,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("standard output is closed", ended.stderr)
+
+    def test_an_access_log_that_loses_lines(self) -> None:
+        with RunningServer([*BY_MODULE, "--access-log", "/dev/full"]) as server:
+            for _ in range(3):
+                server.ask(b"GET /get HTTP/1.0\r\n\r\n")
+            expected = "the access log loses lines: cannot write /dev/full: No space"
+            self.assertIn(expected, server.next_line())
+            self.assertEqual(server.stop(), 0)
+        self.assertIn("nbtwisted: 3 lines of the access log were lost", server.output)
+        self.assertEqual(server.output.count("loses lines"), 1)
 
     def test_a_burst_fits_into_the_backlog(self) -> None:
         with RunningServer() as server:

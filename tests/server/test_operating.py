@@ -212,6 +212,13 @@ class StatsAndMetricsTests(OperatingCase):
         self.assertIn("openmetrics", reply.headers["content-type"])
         self.assertTrue(reply.body.endswith(b"# EOF\n"))
 
+    def test_lines_that_the_access_log_lost(self) -> None:
+        self.assertNotIn(b"access_log", self.ask("/metrics").body)
+        visit = Visit(self.clock, access_log_lost=lambda: 3)
+        visit.get("/metrics")
+        self.assertIn(b"nbtwisted_access_log_lost_total 3.0", visit.reply().body)
+        visit.leave()
+
 
 class ResetTests(OperatingCase):
     def reset(self) -> int:
