@@ -40,6 +40,7 @@ its answer:
     wire          the fast channel
     channels      both, by their names
     access_log    a line for each request that is over
+    listening     endpoint descriptions, with our defaults
     options       what the command and the environment may set
     serving       the server as it was told to be, and how it ends
     configured    the same for twistd: `app` and `resource` below

@@ -18,7 +18,6 @@ from twisted.internet.interfaces import (
     IAddress,
     IReactorFromThreads,
     IReactorTime,
-    IStreamServerEndpoint,
 )
 from twisted.logger import (
     FilteringLogObserver,
@@ -32,14 +31,11 @@ from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.command_line import end_when_told, raise_open_files
 from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.server.channels import CHANNELS
+from nbtwisted.server.listening import completed, make_way
 from nbtwisted.server.options import Options, read_options
 from nbtwisted.server.serving import Serving
 
 __all__ = ["main"]
-
-BACKLOG = 8192
-"""Connections that the kernel may hold until we accept them, as far as its own cap (on
-Linux net.core.somaxconn, mostly 4096) allows. Twisted's default of 50 drops bursts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +70,9 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
         places = []
         for description in options.listen:
             try:
-                port = await _endpoint(description).listen(site)
+                make_way(description)
+                endpoint = serverFromString(reactor, completed(description))
+                port = await endpoint.listen(site)
             # Endpoint plugins raise what they like, and whatever it is, the one who
             # typed the description is who can mend it.
             except Exception as error:
@@ -118,14 +116,6 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
     for failure in failures:
         say(f"error: {failure}")
     return 1 if failures else 0
-
-
-def _endpoint(description: str) -> IStreamServerEndpoint:
-    kind = description.partition(":")[0]
-    if kind in ("tcp", "tcp6", "ssl", "unix") and ":backlog=" not in description:
-        description += f":backlog={BACKLOG}"
-    endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    return endpoint
 
 
 def _why_not(error: Exception) -> str:

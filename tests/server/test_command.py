@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import tempfile
@@ -282,6 +283,49 @@ class CommandTests(SynchronousTestCase):
                 self.assertIn(b'"origin": "unix"', answer)
                 server.stop()
                 self.assertIn(f"serving on unix:{folder}/slow.sock", server.output)
+
+    def test_a_unix_socket_is_its_owners(self) -> None:
+        umask = os.umask(0)
+        self.addCleanup(os.umask, umask)
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/a b:c.sock"
+            listen = f"unix:{path}".replace("b:", r"b\:")
+            with RunningServer([*BY_MODULE, "--listen", listen]) as server:
+                self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+                refused = run("--listen", listen)
+                self.assertEqual(refused.returncode, 1)
+                self.assertIn(f"{path}: Address already in use: ", refused.stderr)
+                # It goes on to serve there.
+                self.assertIn(b"200 OK", self.ask_unix(path))
+                server.stop(signal.SIGKILL)
+            # Now its process id is anybody's, such as that of a container's first.
+            os.unlink(f"{path}.lock")
+            os.symlink("1", f"{path}.lock")
+            command = [*BY_MODULE, "--listen", f"haproxy:{listen}:mode=660"]
+            with RunningServer(command) as server:
+                self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
+                answer = self.ask_unix(path, b"PROXY TCP4 10.0.0.9 10.0.0.1 1 2\r\n")
+                self.assertIn(b'"origin": "10.0.0.9"', answer)
+                self.assertEqual(server.stop(), 0)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_what_is_no_socket_is_not_removed(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/precious"
+            with open(path, "w") as file:
+                file.write("kept")
+            refused = run("--listen", f"unix:{path}")
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("Address already in use", refused.stderr)
+            with open(path) as file:
+                self.assertEqual(file.read(), "kept")
+
+    def ask_unix(self, path: str, before: bytes = b"") -> bytes:
+        with socket.socket(socket.AF_UNIX) as it:
+            it.settimeout(10)
+            it.connect(path)
+            it.sendall(before + b"GET /ip HTTP/1.0\r\n\r\n")
+            return read_all(it)
 
     def test_tls(self) -> None:
         authority = trustme.CA()

@@ -1,0 +1,103 @@
+"""Endpoint descriptions with our defaults, and the UNIX sockets of killed servers.
+
+The difference to what Twisted makes of a description: a longer backlog, UNIX sockets
+that only their owner may open, and UNIX sockets of servers that were killed, which
+Twisted takes for used if the process id in their lock file belongs to anybody by now.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import stat
+from contextlib import suppress
+
+__all__ = ["BACKLOG", "completed", "make_way"]
+
+BACKLOG = 8192
+"""Connections that the kernel may hold until we accept them, as far as its own cap (on
+Linux net.core.somaxconn, mostly 4096) allows. Twisted's default of 50 drops bursts."""
+
+UNIX_MODE = "600"
+"""Rights of a UNIX socket: who may open it is an operator. Twisted's default is 666."""
+
+_PARAMETERS = {
+    "tcp": ("port", "interface", "backlog"),
+    "tcp6": ("port", "backlog", "interface"),
+    "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
+    "unix": ("address", "mode", "backlog", "lockfile"),
+}
+"""Of each kind of endpoint, in the order in which they may be given without a name."""
+
+_ARGUMENT = re.compile(r"((?:\\.|[^\\:])*)(?::|$)", re.S)
+_NAMED = re.compile(r"(\w+)=(.*)", re.S)
+_PROXIED = "haproxy:"
+
+
+def completed(description: str) -> str:
+    """The description, with our defaults for what it leaves open."""
+    if description.startswith(_PROXIED):
+        return _PROXIED + completed(description.removeprefix(_PROXIED))
+    kind, given = _read(description)
+    if kind not in _PARAMETERS:
+        return description
+    if "backlog" not in given:
+        description += f":backlog={BACKLOG}"
+    if kind == "unix" and "mode" not in given:
+        # Nobody gets in before: Twisted sets the mode between bind() and listen().
+        description += f":mode={UNIX_MODE}"
+    return description
+
+
+def make_way(description: str) -> None:
+    """Remove the UNIX socket, and its lock, that a server left which was killed.
+
+    Raises `OSError` when somebody listens there.
+    """
+    kind, given = _read(description.removeprefix(_PROXIED))
+    if kind != "unix" or not given.get("address"):
+        return
+    path = re.sub(r"\\(.)", r"\1", given["address"])
+    with socket.socket(socket.AF_UNIX) as probe:
+        # Where the backlog is full, one would wait.
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            pass
+        except ConnectionRefusedError:
+            if not stat.S_ISSOCK(os.stat(path).st_mode):
+                return
+            os.unlink(path)
+            _unlock(path)
+            return
+        except FileNotFoundError:
+            _unlock(path)
+            return
+        except OSError:
+            # bind() will say so.
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+
+
+def _read(description: str) -> tuple[str, dict[str, str]]:
+    """The kind of an endpoint, and the text of its arguments by their names."""
+    kind, _, rest = description.partition(":")
+    names = iter(_PARAMETERS.get(kind, ()))
+    given = {}
+    for argument in _ARGUMENT.findall(rest):
+        named = _NAMED.fullmatch(argument)
+        if named:
+            given[named[1]] = named[2]
+        elif argument:
+            given[next(names, "")] = argument
+    return kind, given
+
+
+def _unlock(path: str) -> None:
+    lock = f"{path}.lock"
+    if os.path.islink(lock):
+        with suppress(FileNotFoundError):
+            os.unlink(lock)
