@@ -9,29 +9,38 @@ remembered has a turn to send just before the next poll. Only what the socket wo
 take is asked of epoll.
 
 1. *Nothing is sent inside `write`.* No protocol is called from within its own call.
-2. *Who has a turn.* Connected stream sockets as Twisted makes them: TCP, UNIX, and TLS
-   over these. Everything else (a socket still connecting, UDP, a pipe, a file, a class
-   that overrides what a turn consists of) takes the ordinary way.
+2. *Who has a turn.* Connected stream sockets: TCP, UNIX, and TLS over these. Everything
+   else (a socket still connecting, UDP, a pipe, a file, a transport with a `doWrite` of
+   its own) takes the ordinary way. A `writeSomeData` of a transport's own, such as that
+   of UNIX sockets, is what it sends by.
 3. *Fairness.* A turn is one `SEND_LIMIT` (128 KiB). Who has more to send after it, or
    has got more by then from a producer, has the next turn after the next poll, which
    does not wait then.
-4. *A failed send* may come before data is read that the other end sent before it left.
-   So it is not believed: epoll is asked, and what can be read is read before the
-   connection is lost, as ever.
-5. *Log lines* carry the `system` of whose event it is. Twisted copies a dictionary for
-   each event; here it is made when a line is logged, which mostly never happens.
+4. *A turn that fails* may come before data is read that the other end sent before it
+   left. So epoll is asked, and what can be read is read before the connection is lost,
+   as ever.
+5. *Log lines* carry the `system` of whose event it is, in a context made for the event.
+   Where nobody else's code is called, which is so for most turns, there is none.
+6. *Threads* must not use a transport, says Twisted, and many programs do: on its epoll
+   reactor it works. So whoever asks for a turn while the reactor polls wakes it, also
+   from a signal handler. Nothing else is done in another thread than the reactor's.
+   Here the order of two steps keeps each such call from being missed: it is queued
+   before `_polling` is read, and `_polling` is set before the queue is read. Data is
+   appended before that, so that who is about to be told "all is sent" is looked at once
+   more after it.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from twisted.internet import abstract, main, tcp
+from twisted.internet import error, main, tcp
 from twisted.python import context, log
 
 from nbtwisted.reactor import timers
+from nbtwisted.reactor.sending import way_of
 
 try:
     from twisted.internet.epollreactor import (
@@ -51,17 +60,19 @@ __all__ = ["EagerEPollReactor", "install"]
 
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
 #
-# EPollReactor: _poller, _selectables, _reads, _writes, _doReadOrWrite,
-#     _disconnectSelectable
+# EPollReactor: _poller, _selectables, _reads, _writes, _newTimedCalls,
+#     _doReadOrWrite, _disconnectSelectable
 # FileDescriptor: _tempDataBuffer, _tempDataLen, _writeDisconnecting,
 #     _writeDisconnected, _postLoseConnection, _closeWriteConnection
 
 _GONE = EPOLLHUP | EPOLLERR
 _NO_ROOM = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 
-_ALL, _FULL, _ENOUGH, _FAILED, _RESET = 0, 1, 2, -1, -2
-"""How a turn to send has ended: there is no more to send; the socket takes no more; a
-turn's share is used up; the connection is broken, by a reset or in another way."""
+_ALL, _FULL, _ENOUGH = "all is sent", "the socket takes no more", "its share is used up"
+"""How a turn to send has ended, if it has not failed."""
+
+_RESET = error.ConnectionLost("reset by the other end")
+"""Why a turn has failed: what is read after it would look like an orderly end."""
 
 
 class EagerEPollReactor(EPollReactor):
@@ -70,35 +81,34 @@ class EagerEPollReactor(EPollReactor):
     def __init__(self) -> None:
         # In the order in which they asked for a turn.
         self._waiting_to_send: dict[Any, None] = {}
-        # Those whose last send failed, with what that means for their connection.
-        self._broken: WeakKeyDictionary[Any, BaseException] = WeakKeyDictionary()
-        # For each class of descriptors, whether it is a stream socket of Twisted's own.
-        self._is_stream: dict[type, bool] = {}
+        # Those whose turn has failed, with the reason.
+        self._failed: dict[Any, BaseException] = {}
+        # Whether somebody who asks for something now must wake the reactor.
+        self._polling = False
+        # Those for whom another thread is about to do so.
+        self._arriving: list[Any] = []
         super().__init__()
-
-    def addReader(self, reader: Any) -> None:
-        """Tell a descriptor when there is something to read."""
-        # Whose events can be handled at the lower price.
-        self._knows(reader.__class__)
-        super().addReader(reader)
 
     def addWriter(self, writer: Any) -> None:
         """Give a descriptor a turn to write."""
-        if (
-            self._knows(writer.__class__)
-            and writer.connected
-            and writer.fileno() not in self._writes
-        ):
-            self._waiting_to_send[writer] = None
-        else:
+        if not isinstance(writer, tcp.Connection):
+            super().addWriter(writer)
+        elif writer.connected:
+            # Unless epoll has been asked already.
+            if writer.fileno() not in self._writes:
+                self._waiting_to_send[writer] = None
+                if self._polling:
+                    self._wake_for(writer)
+        elif not writer.disconnected:
+            # It waits for its connection. (To one that is lost, only a thread writes
+            # that has not heard of it yet.)
             super().addWriter(writer)
 
     def removeWriter(self, writer: Any) -> None:
         """Give a descriptor no more turns to write."""
-        if writer in self._waiting_to_send:
-            del self._waiting_to_send[writer]
-        else:
-            super().removeWriter(writer)
+        self._waiting_to_send.pop(writer, None)
+        self._failed.pop(writer, None)
+        super().removeWriter(writer)
 
     def getWriters(self) -> list[Any]:
         """All who wait for a turn to write, in either way."""
@@ -108,77 +118,91 @@ class EagerEPollReactor(EPollReactor):
         """Forget everybody; returns who was there, but for the reactor's own."""
         waiting = list(self._waiting_to_send)
         self._waiting_to_send.clear()
+        self._failed.clear()
         removed: list[Any] = super().removeAll()
         return removed + [writer for writer in waiting if writer not in removed]
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kw: object
+    ) -> Any:
+        """As every reactor has it; also from a thread, where TLS writes by a timer."""
+        call: Any = super().callLater(delay, callable, *args, **kw)
+        if call.debug:
+            # It shows who has asked for it, which is not this method.
+            call.creator.pop()
+        if self._polling:
+            self.wakeUp()
+        return call
 
     def doPoll(self, timeout: float | None) -> None:
         """Let those send who have something to send; then wait, and handle events.
 
         `timeout` is in seconds; None is for ever.
         """
-        contexts = context.theContextTracker.currentContext().contexts
-        system = _System()
-        contexts.append(system)
+        if self._waiting_to_send:
+            timeout = self._send_all(timeout)
+        self._polling = True
         try:
-            if self._waiting_to_send:
-                timeout = self._send_all(system, timeout)
-            system.owner = None
-            try:
-                events = self._poller.poll(
-                    -1 if timeout is None else timeout, len(self._selectables)
-                )
-            except InterruptedError:
-                return
-            selectables, is_stream = self._selectables, self._is_stream
-            for fd, event in events:
-                selectable = selectables.get(fd)
-                if selectable is None:
-                    continue
-                if is_stream.get(selectable.__class__):
-                    system.owner = selectable
-                    try:
-                        self._read_or_write(selectable, fd, event)
-                    except KeyboardInterrupt:
-                        raise
-                    except BaseException:
-                        log.err()
-                else:
-                    system.owner = None
-                    log.callWithLogger(
-                        selectable, self._doReadOrWrite, selectable, fd, event
-                    )
+            if self._waiting_to_send or self._arriving or self._newTimedCalls:
+                timeout = 0
+            events = self._poller.poll(
+                -1 if timeout is None else timeout, len(self._selectables)
+            )
+        except InterruptedError:
+            return
         finally:
-            contexts.pop()
+            self._polling = False
+        contexts = context.theContextTracker.currentContext().contexts
+        outer = context.get(log.ILogContext)
+        selectables = self._selectables
+        for fd, event in events:
+            selectable = selectables.get(fd)
+            if selectable is None:
+                continue
+            if not isinstance(selectable, tcp.Connection):
+                log.callWithLogger(
+                    selectable, self._doReadOrWrite, selectable, fd, event
+                )
+                continue
+            # The same, at a third of its price.
+            contexts.append(_log_context(selectable, outer))
+            try:
+                self._read_or_write(selectable, fd, event)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
+                log.err()
+            finally:
+                contexts.pop()
 
     doIteration = doPoll
 
-    def _knows(self, kind: type[Any]) -> bool:
-        """Whether descriptors of this class are Twisted's stream sockets, unchanged."""
-        known = self._is_stream.get(kind)
-        if known is None:
-            known = self._is_stream[kind] = (
-                issubclass(kind, tcp.Connection)
-                and kind.doWrite is abstract.FileDescriptor.doWrite
-                and kind.logPrefix is tcp.Connection.logPrefix
-            )
-        return known
+    def _wake_for(self, writer: Any) -> None:
+        """End the poll, in another thread than the reactor's or in a signal handler."""
+        self._arriving.append(writer)
+        try:
+            self.wakeUp()
+        finally:
+            # While that wrote to a pipe, the reactor may have given the turn already:
+            # too early for `loseConnection`, which asks for a turn and says only then
+            # what for. So there is another, and until here the reactor did not wait.
+            self._waiting_to_send[writer] = None
+            self._arriving.pop()
 
-    def _send_all(self, system: _System, timeout: float | None) -> float | None:
+    def _send_all(self, timeout: float | None) -> float | None:
         """Give all who wait a turn; returns how long the poll may still wait."""
         waiting = self._waiting_to_send
         somebody_was_called = False
         for writer in list(waiting):
             # Unless one before it has seen to it that there is nothing to send.
-            if writer not in waiting:
+            if waiting.pop(writer, self) is self:
                 continue
-            del waiting[writer]
-            system.owner = writer
             try:
                 somebody_was_called |= self._take_turn(writer)
-            except KeyboardInterrupt:
-                raise
-            except BaseException:
-                log.err()
+            except BaseException as why:
+                log.callWithLogger(writer, log.err)
+                self._fail(writer, why)
+                somebody_was_called = True
         # Who was called may have stopped the reactor, or set a timer.
         if somebody_was_called or waiting:
             return 0
@@ -190,42 +214,65 @@ class EagerEPollReactor(EPollReactor):
         return timeout
 
     def _take_turn(self, writer: Any) -> bool:
-        """Let one send before the poll; returns whether anybody was called for it."""
-        if not _is_plain(writer):
-            return self._take_turn_by_itself(writer)
+        """Let one send before the poll; returns whether anybody was called for it.
+
+        Raises what those raise.
+        """
+        # A thread may have asked for one that was lost meanwhile.
+        if not writer.connected:
+            return False
+        way = way_of(writer)
+        if way == "by doWrite" or writer in self._failed:
+            super().addWriter(writer)
+            return False
+        if way == "by writeSomeData":
+            self._let(writer, writer.__class__.doWrite)
+            has_more = writer.dataBuffer or writer._tempDataBuffer
+            if has_more and writer.connected and writer not in self._waiting_to_send:
+                super().addWriter(writer)
+            return True
         sent = _send(writer)
-        if sent == _ALL:
+        if sent is _ALL:
             if not (
                 writer.producer is not None
                 or writer.disconnecting
                 or writer._writeDisconnecting
             ):
                 return False
-            try:
-                why = _go_on(writer)
-            except BaseException as error:
-                log.err()
-                why = error
-            if why:
-                self._disconnectSelectable(writer, why, False)
+            self._let(writer, _go_on)
             return True
-        if sent == _ENOUGH:
+        if sent is _ENOUGH:
             self._waiting_to_send[writer] = None
-            return False
-        if sent == _RESET:
-            # Who asks the socket next would not learn of that any more.
-            self._broken[writer] = main.CONNECTION_LOST
-        super().addWriter(writer)
+        elif sent is _FULL:
+            super().addWriter(writer)
+        else:
+            self._fail(writer, sent)
         return False
 
-    def _take_turn_by_itself(self, writer: Any) -> bool:
-        """The same by the descriptor's own means."""
-        why = writer.doWrite()
-        if why is main.CONNECTION_DONE:
-            self._disconnectSelectable(writer, why, False)
-        elif why or writer.dataBuffer or writer._tempDataBuffer:
+    def _let(self, writer: Any, write: Callable[[Any], Any]) -> None:
+        """Call what may call anybody's code, and returns why a connection is over."""
+        contexts = context.theContextTracker.currentContext().contexts
+        contexts.append(_log_context(writer, context.get(log.ILogContext)))
+        try:
+            why = write(writer)
+            if why is main.CONNECTION_DONE and writer.disconnecting:
+                # As it was asked to; it reads no more.
+                self._disconnectSelectable(writer, why, False)
+            elif why:
+                self._fail(writer, why)
+        finally:
+            contexts.pop()
+
+    def _fail(self, writer: Any, why: Any) -> None:
+        """Lose a connection whose turn has failed, when what came before is read."""
+        if not writer.connected:
+            return
+        self._failed[writer] = why
+        try:
             super().addWriter(writer)
-        return True
+        except (OSError, ValueError):
+            # Its descriptor was closed behind our back.
+            log.callWithLogger(writer, self._disconnectSelectable, writer, why, False)
 
     def _read_or_write(self, selectable: Any, fd: int, event: int) -> None:
         """As Twisted's `_doReadOrWrite`, but for how it sends."""
@@ -237,7 +284,9 @@ class EagerEPollReactor(EPollReactor):
             why = main.CONNECTION_DONE if is_read else main.CONNECTION_LOST
         else:
             try:
-                if event & EPOLLIN:
+                if selectable.fileno() == -1:
+                    why = error.ConnectionFdescWentAway("File descriptor lost")
+                elif event & EPOLLIN:
                     why = selectable.doRead()
                     is_read = True
                 if (
@@ -249,29 +298,40 @@ class EagerEPollReactor(EPollReactor):
                 ):
                     why = self._write(selectable)
                     is_read = False
-            except BaseException as error:
+            except BaseException as raised:
                 log.err()
-                why = error
+                why = raised
         if why:
-            if self._broken:
-                why = self._broken.pop(selectable, why)
+            if self._failed.get(selectable) is _RESET:
+                why = main.CONNECTION_LOST
             self._disconnectSelectable(selectable, why, is_read)
 
     def _write(self, writer: Any) -> Any:
         """What `doWrite` does and returns, where epoll says that there is room."""
-        if not _is_plain(writer):
+        if writer in self._failed:
+            return self._failed[writer]
+        way = way_of(writer)
+        if way == "by doWrite":
             return writer.doWrite()
-        sent = _send(writer)
-        if sent in (_FAILED, _RESET):
-            return main.CONNECTION_LOST
-        if sent != _ALL:
-            return None
-        writer.stopWriting()
-        return _go_on(writer)
+        if way == "by writeSomeData":
+            why = writer.doWrite()
+        else:
+            why = _send(writer)
+            if why is _FULL or why is _ENOUGH:
+                return None
+            if why is _ALL:
+                writer.stopWriting()
+                why = _go_on(writer)
+        # A thread may have written while epoll was told that all is sent.
+        if not why and writer._tempDataBuffer:
+            writer.startWriting()
+        return why
 
 
-def _send(writer: Any) -> int:
-    """Send what there is, up to a turn's share; returns one of the outcomes below.
+def _send(writer: Any) -> Any:
+    """Send what there is, up to a turn's share.
+
+    Returns `_ALL`, `_FULL`, `_ENOUGH`, or why the connection is broken.
 
     In place of `FileDescriptor.doWrite`'s way, which copies what is left each time that
     the socket has not taken all of it (twisted#12742).
@@ -281,21 +341,23 @@ def _send(writer: Any) -> int:
     share = writer.SEND_LIMIT
     while True:
         if not buffer:
-            if not parts:
+            # A copy, because a thread may add to them meanwhile.
+            taken = parts[:]
+            if not taken:
                 return _ALL
-            buffer = parts[0] if len(parts) == 1 else b"".join(parts)
-            offset = 0
-            parts.clear()
+            buffer = writer.dataBuffer = b"".join(taken)
+            offset = writer.offset = 0
+            del parts[: len(taken)]
             writer._tempDataLen = 0
         size = len(buffer)
         wanted = min(size - offset, share)
         piece = buffer if wanted == size else memoryview(buffer)[offset:][:wanted]
         try:
             sent = writer.socket.send(piece)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                writer.dataBuffer, writer.offset = buffer, offset
-                return _RESET if error.errno == errno.ECONNRESET else _FAILED
+        except OSError as failure:
+            if failure.errno not in _NO_ROOM:
+                is_reset = failure.errno == errno.ECONNRESET
+                return _RESET if is_reset else main.CONNECTION_LOST
             sent = 0
         offset += sent
         share -= sent
@@ -308,17 +370,6 @@ def _send(writer: Any) -> int:
             return _FULL
         if not share:
             return _ENOUGH
-
-
-def _is_plain(writer: Any) -> bool:
-    """Whether it sends bytes by its socket, and nobody has changed how.
-
-    UNIX sockets may have descriptors to send besides.
-    """
-    return (
-        writer.__class__.writeSomeData is tcp.Connection.writeSomeData
-        and "doWrite" not in writer.__dict__
-    )
 
 
 def _go_on(writer: Any) -> Any:
@@ -339,26 +390,19 @@ def _go_on(writer: Any) -> Any:
     return None
 
 
-class _System:
-    """The context of log lines: whose event it is, found out when somebody asks."""
+def _log_context(owner: Any, outer: dict[str, Any]) -> dict[Any, dict[str, Any]]:
+    """The context of log lines in an event of `owner`, as `log.callWithLogger` has it.
 
-    __slots__ = ("owner",)
-
-    def __init__(self) -> None:
-        self.owner: Any = None
-
-    def __getitem__(self, key: object) -> dict[str, Any]:
-        """As of a dictionary in Twisted's stack of contexts; raises `KeyError`."""
-        owner = self.owner
-        if owner is None or key is not log.ILogContext:
-            raise KeyError(key)
-        # Whoever is further down the stack is asked for the rest.
-        self.owner = None
-        try:
-            outer = context.get(log.ILogContext)
-        finally:
-            self.owner = owner
-        return {**outer, "system": owner.logPrefix()}
+    It is the event's own: threads take it with them.
+    """
+    try:
+        system = owner.logPrefix()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        system = "(buggy logPrefix method)"
+        log.err(system=system)
+    return {log.ILogContext: {**outer, "system": system}}
 
 
 def install() -> None:

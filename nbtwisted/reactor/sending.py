@@ -8,11 +8,38 @@ more requests of wrk's for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
-from twisted.internet import tcp
+from twisted.internet import abstract, tcp
 
-__all__ = ["prompt_writer"]
+__all__ = ["Way", "prompt_writer", "way_of"]
+
+
+Way = Literal["by its socket", "by writeSomeData", "by doWrite"]
+"""How a transport sends what it has: as Twisted's TCP does; by a `writeSomeData` of its
+own, such as that of UNIX sockets; by a `doWrite` of its own."""
+
+
+def way_of(transport: tcp.Connection) -> Way:
+    """How `transport` sends, unless it is TLS: also if somebody has patched it."""
+    kind, own = transport.__class__, transport.__dict__
+    if kind.doWrite is not _DO_WRITE or "doWrite" in own:
+        return "by doWrite"
+    if kind.writeSomeData is not _WRITE_SOME_DATA or "writeSomeData" in own:
+        return "by writeSomeData"
+    return "by its socket"
+
+
+def _as_it_came(function: Any, module: ModuleType) -> Any:
+    """A function, or None if it is not that of `module`: patched before we came."""
+    code = getattr(function, "__code__", None)
+    came = code is not None and code.co_filename == module.__file__
+    return function if came else None
+
+
+_DO_WRITE = _as_it_came(abstract.FileDescriptor.doWrite, abstract)
+_WRITE_SOME_DATA = _as_it_came(tcp.Connection.writeSomeData, tcp)
 
 
 def prompt_writer(transport: Any) -> Callable[[bytes], None]:
@@ -25,8 +52,7 @@ def prompt_writer(transport: Any) -> Callable[[bytes], None]:
     """
     is_plain = (
         isinstance(transport, tcp.Connection)
-        # UNIX sockets may have descriptors to send besides.
-        and type(transport).writeSomeData is tcp.Connection.writeSomeData
+        and way_of(transport) == "by its socket"
         and not transport.TLS
     )
     if not is_plain:

@@ -7,89 +7,18 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.internet.base import DelayedCall
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPullProducer
-from twisted.internet.protocol import Factory, Protocol
 from twisted.python import log
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from nbtwisted.reactor import EagerEPollReactor
-
-
-class Served(Protocol):
-    """A connection as a test wants to have it."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.lost: Any = None
-        self.on_data: Callable[[], object] = lambda: None
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-        self.on_data()
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost = reason
-
-
-class ReactorTestCase(SynchronousTestCase):
-    make_reactor: Callable[[], EagerEPollReactor] = EagerEPollReactor
-
-    def setUp(self) -> None:
-        self.reactor = self.make_reactor()
-        self.addCleanup(self._take_apart)
-        self.served: list[Served] = []
-
-    def _take_apart(self) -> None:
-        for selectable in self.reactor.removeAll():
-            selectable.connectionLost(Failure(ConnectionDone()))
-        for reader in list(self.reactor._internalReaders):
-            self.reactor.removeReader(reader)
-            reader.connectionLost(None)
-        self.reactor._poller.close()
-
-    def turns(self, number: int = 1) -> None:
-        for _ in range(number):
-            self.reactor.iterate(0)
-
-    def until(self, condition: Callable[[], object]) -> None:
-        """Let turns pass; what is waited for takes the kernel a few at most."""
-        for _ in range(100_000):
-            if condition():
-                return
-            self.reactor.iterate(0.001)
-        raise AssertionError("it never came to pass")
-
-    def connect(self) -> tuple[socket.socket, Served]:
-        """A connection: a plain socket at the one end, a protocol at the other."""
-
-        def accept() -> Served:
-            self.served.append(Served())
-            return self.served[-1]
-
-        factory = Factory.forProtocol(accept)
-        factory.noisy = False
-        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
-        number = len(self.served)
-        client = socket.create_connection(("127.0.0.1", port.getHost().port))
-        self.addCleanup(client.close)
-        client.setblocking(False)
-        self.until(lambda: len(self.served) > number)
-        port.stopListening()
-        self.turns()
-        return client, self.served[-1]
-
-    def assertNothingArrived(self, client: socket.socket) -> None:
-        with self.assertRaises(BlockingIOError):
-            client.recv(1)
+from tests.reactor.connected import ReactorTestCase
 
 
 class SendingTests(ReactorTestCase):
@@ -278,6 +207,14 @@ class SendingTests(ReactorTestCase):
         self.assertIsNotNone(served.lost)
         with self.assertRaises(ConnectionResetError):
             client.recv(1)
+
+
+class DelayedCallTests(ReactorTestCase):
+    def test_it_shows_who_has_asked_for_it(self) -> None:
+        self.patch(DelayedCall, "debug", True)
+        call = self.reactor.callLater(1, lambda: None)
+        call.cancel()
+        self.assertIn("test_it_shows_who_has_asked_for_it", call.creator[-1])
 
 
 class LogTests(ReactorTestCase):

@@ -22,7 +22,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor.traced import TracedReactor
-from tests.reactor.test_eager import ReactorTestCase
+from tests.reactor.connected import ReactorTestCase
 from tests.server.running import BY_MODULE, RunningServer
 
 BLOCKS = """
@@ -254,13 +254,11 @@ class LookingTests(ReactorTestCase):
     def test_a_stderr_that_cannot_be_written(self) -> None:
         for stream in (None, Mock(write=Mock(side_effect=OSError)), object()):
             self.patch(sys, "stderr", stream)
-            reactor, self.reactor = self.reactor, TracedReactor(stall=1e-9)
+            self.run_on(TracedReactor(stall=1e-9))
             self.reactor.callLater(0, function)
             self.turns(2)
             self.assertGreater(self.reactor.recorder.stalls, 0)
             self.reactor.finish()
-            self._take_apart()
-            self.reactor = reactor
 
 
 class TraceTests(SynchronousTestCase):
