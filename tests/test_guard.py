@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import socket
+import subprocess
+import sys
+import tempfile
 import unittest
 from typing import Any
 
@@ -13,6 +17,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.guard import ClockCase, ReactorCase
+
+ROOT = pathlib.Path(__file__).parent.parent
 
 kept: list[Any] = []
 
@@ -91,6 +97,35 @@ class GuardTests(SynchronousTestCase):
         self.assertEqual(self.outcome("reactor", "test_socket"), "failed")
 
 
+WARNS = """
+import warnings
+import tests
+from twisted.trial.unittest import SynchronousTestCase
+
+class Tests(SynchronousTestCase):
+    def test_nothing(self):
+        pass
+
+    def test_warning(self):
+        warnings.warn("nobody looks at this")
+"""
+
+
+class WorkerTests(SynchronousTestCase):
+    def test_warnings_are_errors_in_workers_too(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "test_warns.py").write_text(WARNS, encoding="utf-8")
+            ran = subprocess.run(
+                [sys.executable, "-m", "twisted.trial", "-j1", "test_warns"],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        self.assertIn("FAILED (errors=1, ", ran.stdout, ran.stderr)
+
+
 FUNCTIONS = """
 import socket
 from twisted.internet.defer import fail
@@ -128,7 +163,7 @@ def test_functions_are_guarded_too(
     """Each function that leaves something behind errs or fails, and no other does."""
     pytester.makepyfile(FUNCTIONS)
     # For `tests.conftest`, and because a reactor runs but once in a process.
-    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     ran = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", "-rfE")
     unhappy = set(re.findall(r"^(?:FAILED|ERROR) .*::(\w+)", ran.stdout.str(), re.M))
     assert unhappy == {
