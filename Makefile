@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# How many tests run at once.
+JOBS ?= $(shell nproc)
 # Where pyenv keeps its Pythons, for those who have it.
 PYENV_PYTHONS := $(subst $() ,:,$(wildcard $(HOME)/.pyenv/versions/*/bin))
 PROJECT := setup.cfg pyproject.toml
@@ -13,7 +15,8 @@ PROJECT := setup.cfg pyproject.toml
 
 .PHONY: help
 help: ## list these targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: $(VENV)/.run ## start the server, send it five GETs at once, draw the waterfall
@@ -25,9 +28,9 @@ demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where
 
 .PHONY: test
 test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and the server's on both channels
-	$(BIN)/python -W error -m twisted.trial --temp-directory=$(VENV)/trial tests
-	$(BIN)/python -m pytest -q
-	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q tests/server
+	$(BIN)/python -m twisted.trial -j $(JOBS) --temp-directory=$(VENV)/trial tests
+	$(BIN)/python -m pytest -q -n $(JOBS)
+	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) tests/server
 
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute
@@ -103,18 +106,45 @@ clean: ## remove what the other targets made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp says that .venv has what a target needs: the package in place, and its extras.
-$(VENV)/.run: $(PROJECT) | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
-	@touch $@
+$(VENV)/.run: $(PROJECT) $(VENV)/.python
+	$(call install,--editable .)
 
-$(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.dev: $(VENV)/.%: $(PROJECT) | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
-	@touch $@ $(VENV)/.run
+$(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.dev: $(VENV)/.%: $(PROJECT) $(VENV)/.python
+	$(call install,--editable '.[$*]')
+	@touch $(VENV)/.run
 
-$(VENV)/.peers: benchmarks/peers/requirements.txt | $(BIN)/python
+$(VENV)/.peers: benchmarks/peers/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(VENV)/peers
 	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# What pip has half installed it takes for whole the next time: so .installing stays,
+# and .venv is made anew, unless pip came to its end.
+define install
+@echo "Installing into $(VENV), about a minute ..."
+@trap 'exit 130' HUP INT TERM; touch $(VENV)/.installing; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1); \
+	code=$$?; rm $(VENV)/.installing; exit $$code
+@touch $@
+endef
+
+# .venv is made anew if its Python has gone or changed, if another is asked for, if the
+# checkout has moved, and if an installation was interrupted.
+$(VENV)/.python: $(shell \
+		[ -e $(VENV)/.python ] && [ ! -e $(VENV)/.installing ] && \
+		{ read -r folder && read -r python; } <$(VENV)/.python && \
+		[ "$$folder" = "$(CURDIR)" ] && \
+		{ [ "$(origin PYTHON)" = file ] || [ "$$python" = "$(PYTHON)" ]; } && \
+		$(BIN)/python -c 'import pip' 2>/dev/null || echo anew)
+	$(if $(filter good,$(PYTHON_IS)),,$(error $(NO_PYTHON)))
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@printf '%s\n' "$(CURDIR)" "$(PYTHON)" >$@
+
+.PHONY: anew
+anew:
+
+PYTHON_IS = $(shell $(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
+	sys.stdout.write("good" if v >= (3, 10) else "Python %d.%d" % v)' 2>/dev/null)
+NO_PYTHON = $(PYTHON) is $(or $(PYTHON_IS),no Python that runs): install Python 3.10 or newer, \
+	or say where it is: make $(or $(MAKECMDGOALS),run) PYTHON=/path/to/python3
