@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["fitted", "width_of"]
+__all__ = ["fitted", "fitted_in_the_middle", "width_of"]
 
 
 def width_of(text: str) -> int:
@@ -27,3 +27,18 @@ def fitted(text: str, width: int, *, dots: str = "…") -> str:
     from rich.cells import set_cell_size
 
     return set_cell_size(text, width - len(dots)) + dots
+
+
+def fitted_in_the_middle(text: str, width: int, *, dots: str = "…") -> str:
+    """The same, but cut in its middle: URLs are mostly told apart by their ends."""
+    room = width - len(dots)
+    if width_of(text) <= width or room < 2:
+        return fitted(text, width, dots=dots)
+    begin = text[: room // 2]
+    while width_of(begin) > room // 2:
+        begin = begin[:-1]
+    room -= width_of(begin)
+    end = text[-room:]
+    while width_of(end) > room:
+        end = end[1:]
+    return fitted(begin + dots + end, width)

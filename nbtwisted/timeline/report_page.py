@@ -103,9 +103,8 @@ def _table(spans: Sequence[Span]) -> str:
         spans, Totals.of(spans), rows=_ROWS_WITHOUT_SCRIPT, is_alone=False
     )
     heads = "".join(
-        f'<th role="columnheader" scope="col" data-sort="{name}" class="head-{name}"'
-        + (' aria-sort="ascending"' if name == "number" else "")
-        + f'><button type="button">{text}</button></th>'
+        f'<th role="columnheader" scope="col" data-sort="{name}" class="head-{name}">'
+        f'<button type="button">{text}</button></th>'
         for name, text in (
             ("number", "No."),
             ("url", "URL"),

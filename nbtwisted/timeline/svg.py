@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from nbtwisted.timeline.axis import tick_label, tick_step, ticks
-from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.timeline.columns import fitted_in_the_middle, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
 from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.page import asset
@@ -34,6 +34,27 @@ _EDGE = 12
 _TIME = 76
 _LONGEST_LABEL = 44
 """Characters."""
+
+_TALL, _THIN, _LOW = (16, 3), (4, 9), (6, 11)
+_HEIGHTS: dict[str, tuple[int, int]] = {
+    "queued": _THIN,
+    "pause": _THIN,
+    "send": _LOW,
+    "receive": _TALL,
+}
+"""Of a phase's bar, and how far below the top of its row it begins."""
+
+_USUAL_HEIGHT = (12, 5)
+
+_HATCHINGS: dict[str, str] = {
+    "dns": '<path class="hatch dns" d="M0 0H2V6H0Z"/>',
+    "connect": '<path class="hatch connect" d="M0 6L3 0H6L3 6Z"/>',
+    "tls": '<path class="hatch tls" d="M0 0H2L6 6H4ZM4 0H6L2 6H0Z"/>',
+    "pause": '<path class="hatch pause" d="M0 0H4V6H0Z"/>',
+}
+"""What a tile of those phases has in it that are neither solid nor hollow."""
+_TILES: dict[str, int] = {"dns": 4, "connect": 6, "tls": 6, "pause": 7}
+"""How wide these are."""
 
 _SAMPLES = 120
 """Points of the outline of a row for many."""
@@ -67,7 +88,8 @@ def svg_waterfall(
     scale = bar / length
     height = _ROW * len(drawn)
     step = tick_step(length, max(int(bar / 90), 1))
-    parts = [
+    parts = [_hatchings(everything)]
+    parts += [
         f'<line class="tick" x1="{_n(left + at * scale)}" y1="{_EDGE}" '
         f'x2="{_n(left + at * scale)}" y2="{_EDGE + height}"/>'
         f'<text class="faint" x="{_n(left + at * scale)}" y="{_EDGE + height + 16}" '
@@ -78,8 +100,9 @@ def svg_waterfall(
     for place, (row, name) in enumerate(zip(drawn, names, strict=True)):
         top = _EDGE + place * _ROW
         failed = row.failed > 0 if isinstance(row, Fold) else row.failed
+        said = escape(fitted_in_the_middle(name, label))
         parts.append(
-            f'<text x="{_EDGE}" y="{top + 15}">{escape(fitted(name, label))}</text>'
+            f'<text x="{_EDGE}" y="{top + 15}">{said}</text>'
             f'<text x="{_n(left - 1.5 * _CHARACTER)}" y="{top + 15}" '
             f'text-anchor="end" class="{"bad" if failed else "outcome"}">'
             f"{escape(outcome_of(row))}</text>"
@@ -111,11 +134,12 @@ def _key(
     """What the colours and signs mean that can be seen, and how far down it goes."""
     phases = {p.name for s in spans for p in s.phases if p.seconds * scale >= 0.5}
     marks = {"retry" if m.name == "resend" else m.name for s in spans for m in s.marks}
-    entries: list[tuple[str, str, int]] = [
-        (name, '<rect class="{}" x="{}" y="{}" width="12" height="10"/>', 9)
-        for name in PHASES
-        if name in phases
-    ]
+    entries: list[tuple[str, str, int]] = []
+    for phase in PHASES:
+        if phase in phases:
+            high, down = _HEIGHTS.get(phase, _USUAL_HEIGHT)
+            shape = f'<rect class="{{}}" x="{{}}" y="{{}}" width="16" height="{high}"/>'
+            entries.append((phase, shape, 15 - down))
     entries += [
         (name, f'<text class="mark {{}}" x="{{}}" y="{{}}">{sign}</text>', 0)
         for name, sign in MARK_SIGNS.items()
@@ -123,15 +147,27 @@ def _key(
     ]
     x, parts = left, []
     for name, shape, above in entries:
-        wide = (len(name) + 4.5) * _CHARACTER
+        wide = (len(name) + 5) * _CHARACTER
         if x + wide > width:
             x, top = left, top + 18
         parts.append(
             shape.format(name, _n(x), top - above)
-            + f'<text class="faint" x="{_n(x + 17)}" y="{top}">{name}</text>'
+            + f'<text class="faint" x="{_n(x + 22)}" y="{top}">{name}</text>'
         )
         x += wide
     return top, "".join(parts)
+
+
+def _hatchings(spans: Sequence[Span]) -> str:
+    """The tiles that bars of these spans are filled with."""
+    phases = {phase.name for span in spans for phase in span.phases}
+    tiles = "".join(
+        f'<pattern id="hatch-{name}" width="{_TILES[name]}" height="6" '
+        f'patternUnits="userSpaceOnUse">{inside}</pattern>'
+        for name, inside in _HATCHINGS.items()
+        if name in phases
+    )
+    return f"<defs>{tiles}</defs>" if tiles else ""
 
 
 def _spans(row: Row) -> Sequence[Span]:
@@ -150,7 +186,7 @@ def _bars(span: Span, left: float, top: float, scale: float, zero: float) -> str
     parts = []
     for phase in span.phases:
         wide = phase.seconds * scale
-        thick, down = (4, 9) if phase.name in ("queued", "pause") else (12, 5)
+        thick, down = _HEIGHTS.get(phase.name, _USUAL_HEIGHT)
         parts.append(
             f'<rect class="{phase.name}" x="{_n(x)}" y="{top + down}" '
             f'width="{_n(max(wide, 0.5))}" height="{thick}">'

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from nbtwisted.timeline.axis import tick_label, tick_step, ticks
-from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.timeline.columns import fitted, fitted_in_the_middle, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
 from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.quantity import counted, readable
@@ -233,7 +233,7 @@ class _Layout:
         """What stands before a row; nothing but its number where there is no room."""
         if self.label < width_of(name) and self.label <= len(_number(row)) + 2:
             return f"{_number(row) or strokes.more:>{self.label}}"
-        return fitted(name, self.label, dots=strokes.dots)
+        return fitted_in_the_middle(name, self.label, dots=strokes.dots)
 
 
 def _number(row: Row) -> str:

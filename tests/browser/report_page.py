@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from nbtwisted.timeline import Attempt, Phase, Span, Totals
+from nbtwisted.timeline.report_page import report_page
+from nbtwisted.timeline.span import PHASES
 from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
 from tests.server.running import BY_MODULE, RunningServer
 
@@ -61,6 +65,12 @@ def rows(page: Page) -> Any:
 
 def test_the_requests_and_their_bars(report: str, open_page: OpenPage) -> None:
     page = open_page(report)
+    # It opens on what failed.
+    expect(page.locator("#count")).to_have_text("12 requests, the 3 that failed first")
+    expect(page.locator("#rows tr.failed")).to_have_count(3)
+    assert rows(page).nth(2).get_attribute("class") == "failed"
+    page.get_by_role("button", name="No.").click()
+    expect(page.locator("#count")).to_have_text("12 requests")
     expect(rows(page)).to_have_count(12)
     expect(page.get_by_role("heading", level=1)).to_contain_text("12 requests in")
     first = rows(page).first
@@ -87,6 +97,7 @@ def test_what_a_stranger_sent_is_text(report: str, open_page: OpenPage) -> None:
 
 def test_details_by_mouse_and_by_keyboard(report: str, open_page: OpenPage) -> None:
     page = open_page(report)
+    page.get_by_role("button", name="No.").click()
     details = page.locator("#details")
     rows(page).nth(6).hover()
     expect(details).to_contain_text("passed while waiting for the first byte")
@@ -100,6 +111,55 @@ def test_details_by_mouse_and_by_keyboard(report: str, open_page: OpenPage) -> N
     expect(rows(page).last).to_be_focused()
     page.keyboard.press("Home")
     expect(rows(page).first).to_be_focused()
+
+
+@pytest.fixture(scope="module")
+def phases(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A report with each of the phases in it, and URLs that begin alike."""
+    attempt = Attempt("", tuple(Phase(name, 0.1) for name in PHASES), outcome="200")
+    path = "http://127.0.0.1:8000/get?_delay=lognormal(600ms,0.4)&_size=9000&_key="
+    spans = [Span(n, f"{path}order-{n}", 0.0, (attempt,)) for n in (1, 2)]
+    report = tmp_path_factory.mktemp("phases") / "report.html"
+    page = report_page(spans, Totals.of(spans), made_by="a test", made_at="now")
+    report.write_text(page, encoding="utf-8")
+    return report.as_uri()
+
+
+@pytest.mark.parametrize("where", ["i", "noscript rect"])
+def test_phases_are_told_apart(phases: str, open_page: OpenPage, where: str) -> None:
+    """By colour; and by their strokes without it."""
+    inked: set[str] = set()
+    strokes: set[str] = set()
+    page = open_page(phases, java_script_enabled=where == "i")
+    for name in PHASES:
+        bar = page.locator(f".track {where}.{name}, {where}.{name}").last
+        found = bar.evaluate(
+            """(bar) => {
+                const style = getComputedStyle(bar);
+                const look = ["backgroundImage", "backgroundColor", "boxShadow"]
+                    .concat(["fill", "fillOpacity", "stroke", "height"])
+                    .map((name) => style[name]).join(" ");
+                return [style.getPropertyValue("--phase"), look];
+            }"""
+        )
+        inked.add(found[0])
+        strokes.add(re.sub(r"(rgba?|color)\([^)]*\)", "a colour", found[1]))
+    assert len(inked) == len(strokes) == len(PHASES)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_of_a_label_the_end_is_seen(
+    phases: str, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(phases, width=width)
+    for number in (1, 2):
+        cell = rows(page).nth(number - 1).locator(".url")
+        expect(cell).to_have_text(re.compile(f"/get.*_key=order-{number}$"))
+        end = cell.locator(".end").bounding_box()
+        box = cell.bounding_box()
+        assert end is not None
+        assert box is not None
+        assert end["x"] + end["width"] <= box["x"] + box["width"] + 1
 
 
 def test_sorting_and_filtering(report: str, open_page: OpenPage) -> None:
@@ -188,7 +248,7 @@ def test_looks(
     report: str, open_page: OpenPage, shoot: Shoot, width: int, dark: bool
 ) -> None:
     page = open_page(report, width=width, dark=dark)
-    rows(page).nth(3).focus()
+    rows(page).filter(has_text="_seq").focus()
     if width == 390:
         # On a phone the page begins with its figures; its bars are what is to be seen.
         page.locator("#requests").scroll_into_view_if_needed()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.timeline.axis import tick_label, tick_step, ticks
-from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.timeline.columns import fitted, fitted_in_the_middle, width_of
 from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.quantity import readable
 from tests.guard import ClockCase
@@ -31,6 +31,21 @@ class ColumnsTests(ClockCase):
     def test_as_wide_as_asked_for(self, text: str, width: int) -> None:
         printable = "".join(c for c in text if c.isprintable())
         self.assertEqual(width_of(fitted(printable, width)), width)
+        self.assertEqual(width_of(fitted_in_the_middle(printable, width)), width)
+
+    def test_cut_in_the_middle(self) -> None:
+        for text, width, expected in [
+            ("/get?_key=a", 11, "/get?_key=a"),
+            ("/get?_key=a", 13, "/get?_key=a  "),
+            ("/get?_key=a", 9, "/get…ey=a"),
+            ("/get?_key=a", 4, "/…=a"),
+            ("/get?_key=a", 3, "/…a"),
+            ("/get?_key=a", 2, "/…"),
+            ("日本語日本語", 7, "日…本語"),
+            ("日本語日本語", 6, "日…語 "),
+        ]:
+            self.assertEqual(fitted_in_the_middle(text, width), expected, width)
+        self.assertEqual(fitted_in_the_middle("abcdefghi", 7, dots="..."), "ab...hi")
 
 
 class LabelsTests(ClockCase):

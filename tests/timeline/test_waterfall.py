@@ -107,6 +107,13 @@ class WaterfallTests(ClockCase):
         self.assertRegex(picture, r"\.{4,}~{4,}\+{4,}={4,}-{4,}#{4,}  5\.00 s")
         self.assertRegex(picture, r"-{4,}\*_{3,}")
 
+    def test_of_a_long_label_the_end_stays(self) -> None:
+        path = "/get?_delay=lognormal(600ms,0.4)&_key="
+        spans = [span(n, path + key, 0, wait=1) for n, key in ((1, "a"), (2, "b"))]
+        first, second = self.picture(*spans).splitlines()[1:3]
+        self.assertRegex(first, r"^1 /get\?_\S*…\S*_key=a  200 ")
+        self.assertRegex(second, r"^2 /get\?_\S*…\S*_key=b  200 ")
+
     def test_ticks_of_short_times(self) -> None:
         axis = self.picture(span(1, "/", 0, wait=0.004)).splitlines()[2]
         self.assertEqual(axis.split("  ")[-1].strip(), "4 ms")

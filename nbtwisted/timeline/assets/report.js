@@ -4,6 +4,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const ROWS_AT_A_TIME = 200;
+const END_OF_LABEL = 14; // characters that are always there
 const byId = (id) => document.getElementById(id);
 
 const requests = data.requests;
@@ -11,7 +12,9 @@ let rows = requests;
 // What the axis shows, in seconds: all of it, or the rows that are there.
 let begin = 0;
 let length = 1;
-let sortedBy = "number";
+const failures = requests.filter((r) => r.failed).length;
+// What failed is what is looked for.
+let sortedBy = failures ? "failed" : "number";
 let isDescending = false;
 let shown = 0;
 
@@ -143,7 +146,8 @@ function row(request) {
   made.setAttribute("role", "row");
   made.tabIndex = -1;
   cell(made, "number", request.number);
-  const url = cell(made, "url label", short(request.url));
+  const url = cell(made, "url label");
+  url.append(...inTwo(short(request.url)));
   url.title = request.url;
   cell(made, "outcome", request.outcome);
   cell(made, "number seconds", readable(request.seconds));
@@ -151,6 +155,16 @@ function row(request) {
   made.addEventListener("focus", () => showDetails(request));
   made.addEventListener("mouseenter", () => showDetails(request));
   return made;
+}
+
+// What is cut off where there is no room: not the end, which tells URLs apart.
+function inTwo(text) {
+  const letters = [...text];
+  const at = Math.max(letters.length - END_OF_LABEL, 0);
+  return [
+    element("span", "begin", letters.slice(0, at).join("")),
+    element("span", "end", letters.slice(at).join("")),
+  ];
 }
 
 function showMore() {
@@ -162,10 +176,12 @@ function showMore() {
   const left = rows.length - shown;
   byId("more").hidden = left === 0;
   byId("more").textContent = `Show ${Math.min(left, ROWS_AT_A_TIME)} more of ${left}`;
+  const all = requests.length.toLocaleString("en");
+  const first = sortedBy === "failed" ? `, the ${failures.toLocaleString("en")} that failed first` : "";
   byId("count").textContent =
     rows.length === requests.length
-      ? `${rows.length.toLocaleString("en")} requests`
-      : `${rows.length.toLocaleString("en")} of ${requests.length.toLocaleString("en")}`;
+      ? `${all} requests${first}`
+      : `${rows.length.toLocaleString("en")} of ${all}`;
 }
 
 function fitAxis(list) {
@@ -178,6 +194,7 @@ function redraw() {
   const text = byId("filter").value.toLowerCase();
   const outcome = byId("outcome").value;
   const value = {
+    failed: (r) => !r.failed,
     number: (r) => r.number,
     url: (r) => r.url,
     outcome: (r) => r.outcome,
@@ -200,12 +217,16 @@ function redraw() {
 function sortBy(name) {
   isDescending = sortedBy === name ? !isDescending : name === "seconds";
   sortedBy = name;
+  markSorted();
+  redraw();
+}
+
+function markSorted() {
   for (const head of document.querySelectorAll("#requests th[data-sort]")) {
-    if (head.dataset.sort === name)
+    if (head.dataset.sort === sortedBy)
       head.setAttribute("aria-sort", isDescending ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
   }
-  redraw();
 }
 
 // One request in full.
@@ -283,5 +304,6 @@ if (requests.length) {
     head.querySelector("button").addEventListener("click", () => sortBy(head.dataset.sort));
   byId("zoom").addEventListener("change", redraw);
   window.addEventListener("resize", onResize);
+  markSorted();
   redraw();
 }
