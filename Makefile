@@ -83,6 +83,10 @@ bench: $(VENV)/.run $(VENV)/.peers ## compare with peers (wrk, hey and nginx if 
 hostile: $(VENV)/.run ## send 10,000 GETs to a server that misbehaves at random: a minute
 	$(BIN)/python -m benchmarks.hostile $(HOSTILE)
 
+.PHONY: threads
+threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write: a minute a reactor
+	$(BIN)/python -m benchmarks.threads $(THREADS)
+
 .PHONY: coverage
 coverage: $(VENV)/.test ## fail if no test takes one of the client's branches
 	rm -rf $(VENV)/coverage && mkdir -p $(VENV)/coverage

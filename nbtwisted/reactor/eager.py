@@ -23,16 +23,18 @@ take is asked of epoll.
    Where nobody else's code is called, which is so for most turns, there is none.
 6. *Threads* must not use a transport, says Twisted, and many programs do: on its epoll
    reactor it works. So whoever asks for a turn while the reactor polls wakes it, also
-   from a signal handler. Nothing else is done in another thread than the reactor's.
-   Here the order of two steps keeps each such call from being missed: it is queued
-   before `_polling` is read, and `_polling` is set before the queue is read. Data is
-   appended before that, so that who is about to be told "all is sent" is looked at once
-   more after it.
+   from a signal handler. The order of two steps keeps each such call from being missed:
+   it is queued before `_polling` is read, and `_polling` is set before the queue is
+   read. Data is appended before that, so that who is about to be told "all is sent" is
+   looked at once more after it. Nothing is sent in another thread than the reactor's;
+   but epoll is told there who reads no more, so a lock keeps what is told and what is
+   noted of it together.
 """
 
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -87,28 +89,41 @@ class EagerEPollReactor(EPollReactor):
         self._polling = False
         # Those for whom another thread is about to do so.
         self._arriving: list[Any] = []
+        # Held while epoll is told something and that is noted. A signal handler may
+        # come in between, in the same thread.
+        self._epoll_lock = threading.RLock()
         super().__init__()
+
+    def addReader(self, reader: Any) -> None:
+        """Tell a descriptor when there is something to read."""
+        with self._epoll_lock:
+            # To a connection that is lost, only a thread comes that does not know yet.
+            # Another may have its number by now.
+            if not (isinstance(reader, tcp.Connection) and reader.disconnected):
+                super().addReader(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        """Tell a descriptor no more that there is something to read."""
+        with self._epoll_lock:
+            super().removeReader(reader)
 
     def addWriter(self, writer: Any) -> None:
         """Give a descriptor a turn to write."""
-        if not isinstance(writer, tcp.Connection):
-            super().addWriter(writer)
-        elif writer.connected:
-            # Unless epoll has been asked already.
-            if writer.fileno() not in self._writes:
-                self._waiting_to_send[writer] = None
-                if self._polling:
-                    self._wake_for(writer)
-        elif not writer.disconnected:
-            # It waits for its connection. (To one that is lost, only a thread writes
-            # that has not heard of it yet.)
-            super().addWriter(writer)
+        # Who waits for a connection, and whoever is none, takes the ordinary way.
+        if not (isinstance(writer, tcp.Connection) and writer.connected):
+            self._ask_epoll(writer)
+        # Unless epoll has been asked already.
+        elif writer.fileno() not in self._writes:
+            self._waiting_to_send[writer] = None
+            if self._polling:
+                self._wake_for(writer)
 
     def removeWriter(self, writer: Any) -> None:
         """Give a descriptor no more turns to write."""
         self._waiting_to_send.pop(writer, None)
         self._failed.pop(writer, None)
-        super().removeWriter(writer)
+        with self._epoll_lock:
+            super().removeWriter(writer)
 
     def getWriters(self) -> list[Any]:
         """All who wait for a turn to write, in either way."""
@@ -119,7 +134,8 @@ class EagerEPollReactor(EPollReactor):
         waiting = list(self._waiting_to_send)
         self._waiting_to_send.clear()
         self._failed.clear()
-        removed: list[Any] = super().removeAll()
+        with self._epoll_lock:
+            removed: list[Any] = super().removeAll()
         return removed + [writer for writer in waiting if writer not in removed]
 
     def callLater(
@@ -177,6 +193,13 @@ class EagerEPollReactor(EPollReactor):
 
     doIteration = doPoll
 
+    def _ask_epoll(self, writer: Any) -> None:
+        """Have a descriptor write when epoll says that there is room."""
+        with self._epoll_lock:
+            # As in addReader().
+            if not (isinstance(writer, tcp.Connection) and writer.disconnected):
+                super().addWriter(writer)
+
     def _wake_for(self, writer: Any) -> None:
         """End the poll, in another thread than the reactor's or in a signal handler."""
         self._arriving.append(writer)
@@ -223,13 +246,13 @@ class EagerEPollReactor(EPollReactor):
             return False
         way = way_of(writer)
         if way == "by doWrite" or writer in self._failed:
-            super().addWriter(writer)
+            self._ask_epoll(writer)
             return False
         if way == "by writeSomeData":
             self._let(writer, writer.__class__.doWrite)
             has_more = writer.dataBuffer or writer._tempDataBuffer
             if has_more and writer.connected and writer not in self._waiting_to_send:
-                super().addWriter(writer)
+                self._ask_epoll(writer)
             return True
         sent = _send(writer)
         if sent is _ALL:
@@ -244,7 +267,7 @@ class EagerEPollReactor(EPollReactor):
         if sent is _ENOUGH:
             self._waiting_to_send[writer] = None
         elif sent is _FULL:
-            super().addWriter(writer)
+            self._ask_epoll(writer)
         else:
             self._fail(writer, sent)
         return False
@@ -269,7 +292,7 @@ class EagerEPollReactor(EPollReactor):
             return
         self._failed[writer] = why
         try:
-            super().addWriter(writer)
+            self._ask_epoll(writer)
         except (OSError, ValueError):
             # Its descriptor was closed behind our back.
             log.callWithLogger(writer, self._disconnectSelectable, writer, why, False)

@@ -61,6 +61,7 @@ class Poller:
         self._poller = poller
         self.asked: list[float] = []
         self.meanwhile: Callable[[], object] | None = None
+        self.unregister: Any = poller.unregister
         self.woken = True
 
     def __getattr__(self, name: str) -> Any:
@@ -270,6 +271,7 @@ class WhilePolling(ReactorTestCase):
             transport.write(b"too late")
             # As in a thread that was past the first line of `write` when it was lost.
             transport.startWriting()
+            transport.startReading()
             transport.loseConnection()
             self.reactor.wakeUp()
 
@@ -525,6 +527,47 @@ class BetweenTests(ReactorTestCase):
 
         self.until(read)
         self.assertEqual(len(got), 20_000_004)
+
+    def test_lost_while_a_thread_stops_reading(self) -> None:
+        """What epoll is told, and what is noted of it, are not torn apart."""
+        client, served = self.connect()
+        client.send(b"x")
+        unregister = self.poller.unregister
+        raised: list[BaseException] = []
+
+        def stop_reading() -> None:
+            try:
+                served.transport.stopReading()
+            except BaseException as error:
+                raised.append(error)
+
+        other = threading.Thread(target=stop_reading)
+
+        def unregister_while_another_does(descriptor: int) -> None:
+            self.poller.unregister = unregister
+            other.start()
+            # It waits for its turn, and so for us; without one it is done by then.
+            other.join(0.1)
+            unregister(descriptor)
+
+        self.poller.unregister = unregister_while_another_does
+        in_a_thread(served.transport.stopReading)
+        other.join()
+        self.assertEqual(raised, [])
+        self.assertNotIn(served.transport, self.reactor.getReaders())
+
+    def test_nobody_reads_for_one_that_is_lost(self) -> None:
+        """Its number may be another's by now."""
+        client, served = self.connect()
+        transport = served.transport
+        number = transport.fileno()
+        client.close()
+        self.until(lambda: served.lost)
+        transport.fileno = lambda: number
+        in_a_thread(transport.startReading)
+        in_a_thread(transport.startWriting)
+        self.assertNotIn(transport, self.reactor.getReaders())
+        self.assertNotIn(transport, self.reactor.getWriters())
 
 
 class Socket:
