@@ -8,15 +8,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
 
 from nbtwisted.client.connecting import connect, connect_unix, interleaved
+from nbtwisted.client.errors import NameNotResolved
 from nbtwisted.client.protocol import Connection, nothing
 from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.target import Origin, Target
 from nbtwisted.client.tls import TLS
+from nbtwisted.printable import printable
 
-__all__ = ["Connections", "TLSOptions", "socket_path"]
+__all__ = ["EVERY_HOST", "Connections", "TLSOptions", "socket_path"]
+
+EVERY_HOST = "*"
+"""In the place of a host that is to have addresses, as in curl."""
 
 LONGEST_UNIX_PATH = 107
 """Bytes, in Linux' `sockaddr_un` with the zero behind them: unix(7)."""
@@ -42,7 +47,8 @@ class Connections:
     """Opens connections, and keeps those that are free.
 
     No more are kept than make `most` together with those in use. `overrides` gives
-    hosts and ports the addresses that they are to have. `unix_socket` is the path of a
+    hosts and ports the addresses that they are to have; the host `*` is each that is
+    not among them. `unix_socket` is the path of a
     socket to connect to in place of any host, and `family` 4 or 6 to use addresses of
     one kind only. `tls` is whom to trust and whom to be.
 
@@ -67,6 +73,7 @@ class Connections:
         self._overrides = overrides
         self._unix_socket = unix_socket and socket_path(unix_socket)
         self._resolver = resolver or Resolver(reactor, family=family)
+        self._family = family
         self._now = now
         # The one that was used last comes last.
         self._free: OrderedDict[Connection, Origin] = OrderedDict()
@@ -117,10 +124,25 @@ class Connections:
         """Where to connect; fails with `NameNotResolved`."""
         if self._unix_socket is not None:
             return succeed(())
-        override = self._overrides.get((target.host, target.port))
-        if override is not None:
-            return succeed(tuple(override))
+        for host in (target.host, EVERY_HOST):
+            addresses = self._overrides.get((host, target.port))
+            if addresses is not None:
+                return self._of_family(target.host, addresses)
         return self._resolver.resolve(target.host)
+
+    def _of_family(
+        self, host: str, addresses: Sequence[str]
+    ) -> Deferred[tuple[str, ...]]:
+        is_wanted = {None: "", 4: ".", 6: ":"}[self._family]
+        wanted = tuple(address for address in addresses if is_wanted in address)
+        if wanted:
+            return succeed(wanted)
+        given = printable(", ".join(addresses), longest=100)
+        return fail(
+            NameNotResolved(
+                f"{host}: expected an IPv{self._family} address, and not {given}"
+            )
+        )
 
     def connect(
         self, connection: Connection, target: Target, addresses: Sequence[str]

@@ -20,7 +20,7 @@ from nbtwisted.client.parser import Limits
 from nbtwisted.client.request import Request
 from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.retrying import Retries
-from nbtwisted.client.target import Headers, Origin
+from nbtwisted.client.target import Headers, Origin, check_header
 
 __all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get"]
 
@@ -63,8 +63,8 @@ class Getter:
     reads Unix time, for the dates that servers send. `draw` gives numbers from 0 to 1
     for what is left to chance.
 
-    Raises `ValueError` for numbers that make no sense, and for files of `tls` that hold
-    something else; `OSError` for those that cannot be read.
+    Raises `ValueError` for numbers that make no sense, headers that are none, and files
+    of `tls` that hold something else; `OSError` for those that cannot be read.
     """
 
     def __init__(
@@ -94,6 +94,11 @@ class Getter:
                 raise ValueError(f"{seconds!r} seconds: expected a time above 0")
         if max_redirects is not None and max_redirects < 0:
             raise ValueError(f"{max_redirects} redirects: expected 0 or more, or None")
+        for name, value in headers:
+            try:
+                check_header(name, value)
+            except ValueError as error:
+                raise ValueError(f"header {name!r}: {error}") from None
         self.reactor = reactor
         self.max_time = max_time
         self.connect_timeout = connect_timeout

@@ -6,19 +6,20 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from nbtwisted import __version__
-from nbtwisted.client.connections import socket_path
+from nbtwisted.client.connections import EVERY_HOST, socket_path
 from nbtwisted.client.gathering import DEFAULT_CONCURRENCY
 from nbtwisted.client.getting import DEFAULT_MAX_TIME, How, TLSOptions
+from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.parser import Limits
 from nbtwisted.client.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.retrying import LONGEST_WAIT, Retries
-from nbtwisted.client.target import parse_header
+from nbtwisted.client.target import parse_header, parse_port
 from nbtwisted.command_line import (
     Once,
     OneLineParser,
@@ -34,6 +35,16 @@ from nbtwisted.reactor.choosing import add_option
 __all__ = ["Options", "read_options"]
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
+
+# In curl, "+" lets an address be forgotten when one that was looked up would be. We
+# forget neither.
+_RESOLVE = re.compile(
+    r"(?P<sign>[+-]?)(?P<host>\*|\[[^\]]*\]|[^:\[\]]+):(?P<port>[^:]*)"
+    r"(?::(?P<addresses>.*))?"
+)
+_RESOLVE_EXPECTED = (
+    "expected HOST:PORT:ADDRESS, as in example.com:80:127.0.0.1, or -HOST:PORT"
+)
 
 
 @dataclass(frozen=True)
@@ -217,11 +228,12 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     where = parser.add_argument_group("where to connect")
     where.add_argument(
         "--resolve",
-        type=reading(_override),
+        type=reading(_resolved),
         action="append",
         default=[],
         metavar="HOST:PORT:ADDRESS[,ADDRESS]",
-        help="the addresses that HOST has at PORT",
+        help="the addresses that HOST has at PORT; * is every host that has none "
+        "besides, and =-HOST:PORT takes back what was given before",
     )
     where.add_argument(
         "--unix-socket",
@@ -335,6 +347,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     expect_different_files(parser, [*others, *pictures])
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
+    if told.unix_socket and (told.resolve or told.family):
+        parser.error("--unix-socket: expected no --resolve, -4 or -6 beside it")
     url_named_by = None
     if not urls and told.list is None:
         url_named_by = "NBTWISTED_URL" if os.environ.get("NBTWISTED_URL") else ""
@@ -367,7 +381,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
             "headers": tuple(told.headers),
             "max_redirects": told.max_redirs if told.location else None,
             "retries": Retries(told.retry, told.retry_delay, told.retry_max_time),
-            "overrides": dict(told.resolve),
+            "overrides": _overrides(told.resolve),
             "unix_socket": told.unix_socket,
             "family": told.family,
             "tls": _tls(parser, told),
@@ -378,6 +392,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
 def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
     if told.key and not told.cert:
         parser.error("--key: expected --cert as well")
+    if told.insecure and told.cacert:
+        parser.error("--cacert: expected no -k beside it, which asks no authority")
     options: TLSOptions = {
         "verify": not told.insecure,
         "authorities": told.cacert,
@@ -389,9 +405,27 @@ def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
     return None if said_nothing else options
 
 
-def _override(text: str) -> tuple[tuple[str, int], tuple[str, ...]]:
-    match = re.fullmatch(r"\[?([^\]]+?)\]?:([0-9]{1,5}):(.+)", text)
-    addresses = [a.strip("[]") for a in match[3].split(",")] if match else []
-    if not match or not all(isIPAddress(a) or isIPv6Address(a) for a in addresses):
-        raise ValueError("expected HOST:PORT:ADDRESS, as in example.com:80:127.0.0.1")
-    return (match[1].lower(), int(match[2])), tuple(addresses)
+def _resolved(text: str) -> tuple[tuple[str, int], tuple[str, ...]]:
+    """A host and a port, and the addresses that they are to have; none to take away."""
+    match = _RESOLVE.fullmatch(text)
+    if match is None or (match["sign"] == "-") != (match["addresses"] is None):
+        raise ValueError(_RESOLVE_EXPECTED)
+    addresses = [a.strip("[]") for a in (match["addresses"] or "").split(",")]
+    if match["sign"] == "-":
+        addresses = []
+    elif not all(isIPAddress(a) or isIPv6Address(a) for a in addresses):
+        raise ValueError(_RESOLVE_EXPECTED)
+    host = match["host"]
+    if host != EVERY_HOST:
+        host = parse_host(host)
+    try:
+        return (host, parse_port(match["port"])), tuple(addresses)
+    except ValueError as error:
+        raise ValueError(f"the port cannot be read: {error}") from None
+
+
+def _overrides(
+    entries: Iterable[tuple[tuple[str, int], tuple[str, ...]]],
+) -> dict[tuple[str, int], tuple[str, ...]]:
+    """The addresses that hosts have, after all entries in their order."""
+    return {place: addresses for place, addresses in dict(entries).items() if addresses}

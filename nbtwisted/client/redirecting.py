@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urljoin
+from dataclasses import replace
+from urllib.parse import quote
 
 from nbtwisted.client.answer import Head
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.target import LONGEST_URL, Headers, Target
+from nbtwisted.client.uri import URI
 
 __all__ = ["DEFAULT_MAX_REDIRECTS", "next_url", "trusted_with"]
 
@@ -39,12 +41,13 @@ def next_url(target: Target, head: Head) -> str | None:
         location = received.decode()
     except UnicodeDecodeError:
         location = quote(received, safe=_ASCII)
-    # Not urljoin()'s to drop.
-    location = location.replace(" ", "%20").replace("\t", "%09")
-    try:
-        return urljoin(target.url, location)
-    except ValueError:
-        raise BadURL("redirected to a URL whose host cannot be read") from None
+    reference = URI.split(location.replace(" ", "%20").replace("\t", "%09"))
+    base = URI.split(target.url)
+    led_to = base.resolve(reference)
+    if led_to.fragment is None:
+        # RFC 9110, 10.2.2: it goes on to where the reader is led.
+        led_to = replace(led_to, fragment=base.fragment)
+    return str(led_to)
 
 
 def trusted_with(headers: Headers, old: Target, new: Target) -> Headers:

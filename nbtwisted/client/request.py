@@ -211,7 +211,7 @@ class Request:
         if url is None:
             return None
         try:
-            redirected = Target.parse(url)
+            redirected = Target.parse(url, is_absolute=True)
         except BadURL as error:
             raise BadURL(f"redirected to {shown(url)}: {error}") from None
         if redirected.origin == target.origin and not redirected.credentials:

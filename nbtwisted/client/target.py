@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from ipaddress import AddressValueError, IPv6Address
-from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
-
-import idna
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, unquote_to_bytes
 
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
+from nbtwisted.client.host_name import parse_host
+from nbtwisted.client.uri import URI, without_dots
+from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 
-__all__ = ["LONGEST_URL", "Headers", "Origin", "Target", "parse_header", "shown"]
+__all__ = [
+    "LONGEST_URL",
+    "Headers",
+    "Origin",
+    "Target",
+    "check_header",
+    "parse_header",
+    "parse_port",
+    "shown",
+]
 
 Headers = Sequence[tuple[str, str]]
+"""Names and values, a character for each byte (ISO 8859-1), as `Head` has them."""
 
 Origin = tuple[bool, str, int]
 """Whether it speaks TLS, the host, and the port."""
@@ -30,8 +41,10 @@ or from a server that redirects to it."""
 # characters and "%". urllib quotes the rest, as UTF-8.
 _SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"
 _PORTS = {"http": 80, "https": 443}
-# Not only DNS names: the resolver may know "my_host" too.
-_HOST_LABELS = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_LARGEST_PORT = 65535
+# A colon alone is a host's and a port's, as curl has it; but nobody is called http.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/|https?:", re.IGNORECASE)
+_PLACE = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::([^:\]]*))?")
 
 
 @dataclass(frozen=True)
@@ -55,14 +68,16 @@ class Target:
         return self.is_tls, self.host, self.port
 
     @classmethod
-    def parse(cls, url: str) -> Target:
+    def parse(cls, url: str, *, is_absolute: bool = False) -> Target:
         """Take an `http` or `https` URL apart.
+
+        One without a scheme is `http`, as `localhost:8000/` is with curl, unless it is
+        known to be absolute.
 
         Raises `BadURL`, whose text says what was wrong and what was expected.
         """
         if len(url) > LONGEST_URL:
             raise BadURL(f"longer than {LONGEST_URL} bytes: expected a shorter one")
-        # First of all, because urlsplit() quietly drops tabs and line ends.
         for position, character in enumerate(url):
             # What Python makes of an argument's bytes that are no UTF-8.
             if "\ud800" <= character <= "\udfff":
@@ -72,39 +87,43 @@ class Target:
                     f"{character!r} at position {position}: "
                     "expected no spaces and no control characters (a space is %20)"
                 )
-        # urllib's own words are not passed on: they may have the password in them.
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            raise BadURL(
-                "the host cannot be read: expected http://host[:port]/path, "
-                "an IPv6 address in brackets"
-            ) from None
-        try:
-            port = parts.port
-        except ValueError:
-            raise BadURL(
-                "the port cannot be read: expected a number from 1 to 65535"
-            ) from None
+        if not is_absolute and not _SCHEME.match(url):
+            url = f"http://{url}"
+        parts = URI.split(url)
         if parts.scheme not in _PORTS:
-            raise BadURL(f"scheme {parts.scheme!r}: expected http:// or https://")
-        if port == 0:
-            raise BadURL("port 0: expected a port from 1 to 65535")
-        host = _host(parts)
+            scheme = printable(parts.scheme or "", longest=100)
+            raise BadURL(f"scheme '{scheme}': expected http:// or https://")
         # What comes after the last "@" is safe to show.
-        user, at, authority = parts.netloc.rpartition("@")
-        shown = parts._replace(netloc=authority).geturl()
-        path = quote(parts.path or "/", safe=_SAFE_IN_TARGET)
-        if parts.query:
+        user, at, place = (parts.authority or "").rpartition("@")
+        host, port = _host_and_port(place)
+        path = quote(without_dots(parts.path) or "/", safe=_SAFE_IN_TARGET)
+        if parts.query is not None:
             path += "?" + quote(parts.query, safe=_SAFE_IN_TARGET)
         return cls(
-            url=shown,
+            url=str(replace(parts, authority=place)),
             host=host,
-            port=port or _PORTS[parts.scheme],
+            port=_PORTS[parts.scheme] if port is None else port,
             is_tls=parts.scheme == "https",
             path=path,
             credentials=user + at,
         )
+
+    @property
+    def place(self) -> str:
+        """The host, and the port unless it is the scheme's own, as in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_usual = self.port == _PORTS[self.scheme]
+        return host if is_usual else f"{host}:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        """As in a URL."""
+        return "https" if self.is_tls else "http"
+
+    @property
+    def sent_url(self) -> str:
+        """The URL as the server is asked for it: in ASCII, and without a fragment."""
+        return f"{self.scheme}://{self.place}{self.path}"
 
     def request(self, headers: Headers = (), *, keep_alive: bool = False) -> bytes:
         """The whole request; nothing that a URL holds can end a line of it, or itself.
@@ -112,11 +131,8 @@ class Target:
         `headers` are names and values as `parse_header` reads them, in place of ours.
         Unless it is to `keep_alive`, the server is told that the connection may close.
         """
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        if self.port != _PORTS["https" if self.is_tls else "http"]:
-            host += f":{self.port}"
         ours = {
-            "Host": host,
+            "Host": self.place,
             "User-Agent": f"nbtwisted/{__version__}",
             "Accept": "*/*",
         }
@@ -135,16 +151,28 @@ class Target:
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """Read `Name: value`, or `Name:` for none; raises `ValueError`."""
-    name, colon, value = text.partition(":")
+    """Read `Name: value`, or `Name:` for none, of a command's arguments.
+
+    The value has a character for each byte that was typed, as `Headers` have it.
+
+    Raises `ValueError`, whose text says what was expected.
+    """
+    name, colon, value = os.fsencode(text).decode("latin-1").partition(":")
     value = value.strip(" \t")
-    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+    if not colon:
+        raise ValueError("expected 'Name: value'")
+    check_header(name, value)
+    return name, value
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise `ValueError` for what cannot be sent, or would be more than a header."""
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
         raise ValueError("expected 'Name: value'")
     if not re.fullmatch(r"[\t -~\x80-\xff]*", value):
         raise ValueError("expected a value without control characters")
     if name.lower() in ("content-length", "transfer-encoding", "connection"):
         raise ValueError("expected a header that does not frame the request")
-    return name, value
 
 
 def shown(url: str) -> str:
@@ -154,29 +182,39 @@ def shown(url: str) -> str:
     return printable(without_secrets, longest=200)
 
 
-def _host(parts: SplitResult) -> str:
-    host = parts.hostname
+def _host_and_port(place: str) -> tuple[str, int | None]:
+    match = _PLACE.fullmatch(place)
+    if match is None and place.startswith("[") and "]" in place:
+        raise BadURL("something behind the brackets: expected [address]:port")
+    if match is None:
+        raise BadURL(
+            "the host cannot be read: expected http://host[:port]/path, "
+            "an IPv6 address in brackets"
+        )
+    host, digits = match.groups()
     if not host:
         raise BadURL("no host: expected http://host[:port]/path")
-    bracketed = parts.netloc.rpartition("@")[2].startswith("[")
-    if bracketed and not re.search(r"\](:[0-9]*)?$", parts.netloc):
-        raise BadURL("something behind the brackets: expected [address]:port")
-    if bracketed:
+    port = None
+    if digits:
         try:
-            address = IPv6Address(host)
-        # From Python 3.11.4 on, urlsplit() finds that out.
-        except AddressValueError as error:  # pragma: no cover
-            raise BadURL(f"{error}: expected an IPv6 address in the brackets") from None
-        if address.scope_id is not None:
-            raise BadURL(f"{host!r}: expected an IPv6 address without a zone")
-        return address.compressed
-    if not host.isascii():
-        try:
-            host = idna.encode(host, uts46=True).decode("ascii")
-        except idna.IDNAError as error:
-            raise BadURL(
-                f"host {host!r}: {error}: expected a name such as www.example.com"
-            ) from None
-    if not _HOST_LABELS.fullmatch(host) or len(host) > 254:
-        raise BadURL(f"host {host!r}: expected a name such as www.example.com")
-    return host
+            port = parse_port(digits)
+        except ValueError as error:
+            raise BadURL(f"the port cannot be read: {error}") from None
+    try:
+        return parse_host(host), port
+    except ValueError as error:
+        raise BadURL(str(error)) from None
+
+
+def parse_port(text: str) -> int:
+    """Read the number of a TCP port.
+
+    Raises `ValueError`, whose text says what was expected.
+    """
+    try:
+        port = parse_whole_number(text)
+    except ValueError:
+        port = 0
+    if not 0 < port <= _LARGEST_PORT:
+        raise ValueError(f"expected a number from 1 to {_LARGEST_PORT}")
+    return port

@@ -136,7 +136,7 @@ class GatherTests(GatheringCase):
 
         network = self.network
         gathered = gather(
-            network.getter(), Given([*ABC, "x"]), concurrency=4, deliver=deliver
+            network.getter(), Given([*ABC, "ftp://x"]), concurrency=4, deliver=deliver
         )
         self.assertEqual(network.given_up, [True, True, True])
         self.failureResultOf(gathered, ZeroDivisionError)

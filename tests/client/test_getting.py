@@ -433,6 +433,36 @@ class DeadlineTests(GettingCase):
             with self.assertRaises(ValueError):
                 self.get(connect_timeout=seconds)
 
+    def test_headers_that_are_none(self) -> None:
+        for header in [
+            *[("X", "a\r\nY: b"), ("X", "\0"), ("X\n", "a"), ("", "a"), ("X", "☃")],
+            ("Content-Length", "5"),
+        ]:
+            with self.assertRaisesRegex(ValueError, "^header '"):
+                self.get(headers=[header])
+
+    def test_addresses_that_hosts_are_to_have(self) -> None:
+        overrides = {
+            ("h", 80): ["10.0.0.1"],
+            ("*", 80): ["10.0.0.2", "::2"],
+        }
+        for url, family, reached in [
+            ("http://h/", None, ["10.0.0.1"]),
+            ("http://h/", 4, ["10.0.0.1"]),
+            ("http://other/", None, ["10.0.0.2"]),
+            ("http://other/", 6, ["::2"]),
+            ("http://10.0.0.9/", None, ["10.0.0.2"]),
+            ("http://10.0.0.9:81/", None, ["10.0.0.9"]),
+        ]:
+            self.network.tcpClients.clear()
+            request = self.get(url, overrides=overrides, family=family)
+            self.assertEqual([host for host, _ in self.network.attempts], reached)
+            request.addErrback(lambda _: None).cancel()
+        request = self.get("http://h/", overrides=overrides, family=6)
+        error = self.failureResultOf(request, NameNotResolved).value
+        self.assertEqual(str(error), "h: expected an IPv6 address, and not 10.0.0.1")
+        self.assertEqual((error.phase, error.exit_code), ("dns", 6))
+
     def test_connect_timeout_has_look_up_and_all_attempts_in_it(self) -> None:
         name: Deferred[tuple[str, ...]] = Deferred()
         request = self.get("http://h/", resolver=Addresses(h=name), connect_timeout=3.0)

@@ -85,7 +85,7 @@ class PerHostTests(QueueCase):
         self.assertEqual(len(list(queue.rest())), 2998)
 
     def test_what_is_no_url_takes_up_no_place(self) -> None:
-        queue = Queue(Given(["x", "x", "x"]), per_host=1)
+        queue = Queue(Given(["ftp://x"] * 3), per_host=1)
         self.assertEqual([self.took(queue).index for _ in range(3)], [0, 1, 2])
 
     def test_none(self) -> None:

@@ -30,6 +30,58 @@ def led(base: str, location: str, status: int = 302) -> str | None:
     return next_url(Target.parse(base), head)
 
 
+def follow(base: str, location: str) -> Target:
+    url = led(base, location)
+    assert url is not None
+    return Target.parse(url, is_absolute=True)
+
+
+# RFC 3986, 5.4.1 and 5.4.2, but for the empty reference, which is no redirect.
+RFC_3986 = {
+    "g:h": "g:h",
+    "g": "http://a/b/c/g",
+    "./g": "http://a/b/c/g",
+    "g/": "http://a/b/c/g/",
+    "/g": "http://a/g",
+    "//g": "http://g",
+    "?y": "http://a/b/c/d;p?y",
+    "g?y": "http://a/b/c/g?y",
+    "#s": "http://a/b/c/d;p?q#s",
+    "g#s": "http://a/b/c/g#s",
+    "g?y#s": "http://a/b/c/g?y#s",
+    ";x": "http://a/b/c/;x",
+    "g;x": "http://a/b/c/g;x",
+    "g;x?y#s": "http://a/b/c/g;x?y#s",
+    ".": "http://a/b/c/",
+    "./": "http://a/b/c/",
+    "..": "http://a/b/",
+    "../": "http://a/b/",
+    "../g": "http://a/b/g",
+    "../..": "http://a/",
+    "../../": "http://a/",
+    "../../g": "http://a/g",
+    "../../../g": "http://a/g",
+    "../../../../g": "http://a/g",
+    "/./g": "http://a/g",
+    "/../g": "http://a/g",
+    "g.": "http://a/b/c/g.",
+    ".g": "http://a/b/c/.g",
+    "g..": "http://a/b/c/g..",
+    "..g": "http://a/b/c/..g",
+    "./../g": "http://a/b/g",
+    "./g/.": "http://a/b/c/g/",
+    "g/./h": "http://a/b/c/g/h",
+    "g/../h": "http://a/b/c/h",
+    "g;x=1/./y": "http://a/b/c/g;x=1/y",
+    "g;x=1/../y": "http://a/b/c/y",
+    "g?y/./x": "http://a/b/c/g?y/./x",
+    "g?y/../x": "http://a/b/c/g?y/../x",
+    "g#s/./x": "http://a/b/c/g#s/./x",
+    "g#s/../x": "http://a/b/c/g#s/../x",
+    "http:g": "http:g",
+}
+
+
 class NextURLTests(ClockCase):
     def test_relative_and_absolute(self) -> None:
         for location, url in {
@@ -62,16 +114,44 @@ class NextURLTests(ClockCase):
         self.assertIsNone(led("http://h/", ""))
 
     def test_what_cannot_be_followed(self) -> None:
-        for location in ("http://[", "http://h/" + "x" * 2**20, "//[::1"):
-            with self.assertRaises(BadURL):
-                led("http://h/", location)
+        for location in (
+            *("http://[", "http://h/" + "x" * 2**20, "//[::1", "http:", "http:x"),
+            *("ftp://x/", "foo:bar", "localhost:80/", "mailto:x@h", "//", "http:///x"),
+            *("//h:99999/", "//h:" + "0" * 5000 + "1/", "//a..b/", "/\x00"),
+        ):
+            with self.assertRaises(BadURL, msg=location[:99]):
+                follow("http://h/", location)
+
+    def test_the_examples_of_rfc_3986(self) -> None:
+        for location, url in RFC_3986.items():
+            self.assertEqual(led("http://a/b/c/d;p?q", location), url, location)
+
+    def test_dot_segments(self) -> None:
+        for location, sent in {
+            "http://other/x/../y": "http://other/y",
+            "//other/./x/..": "http://other/",
+            "/..//../a": "http://h/a",
+            "x?../y": "http://h/a/x?../y",
+            "..": "http://h/",
+            "?": "http://h/a/b?",
+        }.items():
+            self.assertEqual(follow("http://h/a/b?c", location).sent_url, sent)
+
+    def test_a_fragment_is_inherited(self) -> None:
+        for location, url in {
+            "/c": "http://h/c#here",
+            "http://other": "http://other#here",
+            "?x": "http://h/a?x#here",
+            "/c#there": "http://h/c#there",
+            "/c#": "http://h/c#",
+            "#there": "http://h/a?b#there",
+        }.items():
+            self.assertEqual(led("http://h/a?b#here", location), url, location)
 
     @given(st.text(alphabet=st.characters(max_codepoint=255), min_size=1, max_size=40))
     def test_any_location(self, location: str) -> None:
         try:
-            url = led("http://h/a", location)
-            assert url is not None
-            request = Target.parse(url).request()
+            request = follow("http://h/a", location).request()
         except BadURL:
             return
         self.assertEqual(request.count(b"\r\n"), 6)

@@ -1,0 +1,116 @@
+"""Hosts as people type them, to what is looked up or connected to. Pure.
+
+As browsers and curl have it, which is UTS 46 (https://www.unicode.org/reports/tr46/):
+letters are mapped to small ones of the usual width, "ß" and "ς" stay what they are, and
+symbols and emojis are labels like others, which IDNA 2008 would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from urllib.parse import unquote_to_bytes
+
+import idna
+
+from nbtwisted.printable import printable
+
+__all__ = ["parse_host"]
+
+_LONGEST_NAME = 254
+"""Characters of a name in the DNS, with a dot at its end."""
+
+_LONGEST_TYPED = 1000
+"""Before it is mapped, which takes some characters away; Punycode takes its time."""
+
+# Not only DNS names: the resolver may know "my_host" too.
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_JOINERS = "\u200c\u200d"
+
+
+def parse_host(text: str) -> str:
+    """Read the host of a URL, an IPv6 address in brackets.
+
+    Returns a name in small ASCII letters, or an address without brackets. IPv4
+    addresses may be written in each way that `inet_aton` takes: `127.1`, `0x7f000001`.
+
+    Raises `ValueError`, whose text says what is wrong and what was expected.
+    """
+    shown = f"host '{printable(text, longest=100)}'"
+    if text.startswith("["):
+        try:
+            address = IPv6Address(text[1:-1])
+        except AddressValueError:
+            raise ValueError(f"{shown}: expected an IPv6 address in [ ]") from None
+        if address.scope_id is not None:
+            raise ValueError(f"{shown}: expected an IPv6 address without a zone")
+        return address.compressed
+    name = _to_ascii(text)
+    if name is None or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise ValueError(f"{shown}: expected a name such as www.example.com")
+    return _parse_ipv4(name) or name
+
+
+def _to_ascii(text: str) -> str | None:
+    """A name in small letters, its labels in Punycode where they need it.
+
+    None if there is no such name.
+    """
+    if len(text) > _LONGEST_TYPED:
+        return None
+    try:
+        # Browsers and curl take it in the form of the rest of a URL, too.
+        name = unquote_to_bytes(text).decode()
+        if name.isascii():
+            return name.lower()
+        name = idna.uts46_remap(name, std3_rules=False, transitional=False)
+        return ".".join(map(_label_to_ascii, name.split(".")))
+    # UnicodeError is one, and idna's are.
+    except ValueError:
+        return None
+
+
+def _label_to_ascii(label: str) -> str:
+    # A joiner that joins nothing, as in emojis of several people, counts for nothing.
+    label = "".join(
+        character
+        for position, character in enumerate(label)
+        if character not in _JOINERS or _joins(label, position)
+    )
+    if label.isascii():
+        return label
+    if unicodedata.category(label[0]).startswith("M"):
+        raise ValueError("a mark without a letter before it")
+    if label.startswith("-") or label.endswith("-"):
+        raise ValueError("a hyphen at an end, which is for ASCII alone")
+    return "xn--" + label.encode("punycode").decode("ascii")
+
+
+def _joins(label: str, position: int) -> bool:
+    try:
+        return idna.valid_contextj(label, position)
+    except ValueError:
+        return False
+
+
+def _parse_ipv4(name: str) -> str | None:
+    """The address that the name is, if it is one, in the usual form."""
+    parts = name.split(".")
+    numbers = [_parse_ipv4_part(part) for part in parts]
+    if len(parts) > 4 or None in numbers:
+        return None
+    *first, last = (number for number in numbers if number is not None)
+    # The last one has all bytes that are left.
+    left = 4 - len(first)
+    if any(number > 255 for number in first) or last >= 256**left:
+        return None
+    return str(IPv4Address(bytes(first) + last.to_bytes(left, "big")))
+
+
+def _parse_ipv4_part(part: str) -> int | None:
+    """A number, in C's way: in hex behind 0x, octal behind 0."""
+    for pattern, base in (("0x[0-9a-f]+", 16), ("0[0-7]*", 8), ("[1-9][0-9]*", 10)):
+        if re.fullmatch(pattern, part):
+            return int(part, base)
+    return None
