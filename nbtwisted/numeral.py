@@ -12,21 +12,22 @@ import re
 __all__ = ["parse_decimal", "parse_whole_number"]
 
 # 18 digits before the point, leading zeros aside, fit in 64 bits, signed.
-_WHOLE_NUMBER = re.compile(r"0*([0-9]{1,18})")
+_DIGITS = 18
+_WHOLE_NUMBER = re.compile(r"0*([0-9]+)")
 # Thirty digits behind the point are more than a float can tell apart above 1e-13.
 _DECIMAL = re.compile(r"0*([0-9]{1,18}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})")
 # A text that is longer is not even looked at.
 _LONGEST = 1000
 
 
-def parse_whole_number(text: str) -> int:
-    """Read ASCII digits, of which 18 may follow the leading zeros.
+def parse_whole_number(text: str, *, digits: int = _DIGITS) -> int:
+    """Read ASCII digits, of which `digits` may follow the leading zeros.
 
     Raises `ValueError`, whose text says what was expected.
     """
     match = _WHOLE_NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
-    if match is None:
-        raise ValueError("expected a whole number of at most 18 digits")
+    if match is None or len(match[1]) > digits:
+        raise ValueError(f"expected a whole number of at most {digits} digits")
     return int(match[1])
 
 

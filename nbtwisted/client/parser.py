@@ -9,7 +9,8 @@ do around it.
    a head or the trailers of a chunked body, and behind the last byte of a body of known
    length. When it reports the end of an answer, the end of the piece just fed is that
    place. Where the trailers begin is found by walking over the chunks: what they hold
-   is judged by llhttp all the same.
+   is judged by llhttp all the same, without the white space that it does not know
+   before a chunk's extension (RFC 9112, 7.1.1).
 2. *The end of the connection.* httptools has no call for it. It ends only an answer
    that has neither a content-length nor chunks, and whose status allows a body (RFC
    9112, 6.3).
@@ -51,6 +52,8 @@ _FIRST_LINE = re.compile(rb"[\r\n]*[^\r\n]+\r\n")
 _FOLD = re.compile(rb"\r\n[ \t]+")
 _BEGUN_FOLD = re.compile(rb"\r(\n[ \t]*)?\Z")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]+")
+_WHITE_SPACE = re.compile(rb"[ \t]")
+_WHITE_SPACE_IN_EXTENSION = re.compile(rb"[ \t]*([;=])[ \t]*")
 _MOST_INTERIM_ANSWERS = 20
 """Each costs as much to read as another does; most servers send one or none."""
 
@@ -105,6 +108,7 @@ class ResponseParser:
         self._length: int | None = None
         self._ends_with_connection = False
         self._chunks: _Chunks | None = None
+        self._is_among_chunks = False
         self._trailers_start: int | None = None
         self._has_more = False
         self._keeps_alive = False
@@ -152,14 +156,21 @@ class ResponseParser:
         """
         start = 0
         while start < len(data):
+            self._is_among_chunks = (
+                self._chunks is not None and self._trailers_start is None
+            )
             end = self._next_possible_end(data, start)
             piece = data[start:end]
             start = end
             self._take(piece)
-            if self.head is None or self._trailers_start is not None:
-                piece = self._unfolded(piece)
+            strict: bytes | bytearray = piece
+            if self._is_among_chunks:
+                assert self._chunks is not None
+                strict = self._chunks.for_llhttp
+            elif self.head is None or self._trailers_start is not None:
+                strict = self._unfolded(piece)
             try:
-                self._llhttp.feed_data(piece)
+                self._llhttp.feed_data(strict)
             except HttpParserUpgrade:
                 raise MalformedAnswer(_SWITCHED) from None
             except HttpParserCallbackError:
@@ -211,7 +222,8 @@ class ResponseParser:
             return len(data)
         if self._length is not None:
             return start + self._length - (self._size - self._head_end)
-        if self._chunks is not None and self._trailers_start is None:
+        if self._is_among_chunks:
+            assert self._chunks is not None
             end, was_last = self._chunks.walk(data, start)
             if was_last:
                 self._trailers_start = self._size + end - start
@@ -358,6 +370,10 @@ class _Chunks:
         self._left = 0
         self._line = b""
         self._excess = 0
+        self._kept = b""
+        """Of the line, from its first white space on: it is not for llhttp yet."""
+        self.for_llhttp = bytearray()
+        """What was walked over last, as llhttp is to be fed it."""
 
     def walk(self, data: bytes, start: int) -> tuple[int, bool]:
         """Go as far as to the end of the data, of the last chunk's line, or a fault.
@@ -365,18 +381,25 @@ class _Chunks:
         Returns where that is, and whether that line was the last chunk's.
         """
         position = start
+        self.for_llhttp = bytearray()
         while position < len(data):
             if self._left:
                 step = min(self._left, len(data) - position)
+                self.for_llhttp += data[position : position + step]
                 self._left -= step
                 position += step
                 continue
             end = data.find(b"\n", position) + 1
             begun = len(self._line)
-            self._line += data[position : end or len(data)]
+            piece = data[position : end or len(data)]
+            self._line += piece
             read = self._read_line(is_whole=end > 0)
             if self.fault is not None:
+                self.for_llhttp += self._without_white_space(
+                    piece[: read - begun], is_whole=False
+                )
                 return position - begun + read, False
+            self.for_llhttp += self._without_white_space(piece, is_whole=end > 0)
             if not end:
                 break
             position = end
@@ -384,6 +407,18 @@ class _Chunks:
             if self._left == _LINE_END_ONLY:
                 return position, True
         return len(data), False
+
+    def _without_white_space(self, piece: bytes, *, is_whole: bool) -> bytes:
+        """A piece of a line, less what has to wait until the line is whole."""
+        first = None if self._kept else _WHITE_SPACE.search(piece)
+        if not self._kept and first is None:
+            return piece
+        begun = piece[: first.start()] if first else b""
+        self._kept += piece[len(begun) :]
+        if not is_whole:
+            return begun
+        kept, self._kept = self._kept, b""
+        return begun + _WHITE_SPACE_IN_EXTENSION.sub(rb"\1", kept)
 
     def _read_line(self, *, is_whole: bool) -> int:
         """Take the line of a chunk; returns how much of it was needed for that."""

@@ -11,12 +11,16 @@ its answer:
     browsers      the headers of every answer that are for browsers           pure
     body          bodies, made while they are sent                            pure
     behaviour     what one answer will be; drawn, a Reply                     pure
+    conditional   what conditions and ranges make of a Behaviour              pure
     pace          how fast a body is sent: its pieces and their seconds       pure
     keys          what is remembered of each key, bounded                     pure
     faults        each way to break the wire: Reply -> Transmission           pure
     journal       what was asked and what became of it, bounded               pure
+    query         queries and forms -> fields                                 pure
     parameters    a request's parameters and controls, or why not
     admission     who may use `/__admin`
+    host          which text is a host and a port                             pure
+    origin        where a request came from, and by which URL
     echo          what the server saw of a request
     framing       bytes -> requests, with limits                              pure
     ready         a Reply as the bytes that are sent of it                    pure

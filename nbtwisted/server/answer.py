@@ -120,7 +120,8 @@ class Performer:
         if exchange.is_last:
             added.append(("Connection", "close"))
         reply = replace(reply, headers=(*reply.headers, *added))
-        plan = transmission(reply, paced(reply.body, behaviour), random)
+        pieces = paced(reply.body, replace(behaviour, interval=reply.interval))
+        plan = transmission(reply, pieces, random)
         if plan.is_answer:
             entry.status = reply.status
         await send(reply, plan, request, self.clock, entry.count_sent)

@@ -9,20 +9,23 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from klein import Klein
 from twisted.python.failure import Failure
 from twisted.web.server import Request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from nbtwisted.server.admission import admit
 from nbtwisted.server.behaviour import Behaviour
 from nbtwisted.server.browsers import is_for_operators
+from nbtwisted.server.conditional import conditioned
 from nbtwisted.server.parameters import (
     Refused,
     controls,
+    header,
     read_fields,
     refuse_controls,
 )
@@ -95,10 +98,15 @@ def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
     for_operators = is_for_operators(path.encode())
     is_open = not path.startswith("/__admin/")
 
+    taken = None if ANY in methods else methods or ("GET",)
+
     def register(decide: Decides) -> Decides:
         def render(
             server: Server, request: Request, **parts: str
         ) -> Coroutine[Any, Any, None]:
+            # Klein compares methods without their case; RFC 9110, 9.1, does not.
+            if taken and not request.method.isupper():
+                raise MethodNotAllowed([*taken, *(("HEAD",) if "GET" in taken else ())])
             if not for_operators:
                 behaviour = _decided(decide, server, request, parts)
                 return server.traffic.answer(behaviour, request)
@@ -107,7 +115,6 @@ def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
 
         if not for_operators:
             _DECIDES[path] = decide
-        taken = None if ANY in methods else methods or ("GET",)
         app.route(path, methods=taken, endpoint=path)(render)
         return decide
 
@@ -121,7 +128,8 @@ def decided(server: Server, request: Request) -> Behaviour | None:
     not as simple is left to it: operators, errors, OPTIONS, and paths that are quoted.
     """
     path: bytes = request.path
-    if request.method == b"OPTIONS" or not _PLAIN_PATH(path):
+    is_simple = _PLAIN_PATH(path) and request.method.isupper()
+    if request.method == b"OPTIONS" or not is_simple:
         return None
     try:
         endpoint, parts = _matching.match(path.decode(), request.method.decode())
@@ -142,7 +150,8 @@ def _decided(
         # In place of twisted.web's, which splits at `;` and adds what is in a form.
         request.args = read_fields(request.uri.partition(b"?")[2])
         asked = controls(request, server.max_delay, lenient=server.lenient)
-        return decide(server, request, **parts).under(asked)
+        behaviour = decide(server, request, **parts).under(asked)
+        return conditioned(behaviour, request.method, partial(header, request))
     except Refused as refused:
         return refused.behaviour
 

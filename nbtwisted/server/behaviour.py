@@ -25,7 +25,16 @@ from nbtwisted.server.controls import (
 )
 from nbtwisted.server.delay import NO_DELAY, Delay
 
-__all__ = ["BODILESS", "Behaviour", "Reply", "json_behaviour", "json_body", "refusal"]
+__all__ = [
+    "BODILESS",
+    "Behaviour",
+    "Instead",
+    "Part",
+    "Reply",
+    "json_behaviour",
+    "json_body",
+    "refusal",
+]
 
 JSON = (("Content-Type", "application/json"),)
 BODILESS = frozenset((204, 304))
@@ -33,12 +42,16 @@ BODILESS = frozenset((204, 304))
 
 _OK = Statuses((200,))
 
-_HEADERS_NEEDED = {
-    **dict.fromkeys((301, 302, 303, 305, 307, 308), ("Location", "/redirect/1")),
-    401: ("WWW-Authenticate", 'Basic realm="Fake Realm"'),
-    407: ("Proxy-Authenticate", 'Basic realm="Fake Realm"'),
+_HEADERS_NEEDED: dict[int, HeaderLines] = {
+    **dict.fromkeys((301, 302, 303, 305, 307, 308), (("Location", "/redirect/1"),)),
+    401: (("WWW-Authenticate", 'Basic realm="Fake Realm"'),),
+    405: (("Allow", "GET, HEAD, OPTIONS"),),
+    407: (("Proxy-Authenticate", 'Basic realm="Fake Realm"'),),
+    426: (("Upgrade", "HTTP/3.0"), ("Connection", "Upgrade")),
 }
-"""What a status says nothing without, and httpbin's `/status` therefore adds."""
+"""What RFC 9110 wants with a status, or httpbin's `/status` adds to it."""
+
+_RESET_CONTENT = 205
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,8 @@ class Reply:
     """False where there may be none: to a HEAD, or with a status such as 204."""
     fault: str | None
     """The name of the way to break the wire, if it is to be broken."""
+    interval: float = 0.0
+    """Seconds between the pieces that the body has of its own."""
 
     @property
     def reason(self) -> str:
@@ -62,6 +77,26 @@ class Reply:
             return HTTPStatus(self.status).phrase
         except ValueError:
             return "Unknown"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A body of `size` bytes that can be had in parts.
+
+    `make` takes the first position and the one behind the last, and gives the part and
+    the seconds between its pieces.
+    """
+
+    size: int
+    make: Callable[[int, int], tuple[Body, float]]
+
+
+@dataclass(frozen=True)
+class Instead:
+    """What is answered in place of a behaviour that has one of these statuses."""
+
+    statuses: range
+    behaviour: Behaviour
 
 
 @dataclass(frozen=True)
@@ -88,6 +123,9 @@ class Behaviour:
     has_random_body: bool = False
     seed: int | None = None
     """Decides what is left to chance, in place of the server's."""
+    part: Part | None = None
+    instead: Instead | None = None
+    """What the request's own conditions make of it."""
 
     def under(self, controls: Controls) -> Behaviour:
         """The same answer, but for what the request's controls ask for."""
@@ -106,7 +144,12 @@ class Behaviour:
             sequence=controls.sequence or self.sequence,
             limit=controls.limit or self.limit,
             key=controls.key or self.key,
+            part=self.part if controls.size is None else None,
         )
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; `name` is in lower case."""
+        return next((v for n, v in self.headers if n.lower() == name), None)
 
     @property
     def is_counted(self) -> bool:
@@ -137,13 +180,20 @@ class Behaviour:
         broken = fault is not None and (
             fault.probability >= 1 or random.random() < fault.probability
         )
+        said = self
+        if self.instead is not None and status in self.instead.statuses:
+            said = self.instead.behaviour
+            (status,) = said.statuses.choices
+        body = said.body(asked, random) if callable(said.body) else said.body
         return Reply(
             asked=asked,
             status=status,
-            headers=with_headers(_completed(self.headers, status), told),
-            body=self.body(asked, random) if callable(self.body) else self.body,
+            headers=with_headers(_completed(said.headers, status), told),
+            # RFC 9110, 15.3.6: it has none, and says so by its length.
+            body=Whole(b"") if status == _RESET_CONTENT else body,
             has_body=not is_head and status not in BODILESS,
             fault=fault.name if fault is not None and broken else None,
+            interval=said.interval,
         )
 
 
@@ -154,11 +204,10 @@ def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
 
 
 def _completed(headers: HeaderLines, status: int) -> HeaderLines:
-    """The headers, and the one that the status needs."""
-    needed = _HEADERS_NEEDED.get(status)
-    if needed is None or any(name.lower() == needed[0].lower() for name, _ in headers):
-        return headers
-    return (*headers, needed)
+    """The headers, and those that the status needs."""
+    given = {name.lower() for name, _ in headers}
+    needed = _HEADERS_NEEDED.get(status, ())
+    return (*headers, *((n, v) for n, v in needed if n.lower() not in given))
 
 
 def json_body(value: Any, *, indent: bool = True) -> Whole:

@@ -1,27 +1,58 @@
 """twisted.web's channel, with caps on what a stranger sends.
 
-Under `twistd web`, whose channel is its own, twisted.web's limits hold in their place.
+Heads and chunks are first read by the letter, as the fast channel has them. Under
+`twistd web`, whose channel is its own, twisted.web's limits hold in their place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.web.http import HTTPChannel
 
-from nbtwisted.server.framing import LARGEST_HEAD, LARGEST_REQUEST_BODY, LONGEST_TARGET
+from nbtwisted.server.framing import (
+    LARGEST_HEAD,
+    LONGEST_TARGET,
+    BadRequest,
+    ChunkedBody,
+    check_request_line,
+    check_target,
+    parse_head,
+)
 from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
 
 __all__ = ["TwistedSite"]
+
+
+class _ChunkDecoder:
+    """Reads a body in chunks in place of twisted.web's decoder."""
+
+    def __init__(
+        self, take: Callable[[bytes], None], finish: Callable[[bytes], None]
+    ) -> None:
+        self._take = take
+        self._finish = finish
+        self._buffer = bytearray()
+        self._body = ChunkedBody()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read on; raises `BadRequest`."""
+        self._buffer += data
+        body = self._body.take(self._buffer)
+        if body is not None:
+            self._take(body)
+            self._finish(bytes(self._buffer))
 
 
 class _Channel(HTTPChannel):
     """A connection on which too much, and too slow, is refused."""
 
     MAX_LENGTH = LARGEST_HEAD
-    # Ours is checked first.
+    # Ours are checked first.
     totalHeadersSize = 2 * LARGEST_HEAD
+    maxHeaders = LARGEST_HEAD
 
     factory: TwistedSite
     transport: Any
@@ -29,7 +60,14 @@ class _Channel(HTTPChannel):
     _head_deadline: float | None = None
     _timer: IDelayedCall | None = None
     _has_head = False
+    _is_head = False
+    """Whether the method is HEAD."""
     _is_refused = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[bytes] = []
+        """Of a head that is not whole."""
 
     def connectionMade(self) -> None:
         """The head's time begins."""
@@ -54,51 +92,65 @@ class _Channel(HTTPChannel):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a line of the head."""
-        if self._is_refused:
+        """Take a line of a head, which twisted.web is given when it is whole."""
+        if self._is_refused or not (line or self._lines):
+            # RFC 9112, 2.2: an empty line before a request is to be ignored.
             return
-        if not self._head_size and line:
-            _, _, rest = line.partition(b" ")
-            if len(rest.partition(b" ")[0]) > LONGEST_TARGET:
-                self._refuse(414, f"a target of at most {LONGEST_TARGET} bytes")
-                return
-        if self._head_size or line:
-            self._head_size += len(line) + 2
-        if self._head_size > LARGEST_HEAD:
-            self._refuse(431, f"a head of at most {LARGEST_HEAD} bytes")
-            return
+        self._lines.append(line)
+        self._head_size += len(line) + 2
         try:
-            super().lineReceived(line)
-        except ValueError:
-            # Such as from int(), for a length of thousands of digits.
-            self._refuse(400, "a request as RFC 9112 has them")
+            if len(self._lines) == 1:
+                self._is_head = line.startswith(b"HEAD ")
+                check_target(line)
+                check_request_line(line + b"\r\n")
+            if self._head_size > LARGEST_HEAD:
+                raise BadRequest(431, f"a head of at most {LARGEST_HEAD} bytes")
+            if not line:
+                self._take_head()
+        except BadRequest as bad:
+            self._refuse(bad)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is longer than a whole head may be."""
-        if self._head_size:
-            self._refuse(431, f"a head of at most {LARGEST_HEAD} bytes")
+        if self._lines:
+            self._refuse(BadRequest(431, f"a head of at most {LARGEST_HEAD} bytes"))
         else:
-            self._refuse(414, f"a target of at most {LONGEST_TARGET} bytes")
+            self._is_head = line.startswith(b"HEAD ")
+            bad = BadRequest(414, f"a target of at most {LONGEST_TARGET} bytes")
+            self._refuse(bad)
 
-    def allHeadersReceived(self) -> None:
-        """The head is there; look whether its body may come."""
+    def _take_head(self) -> None:
+        head = parse_head(b"\r\n".join((*self._lines, b"")))
+        lines = [b"%b %b %b" % (head.method, head.target, head.version)]
+        lines += self._lines[1:]
+        self._lines = []
         self._head_size = 0
         self._head_deadline = None
         self._has_head = True
-        if self.length is not None and self.length > LARGEST_REQUEST_BODY:
-            self._refuse(413, f"a body of at most {LARGEST_REQUEST_BODY} bytes")
-        else:
-            super().allHeadersReceived()
+        for line in lines:
+            super().lineReceived(line)
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        if header == b"Transfer-Encoding":
+            self.length = None
+            self._transferDecoder = _ChunkDecoder(
+                self.requests[-1].handleContentChunk, self._finishRequestBody
+            )
+            return True
+        if header == b"Content-Length":
+            # Python reads no more than 4,300 digits.
+            data = data.lstrip(b"0") or b"0"
+        taken: bool = super()._maybeChooseTransferDecoder(header, data)
+        return taken
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take a piece of a body."""
         if self._is_refused:
             return
-        super().rawDataReceived(data)
-        if self.requests and not self._is_refused:
-            content = self.requests[-1].content
-            if content is not None and content.tell() > LARGEST_REQUEST_BODY:
-                self._refuse(413, f"a body of at most {LARGEST_REQUEST_BODY} bytes")
+        try:
+            super().rawDataReceived(data)
+        except BadRequest as bad:
+            self._refuse(bad)
 
     def requestDone(self, request: Any) -> None:
         """A request has its answer, and another may come."""
@@ -108,14 +160,16 @@ class _Channel(HTTPChannel):
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         # twisted.web calls this for whatever it cannot parse.
-        self._refuse(400, "a request as RFC 9112 has them")
+        self._refuse(BadRequest(400, "a request as RFC 9112 has them"))
 
-    def _refuse(self, status: int, expected: str) -> None:
+    def _refuse(self, bad: BadRequest) -> None:
         if self._is_refused:
             return
         self._is_refused = True
         self._head_deadline = None
-        self.transport.write(self.factory.refuse(status, expected, self.getPeer()))
+        self.transport.write(
+            self.factory.refuse(bad, self.getPeer(), is_head=self._is_head)
+        )
         if self.isSecure():
             self.loseConnection()
         else:

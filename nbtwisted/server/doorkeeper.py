@@ -11,16 +11,20 @@ from urllib.parse import unquote_to_bytes as unquote
 from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
-from werkzeug.exceptions import BadHost
 
 from nbtwisted.server.behaviour import Behaviour, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.browsers import SANDBOX, is_for_operators, is_preflight
 from nbtwisted.server.framing import LARGEST_REQUEST_BODY
+from nbtwisted.server.host import is_host
+from nbtwisted.server.origin import take_off_origin
 from nbtwisted.server.parameters import header, unreadable
 from nbtwisted.server.traffic import Traffic
 
 __all__ = ["Doorkeeper"]
+
+
+_ABSOLUTE = re.compile(rb"(https?)://([^/?]*)(.*)", re.I | re.S).fullmatch
 
 
 class Doorkeeper(Resource):
@@ -35,40 +39,25 @@ class Doorkeeper(Resource):
 
     def render(self, request: Request) -> int:
         """Let Klein answer, or answer that it could not have read the request."""
-        _take_off_origin(request)
         for name, value in SANDBOX:
             # For what twisted.web answers itself when a route has a fault of ours.
             request.setHeader(name, value)
-        if request.getHeader(b"host") is None and not hasattr(
-            request.getHost(), "host"
-        ):
-            # Twisted falls back on our own address, and a UNIX socket has no host.
-            request.requestHeaders.setRawHeaders(b"host", [b"localhost"])
-        host: bytes = request.getRequestHostname()
-        if not _is_utf8(b"/".join(request.postpath or ())):
-            self._refuse(request, "path", request.path, "percent-encoded UTF-8")
-        elif not _is_utf8(request.method):
-            self._refuse(request, "method", request.method, "GET or HEAD")
-        elif not _is_utf8(host):
-            self._refuse(request, "host", host, "a host name in UTF-8")
-        elif _length(request) > LARGEST_REQUEST_BODY:
-            expected = f"a body of at most {LARGEST_REQUEST_BODY} bytes"
-            problem = refusal(413, "request entity too large", expected=expected)
+        problem = _take_target(request) or _problem(request)
+        if problem is not None:
             self._answer(request, problem)
         elif _asks_what_is_allowed(request):
             self._answer(request, Behaviour(Whole(b""), headers=()))
         else:
-            try:
-                self._klein.render(request)
-            except BadHost:
-                self._refuse(request, "host", host, "a host name as DNS has them")
+            # Klein wants UTF-8, and shows what it cannot find.
+            request.postpath = [
+                part.decode("utf-8", "backslashreplace").encode()
+                for part in request.postpath or ()
+            ]
+            if not (request.getHeader(b"host") or hasattr(request.getHost(), "host")):
+                # Klein asks for a host, which a UNIX socket has not.
+                request.getRequestHostname = lambda: b""  # type: ignore[method-assign]
+            self._klein.render(request)
         return NOT_DONE_YET
-
-    def _refuse(
-        self, request: Request, control: str, value: bytes, expected: str
-    ) -> None:
-        shown = value.decode("ascii", "backslashreplace")
-        self._answer(request, unreadable(control, shown, expected))
 
     def _answer(self, request: Request, behaviour: Behaviour) -> None:
         async def answer() -> None:
@@ -86,7 +75,7 @@ def _asks_what_is_allowed(request: Request) -> bool:
     if is_for_operators(request.path):
         return False
     if request.uri == b"*":
-        return bool(request.method == b"OPTIONS")
+        return True
     return is_preflight(request.method, lambda name: header(request, name))
 
 
@@ -99,22 +88,43 @@ def _length(request: Request) -> int:
     return length
 
 
-def _take_off_origin(request: Request) -> None:
-    """Make the target that a proxy gets, `http://host/path`, the same as `/path`.
+def _problem(request: Request) -> Behaviour | None:
+    """What is wrong with a request; the fast channel has refused the most of it."""
+    hosts = request.requestHeaders.getRawHeaders(b"host", [])
+    if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
+        return refusal(400, "bad request", expected="one Host header")
+    if hosts and not is_host(hosts[0]):
+        expected = "a host, and perhaps a port, such as localhost:8000"
+        return _unreadable("host", hosts[0], expected)
+    if not request.method.isascii():
+        return _unreadable("method", request.method, "GET or HEAD")
+    if _length(request) > LARGEST_REQUEST_BODY:
+        expected = f"a body of at most {LARGEST_REQUEST_BODY} bytes"
+        return refusal(413, "request entity too large", expected=expected)
+    return None
 
-    RFC 9112, 3.2.2: a server must accept it.
+
+def _take_target(request: Request) -> Behaviour | None:
+    """Make the target a path, as Klein wants it; returns what is wrong with it.
+
+    RFC 9112, 3.2: a server must accept the whole URL, too, that a proxy gets.
     """
-    absolute = re.fullmatch(rb"https?://[^/?]*(.*)", request.uri, re.I | re.S)
+    absolute = _ABSOLUTE(request.uri)
     if absolute:
-        target = absolute[1] if absolute[1].startswith(b"/") else b"/" + absolute[1]
-        request.uri = target
-        request.path = target.partition(b"?")[0]
+        scheme, host, rest = absolute.groups()
+        if not host:
+            return _unreadable("target", request.uri, "a URL with a host")
+        take_off_origin(
+            request, scheme, host, rest if rest.startswith(b"/") else b"/" + rest
+        )
         request.postpath = [unquote(part) for part in request.path[1:].split(b"/")]
+    elif not request.uri.startswith(b"/") and (
+        (request.method, request.uri) != (b"OPTIONS", b"*")
+    ):
+        # twisted.web would take the first character for a slash.
+        return _unreadable("target", request.uri, "a path such as /get, or a URL")
+    return None
 
 
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _unreadable(control: str, value: bytes, expected: str) -> Behaviour:
+    return unreadable(control, value.decode("ascii", "backslashreplace"), expected)

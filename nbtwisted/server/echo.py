@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.server import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -17,6 +16,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from nbtwisted.server.behaviour import Behaviour, json_body
+from nbtwisted.server.origin import client, root_url
 from nbtwisted.server.parameters import (
     arguments,
     header,
@@ -30,8 +30,6 @@ __all__ = [
     "body_echo",
     "echo",
     "headers",
-    "origin",
-    "root_url",
 ]
 
 LONGEST_INDENTED = 10_000
@@ -48,7 +46,7 @@ def echo(request: Request) -> dict[str, Any]:
     return {
         "args": _flat(arguments(request)),
         "headers": headers(request),
-        "origin": origin(request),
+        "origin": client(request),
         "url": root_url(request) + _text(request.uri),
     }
 
@@ -124,22 +122,6 @@ def headers(request: Request) -> dict[str, str]:
         _text(name): ",".join(map(_text, values))
         for name, values in request.requestHeaders.getAllRawHeaders()
     }
-
-
-def origin(request: Request) -> str:
-    """The address that the request came from, or that a proxy says that it did."""
-    forwarded = header(request, "x-forwarded-for")
-    address = request.getClientAddress()
-    if forwarded:
-        return forwarded
-    return address.host if isinstance(address, (IPv4Address, IPv6Address)) else "unix"
-
-
-def root_url(request: Request) -> str:
-    """The URL that the request came to, up to where the path begins."""
-    scheme = "https" if request.isSecure() else "http"
-    host = request.getHeader(b"host") or request.getRequestHostname()
-    return f"{scheme}://{_text(host)}"
 
 
 def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:

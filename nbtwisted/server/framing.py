@@ -1,8 +1,8 @@
 """Requests out of bytes: where each begins and ends, and what it may not be. Pure.
 
-A head has to be as RFC 9112 writes it, to the byte: what a lenient reader would take in
-its own way, and another in another, is refused. llhttp is then shown what frames a
-message, and nothing else, and decides how long it is.
+A head and the framing of a body have to be as RFC 9112 writes them, to the byte: what a
+lenient reader would take in its own way, and another in another, is refused. llhttp
+would refuse more: the white space that a chunk's extension may have before it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import httptools
+from nbtwisted.numeral import parse_whole_number
 
 __all__ = [
     "LARGEST_HEAD",
     "LARGEST_REQUEST_BODY",
     "LONGEST_TARGET",
     "BadRequest",
+    "ChunkedBody",
     "Head",
     "RequestReader",
+    "check_request_line",
+    "check_target",
     "parse_head",
 ]
 
@@ -28,12 +31,16 @@ LARGEST_REQUEST_BODY = 1024 * 1024
 """Bytes."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) (HTTP/1\.[01])\r\n" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
 _FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % _TOKEN)
 _BLANK_LINE = b"\r\n\r\n"
 _LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
 
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})"
+    rb"(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED)
+)
 
 
 class BadRequest(Exception):
@@ -62,36 +69,24 @@ class Head:
     """Whether it waits with the body until it is told to go on."""
 
 
-class _Message:
-    """What llhttp says of a message."""
+def check_request_line(raw: bytes | bytearray) -> re.Match[bytes]:
+    """Match the request line that `raw` begins with; raises `BadRequest`.
 
-    def __init__(self, headers: bytes) -> None:
-        self.body = bytearray()
-        self.is_complete = False
-        self._parser = httptools.HttpRequestParser(self)
-        # What the method means to llhttp (CONNECT) does not matter here.
-        self.feed(b"POST / " + headers + b"\r\n")
-
-    def feed(self, data: bytes) -> None:
-        """Read on; raises `BadRequest`."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            raise _not_a_request() from None
-
-    def on_body(self, data: bytes) -> None:
-        self.body += data
-
-    def on_message_complete(self) -> None:
-        self.is_complete = True
+    Its groups are the method, the target, and the two numbers of the version.
+    """
+    line = _REQUEST_LINE.match(raw)
+    if line is None:
+        raise _not_a_request()
+    if line[3] != b"1":
+        raise BadRequest(505, "HTTP/1.1")
+    return line
 
 
 def parse_head(raw: bytes) -> Head:
     """Read a head, blank line and all; raises `BadRequest`."""
-    line = _REQUEST_LINE.match(raw)
-    if line is None:
-        raise _not_a_request()
-    method, target, version = line.groups()
+    line = check_request_line(raw)
+    # RFC 9110, 2.5: whoever speaks a later HTTP/1 understands this one.
+    version = b"HTTP/1.0" if line[4] == b"0" else b"HTTP/1.1"
     headers = []
     at = line.end()
     while field := _FIELD.match(raw, at):
@@ -99,14 +94,17 @@ def parse_head(raw: bytes) -> Head:
         at = field.end()
     if raw[at:] != b"\r\n":
         raise _not_a_request()
-    framing: dict[bytes, list[bytes]] = {}
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
     hosts: list[bytes] = []
     connection: set[bytes] = set()
     expectation = b""
     for name, value in headers:
         lower = name.lower()
-        if lower in _FRAMING:
-            framing.setdefault(lower, []).append(value)
+        if lower == b"content-length":
+            lengths.append(value)
+        elif lower == b"transfer-encoding":
+            codings += (coding.strip(b" \t") for coding in value.lower().split(b","))
         elif lower == b"host":
             hosts.append(value)
         elif lower == b"connection":
@@ -117,38 +115,132 @@ def parse_head(raw: bytes) -> Head:
     # server and another to the next.
     if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise BadRequest(400, "one Host header")
-    codings = framing.get(b"transfer-encoding")
-    if codings is not None and (
-        [coding.lower() for coding in codings] != [b"chunked"] or version[-1:] == b"0"
-    ):
-        raise BadRequest(400, "Transfer-Encoding: chunked, or none")
+    length = _length(lengths)
+    if codings:
+        _check_codings(codings, version, has_length=bool(lengths))
     if expectation not in (b"", b"100-continue"):
         raise BadRequest(417, "100-continue, if anything, of Expect")
-    message = _Message(
-        version
-        + b"\r\n"
-        + b"".join(
-            b"%b: %b\r\n" % (name, value)
-            for name, values in framing.items()
-            for value in values
-        )
-    )
-    lengths = framing.get(b"content-length")
-    # llhttp has found it to fit 64 bits, though not its zeros.
-    length = int(lengths[0].lstrip(b"0") or b"0") if lengths else 0
-    if length > LARGEST_REQUEST_BODY:
-        raise _body_too_large()
     return Head(
-        method,
-        target,
+        line[1],
+        line[2],
         version,
         tuple(headers),
         hosts[0] if hosts else b"",
         None if codings else length,
         b"close" not in connection
         and (version == b"HTTP/1.1" or b"keep-alive" in connection),
-        bool(expectation) and version == b"HTTP/1.1" and not message.is_complete,
+        bool(expectation) and version == b"HTTP/1.1" and bool(codings or length),
     )
+
+
+def _length(lengths: list[bytes]) -> int:
+    """Bytes that a body has by its Content-Length; raises `BadRequest`."""
+    if not lengths:
+        return 0
+    try:
+        (text,) = lengths
+        # Zeros in front are as many as there may be bytes in a head.
+        length = parse_whole_number((text.lstrip(b"0") or text[:1]).decode("latin-1"))
+    except ValueError:
+        raise BadRequest(400, "one Content-Length, of digits") from None
+    if length > LARGEST_REQUEST_BODY:
+        raise _body_too_large()
+    return length
+
+
+def _check_codings(codings: list[bytes], version: bytes, *, has_length: bool) -> None:
+    """Raise `BadRequest` unless it is clear that a body is in chunks."""
+    # RFC 9112, 6.1 and 6.3: each of these is how requests are smuggled.
+    if has_length or version == b"HTTP/1.0":
+        raise BadRequest(400, "no Transfer-Encoding beside a length or in HTTP/1.0")
+    if not all(re.fullmatch(_TOKEN, coding) for coding in codings):
+        raise BadRequest(400, "Transfer-Encoding: chunked, or none")
+    if set(codings) != {b"chunked"}:
+        raise BadRequest(501, "Transfer-Encoding: chunked, or none")
+    if len(codings) > 1:
+        raise BadRequest(400, "Transfer-Encoding: chunked, once")
+
+
+class ChunkedBody:
+    """Reads one body in chunks; what its extensions and trailers say is dropped."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._left = 0
+        """Bytes of a chunk that are still to come."""
+        self._line_end_is_due = False
+        self._is_in_trailers = False
+        self._framing = 0
+        """Bytes since the last of the body: these are capped, too."""
+        self._looked_at = 0
+        """Bytes of a line that is not all here."""
+
+    def take(self, buffer: bytearray) -> bytes | None:
+        """Take what is there off the buffer; returns the body when it is whole.
+
+        Raises `BadRequest`.
+        """
+        at = 0
+        try:
+            while True:
+                if self._left:
+                    piece = buffer[at : at + self._left]
+                    self._body += piece
+                    self._left -= len(piece)
+                    self._line_end_is_due = True
+                    at += len(piece)
+                    if len(self._body) > LARGEST_REQUEST_BODY:
+                        raise _body_too_large()
+                    if self._left:
+                        return None
+                    self._framing = 0
+                end = buffer.find(b"\r\n", at + max(self._looked_at - 1, 0)) + 2
+                if end < 2:
+                    self._check_beginning_of_line(buffer, at)
+                    return None
+                self._looked_at = 0
+                self._framing += end - at
+                self._check_framing(self._framing)
+                start, at = at, end
+                if self._take_line(bytes(buffer[start:end])):
+                    return bytes(self._body)
+        finally:
+            del buffer[:at]
+
+    def _take_line(self, line: bytes) -> bool:
+        """Take a line of the framing; returns whether it was the last."""
+        if self._line_end_is_due:
+            self._line_end_is_due = False
+            if line != b"\r\n":
+                raise _not_a_request()
+        elif self._is_in_trailers:
+            if line == b"\r\n":
+                return True
+            if _FIELD.fullmatch(line) is None:
+                raise _not_a_request()
+        else:
+            match = _CHUNK_LINE.fullmatch(line)
+            if match is None:
+                raise _not_a_request()
+            self._left = int(match[1], 16)
+            self._is_in_trailers = not self._left
+            if len(self._body) + self._left > LARGEST_REQUEST_BODY:
+                raise _body_too_large()
+        return False
+
+    def _check_beginning_of_line(self, buffer: bytearray, at: int) -> None:
+        """Refuse what cannot become a line, before all of it is here."""
+        length = len(buffer) - at
+        self._check_framing(self._framing + length)
+        if _LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)) or (
+            self._line_end_is_due and not b"\r\n".startswith(buffer[at : at + 3])
+        ):
+            raise _not_a_request()
+        self._looked_at = length
+
+    def _check_framing(self, length: int) -> None:
+        if length > LARGEST_HEAD:
+            raise BadRequest(431, f"trailers of at most {LARGEST_HEAD} bytes")
 
 
 class RequestReader:
@@ -162,13 +254,16 @@ class RequestReader:
         self._buffer = bytearray()
         self._looked_at = 0
         self._line_is_checked = False
-        self._chunks: _Message | None = None
-        self._last_bytes = b""
-        self._without_body = 0
+        self._chunks: ChunkedBody | None = None
 
     def __len__(self) -> int:
         """Bytes that came, and were not asked for."""
         return len(self._buffer)
+
+    @property
+    def beginning(self) -> bytes:
+        """The first of these."""
+        return bytes(self._buffer[:16])
 
     def feed(self, data: bytes) -> None:
         """Bytes have come."""
@@ -205,37 +300,11 @@ class RequestReader:
 
     def _next_chunked(self) -> bytes | None:
         if self._chunks is None:
-            self._chunks = _Message(b"HTTP/1.1\r\nTransfer-Encoding: chunked\r\n")
-            self._last_bytes = b""
-            self._without_body = 0
-        message = self._chunks
-        while self._buffer:
-            # llhttp does not tell where a message ended, but it can do so nowhere else
-            # than behind a blank line.
-            end = _end_of_blank_line(self._last_bytes, self._buffer)
-            piece = bytes(self._buffer[:end])
-            del self._buffer[:end]
-            self._last_bytes = (self._last_bytes + piece)[-len(_BLANK_LINE) :]
-            length_before = len(message.body)
-            message.feed(piece)
-            self._cap(message, piece, length_before)
-            if message.is_complete:
-                if self._last_bytes != _BLANK_LINE:
-                    raise _not_a_request()
-                self._chunks = None
-                return bytes(message.body)
-        return None
-
-    def _cap(self, message: _Message, piece: bytes, length_before: int) -> None:
-        if len(message.body) > LARGEST_REQUEST_BODY:
-            raise _body_too_large()
-        # Extensions of chunks, and trailers, are no part of what is capped above.
-        if len(message.body) == length_before:
-            self._without_body += len(piece)
-        else:
-            self._without_body = 0
-        if self._without_body > LARGEST_HEAD:
-            raise BadRequest(431, f"trailers of at most {LARGEST_HEAD} bytes")
+            self._chunks = ChunkedBody()
+        body = self._chunks.take(self._buffer)
+        if body is not None:
+            self._chunks = None
+        return body
 
     def _check_beginning(self) -> None:
         """Refuse what cannot become a head, before all of it is here."""
@@ -243,34 +312,29 @@ class RequestReader:
         if not self._line_is_checked and b"\r\n" in buffer:
             self._line_is_checked = True
             _check_size(buffer, 0)
-            if _REQUEST_LINE.match(buffer) is None:
-                raise _not_a_request()
+            check_request_line(buffer)
         _check_size(buffer, len(buffer))
         if _LONE_CR_OR_LF.search(buffer, max(self._looked_at - 1, 0)):
             raise _not_a_request()
 
 
+def check_target(line: bytes | bytearray) -> None:
+    """Raise `BadRequest` for a request line, or a part of one, with too long a target.
+
+    What is no request line is taken for a target, too.
+    """
+    start = line.find(b" ") + 1
+    end = line.find(b" ", start)
+    if (len(line) if end < 0 else end) - start > LONGEST_TARGET:
+        raise BadRequest(414, f"a target of at most {LONGEST_TARGET} bytes")
+
+
 def _check_size(buffer: bytearray, head: int) -> None:
     """Raise `BadRequest` for a target, or a head of so many bytes, that is too long."""
     line_end = buffer.find(b"\r\n")
-    target_start = buffer.find(b" ", 0, line_end if line_end >= 0 else None) + 1
-    target_end = buffer.find(b" ", target_start, line_end if line_end >= 0 else None)
-    if target_end < 0:
-        target_end = line_end if line_end >= 0 else len(buffer)
-    if target_end - target_start > LONGEST_TARGET:
-        raise BadRequest(414, f"a target of at most {LONGEST_TARGET} bytes")
+    check_target(buffer if line_end < 0 else buffer[:line_end])
     if head > LARGEST_HEAD:
         raise BadRequest(431, f"a head of at most {LARGEST_HEAD} bytes")
-
-
-def _end_of_blank_line(before: bytes, data: bytearray) -> int:
-    """Where the first blank line in `data` ends, which may begin in what was before."""
-    before = before[1 - len(_BLANK_LINE) :]
-    across = (before + data[: len(_BLANK_LINE) - 1]).find(_BLANK_LINE)
-    if across >= 0:
-        return across + len(_BLANK_LINE) - len(before)
-    found = data.find(_BLANK_LINE)
-    return len(data) if found < 0 else found + len(_BLANK_LINE)
 
 
 def _not_a_request() -> BadRequest:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from twisted.web.server import Request
-from werkzeug.http import parse_range_header
 
 from nbtwisted.numeral import parse_decimal
 from nbtwisted.server import echo as echoes
@@ -21,9 +20,9 @@ from nbtwisted.server.app import ANY, Server, route
 from nbtwisted.server.behaviour import (
     JSON,
     Behaviour,
+    Part,
     json_behaviour,
     json_body,
-    refusal,
 )
 from nbtwisted.server.body import (
     PIECE,
@@ -44,6 +43,7 @@ from nbtwisted.server.controls import (
     parse_size,
 )
 from nbtwisted.server.delay import NO_DELAY, Delay
+from nbtwisted.server.origin import client, root_url
 from nbtwisted.server.parameters import (
     Refused,
     arguments,
@@ -60,6 +60,8 @@ MOST_LINES = 100
 """Of `/stream`, as in httpbin; and of `/sse`, as in go-httpbin."""
 
 MOST_REDIRECTS = 1000
+
+LARGEST_SEED = 2**64
 
 _BYTES = (("Content-Type", "application/octet-stream"),)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -97,7 +99,7 @@ def headers(server: Server, request: Request) -> Behaviour:
 @route("/ip")
 def ip(server: Server, request: Request) -> Behaviour:
     """Tell where the request came from."""
-    return json_behaviour({"origin": echoes.origin(request)})
+    return json_behaviour({"origin": client(request)})
 
 
 @route("/user-agent")
@@ -130,7 +132,7 @@ def stream_bytes(server: Server, request: Request, n: str) -> Behaviour:
 @route("/stream/<n>")
 def stream(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with `n` lines of JSON, each in a chunk."""
-    count = min(_part("n", n, whole_number(0, LARGEST_BODY)), MOST_LINES)
+    count = _part("n", n, whole_number(0, MOST_LINES))
     echo = echoes.echo(request)
     lines = Lines(count, lambda number: _json_line({**echo, "id": number}))
     return Behaviour(lines)
@@ -138,38 +140,22 @@ def stream(server: Server, request: Request, n: str) -> Behaviour:
 
 @route("/range/<n>")
 def range_of_bytes(server: Server, request: Request, n: str) -> Behaviour:
-    """Answer with the part of `n` bytes that the header Range asks for."""
+    """Answer with `n` bytes, which can be had in parts."""
     size = _part("n", n, whole_number(1, LARGEST_BODY))
     piece_size = _chunk_size(request)
     seconds = parameter(request, "duration", duration(server.max_delay), 0.0)
-    etag = f'"range{size}"'
-    about: tuple[tuple[str, str], ...] = (
-        *_BYTES,
-        ("ETag", etag),
-        ("Accept-Ranges", "bytes"),
-    )
-    asked = parse_range_header(header(request, "range"))
-    start, stop = 0, size
-    if (
-        asked is not None
-        and asked.units == "bytes"
-        # RFC 9110, 14.2: several ranges need not be answered as such.
-        and len(asked.ranges) == 1
-        # 13.1.5: unless what is here is what the client has the beginning of.
-        and header(request, "if-range") in (None, etag)
-    ):
-        bounds = asked.range_for_length(size)
-        if bounds is None:
-            none = ("Content-Range", f"bytes */{size}")
-            raise Refused(refusal(416, "no such range", none, *about[1:]))
-        start, stop = bounds
-        about = (*about, ("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
-    pieces = -(-(stop - start) // piece_size)
+
+    def make(start: int, stop: int) -> tuple[Letters, float]:
+        pieces = -(-(stop - start) // piece_size)
+        took = seconds * (stop - start) / size
+        return Letters(start, stop - start, piece_size), took / max(pieces - 1, 1)
+
+    body, interval = make(0, size)
     return Behaviour(
-        Letters(start, stop - start, piece_size),
-        statuses=Statuses((200 if (start, stop) == (0, size) else 206,)),
-        headers=about,
-        interval=seconds / max(pieces - 1, 1),
+        body,
+        headers=(*_BYTES, ("ETag", f'"range{size}"'), ("Accept-Ranges", "bytes")),
+        interval=interval,
+        part=Part(size, make),
     )
 
 
@@ -202,7 +188,7 @@ def deflate(server: Server, request: Request) -> Behaviour:
 @route("/redirect/<n>")
 def redirect(server: Server, request: Request, n: str) -> Behaviour:
     """Redirect `n` times, then to `/get`."""
-    is_absolute = parameter(request, "absolute", str.lower, "false") == "true"
+    is_absolute = parameter(request, "absolute", _parse_truth, False)
     return _redirect(request, n, "absolute" if is_absolute else "relative")
 
 
@@ -224,8 +210,8 @@ def redirect_to(server: Server, request: Request) -> Behaviour:
     url = parameter(request, "url", _parse_location, "")
     if not url:
         raise Refused(unreadable("url", "", "a URL to redirect to"))
-    status = parameter(request, "status_code", whole_number(0, 10**6), 302)
-    return _redirection(url, status if 300 <= status < 400 else 302)
+    status = parameter(request, "status_code", whole_number(300, 399), 302)
+    return _redirection(url, status)
 
 
 @route("/response-headers", "GET", "POST")
@@ -262,7 +248,7 @@ def sse(server: Server, request: Request) -> Behaviour:
     """Answer with server-sent events, which tell when each was due."""
     count = parameter(request, "count", whole_number(1, MOST_LINES), 10)
     seconds = parameter(request, "duration", duration(server.max_delay), 5.0)
-    interval = seconds / max(count - 1, 1)
+    interval = seconds / (count - 1) if count > 1 else 0.0
     return Behaviour(
         lambda asked, random: _events(count, interval, time.time() + asked),
         delay=_delay(server, request),
@@ -278,7 +264,7 @@ def sse(server: Server, request: Request) -> Behaviour:
 def unstable(server: Server, request: Request) -> Behaviour:
     """Answer 500 as often as asked, and otherwise 200."""
     rate = parameter(request, "failure_rate", _parse_probability, 0.5)
-    seed = parameter(request, "seed", whole_number(-(2**63), 2**63), None)
+    seed = parameter(request, "seed", whole_number(-LARGEST_SEED, LARGEST_SEED), None)
     statuses = Statuses((200, 500), (1 - rate, rate))
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT, seed=seed)
 
@@ -292,10 +278,7 @@ def _part(name: str, text: str, parse: Callable[[str], T]) -> T:
 
 
 def _chunk_size(request: Request) -> int:
-    asked = parameter(
-        request, "chunk_size", whole_number(1, LARGEST_BODY), RANDOM_PIECE
-    )
-    return min(asked, PIECE)
+    return parameter(request, "chunk_size", whole_number(1, PIECE), RANDOM_PIECE)
 
 
 def _delay(server: Server, request: Request) -> Delay:
@@ -308,7 +291,7 @@ def _delay(server: Server, request: Request) -> Delay:
 def _random(
     request: Request, length: int, piece_size: int, *, in_chunks: bool
 ) -> Behaviour:
-    seed = parameter(request, "seed", whole_number(-(2**63), 2**63), None)
+    seed = parameter(request, "seed", whole_number(-LARGEST_SEED, LARGEST_SEED), None)
     if seed is not None:
         body = RandomBytes(length, seed, piece_size, in_chunks)
         return Behaviour(body, headers=_BYTES)
@@ -325,7 +308,7 @@ def _compressed(request: Request, encoding: str, done: str) -> Behaviour:
             done: True,
             "headers": echoes.headers(request),
             "method": request.method.decode("ascii"),
-            "origin": echoes.origin(request),
+            "origin": client(request),
         }
     ).content
     content = (
@@ -339,9 +322,7 @@ def _compressed(request: Request, encoding: str, done: str) -> Behaviour:
 def _redirect(request: Request, n: str, kind: str) -> Behaviour:
     left = _part("n", n, whole_number(1, MOST_REDIRECTS)) - 1
     path = f"/{kind}-redirect/{left}" if left else "/get"
-    return _redirection(
-        (echoes.root_url(request) if kind == "absolute" else "") + path, 302
-    )
+    return _redirection((root_url(request) if kind == "absolute" else "") + path, 302)
 
 
 def _redirection(location: str, status: int) -> Behaviour:
@@ -357,6 +338,12 @@ def _parse_location(text: str) -> str:
         raise ValueError("a URL without spaces and control characters")
     # A header is ASCII; what is percent-encoded already stays as it is.
     return quote(text, safe="%/:=&?~#+!$,;'@()*[]")
+
+
+def _parse_truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("true or false")
+    return text.lower() == "true"
 
 
 def _parse_probability(text: str) -> float:

@@ -49,8 +49,9 @@ class Keys:
         in seconds, of a clock that never goes back.
         """
         memory = self._recall(key)
-        a_second = limit.requests / limit.seconds
-        refilled = memory.tokens + (now - memory.refilled_at) * a_second
+        # In this order, because requests a second may be infinitely many.
+        passed = now - memory.refilled_at
+        refilled = memory.tokens + passed * limit.requests / limit.seconds
         # A bucket that is new is full: its tokens are infinite until here.
         memory.tokens = min(refilled, limit.requests)
         memory.refilled_at = now
@@ -58,7 +59,7 @@ class Keys:
         if memory.tokens >= 1 - 1e-9:
             memory.tokens -= 1
             return 0.0
-        return (1 - memory.tokens) / a_second
+        return (1 - memory.tokens) * limit.seconds / limit.requests
 
     def _recall(self, key: str) -> _Memory:
         memory = self._memories.get(key)

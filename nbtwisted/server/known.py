@@ -87,7 +87,7 @@ def known(head: Head, behaviour: Behaviour, told: HeaderLines) -> Known | None:
 
     `told` is what browsers are told of its answer.
     """
-    if not is_in_one_piece(behaviour):
+    if not is_in_one_piece(behaviour) or (behaviour.instead and behaviour.is_counted):
         return None
     found = Known(head, behaviour, told)
     # Of what is drawn, its size is not.

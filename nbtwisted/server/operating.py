@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 from twisted.web.server import Request
 
+from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.app import Server, route
 from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.body import Whole
@@ -91,7 +92,7 @@ def reset(server: Server, request: Request) -> Behaviour:
 
 def _parse_since(text: str) -> int | datetime:
     try:
-        return int(text)
+        return parse_whole_number(text)
     except ValueError:
         pass
     try:

@@ -27,7 +27,22 @@ def paced(body: Body, behaviour: Behaviour) -> Paced:
         return _cut(body.pieces(), repeat((size, size / behaviour.rate)))
     if isinstance(body, Endless):
         return _as_they_happen(body.pieces(), behaviour.interval)
-    return ((piece, behaviour.interval) for piece in body.pieces())
+    if behaviour.interval:
+        return _spread(body.pieces(), behaviour.interval)
+    return ((piece, 0.0) for piece in body.pieces())
+
+
+def _spread(pieces: Iterator[bytes], interval: float) -> Paced:
+    """Pieces with so many seconds between; a single one comes when they are over."""
+    first, second = next(pieces, b""), next(pieces, None)
+    if second is None:
+        yield b"", interval
+        yield first, 0.0
+        return
+    for piece in (first, second):
+        yield piece, interval
+    for piece in pieces:
+        yield piece, interval
 
 
 def _as_they_happen(pieces: Iterator[bytes], interval: float) -> Paced:

@@ -77,10 +77,9 @@ def arguments(request: Request) -> Fields:
 
 
 def header(request: Request, name: str) -> str | None:
-    """The value of a header of the request, or the last if it has several."""
-    # twisted.web's own raises for what is not UTF-8.
-    value: bytes | None = request.getHeader(name.encode())
-    return None if value is None else value.decode("utf-8", "replace")
+    """The value of a header of the request; if it has several, with commas between."""
+    values = request.requestHeaders.getRawHeaders(name.encode())
+    return None if values is None else b", ".join(values).decode("utf-8", "replace")
 
 
 def parameter(request: Request, name: str, parse: Callable[[str], T], default: T) -> T:
@@ -100,10 +99,11 @@ def parameter(request: Request, name: str, parse: Callable[[str], T], default: T
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     """What reads a whole number in these bounds, and raises `ValueError` else."""
+    digits = max(len(str(abs(bound))) for bound in (lowest, highest))
 
     def parse(text: str) -> int:
         try:
-            number = parse_whole_number(text.removeprefix("-"))
+            number = parse_whole_number(text.removeprefix("-"), digits=digits)
         except ValueError:
             number = highest + 1
         number = -number if text.startswith("-") else number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from random import Random
 
 from twisted.web.server import Request
@@ -10,12 +11,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from nbtwisted.duration import print_duration
 from nbtwisted.printable import printable
-from nbtwisted.server.app import Server, app, on_error, route
-from nbtwisted.server.behaviour import Behaviour, json_body, refusal
+from nbtwisted.server.app import ANY, Server, app, on_error, route
+from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.browsers import is_for_operators
 from nbtwisted.server.delay import Delay, UnreadableDelay
-from nbtwisted.server.echo import echo
+from nbtwisted.server.echo import behaviour_with_body, echo
 from nbtwisted.server.parameters import Refused, unreadable
 
 _ONE_TO_THREE_SECONDS = Delay((1.0, 2.0, 3.0))
@@ -27,14 +28,16 @@ def root(server: Server, request: Request) -> Behaviour:
     return Behaviour(_wait_time, delay=_ONE_TO_THREE_SECONDS)
 
 
-@route("/delay/<text>")
+@route("/delay/<text>", ANY)
 def delay(server: Server, request: Request, text: str) -> Behaviour:
-    """Wait as the path asks, then echo the request."""
+    """Wait as the path asks, then echo the request, and what body it has."""
     try:
         read = Delay.parse(text, longest=server.max_delay)
     except UnreadableDelay as error:
         raise Refused(unreadable("delay", text, str(error))) from None
-    return Behaviour(json_body(echo(request)), delay=read)
+    if request.method in (b"GET", b"HEAD"):
+        return replace(json_behaviour(echo(request)), delay=read)
+    return replace(behaviour_with_body(request), delay=read)
 
 
 @on_error(NotFound)

@@ -65,6 +65,12 @@ def _send_head(reply: Reply, plan: Transmission, request: Request) -> None:
     if plan.length is not None and reply.status not in BODILESS:
         request.setHeader("Content-Length", str(plan.length))
     given = set()
+    if request.responseHeaders.getRawHeaders(b"connection") and any(
+        name.lower() == "connection" and value.lower() != "close"
+        for name, value in reply.headers
+    ):
+        # What twisted.web says of the connection holds, too.
+        given.add("connection")
     for name, value in reply.headers:
         if name.lower() in given:
             request.responseHeaders.addRawHeader(name, value)

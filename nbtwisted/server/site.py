@@ -7,10 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.web.http import datetimeToString
 from twisted.web.server import Site
 
 from nbtwisted.server.browsers import FOR_ANYBODY
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.framing import BadRequest
 from nbtwisted.server.request import Request
 
 __all__ = ["HEAD_DEADLINE", "LINGER", "CappedSite"]
@@ -44,19 +46,20 @@ class CappedSite(Site):
         for connection in list(self.connections):
             connection.transport.abortConnection()
 
-    def refuse(self, status: int, expected: str, peer: IAddress) -> bytes:
+    def refuse(self, bad: BadRequest, peer: IAddress, *, is_head: bool) -> bytes:
         """The bytes of an answer to what has not become a request."""
-        self.traffic.note_refused(status, peer)
-        phrase = HTTPStatus(status).phrase
-        body = json.dumps({"error": phrase.lower(), "expected": expected}) + "\n"
+        self.traffic.note_refused(bad.status, peer)
+        phrase = HTTPStatus(bad.status).phrase
+        body = json.dumps({"error": phrase.lower(), "expected": bad.expected}) + "\n"
         lines = [
-            f"HTTP/1.1 {status} {phrase}",
+            f"HTTP/1.1 {bad.status} {phrase}",
             "Connection: close",
+            f"Date: {datetimeToString().decode()}",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
             *(f"{name}: {value}" for name, value in FOR_ANYBODY),
             "Server-Timing: asked;dur=0, held;dur=0",
-            *("", body),
+            *("", "" if is_head else body),
         ]
         return "\r\n".join(lines).encode()
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.task import deferLater
@@ -24,9 +23,10 @@ from nbtwisted.server.browsers import (
     is_for_operators,
 )
 from nbtwisted.server.journal import IN_FLIGHT, JOURNAL_SIZE, Entry, Journal, unpacked
+from nbtwisted.server.origin import host_of
 from nbtwisted.server.parameters import header
 
-__all__ = ["InFlight", "Traffic", "host_of", "told"]
+__all__ = ["InFlight", "Traffic", "told"]
 
 SECONDS_BETWEEN_LOOKS = 0.01
 """At connections that are closing, while the server waits to end."""
@@ -231,8 +231,3 @@ def _entry(request: Request) -> Entry:
         request.clientproto,
         request.requestHeaders.getAllRawHeaders(),
     )
-
-
-def host_of(address: IAddress) -> str:
-    """The host of a peer, as the journal has it."""
-    return address.host if isinstance(address, (IPv4Address, IPv6Address)) else "unix"

@@ -8,7 +8,6 @@ body, a fault, or an operator goes to Klein, as twisted.web's requests do.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,11 +32,13 @@ from nbtwisted.server.app import decided
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
 from nbtwisted.server.held import Held
+from nbtwisted.server.host import is_host
 from nbtwisted.server.known import Known, Memory, known
+from nbtwisted.server.origin import host_of
 from nbtwisted.server.ready import ready
 from nbtwisted.server.request import Request
 from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
-from nbtwisted.server.traffic import host_of, told
+from nbtwisted.server.traffic import told
 
 __all__ = ["Wire", "WireSite"]
 
@@ -49,12 +50,6 @@ CLOSING = 60.0
 
 READ_AHEAD = 64 * 1024
 """Bytes that are read of what comes behind a request that is being answered."""
-
-# Of which werkzeug and IDNA think what we do; others are Klein's to judge.
-_HOST = re.compile(
-    rb"(?![Xx][Nn]--)[0-9A-Za-z-]{1,63}(\.(?![Xx][Nn]--)[0-9A-Za-z-]{1,63}){0,3}"
-    rb"(:[0-9]{1,5})?"
-).fullmatch
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -219,7 +214,7 @@ class Wire(Protocol):
             request.requestHeaders.addRawHeader(name, value)
         request.content = BytesIO(body)
         raw, self._raw_head = self._raw_head, b""
-        if raw and head.length == 0 and _HOST(head.host):
+        if raw and head.length == 0 and is_host(head.host):
             request.take_line(head.method, head.target, head.version)
             behaviour = decided(self.site.server, request)
             found = None
@@ -235,9 +230,10 @@ class Wire(Protocol):
 
     def _refuse(self, bad: BadRequest) -> None:
         self._is_over = True
-        self.transport.write(
-            self.site.refuse(bad.status, bad.expected, self.transport.getPeer())
-        )
+        assert self._reader is not None
+        begins = self._raw_head or self._reader.beginning
+        is_head = begins.startswith(b"HEAD ")
+        self.transport.write(self.site.refuse(bad, self.getPeer(), is_head=is_head))
         self.transport.unregisterProducer()
         if self.isSecure():
             self.transport.loseConnection()
@@ -286,7 +282,7 @@ class Wire(Protocol):
                 self.persistent = False
             elif self.persistent and not headers.hasHeader(b"connection"):
                 lines.append(b"Connection: keep-alive")
-        if not self.persistent and not headers.hasHeader(b"connection"):
+        if not self.persistent and b"close" not in _options(headers):
             lines.append(b"Connection: close")
         lines += [
             b"%b: %b" % (name, value)
@@ -354,6 +350,12 @@ class Wire(Protocol):
 
     def stopProducing(self) -> None:
         """The connection is gone, which `connectionLost` is told too."""
+
+
+def _options(headers: Headers) -> list[bytes]:
+    """What a Connection header says, in lower case."""
+    values = headers.getRawHeaders(b"connection", [])
+    return [option.strip() for value in values for option in value.lower().split(b",")]
 
 
 class WireSite(CappedSite):

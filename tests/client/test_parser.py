@@ -67,6 +67,9 @@ WHOLE = {
     "chunked, with blank lines and trailers": b"HTTP/1.1 200 OK\r\n"
     b"Transfer-Encoding: Chunked\r\n\r\n6\r\na\r\n\r\nb\r\n4\r\n\r\n\r\n\r\n"
     b"0\r\nTrailer: 1\r\n\r\n",
+    "chunked, with white space in extensions": b"HTTP/1.1 200 OK\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+    b'2 ; a = "b ; c"\t;d\r\n\r\n\r\n1\t;a\r\nx\r\n0 ; b\r\nA: b\r\n\r\n',
     "chunked, empty": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "interim answers": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
     b"Link: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -89,6 +92,10 @@ WHOLE = {
     "upgrade offered": b"HTTP/1.1 200 OK\r\nUpgrade: h2\r\nConnection: upgrade\r\n"
     b"Content-Length: 1\r\n\r\nx",
 }
+H11_TAKES_NONE_OF = (
+    *("blank lines before", "strange status"),
+    "chunked, with white space in extensions",
+)
 ENDING_WITH_THE_CONNECTION = {
     "no length": b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nall of\r\n\r\nthis",
     "no length and no body": b"HTTP/1.1 200 OK\r\n\r\n",
@@ -167,6 +174,8 @@ MALFORMED = {
     "chunk size of 17 digits and junk": CHUNKED + b"0" * 17 + b"*\r\n",
     "chunk size of 16 digits and junk": CHUNKED + b"1" * 16 + b"*\r\n",
     "chunk size with 0x": CHUNKED + b"0x1\r\nx\r\n0\r\n\r\n",
+    "white space behind a chunk size": CHUNKED + b"1 \r\nx\r\n0\r\n\r\n",
+    "white space before a chunk size": CHUNKED + b" 1\r\nx\r\n0\r\n\r\n",
     "junk behind a chunk size": CHUNKED + b"1 junk\r\nx\r\n0\r\n\r\n",
     "no chunk size": CHUNKED + b"\r\nx\r\n",
     "bare LF behind a chunk size": CHUNKED + b"1\nx\r\n0\r\n\r\n",
@@ -208,8 +217,8 @@ class WholeAnswersTests(ClockCase):
 
     def test_h11_reads_the_same(self) -> None:
         for name, data in {**WHOLE, **ENDING_WITH_THE_CONNECTION}.items():
-            if name in ("blank lines before", "strange status"):
-                continue  # h11 takes neither
+            if name in H11_TAKES_NONE_OF:
+                continue
             connection = h11.Connection(h11.CLIENT)
             connection.send(
                 h11.Request(method="GET", target="/", headers=[("Host", "")])
@@ -233,6 +242,10 @@ class WholeAnswersTests(ClockCase):
             while isinstance(data_event := connection.next_event(), h11.Data):
                 got += data_event.data
             self.assertEqual(ours.body, got, name)
+
+    def test_white_space_in_extensions(self) -> None:
+        data = WHOLE["chunked, with white space in extensions"]
+        self.assertEqual(read_whole([data]).body, b"\r\nx")
 
     def test_values_in_detail(self) -> None:
         parser = ResponseParser(Limits())

@@ -101,12 +101,17 @@ ANSWERS: dict[bytes, tuple[bytes, bytes]] = {
         ),
     ),
     request("/%ff"): (
-        b"400 Bad Request",
-        REFUSED % (b"path", b"path", b"/%ff", b"percent-encoded UTF-8"),
+        b"404 Not Found",
+        b'{"error": "no such path", "value": "/%%ff", "expected": "%b"}\n'
+        % ", ".join(PATHS).encode(),
     ),
     request("/", host="a..b"): (
         b"400 Bad Request",
-        REFUSED % (b"host", b"host", b"a..b", b"a host name as DNS has them"),
+        REFUSED
+        % (
+            *(b"host", b"host", b"a..b"),
+            b"a host, and perhaps a port, such as localhost:8000",
+        ),
     ),
 }
 

@@ -46,6 +46,9 @@ class ChannelTests(ClockCase):
         self.assertEqual(reply.headers["connection"], "close")
         self.assertEqual(reply.headers["content-type"], "application/json")
         self.assertEqual(reply.headers["server-timing"], "asked;dur=0, held;dur=0")
+        self.assertRegex(
+            reply.headers["date"], r"^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$"
+        )
         # What still comes is let go by.
         before = visit.received
         visit.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n" * 3)
@@ -106,7 +109,6 @@ class ChannelTests(ClockCase):
     def test_what_is_no_request(self) -> None:
         for bad in [
             b"\x16\x03\x01\r\n",
-            b"GET / HTTP/9.9\r\n\r\n",
             b"GET\r\n\r\n",
             b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
             b"GET / HTTP/1.1\r\nA b: c\r\n\r\n",
@@ -118,6 +120,66 @@ class ChannelTests(ClockCase):
             b"POST /post HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
         ]:
             self.assertEqual(self.refused(bad)[0], 400, bad)
+
+    def test_what_no_server_has_to_understand(self) -> None:
+        post = b"POST /post HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: %b\r\n\r\n"
+        for status, expected, request in [
+            (505, "HTTP/1.1", b"GET / HTTP/2.0\r\nHost: t\r\n\r\n"),
+            (505, "HTTP/1.1", b"GET / HTTP/0.9\r\n\r\n"),
+            (505, "HTTP/1.1", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            (501, "Transfer-Encoding: chunked, or none", post % b"gzip, chunked"),
+            (501, "Transfer-Encoding: chunked, or none", post % b"identity"),
+        ]:
+            self.assertEqual(self.refused(request), (status, expected))
+            self.assertEqual(self.refused(request, b"")[0], status)
+
+    def test_a_refusal_to_head_has_no_content(self) -> None:
+        large = b"HEAD / HTTP/1.1\r\nHost: t\r\nContent-Length: 9999999\r\n\r\n"
+        for request in [
+            b"HEAD / HTTP/1.1\r\n\r\n",
+            b"HEAD / HTTP/2.0\r\n\r\n",
+            b"HEAD / HTTP/1.1\r\nA : b\r\n\r\n",
+            b"HEAD /" + b"x" * 70 * KIB,
+            b"HEAD / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"fffffff\r\n",
+            b"HEAD / HTTP/1.1\r\nHost: t\r\nA: " + b"x" * 70 * KIB,
+            large,
+        ]:
+            visit = self.visit()
+            visit.send(request)
+            reply = visit.reply("HEAD")
+            self.assertEqual(reply.body, b"")
+            self.assertTrue(visit.received.endswith(b"\r\n\r\n"))
+            self.assertGreater(int(reply.headers["content-length"]), 0)
+
+    def test_a_later_version_is_answered_as_this_one(self) -> None:
+        visit = self.visit()
+        for _ in range(2):
+            visit.send(b"GET /stream/1 HTTP/1.2\r\nHost: t\r\n\r\n")
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK\r\n"), 2)
+        self.assertEqual(visit.received.count(b"Transfer-Encoding: chunked"), 2)
+        self.assertFalse(visit.is_closed)
+
+    def test_a_body_in_chunks_by_the_letter(self) -> None:
+        head = b"POST /post HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+        body = b'2 ; a = "b"\r\nab\r\n1\t;c\r\nc\r\n0\r\nTrailer: t\r\n\r\n'
+        for pieces in ([head + body], [head, *(bytes([b]) for b in body)]):
+            self.assertEqual(self.send(*pieces).json()["data"], "abc")
+        visit = self.visit()
+        visit.send((head + body) * 3)
+        self.assertEqual(visit.received.count(b'"data": "abc"'), 3)
+        for bad in [b"1 \r\na\r\n0\r\n\r\n", b"1\r\nab\r\n", b"0\r\nno colon\r\n\r\n"]:
+            self.assertEqual(self.refused(head + bad)[0], 400, bad)
+        self.assertEqual(self.refused(head + b"0\r\n" + b"A: b\r\n" * 12_000)[0], 431)
+
+    def test_a_length_of_many_zeros(self) -> None:
+        zeros = b"POST /post HTTP/1.1\r\nHost: t\r\nContent-Length: " + b"0" * 5000
+        self.assertEqual(self.send(zeros + b"1\r\n\r\na").json()["data"], "a")
+        self.assertEqual(self.refused(zeros.replace(b"0", b"9") + b"\r\n\r\n")[0], 400)
+
+    def test_an_expectation_that_nobody_meets(self) -> None:
+        request = b"GET /get HTTP/1.1\r\nHost: t\r\nExpect: tea\r\n\r\n"
+        self.assertEqual(self.refused(request)[0], 417)
 
     def test_a_form_that_is_none(self) -> None:
         reply = self.send(

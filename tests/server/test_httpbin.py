@@ -221,7 +221,7 @@ class BytesTests(HttpbinCase):
 
     def test_no_chunk_is_larger_than_what_is_made_at_once(self) -> None:
         visit = Visit(self.clock)
-        visit.get("/stream-bytes/200000?chunk_size=150000&seed=1")
+        visit.get("/stream-bytes/200000?chunk_size=65536&seed=1")
         self.assertEqual(len(visit.reply().body), 200_000)
         self.assertIn(b"\r\n10000\r\n", visit.received)
 
@@ -243,7 +243,8 @@ class StreamTests(HttpbinCase):
         self.assertEqual(reply.headers["transfer-encoding"], "chunked")
 
     def test_at_most_a_hundred(self) -> None:
-        self.assertEqual(len(self.ask("/stream/1000").body.splitlines()), 100)
+        self.assertEqual(len(self.ask("/stream/100").body.splitlines()), 100)
+        self.assertEqual(self.refused("/stream/1000")[0], "n")
         self.assertEqual(self.refused("/stream/x")[0], "n")
 
     def test_a_fault_in_it(self) -> None:
@@ -393,7 +394,7 @@ class RedirectTests(HttpbinCase):
         reply = self.ask("/redirect-to?url=http://a/%C3%A9%3Fb&status_code=307")
         self.assertEqual(reply.status, 307)
         self.assertEqual(reply.headers["location"], "http://a/%C3%A9?b")
-        self.assertEqual(self.ask("/redirect-to?url=/&status_code=200").status, 302)
+        self.assertEqual(self.ask("/redirect-to?url=/&status_code=200").status, 400)
 
     def test_unreadable(self) -> None:
         for target in [

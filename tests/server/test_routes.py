@@ -143,8 +143,12 @@ class OtherAnswersTests(RoutesCase):
         self.assertEqual(head.headers["content-length"], str(len(got.body)))
 
     def test_absolute_target(self) -> None:
-        for target in ["http://other/delay/0?a=1", "HTTPS://other:1/delay/0?a=1"]:
-            self.assertEqual(self.ask(target).json()["url"], "http://test/delay/0?a=1")
+        for target, url in {
+            "http://other/delay/0?a=1": "http://other/delay/0?a=1",
+            "HTTPS://other:1/delay/0?a=1": "https://other:1/delay/0?a=1",
+        }.items():
+            echo = self.ask(target).json()
+            self.assertEqual((echo["url"], echo["args"]), (url, {"a": "1"}))
         self.assertEqual(self.ask("http://other?_delay=0").status, 200)
 
     def test_unknown_path(self) -> None:
@@ -163,28 +167,11 @@ class OtherAnswersTests(RoutesCase):
             self.assertEqual(reply.json()["value"], path)
 
     def test_wrong_method(self) -> None:
-        for method in ["POST", "PUT", "DELETE", "BREW"]:
-            reply = self.ask("/delay/1", method=method)
+        for method in ["POST", "PUT", "DELETE", "BREW", "get", "Head"]:
+            reply = self.ask("/get", method=method)
             self.assertEqual(reply.status, 405, method)
             self.assertEqual(reply.headers["allow"], "GET, HEAD, OPTIONS")
             self.assertEqual(reply.json()["value"], method)
-
-    def test_what_would_make_klein_stumble(self) -> None:
-        for target, headers, control in [
-            ("/a%ff", (), "path"),
-            ("/delay/%ff", (), "path"),
-            ("/", ("Host: a..b",), "host"),
-            ("/", ("Host: \xff",), "host"),
-        ]:
-            visit = Visit(self.clock)
-            visit.send(
-                "\r\n".join(
-                    [f"GET {target} HTTP/1.1", *(headers or ("Host: a",)), "", ""]
-                ).encode("latin-1")
-            )
-            reply = visit.reply()
-            self.assertEqual(reply.status, 400, target)
-            self.assertEqual(reply.json()["control"], control)
 
 
 def pieces_of_targets() -> st.SearchStrategy[str]:

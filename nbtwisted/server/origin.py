@@ -1,0 +1,88 @@
+"""Where a request came from, and the URL that it came to."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress
+from twisted.web.server import Request
+
+from nbtwisted.server.parameters import header
+
+__all__ = ["client", "host_of", "root_url", "take_off_origin"]
+
+
+def host_of(address: IAddress) -> str:
+    """The host of a peer; one that speaks IPv4 to an IPv6 socket is shown as IPv4."""
+    if isinstance(address, IPv6Address):
+        mapped = ipaddress.IPv6Address(address.host.partition("%")[0]).ipv4_mapped
+        return str(mapped or address.host)
+    return address.host if isinstance(address, IPv4Address) else "unix"
+
+
+def client(request: Request) -> str:
+    """The address that the request came from, or that a proxy says that it did."""
+    return header(request, "x-forwarded-for") or host_of(request.getClientAddress())
+
+
+def take_off_origin(
+    request: Request, scheme: bytes, host: bytes, target: bytes
+) -> None:
+    """Have a request whose target is a whole URL be the same as one for its path.
+
+    RFC 9112, 3.2.2 and 3.3: the URL's host is in place of the header's, and the URL is
+    what was asked for.
+    """
+    request.requestHeaders.setRawHeaders(b"host", [host])
+    request.uri = target
+    request.path = target.partition(b"?")[0]
+    request.asked_scheme = scheme.decode().lower()  # type: ignore[attr-defined]
+
+
+def root_url(request: Request) -> str:
+    """The URL that the request came to, up to where the path begins."""
+    host: bytes | None = request.getHeader(b"host")
+    shown = host.decode("utf-8", "replace") if host else _own_host(request.getHost())
+    return f"{_scheme(request)}://{shown}"
+
+
+def _scheme(request: Request) -> str:
+    """`http` or `https`, as the target has it, or a proxy, or else the connection."""
+    asked: str | None = getattr(request, "asked_scheme", None)
+    if asked is not None:
+        return asked
+    is_tls_elsewhere = (header(request, "x-forwarded-ssl") or "").lower() == "on"
+    for scheme in (
+        _first(header(request, "x-forwarded-proto")),
+        _first(header(request, "x-forwarded-protocol")),
+        "https" if is_tls_elsewhere else "",
+        _forwarded_proto(_first(header(request, "forwarded"))),
+    ):
+        # What is none of these has nothing to do in our URLs.
+        if scheme in ("http", "https"):
+            return scheme
+    return "https" if request.isSecure() else "http"
+
+
+def _first(value: str | None) -> str:
+    """What the first proxy said: each one adds its own behind a comma."""
+    return (value or "").partition(",")[0].strip(" \t").lower()
+
+
+def _forwarded_proto(element: str) -> str:
+    """The `proto` of an element of the header Forwarded; RFC 7239."""
+    for pair in element.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip(" \t") == "proto":
+            return value.strip(' \t"')
+    return ""
+
+
+def _own_host(address: IAddress) -> str:
+    """What stands in for a Host that a request has not, or has empty."""
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    return "localhost"
