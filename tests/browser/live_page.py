@@ -133,13 +133,67 @@ def test_a_fault_a_stall_and_a_client_that_leaves(
     expect(cancelled).to_have_count(0, timeout=15_000)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_labels_begin_with_the_key_and_keep_their_end(
+    scene: Scene, open_page: OpenPage, width: int
+) -> None:
+    page = open_page(scene.url, width=width)
+    long = "/anything/a/path/that/is/far/longer/than/there/is/room/for/order-4711"
+    scene.ask(
+        "/delay/30s?_key=mine&a=b", "/delay/31s?x=y&_key=yours", long + "?_delay=9"
+    )
+    client = scene.server.connect()
+    client.sendall(b"DELETE /anything/4?_delay=30s HTTP/1.1\r\nHost: x\r\n\r\n")
+    scene.clients.append(client)
+    labels = page.locator("#rows .label")
+    expect(labels).to_have_count(4)
+    assert sorted(labels.all_text_contents()) == sorted(
+        [
+            "mine /delay/30s?a=b",
+            "yours /delay/31s?x=y",
+            long + "?_delay=9",
+            "DELETE /anything/4?_delay=30s",
+        ]
+    )
+    end = rows(page, "order-4711").locator(".end").bounding_box()
+    box = rows(page, "order-4711").locator(".request").bounding_box()
+    assert end is not None
+    assert box is not None
+    assert end["x"] + end["width"] <= box["x"] + box["width"] + 1
+
+
+def test_what_the_bars_mean(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url)
+    key = page.get_by_role("list", name="What the bars mean")
+    for said in ("waiting", "sending", "stalled", "cancelled"):
+        expect(key.get_by_text(said)).to_be_visible()
+
+
+def test_the_grid_is_not_under_text(scene: Scene, open_page: OpenPage) -> None:
+    page = open_page(scene.url, width=390)
+    scene.ask("/delay/30s?_key=a")
+    expect(rows(page)).to_have_count(1)
+    crossed = page.evaluate(
+        """() => [...document.querySelectorAll("#grid span")].map((line) => {
+            const text = document.querySelector("#rows .request");
+            const { left } = line.getBoundingClientRect();
+            const { top, height } = text.getBoundingClientRect();
+            const over = document.elementsFromPoint(left, top + height / 2);
+            const cell = over.find((it) => it.matches(".request, .state"));
+            return cell ? getComputedStyle(cell).backgroundColor : "none";
+        })"""
+    )
+    assert crossed
+    assert all(color == "rgb(253, 253, 254)" for color in crossed), crossed
+
+
 def test_what_a_stranger_sent_is_text(scene: Scene, open_page: OpenPage) -> None:
     page = open_page(scene.url)
     title = page.title()
     scene.ask(
         HOSTILE, "/delay/9s?_key=%3Cscript%3Edocument.title=1%3C/script%3E%E2%80%AE"
     )
-    row = rows(page, f"GET {HOSTILE}")
+    row = rows(page, HOSTILE)
     expect(row.locator(".state")).to_have_text("404")
     rows(page, "/delay/9s").locator("button").hover()
     says(page, "#facts", "<script>document.title=1</script>\\u202e")

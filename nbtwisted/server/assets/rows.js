@@ -6,7 +6,7 @@ import { time } from "./clock.js";
 import * as details from "./details.js";
 import { by, make } from "./elements.js";
 import * as lanes from "./lanes.js";
-import { IN_FLIGHT, kind, name, state } from "./words.js";
+import { IN_FLIGHT, kind, label, state } from "./words.js";
 
 const rows = new Map(); // by the request's number
 
@@ -28,7 +28,7 @@ export function add(told) {
   row.button.type = "button";
   row.button.tabIndex = -1;
   const request = make("span", "request");
-  request.append(make("span", "label", name(told)));
+  request.append(made(label(told)));
   const track = make("span", "track");
   track.setAttribute("aria-hidden", "true");
   row.bar = make("span", "bar-of-one");
@@ -50,6 +50,15 @@ export function add(told) {
   // The newest is read first.
   by("rows").prepend(row.element);
   show(row);
+}
+
+function made({ key, begin, end }) {
+  const parts = make("span", "label");
+  if (key) parts.append(make("b", "chosen", key), " ");
+  const what = make("span", "what");
+  what.append(make("span", "begin", begin), make("span", "end", end));
+  parts.append(what);
+  return parts;
 }
 
 export function update(told) {

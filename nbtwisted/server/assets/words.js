@@ -1,8 +1,24 @@
 // Requests, times and counts in words. Pure.
 
 export const IN_FLIGHT = "in flight";
+const END_OF_LABEL = 12; // characters
 
 export const name = ({ method, target }) => `${method} ${target}`.trim() || "(unreadable)";
+
+// What stands at a row: the key, if somebody chose one, the method, unless it is GET, and
+// the target, of which the end is always to be seen.
+export function label(told) {
+  const { method, target, key } = told;
+  const isChosen = key !== name(told);
+  const rest = isChosen ? target.replace(/([?&])_key=[^&]*(&|$)/, (_, before, after) => after && before) : target;
+  const letters = [...`${method === "GET" ? "" : method} ${rest}`.trim() || "(unreadable)"];
+  const at = Math.max(letters.length - END_OF_LABEL, 0);
+  return {
+    key: isChosen ? key : "",
+    begin: letters.slice(0, at).join(""),
+    end: letters.slice(at).join(""),
+  };
+}
 
 export function kind({ outcome, held, status, fault }) {
   if (outcome === IN_FLIGHT) {
