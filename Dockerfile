@@ -1,15 +1,24 @@
 # The server and the client in one small image.
 #
 #   docker build -t nbtwisted .
-#   docker run -p 127.0.0.1:8000:8000 nbtwisted python -m nbtwisted.server --listen tcp:8000
+#   docker run --rm -p 127.0.0.1:8000:8000 --stop-timeout 35 nbtwisted
+#   docker run --rm --network host nbtwisted get --timeline http://127.0.0.1:8000/delay/1
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-WORKDIR /source
 # No pip in what is handed on: the build's own pip installs into it from outside.
 RUN python -m venv /pip && python -m venv --without-pip /opt/nbtwisted
+# What it depends on, in a layer that a change of the source leaves as it is. In a folder
+# of its own: a build that finds an older one's files keeps them.
+WORKDIR /dependencies
+COPY setup.cfg pyproject.toml ./
+RUN mkdir nbtwisted docs \
+    && echo '__version__ = "0"' >nbtwisted/__init__.py \
+    && touch docs/description.md LICENSE \
+    && /pip/bin/python -m pip --python /opt/nbtwisted/bin/python install --no-cache-dir .
+WORKDIR /source
 COPY . .
-RUN /pip/bin/python -m pip --python /opt/nbtwisted/bin/python install --no-cache-dir . \
+RUN /pip/bin/python -m pip --python /opt/nbtwisted/bin/python install --no-cache-dir --no-deps . \
     && /opt/nbtwisted/bin/python -m compileall -q /opt/nbtwisted/lib
 
 FROM ${PYTHON_IMAGE}
@@ -20,5 +29,9 @@ ENV PATH=/opt/nbtwisted/bin:$PATH \
 USER nbtwisted
 WORKDIR /tmp
 EXPOSE 8000
+# Of the server on its default port; who listens elsewhere says --no-healthcheck.
+HEALTHCHECK --interval=5s --timeout=3s --retries=5 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+ENTRYPOINT ["nbtwisted"]
 # Every interface, because a container's loopback is only its own.
-CMD ["python", "-m", "nbtwisted.server", "--listen", "tcp:8000"]
+CMD ["serve", "--listen", "tcp:8000"]

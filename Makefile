@@ -36,6 +36,15 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and th
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute
 	$(BIN)/python -m tests.from_scratch
 
+.PHONY: package
+package: $(VENV)/.dev ## build what an index gets, check it, and run its tests from the unpacked source
+	rm -rf build/package
+	$(BIN)/python -m build --outdir build/package . >/dev/null
+	$(BIN)/twine check --strict build/package/*
+	tar xzf build/package/*.tar.gz -C build/package --strip-components=1
+	$(MAKE) -C build/package $(VENV)/.test
+	cd build/package && $(BIN)/python -m pytest -q -n 2
+
 .PHONY: browser
 browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
 	$(BIN)/python -m pytest -q $(wildcard tests/browser/*_page.py)

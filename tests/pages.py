@@ -5,11 +5,10 @@ from __future__ import annotations
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping
 
-__all__ = ["ROOT", "a_port_of_four_digits", "blocks", "matches", "mismatches"]
+__all__ = ["ROOT", "blocks", "matches", "mismatches"]
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -19,18 +18,6 @@ ANYTHING = "…"
 STROKES = "[·╌═━─█┄↻»╳]"
 # The port that the pages show.
 SHOWN_PORT = "127.0.0.1:8000"
-
-
-def a_port_of_four_digits() -> int:
-    """One that nobody uses, and as long as the 8000 that the pages show."""
-    for port in range(8001, 10_000):
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("every port is taken")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -49,7 +36,7 @@ def mismatches(
 ) -> list[str]:
     """Run each console block of a page, and list those that printed something else.
 
-    `port` is where the server is that the page has at 8000; it has four digits, too.
+    `port` is where the server is that the page has at 8000.
     `instead` maps commands to what is run in their place.
     """
     wrong = []

@@ -6,14 +6,15 @@ import os
 import pathlib
 import re
 import sys
+from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.pages import ROOT, a_port_of_four_digits, blocks, matches, mismatches
+from tests.pages import ROOT, blocks, matches, mismatches
 from tests.server.running import BY_MODULE, RunningServer
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
-PAGES += ["docs/server.md", "docs/load.md", "docs/reactor.md"]
+PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
 INSTEAD = {
     "make run": "python examples/five_at_once.py",
@@ -28,25 +29,16 @@ class DocsTests(SynchronousTestCase):
         for page in ("README.md", "README.ja.md"):
             self.assertNotIn("jq", "".join(blocks(page, "console")))
 
-    def test_what_commands_print(self) -> None:
+    def check_page(self, page: str) -> None:
         environment = {
             **os.environ,
             "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
             "COLUMNS": "80",
         }
         environment.pop("NBTWISTED_URL", None)
-        listen = f"tcp:{a_port_of_four_digits()}:interface=127.0.0.1"
         # The pages say when what they show depends on the seed.
-        with RunningServer(
-            [*BY_MODULE[:3], "--listen", listen, "--seed", "1"]
-        ) as server:
-            wrong = [
-                mismatch
-                for page in PAGES
-                for mismatch in mismatches(
-                    page, server.port, environment, instead=INSTEAD
-                )
-            ]
+        with RunningServer([*BY_MODULE, "--seed", "1"]) as server:
+            wrong = mismatches(page, server.port, environment, instead=INSTEAD)
         self.assertEqual(wrong, [], "\n".join(wrong))
 
     def test_shown_code_is_that_of_the_examples(self) -> None:
@@ -68,3 +60,12 @@ class DocsTests(SynchronousTestCase):
         self.assertFalse(matches(["a 1"], ["c 1"]))
         self.assertTrue(matches(["a ━━ 1 s"], ["a ━─━╳  2 s", "  ━ held  ╳ error"]))
         self.assertFalse(matches(["a ━━ 1 s"], ["a  2 s"]))
+
+
+def _test_of(page: str) -> Callable[[DocsTests], None]:
+    return lambda case: case.check_page(page)
+
+
+for _page in PAGES:
+    # A test for each, so that they can run side by side.
+    setattr(DocsTests, "test_" + re.sub(r"\W", "_", _page), _test_of(_page))
