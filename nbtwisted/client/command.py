@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -19,6 +18,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
 from nbtwisted.client import output
+from nbtwisted.client.answer_folder import AnswerFolder
 from nbtwisted.client.errors import (
     BadURL,
     ConnectFailed,
@@ -81,11 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         except OSError as error:
             _complain(f"output: cannot write {options.output}: {error.strerror}")
             raise SystemExit(_CANNOT_WRITE) from None
+    folder = None
     if options.output_dir is not None:
         try:
-            os.makedirs(options.output_dir, exist_ok=True)
-            with tempfile.TemporaryFile(dir=options.output_dir):
-                pass
+            folder = AnswerFolder(options.output_dir)
         except OSError as error:
             _complain(f"output: cannot write {options.output_dir}: {error.strerror}")
             raise SystemExit(_CANNOT_WRITE) from None
@@ -105,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if at_once > most:
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
     progress = shown_meanwhile(options, recording)
-    run = _Run(options, min(at_once, most), url_list, recording, progress)
+    run = _Run(options, min(at_once, most), url_list, folder, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
 
@@ -170,11 +169,13 @@ class _Run:
         options: Options,
         concurrency: int,
         url_list: URLFile | None,
+        folder: AnswerFolder | None,
         recording: Recording | None,
         progress: OnScreen | None,
     ) -> None:
         self._options = options
         self._list = url_list
+        self._folder = folder
         self._recording = recording
         self._progress = progress
         self._drawing: LoopingCall | None = None
@@ -187,7 +188,7 @@ class _Run:
             else self._print
         )
         self._one_stream = _same_file(sys.stdout, sys.stderr)
-        self._on_terminal = sys.stdout.isatty() and options.output_dir is None
+        self._on_terminal = sys.stdout.isatty() and folder is None
         self._answered = 0
         self._failed = 0
         self._interrupted = 0
@@ -305,10 +306,9 @@ class _Run:
         return self._progress.hidden()
 
     def _write(self, index: int, printed: bytes) -> None:
-        folder = self._options.output_dir
-        if folder is not None:
-            with open(f"{folder}/{index}.{self._options.format}", "wb") as file:
-                file.write(self._header + printed)
+        if self._folder is not None:
+            name = f"{index}.{self._options.format}"
+            self._folder.write(name, self._header + printed)
             return
         sys.stdout.buffer.write(self._header + printed)
         # Before the first answer, whichever that is.
@@ -386,7 +386,8 @@ class _Run:
 
 
 def _cannot_write(error: OSError) -> str:
-    return f"cannot write: {error.strerror}"
+    file = "" if error.filename is None else f" {error.filename}"
+    return f"cannot write{file}: {error.strerror}"
 
 
 def _same_file(one: TextIO, other: TextIO) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from nbtwisted.client.answer import Answer, PastAttempt, Timing
 from nbtwisted.client.errors import Outcome, RequestError
-from nbtwisted.printable import printable
+from nbtwisted.printable import escaped, escaped_json, printable
 
 __all__ = ["CSV_HEADER", "InOrder", "body", "csv", "error_line", "jsonl", "raw"]
 
@@ -34,11 +34,14 @@ def raw(index: int, outcome: Outcome) -> bytes:
 
 def error_line(error: RequestError) -> str:
     """The error in one line: its phase, its URL, and what was wrong."""
-    return f"{error.phase}: {printable(error.url, longest=200)}: {error}"
+    return f"{error.phase}: {printable(error.url, longest=200)}: {escaped(str(error))}"
 
 
 def jsonl(index: int, outcome: Outcome) -> bytes:
     """One JSON object on a line; what there was not is null.
+
+    What is not printable is escaped, also where JSON needs it not: servers decide on
+    it, and it may end up on a terminal.
 
     `effective_url` is there if that is another than the `url` asked for, and `history`
     if there were attempts before the last.
@@ -78,7 +81,7 @@ def jsonl(index: int, outcome: Outcome) -> bytes:
         record["effective_url"] = outcome.effective_url
     if outcome.history:
         record["history"] = [_attempt(attempt) for attempt in outcome.history]
-    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    return escaped_json(json.dumps(record, ensure_ascii=False)).encode() + b"\n"
 
 
 def _attempt(attempt: PastAttempt) -> dict[str, Any]:
@@ -102,13 +105,17 @@ CSV_COLUMNS = (
 )
 
 
+_BEGINNINGS_OF_FORMULAS = tuple("=+-@＝＋－＠")
+
 CSV_HEADER = (",".join(CSV_COLUMNS) + "\r\n").encode()
 
 
 def csv(index: int, outcome: Outcome) -> bytes:
     """A line of comma-separated values, as RFC 4180 has them, for `CSV_HEADER`.
 
-    `error` is the phase where it went wrong; times are in seconds.
+    `error` is the phase where it went wrong; times are in seconds. What is not
+    printable is escaped, and what a spreadsheet would take for a formula begins with
+    `'`: https://owasp.org/www-community/attacks/CSV_Injection.
     """
     when = _when(outcome.timing)
     values: dict[str, Any] = {
@@ -124,8 +131,17 @@ def csv(index: int, outcome: Outcome) -> bytes:
     else:
         values |= {"error": outcome.phase, "message": str(outcome)}
     text = StringIO()
-    csv_format.DictWriter(text, CSV_COLUMNS).writerow(values)
+    cells = {name: _cell(value) for name, value in values.items()}
+    csv_format.DictWriter(text, CSV_COLUMNS).writerow(cells)
     return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    # No line ends, no tabs: those that OWASP names beside these are escaped.
+    text = escaped(value)
+    return f"'{text}" if text.lstrip().startswith(_BEGINNINGS_OF_FORMULAS) else text
 
 
 def body(index: int, outcome: Outcome) -> bytes:

@@ -342,6 +342,14 @@ class WaysTests(SynchronousTestCase):
             ran = run("--output-dir", to, "--format=body", "-n", "3", url, "ftp://x")
             self.assertEqual((ran.stdout, ran.returncode), ("", 3))
             sizes = {name: os.path.getsize(f"{to}/{name}") for name in os.listdir(to)}
+            os.symlink(f"{folder}/outside", f"{to}/0.raw")
+            refused = run("--output-dir", to, url)
+            self.assertFalse(os.path.exists(f"{folder}/outside"))
+        self.assertEqual(refused.returncode, 23)
+        self.assertEqual(
+            refused.stderr,
+            f"nbtwisted get: output: cannot write {to}/0.raw: it is a symbolic link\n",
+        )
         self.assertEqual(sizes["0.body"], 9)
         self.assertEqual(sorted(sizes), [f"{number}.body" for number in range(6)])
 
@@ -370,9 +378,7 @@ class WaysTests(SynchronousTestCase):
 
     def test_a_list(self) -> None:
         with RunningServer() as server:
-            listed = (
-                f"\n# no\n{server.url}get?a=1\r\nftp://x\na b\n{server.url}get?a=2"
-            )
+            listed = f"\n# no\n{server.url}get?a=1\r\nftp://x\na b\n{server.url}get?a=2"
             by_pipe = run("-i", "-", "--format", "csv", input=listed)
             with tempfile.NamedTemporaryFile("w") as file:
                 file.write(f"{server.url}get?a=1\n" * 3000)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import csv as csv_format
 import json
 from base64 import b64decode
 from dataclasses import replace
+from io import StringIO
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted
-from nbtwisted.client.output import InOrder, csv, error_line, jsonl, raw
+from nbtwisted.client.output import CSV_HEADER, InOrder, csv, error_line, jsonl, raw
 from tests.guard import ClockCase
 
 TIMING = Timing(
@@ -137,6 +139,24 @@ class JSONLTests(ClockCase):
         self.assertEqual((record["status"], record["body"]), (None, None))
         self.assertEqual(record["timing"]["total"], 1.003)
 
+    def test_what_would_act_on_a_terminal_is_escaped(self) -> None:
+        acting = (
+            "\x1b[31m\x7f\x9b31m\u061c\u200b\u202e\u2028\u2029\u2066\ufeff\U000e0001"
+        )
+        head = Head("1.1", 200, "\x9bOK", (("A", "\x9d\x7f"),))
+        whole = replace(answer(f"日本語 👍 {acting}".encode()), head=head)
+        line = jsonl(0, replace(whole, url=f"http://h/{acting}")).decode()
+        self.assertTrue(line.removesuffix("\n").isprintable(), line)
+        self.assertIn("日本語 👍", line)
+        record = json.loads(line)
+        self.assertEqual(record["body"], f"日本語 👍 {acting}")
+        self.assertEqual(record["url"], f"http://h/{acting}")
+        self.assertEqual(record["headers"], [["A", "\x9d\x7f"]])
+
+    def test_lone_surrogates(self) -> None:
+        record = json.loads(jsonl(0, replace(answer(b""), url="http://h/\udc80")))
+        self.assertEqual(record["url"], "http://h/\udc80")
+
     @given(st.binary())
     def test_any_body(self, body: bytes) -> None:
         line = jsonl(0, answer(body))
@@ -148,6 +168,49 @@ class JSONLTests(ClockCase):
         else:
             got = record["body"].encode()
         self.assertEqual((got, record["bytes"]), (body, len(body)))
+
+
+class CSVTests(ClockCase):
+    def cell(self, url: str) -> str:
+        error = BadURL(url)
+        error.url = url
+        (row,) = csv_format.DictReader(
+            StringIO((CSV_HEADER + csv(0, error)).decode()), strict=True
+        )
+        self.assertEqual(row["url"], row["message"])
+        return row["url"]
+
+    def test_no_cell_is_a_formula(self) -> None:
+        for url, cell in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("  =1", "'  =1"),
+            ("\t=1", "\\t=1"),
+            ("\r=1", "\\r=1"),
+            ("\n=1", "\\n=1"),
+            ("\ufeff=1", "\\ufeff=1"),
+            ("\u200b=1", "\\u200b=1"),
+            ("＝1", "'＝1"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("＠1", "'＠1"),
+            ('=HYPERLINK("http://x","y")', '\'=HYPERLINK("http://x","y")'),
+            ("http://h/=1", "http://h/=1"),
+            ("", ""),
+        ]:
+            self.assertEqual(self.cell(url), cell)
+
+    def test_numbers_stay_numbers(self) -> None:
+        row = csv(0, replace(answer(b""), timing=replace(TIMING, wait=-0.5))).decode()
+        self.assertIn(",-0.5,", row)
+
+    @given(st.text(st.characters()))
+    def test_any_cell_is_one_line_that_is_safe(self, url: str) -> None:
+        cell = self.cell(url)
+        self.assertTrue(cell.isprintable())
+        self.assertNotIn(cell.strip()[:1] or "x", "=+-@＝＋－＠\t\r\n")
 
 
 class InOrderTests(ClockCase):

@@ -1,0 +1,48 @@
+"""A folder with a file for each answer."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+
+__all__ = ["AnswerFolder"]
+
+
+class AnswerFolder:
+    """Writes files into the folder at `path`, which is made if need be.
+
+    Nothing outside it is written to, whatever others have put into it: a name that is a
+    symbolic link, a pipe or a device, or that a file elsewhere has as well, is refused.
+
+    Raises `OSError`, here and in all that it does.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        os.makedirs(path, exist_ok=True)
+        # What cannot be written is said before anything is sent.
+        with tempfile.TemporaryFile(dir=path):
+            pass
+        # It stays this folder, whatever its path leads to later.
+        self._fileno = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, in place of one that was there."""
+        # A pipe that nobody reads would be waited for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            fileno = os.open(name, flags, 0o666, dir_fd=self._fileno)
+            with open(fileno, "wb") as file:
+                status = os.fstat(fileno)
+                if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+                    raise OSError(errno.EEXIST, "expected a file that is here alone")
+                file.truncate()
+                file.write(data)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if error.errno == errno.ELOOP:
+                reason = "it is a symbolic link"
+            path = os.path.join(self._path, name)
+            raise OSError(error.errno, reason, path) from None
