@@ -978,7 +978,10 @@ class OutputTests(SynchronousTestCase):
         # What a quota does, as far as this process may be told: no file over 1 KiB.
         command = 'ulimit -f 1; exec "$@"'
         with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
-            for option in (["-o", f"{folder}/all"], ["--output-dir", f"{folder}/each"]):
+            for option, named in [
+                (["-o", f"{folder}/all"], ""),
+                (["--output-dir", f"{folder}/each"], f" {folder}/each/1.raw"),
+            ]:
                 small, large = f"{server.url}get", f"{server.url}bytes/5000"
                 ran = subprocess.run(
                     [*("bash", "-c", command, "bash"), *CLIENT, *option, small, large],
@@ -989,7 +992,8 @@ class OutputTests(SynchronousTestCase):
                 )
                 self.assertEqual(ran.returncode, 23)
                 self.assertEqual(
-                    ran.stderr, "nbtwisted get: output: cannot write: File too large\n"
+                    ran.stderr,
+                    f"nbtwisted get: output: cannot write{named}: File too large\n",
                 )
 
     def test_a_reader_that_leaves(self) -> None:
