@@ -18,6 +18,7 @@ from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import Outcome, RequestError
 from nbtwisted.client.request import LONGEST_PAST
 from nbtwisted.client.server_timing import server_durations
+from nbtwisted.client.target import Target
 
 __all__ = ["HEAD", "LARGEST_BODY", "TAIL", "entries"]
 
@@ -114,7 +115,7 @@ def _entry(
     entry: dict[str, Any] = {
         "startedDateTime": began.isoformat(timespec="milliseconds"),
         "time": _milliseconds(timing.total + queued),
-        "request": _request(url, request),
+        "request": _request(Target.parse(url).sent_url, request),
         "response": _response(head, received),
         "cache": {},
         "timings": _timings(timing, queued, is_tls=url.startswith("https:")),

@@ -115,6 +115,26 @@ class EntryTests(ClockCase):
         self.assertEqual((response["headersSize"], response["bodySize"]), (19, 4))
         self.assertEqual((found["_index"], found["_fileno"]), (0, 7))
 
+    def test_urls_as_sent(self) -> None:
+        for asked, sent in [
+            ("https://h/#here", "https://h/"),
+            ("https://h?#", "https://h/?"),
+            ("http://h:80/a/../ü?q=ü+1&;x#y", "http://h/%C3%BC?q=%C3%BC+1&;x"),
+            ("https://bücher.test/#", "https://xn--bcher-kva.test/"),
+        ]:
+            request = entry(replace(answer(), url=asked))["request"]
+            self.assertEqual(request["url"], sent)
+            query = {each["name"]: each["value"] for each in request["queryString"]}
+            self.assertEqual(query, {"q": "ü 1", ";x": ""} if "q=" in asked else {})
+        past = PastAttempt(
+            *("https://h/a#b", 7, None, "no", "dns", TIMING, REQUEST, 0),
+            then="redirect",
+            waited=0.0,
+        )
+        last = replace(answer(), effective_url="https://h/c#b", history=(past,))
+        urls = [each["request"]["url"] for each in archive(last)]
+        self.assertEqual(urls, ["https://h/a", "https://h/c"])
+
     def test_timings(self) -> None:
         found = entry(answer())
         self.assertEqual(
