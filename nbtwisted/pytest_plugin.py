@@ -20,12 +20,17 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+import warnings
 import zlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -33,12 +38,18 @@ import pytest
 if TYPE_CHECKING:
     from nbtwisted.server.slow_app import SlowApp
 
-__all__ = ["SlowServer", "slow_app", "slow_server"]
+__all__ = ["SlowServer", "SlowServerWarning", "slow_app", "slow_server"]
 
 SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient")
 
 SECONDS_TO_ANSWER = 10
-"""After which the server's process is taken for dead."""
+"""After which the server's process is taken for one that hangs."""
+
+SECONDS_TO_START = 30
+"""The same for the first answer: it has yet to import what it needs."""
+
+LINES_SHOWN = 10
+"""Of what a process that died has said on stderr."""
 
 SECONDS_TO_END = 2
 """That it has when nobody wants it any more."""
@@ -85,59 +96,160 @@ class SlowServer:
         try:
             connection.request(method, target)
             return json.load(connection.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise ConnectionError(f"{self!r} does not answer: {reason}") from error
         finally:
             connection.close()
 
 
-class _Process:
-    """The process of the servers, which starts while tests are still collected."""
+class SlowServerWarning(pytest.PytestWarning):
+    """The process of the servers has died or hung; the next test gets a new one."""
 
-    def __init__(self) -> None:
+
+class _Died(Exception):
+    """The process of the servers has died, or had to be killed; says why."""
+
+
+class _Process:
+    """The process of the servers, which starts while tests are still collected.
+
+    A new one takes its place when it has died. `outlived_by` are the PIDs of those,
+    besides us, who end after it.
+    """
+
+    def __init__(self, *outlived_by: int) -> None:
+        self._outlived_by = outlived_by
+        self._is_over = False
+        self._start()
+
+    def open(self, settings: dict[str, Any]) -> int:
+        """Have a server opened; returns its port."""
+        try:
+            answer = self._tell({"open": settings})
+        except _Died as died:
+            _warn(died)
+            try:
+                answer = self._tell({"open": settings})
+            except _Died as again:
+                pytest.fail(f"{again}\nSo did the one before.", pytrace=False)
+        port: int = answer["port"]
+        return port
+
+    def close(self, port: int) -> None:
+        """Have a server closed."""
+        try:
+            self._tell({"close": port})
+        except _Died as died:
+            # And took all of its servers along.
+            _warn(died)
+
+    def stop(self) -> str:
+        """End the process; returns what it complained of."""
+        if self._is_over:
+            return ""
+        self._is_over = True
+        with contextlib.suppress(BrokenPipeError):
+            self._told.close()
+        try:
+            self._process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            # It hangs.
+            self._process.kill()
+            self._process.wait()
+        self._answers.close()
+        with self._complaints:
+            self._complaints.seek(0)
+            return self._complaints.read()
+
+    def _start(self) -> None:
         # A file, because nobody reads a pipe while the tests run.
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        parents = map(str, (os.getpid(), *self._outlived_by))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nbtwisted.server.for_tests"],
+            [sys.executable, "-m", "nbtwisted.server.for_tests", *parents],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
-            text=True,
+            bufsize=0,
             # Ctrl-C is for the tests; the end of stdin is for this.
             start_new_session=True,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._told, self._answers = self._process.stdin, self._process.stdout
+        self._patience = SECONDS_TO_START
+        self._is_over = False
 
-    def tell(self, what: dict[str, Any]) -> dict[str, Any]:
-        """Have something done; returns what was answered."""
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps(what), file=self._told, flush=True)
-        line = self._answers.readline()
-        if not line:
-            pytest.fail(f"the slow server has died:\n{self._complained()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def stop(self) -> str:
-        """End the process; returns what it complained of."""
-        with contextlib.suppress(BrokenPipeError):
-            self._told.close()
+    def _tell(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Have something done; returns what was answered, or raises `_Died`."""
+        if self._is_over:
+            self._start()
         try:
-            self._process.wait(SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            # A test has forked, and its child holds the other end of stdin too.
+            with contextlib.suppress(BrokenPipeError):
+                self._told.write(json.dumps(what).encode() + b"\n")
+            line = _line(self._answers, self._patience)
+        except TimeoutError:
             self._process.kill()
-            self._process.wait()
-        self._answers.close()
-        with self._complaints:
-            return self._complained()
+            complaints = self.stop()
+            why = f"did not answer within {self._patience} s, and was killed"
+        except BaseException:
+            # Ctrl-C, or a test's own timeout: by the next time, the answer to this
+            # would be taken for that one's.
+            self._process.kill()
+            self.stop()
+            raise
+        else:
+            if line:
+                self._patience = SECONDS_TO_ANSWER
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+            complaints = self.stop()
+            why = f"died: {_how(self._process.returncode)}"
+        last = complaints.splitlines()[-LINES_SHOWN:]
+        raise _Died("\n".join([f"the slow server {why}", *last]))
 
-    def _complained(self) -> str:
-        self._complaints.seek(0)
-        return self._complaints.read()
+
+def _line(stream: IO[bytes], seconds: float) -> bytes:
+    """The next line, or nothing at the stream's end; raises `TimeoutError`."""
+    line = b""
+    give_up = time.monotonic() + seconds
+    ready = select.poll()
+    ready.register(stream, select.POLLIN)
+    while not line.endswith(b"\n"):
+        left = give_up - time.monotonic()
+        if left <= 0 or not ready.poll(left * 1000):
+            raise TimeoutError
+        some = os.read(stream.fileno(), 4096)
+        if not some:
+            return b""
+        line += some
+    return line
+
+
+def _how(exit_code: int) -> str:
+    """How a process has ended."""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    with contextlib.suppress(ValueError):
+        return f"killed by {signal.Signals(-exit_code).name}"
+    return f"killed by signal {-exit_code}"
+
+
+def _warn(died: _Died) -> None:
+    warnings.warn(
+        SlowServerWarning(f"{died}\nIt is started again for the next test."),
+        stacklevel=2,
+    )
 
 
 _PROCESS = pytest.StashKey[_Process]()
+
+
+def _new_process(config: pytest.Config) -> _Process:
+    # A worker of pytest-xdist may go on for a while when its controller was killed.
+    is_worker = hasattr(config, "workerinput")
+    return _Process(*([os.getppid()] if is_worker else []))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -157,7 +269,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         and _PROCESS not in stash
         and not item.config.option.collectonly
     ):
-        stash[_PROCESS] = _Process()
+        stash[_PROCESS] = _new_process(item.config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -177,11 +289,11 @@ def slow_server(request: pytest.FixtureRequest) -> Iterator[SlowServer]:
     settings = _settings(request)
     stash = request.config.stash
     if _PROCESS not in stash:  # asked for by name, with getfixturevalue()
-        stash[_PROCESS] = _Process()
+        stash[_PROCESS] = _new_process(request.config)
     process = stash[_PROCESS]
-    port = process.tell({"open": settings})["port"]
+    port = process.open(settings)
     yield SlowServer(port, settings["seed"])
-    process.tell({"close": port})
+    process.close(port)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 from treq.testing import StubTreq
 from twisted.web.server import Site
 
+from nbtwisted import pytest_plugin
 from nbtwisted.server.slow_app import SlowApp
 from tests.clock_that_steps import BACK, BY_STEPS
 from tests.guard import ClockCase
@@ -73,6 +76,12 @@ CLIENTS = """
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def run_here(pytester: pytest.Pytester) -> pytest.RunResult:
+    """The same in this process, where another session has pytest-twisted's reactor."""
+    ours = ("-p", "no:cacheprovider", "-p", "no:twisted", "-W", "default")
+    return pytester.runpytest_inprocess(*ours)
 
 
 def test_with_any_client(pytester: pytest.Pytester) -> None:
@@ -223,40 +232,150 @@ def test_a_session_that_does_not_use_it_starts_nothing(
     result.assert_outcomes(passed=1)
 
 
-def test_a_server_that_dies_is_told(pytester: pytest.Pytester) -> None:
+THE_SERVER_S_PROCESS = """
+    import glob
+    import os
+    import signal
+
+    def the_server():
+        for folder in glob.glob("/proc/[0-9]*"):
+            with open(folder + "/cmdline") as file, open(folder + "/stat") as more:
+                parent = more.read().rpartition(")")[2].split()[1]
+                if "nbtwisted.server.for_tests" in file.read():
+                    if int(parent) == os.getpid():
+                        return int(os.path.basename(folder))
+"""
+
+
+def test_a_server_that_dies_is_started_again(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        THE_SERVER_S_PROCESS
+        + """
+    def test_it_dies(slow_server):
+        with open(f"/proc/{the_server()}/fd/2", "a") as stderr:
+            stderr.write("MemoryError: it was all too much")
+        os.kill(the_server(), signal.SIGKILL)
+
+    def test_after_that(slow_server):
+        assert slow_server.stats()["in_flight"] == 0
+
+    def test_it_dies_between_two_tests():
+        os.kill(the_server(), signal.SIGTERM)
+
+    def test_after_that_as_well(slow_server):
+        assert slow_server.requests() == []
+
+    def test_it_dies_for_nobody(slow_server):
+        os.kill(the_server(), signal.SIGKILL)
+    """
+    )
+    result = run_here(pytester)
+    result.assert_outcomes(passed=5, warnings=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*the slow server died: killed by SIGKILL",
+            "*MemoryError: it was all too much",
+            "*It is started again for the next test.",
+        ]
+    )
+    result.stdout.fnmatch_lines(["*the slow server died: *"])
+
+
+def test_a_server_that_hangs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pytest_plugin, "SECONDS_TO_ANSWER", 0.2)
+    pytester.makepyfile(
+        THE_SERVER_S_PROCESS
+        + """
+    import pytest
+
+    def test_it_is_stopped(slow_server):
+        os.kill(the_server(), signal.SIGSTOP)
+        with pytest.raises(ConnectionError, match="does not answer: timed out"):
+            slow_server.stats()
+
+    def test_after_that(slow_server):
+        assert the_server()
+        assert slow_server.stats()["in_flight"] == 0
+    """
+    )
+    result = run_here(pytester)
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(
+        ["*the slow server did not answer within 0.2 s, and was killed"]
+    )
+
+
+def test_a_server_that_cannot_be(pytester: pytest.Pytester) -> None:
+    pytester.mkpydir("twisted")
+    pytester.makepyfile("def test_it(slow_server): pass")
+    result = run_here(pytester)
+    result.assert_outcomes(errors=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*the slow server died: exit code 1",
+            "*ModuleNotFoundError: *",
+            "So did the *",
+        ]
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "1")])
+def test_pytest_is_killed(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
     pytester.makepyfile(
         """
-        from nbtwisted import pytest_plugin
+        import os
 
-        def test_it(slow_server, request):
-            process = request.config.stash[pytest_plugin._PROCESS]
-            process._process.kill()
+        def test_it(slow_server):
+            # This child has the other end of what the server's process reads.
+            if os.fork() != 0:
+                with open("port.new", "w") as file:
+                    file.write(str(slow_server.port))
+                os.rename("port.new", "port")
+            # Until somebody writes to it, which nobody does before the end.
+            with open("fifo"):
+                os._exit(0)
         """
     )
-    result = run(pytester)
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*the slow server has died*"])
+    fifo, port = pytester.path / "fifo", pytester.path / "port"
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    session = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
+    try:
+        while not port.exists():
+            assert session.poll() is None
+        address = ("127.0.0.1", int(port.read_text()))
+        with socket.create_connection(address, timeout=3) as connection:
+            session.kill()
+            session.wait()
+            began = time.monotonic()
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+            assert time.monotonic() - began < 2
+    finally:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def test_a_child_that_a_test_leaves_behind(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import os
-        import select
 
         def test_it(slow_server):
-            reading, writing = os.pipe()
             if os.fork() == 0:
-                # It holds what the server's process reads from, until we are gone.
-                os.close(writing)
-                select.select([reading], [], [], 20)
-                os._exit(0)
-            os.close(reading)
+                # It has the other end of what the server's process reads.
+                with open("fifo"):
+                    os._exit(0)
         """
     )
-    began = time.monotonic()
+    fifo = pytester.path / "fifo"
+    os.mkfifo(fifo)
     run(pytester).assert_outcomes(passed=1)
-    assert time.monotonic() - began < 10
+    # The child still waits for this.
+    os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def test_the_process_ends_with_its_stdin() -> None:

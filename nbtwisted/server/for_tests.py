@@ -5,12 +5,18 @@ Each line on stdin is a JSON object, and is answered by a line on stdout:
     {"open": {"seed": 7, "max_delay": 300.0}}    {"port": 40001}
     {"close": 40001}                             {"closed": 40001}
 
-Whoever started the process ends it by closing its stdin.
+Whoever started the process ends it by closing its stdin. It also ends when they have
+gone without that: children that they forked may hold the other end of its stdin, too.
+They are the arguments: the PID of who started it, and of others whom it shall not
+outlive.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
+from threading import Event, Thread
 from typing import Any
 
 from twisted.internet import reactor
@@ -29,6 +35,9 @@ JOURNAL_SIZE = 10_000
 """A test may want to look at more requests than an operator."""
 
 BACKLOG = 1024
+
+SECONDS_TO_NOTICE = 0.25
+"""At most, until the process ends after who started it."""
 
 
 class _Dispenser(LineOnlyReceiver):
@@ -76,8 +85,32 @@ class _Dispenser(LineOnlyReceiver):
         self.sendLine(json.dumps(value).encode())  # type: ignore[no-untyped-call]
 
 
+def _end_with(parent: int, *others: int) -> None:
+    """End the process when one of these has ended; `parent` started it."""
+    # By looking, which works on every Unix. Linux could send a signal instead
+    # (PR_SET_PDEATHSIG), but does so when the thread ends that started the process.
+    pause = Event()
+    while os.getppid() == parent and all(map(_is_there, others)):
+        pause.wait(SECONDS_TO_NOTICE)
+    os._exit(1)
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def main() -> None:
     """Run until stdin is closed."""
+    # In a thread: the reactor may hang in what a test asked for.
+    watched = [int(argument) for argument in sys.argv[1:]]
+    if watched:
+        Thread(target=_end_with, args=watched, daemon=True).start()
     raise_open_files()
     leave_startup_to_itself()
     run_on_steady_clock(reactor)
