@@ -493,7 +493,8 @@ class _Message:
 def _length(value: bytes) -> int:
     """Read a Content-Length, which llhttp has found to be made of digits."""
     try:
-        return parse_whole_number(value.decode("ascii"))
+        # RFC 9110, 8.6, has no limit for zeros, and the head has one.
+        return parse_whole_number(value.decode("ascii").lstrip("0") or "0")
     except ValueError as error:
         shown = printable(value.decode("latin-1"), longest=100)
         raise MalformedAnswer(f"content-length '{shown}': {error}") from None

@@ -96,7 +96,8 @@ def _retry_after(head: Head, now: float) -> float:
         if name.lower() != "retry-after":
             continue
         try:
-            return float(parse_whole_number(value))
+            # Zeros have no limit but the head's.
+            return float(parse_whole_number(value.lstrip("0") or "0"))
         except ValueError:
             return _until(value, now)
     return 0.0

@@ -104,7 +104,8 @@ class RetryAfterTests(ClockCase):
     def test_seconds(self) -> None:
         self.assertEqual(self.asked("7"), 7)
         self.assertEqual(self.asked("0"), 0.5)
-        self.assertEqual(self.asked("0000000000005"), 5)
+        self.assertEqual(self.asked("0" * 5000 + "5"), 5)
+        self.assertEqual(self.asked("0" * 5000), 0.5)
         self.assertEqual(wait(answered(429, retry_after="7")), 7)
 
     def test_date(self) -> None:
@@ -114,7 +115,7 @@ class RetryAfterTests(ClockCase):
 
     def test_no_longer_than_a_minute(self) -> None:
         self.assertEqual(self.asked("61"), LONGEST_WAIT)
-        for digits in ("9" * 19, "9" * 5000, "0" * 5000 + "5"):
+        for digits in ("9" * 19, "9" * 5000, "0" * 5000 + "9" * 5000):
             self.assertEqual(self.asked(digits), LONGEST_WAIT)
         self.assertEqual(self.asked("Fri, 31 Dec 9999 23:59:59 GMT"), LONGEST_WAIT)
 
