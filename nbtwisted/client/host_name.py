@@ -8,6 +8,7 @@ symbols and emojis are labels like others, which IDNA 2008 would refuse.
 from __future__ import annotations
 
 import re
+import socket
 import unicodedata
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import unquote_to_bytes
@@ -45,7 +46,8 @@ def parse_host(text: str) -> str:
             raise ValueError(f"{shown}: expected an IPv6 address in [ ]") from None
         if address.scope_id is not None:
             raise ValueError(f"{shown}: expected an IPv6 address without a zone")
-        return address.compressed
+        # ipaddress' own forms differ between versions of Python.
+        return socket.inet_ntop(socket.AF_INET6, address.packed)
     name = _to_ascii(text)
     if name is None or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ValueError(f"{shown}: expected a name such as www.example.com")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import re
+from datetime import datetime
 
 from twisted.web.server import Request
 
@@ -11,6 +12,14 @@ from nbtwisted.server.app import Server, route
 from nbtwisted.server.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.body import Whole
 from nbtwisted.server.parameters import Refused, header, parameter
+
+# A time by RFC 3339, and a date alone. What fromisoformat() takes besides depends on
+# Python's version.
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ]((?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(?:\.([0-9]+))?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
 
 
 @route("/healthz")
@@ -96,9 +105,15 @@ def _parse_since(text: str) -> int | datetime:
     except ValueError:
         pass
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        match = _TIME.fullmatch(text)
+        if match is None:
+            raise ValueError
+        date, minute, second, fraction, zone = match.groups("")
+        return datetime.fromisoformat(
+            f"{date}T{minute or '00:00'}{second or ':00'}.{fraction[:6]:0<6}"
+            + (zone.replace("Z", "") or "+00:00")
+        )
     except ValueError:
         raise ValueError(
             "the id of a request, or a time such as 2026-01-31T12:00:00Z"
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

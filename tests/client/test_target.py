@@ -22,6 +22,7 @@ class TargetTests(ClockCase):
             ("http://EXAMPLE.com./", "example.com.", 80),
             ("HTTP://127.0.0.1:1/", "127.0.0.1", 1),
             ("http://[::1]:65535/", "::1", 65535),
+            ("http://[::FFFF:102:304]/", "::ffff:1.2.3.4", 80),
             ("http://[2001:DB8:0:0::1]/", "2001:db8::1", 80),
             ("http://my_host/", "my_host", 80),
             ("http://bücher.example/", "xn--bcher-kva.example", 80),

@@ -120,8 +120,17 @@ class JournalTests(OperatingCase):
         self.assertEqual([e["id"] for e in self.journal("?since=1&key=b")], [2])
         times = [e["time"] for e in self.journal()]
         self.assertEqual(self.journal(f"?since={times[2]}"), [])
-        self.assertEqual(len(self.journal("?since=2020-01-01T00:00:00Z")), 3)
-        for since in ["x", "", "2020-99-01"]:
+        for since in [
+            *("2020-01-01T00:00:00Z", "2020-01-01", "2020-01-01T00:00"),
+            *("2020-01-01%2000:00:00.5", "2020-01-01T00:00:00.123456789-09:30"),
+        ]:
+            self.assertEqual(len(self.journal(f"?since={since}")), 3)
+        self.assertEqual(self.journal("?since=2999-01-01T00:00:00.000000001Z"), [])
+        for since in [
+            *("x", "", "2020-99-01", "2020-01-01T24:00:00Z", "2020-01-01T00:00:60Z"),
+            # What only newer Pythons would take.
+            *("20200101T000000Z", "2020-W01-1", "2020-01-01T00:00:00.5+0000"),
+        ]:
             reply = self.ask(f"/__admin/requests?since={since}")
             self.assertEqual((reply.status, reply.json()["control"]), (400, "since"))
 
