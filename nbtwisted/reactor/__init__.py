@@ -1,6 +1,8 @@
 """Twisted reactors to put in the place of Twisted's own. Imports nothing of the rest.
 
 timers      which clock a reactor's timers run on
+sending     sends a whole message without waiting for the turn's end
+installing  makes one of them that of the process
 eager       sends in the turn in which something was written
 naming      what people call the things that a reactor calls     pure
 recorder    what a reactor's time goes into                          pure

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from twisted.internet.error import ReactorAlreadyInstalledError
+
 from nbtwisted.command_line import OneLineParser, expect_open_files, say
 from nbtwisted.reactor.timers import run_on_steady_clock
 
@@ -50,29 +52,32 @@ def _install(arguments: Sequence[str]) -> None:
     if "twisted.internet.reactor" in sys.modules:
         # Somebody else has chosen, in whose process this is.
         return
-    if name in (None, "", "eager"):
-        try:
-            from nbtwisted.reactor.eager import install
-        except ImportError as error:
-            if name:
-                _refuse(named_by, name, str(error))
-            return
-        install()
-        return
-    # Looks for plugins, which takes a while.
-    from twisted.application.reactors import (
-        NoSuchReactor,
-        getReactorTypes,
-        installReactor,
-    )
-
     try:
-        installReactor(name)
-    except NoSuchReactor:
-        known = sorted(reactor.shortName for reactor in getReactorTypes())
-        _refuse(named_by, name, f"expected one of {', '.join(known)}")
+        if name in (None, "", "eager"):
+            from nbtwisted.reactor.eager import install
+
+            install()
+            return
+        # Looks for plugins, which takes a while.
+        from twisted.application.reactors import (
+            NoSuchReactor,
+            getReactorTypes,
+            installReactor,
+        )
+
+        try:
+            installReactor(name)
+        except NoSuchReactor:
+            known = sorted(reactor.shortName for reactor in getReactorTypes())
+            _refuse(named_by, name, f"expected one of {', '.join(known)}")
     except ImportError as error:
-        _refuse(named_by, name, str(error))
+        # Without a name, what Twisted chooses will do.
+        if name:
+            _refuse(named_by, name, str(error))
+    except (ValueError, OSError, ReactorAlreadyInstalledError) as error:
+        # It says what is wrong with which of its variables, file or rival.
+        say(f"nbtwisted: error: {error}")
+        raise SystemExit(2) from None
 
 
 def _refuse(named_by: str, name: str, reason: str) -> None:

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from twisted.internet.error import ReactorAlreadyInstalledError
+
 from nbtwisted.command_line import OneLineParser, say
-from nbtwisted.reactor import timers
+from nbtwisted.reactor import installing, timers
 from nbtwisted.reactor.traced import STALL, TracedReactor, stall_from
 from nbtwisted.trace_file import TraceFile
 
@@ -56,24 +58,26 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except OSError as error:
         say(f"nbtwisted trace: error: cannot write {told.out}: {error.strerror}")
         raise SystemExit(_CANNOT_WRITE) from None
-    from twisted.internet.main import installReactor
-
     reactor = TracedReactor(stall=told.stall_ms, file=file)
     try:
         timers.follow_environment(reactor)
     except ValueError as error:
         parser.error(str(error))
-    installReactor(reactor)
+    installing.install(TracedReactor, lambda: reactor)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = program[1:] if is_module else program
     # As python has it for a module, and for a script.
     sys.path[0] = "" if is_module else os.path.dirname(os.path.abspath(program[0]))
-    if is_module:
-        runpy.run_module(program[1], run_name="__main__", alter_sys=True)
-    else:
-        runpy.run_path(program[0], run_name="__main__")
+    try:
+        if is_module:
+            runpy.run_module(program[1], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(program[0], run_name="__main__")
+    except ReactorAlreadyInstalledError as error:
+        say(f"nbtwisted trace: error: {error}")
+        raise SystemExit(1) from None
     raise SystemExit(0)
 
 

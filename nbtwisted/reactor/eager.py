@@ -41,7 +41,7 @@ from typing import Any
 from twisted.internet import error, main, tcp
 from twisted.python import context, log
 
-from nbtwisted.reactor import timers
+from nbtwisted.reactor import installing, timers
 from nbtwisted.reactor.sending import way_of
 
 try:
@@ -77,7 +77,19 @@ _RESET = error.ConnectionLost("reset by the other end")
 """Why a turn has failed: what is read after it would look like an orderly end."""
 
 
-class EagerEPollReactor(EPollReactor):
+class _SaysItIsEpoll:
+    """Says that it is Twisted's epoll reactor, to those who ask an object its class.
+
+    Autobahn asks for the name, Twisted's own tests and Scrapy before 2.12 do so, too.
+    `type()` tells what it is, and `isinstance()` is right about both.
+    """
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return EPollReactor
+
+
+class EagerEPollReactor(_SaysItIsEpoll, EPollReactor):
     """Twisted's epoll reactor, but for when it sends."""
 
     def __init__(self) -> None:
@@ -431,9 +443,13 @@ def _log_context(owner: Any, outer: dict[str, Any]) -> dict[Any, dict[str, Any]]
 def install() -> None:
     """Make this the reactor, with the clock that the environment names (see `timers`).
 
-    Raises `twisted.internet.error.ReactorAlreadyInstalledError` if there is one, and
-    `ValueError` for what is no clock.
+    Raises `twisted.internet.error.ReactorAlreadyInstalledError` if there is another,
+    and `ValueError` for what is no clock.
     """
+    installing.install(EagerEPollReactor, _make)
+
+
+def _make() -> EagerEPollReactor:
     reactor = EagerEPollReactor()
     timers.follow_environment(reactor)
-    main.installReactor(reactor)
+    return reactor

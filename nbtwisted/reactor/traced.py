@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, cast
 
-from twisted.internet import main
 from twisted.internet.base import DelayedCall
 
-from nbtwisted.reactor import timers
+from nbtwisted.reactor import installing, timers
 from nbtwisted.reactor.eager import EagerEPollReactor
 from nbtwisted.reactor.naming import class_name, name_of, own, peer_of
 from nbtwisted.reactor.recorder import Call, Recorder
@@ -259,10 +258,17 @@ def install() -> None:
     milliseconds from which a callback is a stall; for its clock see `timers`.
 
     Raises `ValueError` for milliseconds or a clock that are none, `OSError` for a file
-    that cannot be written.
+    that cannot be written, and `ReactorAlreadyInstalledError` if there is another.
     """
-    stall = stall_from(os.environ.get("NBTWISTED_STALL_MS") or str(STALL * 1000))
+    installing.install(TracedReactor, _make)
+
+
+def _make() -> TracedReactor:
+    try:
+        stall = stall_from(os.environ.get("NBTWISTED_STALL_MS") or str(STALL * 1000))
+    except ValueError as error:
+        raise ValueError(f"NBTWISTED_STALL_MS={error}") from None
     path = os.environ.get("NBTWISTED_TRACE")
     reactor = TracedReactor(stall=stall, file=TraceFile(path) if path else None)
     timers.follow_environment(reactor)
-    main.installReactor(reactor)
+    return reactor

@@ -51,6 +51,12 @@ class ChoosingTests(SynchronousTestCase):
         self.assertRegex(said, "^nbtwisted: error: --reactor 'nonsense': expected one")
         self.assertIn("eager, epoll", said)
 
+    def test_what_the_environment_has_wrong(self) -> None:
+        said = self.chosen("--reactor", "traced", NBTWISTED_STALL_MS="abc")
+        self.assertRegex(said, "^nbtwisted: error: NBTWISTED_STALL_MS='abc': expected")
+        said = self.chosen(NBTWISTED_CLOCK="abc")
+        self.assertRegex(said, "^nbtwisted: error: NBTWISTED_CLOCK='abc': expected")
+
     def test_where_there_is_no_epoll(self) -> None:
         without = "import select; del select.epoll\n"
         self.assertEqual(self.chosen(before=without), "PollReactor")

@@ -1,0 +1,147 @@
+"""Programs that install a reactor themselves, where one of ours is there already."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import twisted.internet
+from twisted.application.reactors import installReactor
+from twisted.internet import (
+    asyncioreactor,
+    default,
+    epollreactor,
+    main,
+    pollreactor,
+    selectreactor,
+)
+from twisted.internet.error import ReactorAlreadyInstalledError
+from twisted.python.reflect import qual
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.reactor import EagerEPollReactor, eager, traced
+
+GLOBAL = "twisted.internet.reactor"
+
+
+class InstallingTests(SynchronousTestCase):
+    """As in a process of its own: no reactor is installed at first."""
+
+    def setUp(self) -> None:
+        self.enter(patch.dict(sys.modules))
+        self.enter(patch.object(main, "installReactor", main.installReactor))
+        self.enter(patch.object(twisted.internet, "reactor", create=True))
+        del sys.modules[GLOBAL]
+        self.patch(traced, "_to_stderr", lambda text: None)
+
+    def enter(self, patching: Any) -> None:
+        patching.__enter__()
+        self.addCleanup(patching.__exit__, None, None, None)
+
+    def install(self, ours: Any) -> Any:
+        """Install one of ours; it is taken apart after the test."""
+        ours.install()
+        reactor = sys.modules[GLOBAL]
+        self.addCleanup(self._take_apart, reactor)
+        return reactor
+
+    def _take_apart(self, reactor: Any) -> None:
+        for waker in reactor._internalReaders:
+            waker.connectionLost(None)
+        reactor._poller.close()
+        if isinstance(reactor, traced.TracedReactor):
+            reactor.finish()
+
+    def test_epoll_is_what_they_are(self) -> None:
+        for ours in (eager, traced):
+            sys.modules.pop(GLOBAL, None)
+            reactor = self.install(ours)
+            before = len(os.listdir("/proc/self/fd"))
+            epollreactor.install()
+            default.install()
+            installReactor("epoll")
+            installReactor("default")
+            self.assertIs(sys.modules[GLOBAL], reactor)
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def test_by_the_name_of_its_class(self) -> None:
+        """How Autobahn's install_reactor() asks, and Twisted's own tests."""
+        for ours in (eager, traced):
+            sys.modules.pop(GLOBAL, None)
+            reactor = self.install(ours)
+            name = qual(sys.modules[GLOBAL].__class__).split(".")[-1]
+            self.assertEqual(name, "EPollReactor")
+            self.assertIsInstance(reactor, EagerEPollReactor)
+            self.assertIn(type(reactor).__name__, repr(reactor))
+
+    def test_another_cannot_be_had(self) -> None:
+        self.install(eager)
+        for other in (pollreactor, selectreactor):
+            with self.assertRaises(ReactorAlreadyInstalledError) as caught:
+                other.install()
+            self.assertRegex(
+                str(caught.exception),
+                r"asks for (Poll|Select)Reactor, but runs on EagerEPollReactor; have "
+                r"it install none, or Twisted's epoll reactor, or run it without",
+            )
+
+    def test_ours_again(self) -> None:
+        reactor = self.install(eager)
+        eager.install()
+        self.assertIs(sys.modules[GLOBAL], reactor)
+        with self.assertRaises(ReactorAlreadyInstalledError) as caught:
+            traced.install()
+        self.assertIn("EagerEPollReactor was there first", str(caught.exception))
+
+    def test_the_eager_one_under_the_traced(self) -> None:
+        reactor = self.install(traced)
+        eager.install()
+        installReactor("eager")
+        self.assertIs(sys.modules[GLOBAL], reactor)
+
+    def test_after_twisteds(self) -> None:
+        epollreactor.install()
+        self.addCleanup(self._take_apart, sys.modules[GLOBAL])
+        with self.assertRaises(ReactorAlreadyInstalledError) as caught:
+            eager.install()
+        self.assertIn("EPollReactor was there first", str(caught.exception))
+        # Twisted's own refuses as ever.
+        with self.assertRaises(ReactorAlreadyInstalledError):
+            pollreactor.install()
+
+    def test_another_when_ours_was_taken_out(self) -> None:
+        """Scrapy's documentation has people do so."""
+        self.install(eager)
+        del sys.modules[GLOBAL]
+        epollreactor.install()
+        self.addCleanup(self._take_apart, sys.modules[GLOBAL])
+        self.assertIs(type(sys.modules[GLOBAL]), epollreactor.EPollReactor)
+
+
+class CommandTests(SynchronousTestCase):
+    def test_trace_says_it_in_one_line(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            script = Path(folder, "script.py")
+            script.write_text(
+                "from twisted.internet import asyncioreactor\nasyncioreactor.install()"
+            )
+            ran = subprocess.run(
+                [sys.executable, "-m", "nbtwisted", "trace", str(script)],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
+            )
+        self.assertEqual(ran.returncode, 1)
+        self.assertNotIn("Traceback", ran.stderr)
+        name = asyncioreactor.AsyncioSelectorReactor.__name__
+        self.assertIn(
+            f"nbtwisted trace: error: reactor already installed: the program asks for "
+            f"{name}, but runs on TracedReactor;",
+            ran.stderr,
+        )
