@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,7 +58,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "urls",
         nargs="+",
         metavar="URL",
-        type=reading(_target),
+        type=_target,
         help="what to get; several take turns",
     )
     parser.add_argument(
@@ -198,9 +197,10 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
 
 def _target(text: str) -> Target:
     try:
-        return Target.parse(os.fsdecode(os.fsencode(text)))
+        return Target.parse(text)
     except BadURL as error:
-        raise ValueError(f"{error} ({shown(text)})") from None
+        # Without the password that may be in it.
+        raise argparse.ArgumentTypeError(f"'{shown(text)}': {error}") from None
 
 
 def _rate(text: str) -> float:

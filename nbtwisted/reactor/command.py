@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from twisted.internet.error import ReactorAlreadyInstalledError
 
-from nbtwisted.command_line import OneLineParser, say
+from nbtwisted.command_line import Once, OneLineParser, say
 from nbtwisted.reactor import installing, timers
 from nbtwisted.reactor.traced import STALL, TracedReactor, stall_from
 from nbtwisted.trace_file import TraceFile
@@ -36,7 +36,10 @@ def main(arguments: Sequence[str]) -> NoReturn:
         "time goes into, and what blocks it while it does.",
     )
     parser.add_argument(
-        "--out", metavar="FILE", help="write Trace Event JSON, which Perfetto opens"
+        "--out",
+        action=Once,
+        metavar="FILE",
+        help="write Trace Event JSON, which Perfetto opens",
     )
     parser.add_argument(
         "--stall-ms",

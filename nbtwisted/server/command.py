@@ -60,7 +60,10 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
     try:
         serving = Serving(options, reactor, say)
     except OSError as error:
-        say(f"error: cannot write the access log: {error}")
+        say(
+            f"error: {options.access_log_named_by}: cannot write {options.access_log}: "
+            f"{error.strerror}"
+        )
         return 1
     traffic = serving.server.traffic
     site = CHANNELS[options.channel](serving.server, IReactorTime(reactor))

@@ -15,6 +15,7 @@ from twisted.internet.endpoints import quoteStringArgument
 
 from nbtwisted import __version__
 from nbtwisted.command_line import (
+    Once,
     OneLineParser,
     count,
     duration,
@@ -44,7 +45,8 @@ class Options:
     """What the server was told.
 
     `listen` are Twisted endpoint strings, at least one, and `listen_named_by` is the
-    option or the variable that chooses another place. `max_delay` and `drain` are in
+    option or the variable that chooses another place, as `access_log_named_by` is that
+    of another file. `max_delay` and `drain` are in
     seconds. `lenient` leaves parameters that begin with `_` and are no controls to the
     path. `seed` decides what is left to chance, if it is given. Above
     `max_in_flight` requests, others are refused. `admin_token` is what operators
@@ -54,6 +56,7 @@ class Options:
 
     listen: tuple[str, ...]
     listen_named_by: str
+    access_log_named_by: str
     max_delay: float
     lenient: bool
     seed: int | None
@@ -141,6 +144,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     )
     parser.add_argument(
         "--access-log",
+        action=Once,
         metavar="FILE",
         help="write a line for each request to FILE, or to stdout if that is -",
     )
@@ -179,6 +183,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     return Options(
         listen=tuple(listen),
         listen_named_by=named_by,
+        access_log_named_by="NBTWISTED_ACCESS_LOG"
+        if told.access_log is None
+        else "--access-log",
         max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
         lenient=read("lenient", switch) or False,
         seed=read("seed", whole_number),
