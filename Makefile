@@ -72,6 +72,10 @@ soak: $(VENV)/.run ## show that the server loses and leaks nothing: seven minute
 conformance: $(VENV)/.test ## run Twisted's own tests on the eager reactor, and on Twisted's beside it
 	$(BIN)/python -m tests.reactor.conformance
 
+.PHONY: suites
+suites: $(VENV)/.test ## run Klein's and treq's own tests on our reactors, and on Twisted's beside them
+	$(BIN)/python -m tests.reactor.suites
+
 .PHONY: reactors
 reactors: $(VENV)/.test ## measure the eager reactor beside Twisted's, with wrk: ten minutes, one table
 	$(BIN)/python -m benchmarks.reactors $(REACTORS)

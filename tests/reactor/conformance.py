@@ -68,7 +68,7 @@ def run(*command: str) -> Result:
     failed = set()
     for detail in details:
         if detail.lstrip().startswith(("[FAIL]", "[ERROR]")):
-            failed |= set(re.findall(r"^(twisted(?:\.\w+)+)$", detail, re.M))
+            failed |= set(re.findall(r"^(\w+(?:\.\w+){2,})$", detail, re.M))
     skipped = re.search(r"skips=(\d+)", printed)
     return Result(int(ran[1]), failed, int(skipped[1]) if skipped else 0)
 
