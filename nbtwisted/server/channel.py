@@ -14,6 +14,7 @@ from twisted.web.http import HTTPChannel
 
 from nbtwisted.server.framing import (
     LARGEST_HEAD,
+    LONE_CR_OR_LF,
     LONGEST_TARGET,
     BadRequest,
     ChunkedBody,
@@ -90,6 +91,9 @@ class _Channel(HTTPChannel):
         if not self._has_head and self._head_deadline is None:
             self._expect_head()
         super().dataReceived(data)
+        # What is left of it is the beginning of a line.
+        if self.line_mode and LONE_CR_OR_LF.search(self._buffer[-len(data) - 1 :]):
+            self._respondToBadRequestAndDisconnect()
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of a head, which twisted.web is given when it is whole."""

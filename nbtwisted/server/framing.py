@@ -15,6 +15,7 @@ from nbtwisted.numeral import parse_whole_number
 __all__ = [
     "LARGEST_HEAD",
     "LARGEST_REQUEST_BODY",
+    "LONE_CR_OR_LF",
     "LONGEST_TARGET",
     "BadRequest",
     "ChunkedBody",
@@ -34,7 +35,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
 _FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % _TOKEN)
 _BLANK_LINE = b"\r\n\r\n"
-_LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
+LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
 
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
@@ -232,7 +233,7 @@ class ChunkedBody:
         """Refuse what cannot become a line, before all of it is here."""
         length = len(buffer) - at
         self._check_framing(self._framing + length)
-        if _LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)) or (
+        if LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)) or (
             self._line_end_is_due and not b"\r\n".startswith(buffer[at : at + 3])
         ):
             raise _not_a_request()
@@ -314,7 +315,7 @@ class RequestReader:
             _check_size(buffer, 0)
             check_request_line(buffer)
         _check_size(buffer, len(buffer))
-        if _LONE_CR_OR_LF.search(buffer, max(self._looked_at - 1, 0)):
+        if LONE_CR_OR_LF.search(buffer, max(self._looked_at - 1, 0)):
             raise _not_a_request()
 
 

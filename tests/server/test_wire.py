@@ -14,6 +14,7 @@ from nbtwisted.server.known import REMEMBERED
 from nbtwisted.server.wire import WireSite
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
+from tests.server.test_framing import BAD, GOOD, UNABLE
 
 ANSWER = re.compile(rb"HTTP/1\.1 (\d+) .*?\r\n\r\n", re.S)
 
@@ -391,12 +392,35 @@ class WireTests(ClockCase):
         self.assertEqual(statuses, [200, 400])
         self.assertTrue(visit.is_closed)
 
+    def test_both_channels_read_alike(self) -> None:
+        for data in [*GOOD, *BAD, *UNABLE]:
+            for pieces in ([data], [data[i : i + 1] for i in range(len(data))]):
+                found = []
+                for channel in ("wire", "twisted"):
+                    clock = Clock()
+                    visit = Visit(clock, channel=channel)
+                    for piece in pieces:
+                        visit.send(piece)
+                    clock.advance(3)
+                    statuses = re.findall(rb"HTTP/1\.[01] (\d{3}) ", visit.received)
+                    found.append((statuses, visit.is_closed))
+                    visit.leave()
+                self.assertEqual(found[0], found[1], data)
+                self.assertEqual(len(found[0][0]), 1, data)
+
     @settings(max_examples=60)
     @given(
         st.lists(
             st.sampled_from(
                 [
                     ("GET", "/?_delay=0", b""),
+                    ("GET", "/get?flag&a=1;b", b""),
+                    ("GET", "http://other/get", b""),
+                    ("get", "/get", b""),
+                    ("GET", "/status/426", b""),
+                    ("GET", "/status/205", b""),
+                    ("GET", "/anything/%FF", b""),
+                    ("GET", "/get?_unknown", b""),
                     ("GET", "/get?a=1", b""),
                     ("HEAD", "/get", b""),
                     ("GET", "/delay/1", b""),
