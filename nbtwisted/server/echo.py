@@ -125,9 +125,11 @@ def headers(request: Request) -> dict[str, str]:
 
 
 def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:
-    return _few(
-        (_text(name), list(map(_text, given))) for name, given in values.items()
-    )
+    # Names that are no UTF-8 may look alike.
+    texts: dict[str, list[str]] = {}
+    for name, given in values.items():
+        texts.setdefault(_text(name), []).extend(map(_text, given))
+    return _few(texts.items())
 
 
 def _few(values: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Any]:

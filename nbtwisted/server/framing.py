@@ -151,13 +151,13 @@ def _length(lengths: list[bytes]) -> int:
 
 def _check_codings(codings: list[bytes], version: bytes, *, has_length: bool) -> None:
     """Raise `BadRequest` unless it is clear that a body is in chunks."""
-    # RFC 9112, 6.1 and 6.3: each of these is how requests are smuggled.
-    if has_length or version == b"HTTP/1.0":
-        raise BadRequest(400, "no Transfer-Encoding beside a length or in HTTP/1.0")
     if not all(re.fullmatch(_TOKEN, coding) for coding in codings):
         raise BadRequest(400, "Transfer-Encoding: chunked, or none")
     if set(codings) != {b"chunked"}:
         raise BadRequest(501, "Transfer-Encoding: chunked, or none")
+    # RFC 9112, 6.1 and 6.3: each of these is how requests are smuggled.
+    if has_length or version == b"HTTP/1.0":
+        raise BadRequest(400, "no Transfer-Encoding beside a length or in HTTP/1.0")
     if len(codings) > 1:
         raise BadRequest(400, "Transfer-Encoding: chunked, once")
 
@@ -168,8 +168,7 @@ class ChunkedBody:
     def __init__(self) -> None:
         self._body = bytearray()
         self._left = 0
-        """Bytes of a chunk that are still to come."""
-        self._line_end_is_due = False
+        """Bytes of a chunk that are still to come, with the line end behind it."""
         self._is_in_trailers = False
         self._framing = 0
         """Bytes since the last of the body: these are capped, too."""
@@ -185,16 +184,9 @@ class ChunkedBody:
         try:
             while True:
                 if self._left:
-                    piece = buffer[at : at + self._left]
-                    self._body += piece
-                    self._left -= len(piece)
-                    self._line_end_is_due = True
-                    at += len(piece)
-                    if len(self._body) > LARGEST_REQUEST_BODY:
-                        raise _body_too_large()
+                    at += self._take_data(buffer[at : at + self._left])
                     if self._left:
                         return None
-                    self._framing = 0
                 end = buffer.find(b"\r\n", at + max(self._looked_at - 1, 0)) + 2
                 if end < 2:
                     self._check_beginning_of_line(buffer, at)
@@ -203,39 +195,45 @@ class ChunkedBody:
                 self._framing += end - at
                 self._check_framing(self._framing)
                 start, at = at, end
-                if self._take_line(bytes(buffer[start:end])):
-                    return bytes(self._body)
+                if self._is_in_trailers:
+                    if end - start == 2:
+                        return bytes(self._body)
+                    if _FIELD.fullmatch(buffer, start, end) is None:
+                        raise _not_a_request()
+                else:
+                    match = _CHUNK_LINE.fullmatch(buffer, start, end)
+                    if match is None:
+                        raise _not_a_request()
+                    self._begin_chunk(int(match[1], 16))
         finally:
             del buffer[:at]
 
-    def _take_line(self, line: bytes) -> bool:
-        """Take a line of the framing; returns whether it was the last."""
-        if self._line_end_is_due:
-            self._line_end_is_due = False
-            if line != b"\r\n":
-                raise _not_a_request()
-        elif self._is_in_trailers:
-            if line == b"\r\n":
-                return True
-            if _FIELD.fullmatch(line) is None:
-                raise _not_a_request()
-        else:
-            match = _CHUNK_LINE.fullmatch(line)
-            if match is None:
-                raise _not_a_request()
-            self._left = int(match[1], 16)
-            self._is_in_trailers = not self._left
-            if len(self._body) + self._left > LARGEST_REQUEST_BODY:
-                raise _body_too_large()
-        return False
+    def _begin_chunk(self, size: int) -> None:
+        self._is_in_trailers = not size
+        if size:
+            self._left = size + 2
+        if len(self._body) + size > LARGEST_REQUEST_BODY:
+            raise _body_too_large()
+
+    def _take_data(self, piece: bytearray) -> int:
+        """Take a piece of a chunk and of the line end behind it; returns its length."""
+        self._left -= len(piece)
+        if self._left >= 2:
+            self._body += piece
+            return len(piece)
+        # The piece ends within the line end, or with it.
+        length = max(len(piece) - 2 + self._left, 0)
+        if not b"\r\n"[: 2 - self._left].endswith(piece[length:]):
+            raise _not_a_request()
+        self._body += piece[:length]
+        self._framing = 0
+        return len(piece)
 
     def _check_beginning_of_line(self, buffer: bytearray, at: int) -> None:
         """Refuse what cannot become a line, before all of it is here."""
         length = len(buffer) - at
         self._check_framing(self._framing + length)
-        if LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)) or (
-            self._line_end_is_due and not b"\r\n".startswith(buffer[at : at + 3])
-        ):
+        if LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)):
             raise _not_a_request()
         self._looked_at = length
 

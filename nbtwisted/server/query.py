@@ -8,7 +8,7 @@ a stranger may escape what is no UTF-8.
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
+import re
 
 __all__ = ["MOST_FIELDS", "Fields", "TooManyFields", "parse_fields"]
 
@@ -17,6 +17,10 @@ MOST_FIELDS = 1000
 
 Fields = dict[bytes, list[bytes]]
 """The values of each name, both in the order in which they came."""
+
+
+# urllib's own takes a microsecond for each `%` that begins nothing.
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class TooManyFields(ValueError):
@@ -31,7 +35,11 @@ def parse_fields(raw: bytes) -> Fields:
     for field in raw.replace(b"+", b" ").split(b"&"):
         if field:
             name, _, value = field.partition(b"=")
-            fields.setdefault(unquote_to_bytes(name), []).append(
-                unquote_to_bytes(value)
-            )
+            fields.setdefault(_unescaped(name), []).append(_unescaped(value))
     return fields
+
+
+def _unescaped(raw: bytes) -> bytes:
+    if b"%" not in raw:
+        return raw
+    return _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), raw)

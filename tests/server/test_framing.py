@@ -131,7 +131,6 @@ BAD = [
     START + b"Transfer-Encoding: chunked, chunked\r\n\r\n",
     START + b"Transfer-Encoding: chunked;a=b\r\n\r\n",
     START + b'Transfer-Encoding: "chunked"\r\n\r\n',
-    START + b"Transfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\n",
     START + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
     START + b"Content-Length: \xb2\r\n\r\n",
     START + b"Content-Length: 1_0\r\n\r\n",
@@ -149,6 +148,8 @@ UNABLE = {
     START + b"Transfer-Encoding: chunked, gzip\r\n\r\n": 501,
     START + b"Transfer-Encoding: identity\r\n\r\n": 501,
     START + b"Transfer-Encoding: chunkedchunked\r\n\r\n": 501,
+    START + b"Transfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\n": 501,
+    b"POST / HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n": 501,
     START + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n": 501,
 }
 """What is well-formed, and no server has to understand."""
