@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from twisted.internet import reactor
@@ -108,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     leave_startup_to_itself()
     collect_seldom()
 
-    def end_at_once(number: int, _: object) -> None:
+    # The test of this kills what coverage would then write.
+    def end_at_once(number: int, _: object) -> None:  # pragma: no cover
         # Whatever it hangs in. By a third one also if that is one of the files.
         signal.signal(number, signal.SIG_DFL)
         if recording is not None:
@@ -231,7 +232,7 @@ class _Run:
             else math.inf,
         )
         if self._progress is not None:
-            self._drawing = LoopingCall(self._progress.draw)
+            self._drawing = LoopingCall(self._draw_progress)
             self._drawing.clock = reactor
             # Not at once: what is over by then needs no picture.
             self._drawing.start(self._progress.interval, now=False)
@@ -261,23 +262,41 @@ class _Run:
         _, exit_code = self._first_failure
         if self._options.fail_early and exit_code and self._exit_code is None:
             self.interrupt(exit_code)
-        if self._recording is not None and self._cannot_write is None:
-            try:
-                self._recording.end(index, outcome)
-            except CannotWrite as error:
-                self._stop_writing(str(error))
-        if self._progress is not None and not isinstance(outcome, Interrupted):
-            self._progress.count(failed=isinstance(outcome, RequestError))
-        self._deliver(index, outcome)
+        with self._outside_deadlines():
+            if self._recording is not None and self._cannot_write is None:
+                try:
+                    self._recording.end(index, outcome)
+                except CannotWrite as error:
+                    self._stop_writing(str(error))
+            if self._progress is not None and not isinstance(outcome, Interrupted):
+                self._progress.count(failed=isinstance(outcome, RequestError))
+            self._deliver(index, outcome)
+
+    def _draw_progress(self) -> None:
+        assert self._progress is not None
+        with self._outside_deadlines():
+            self._progress.draw()
+
+    @contextmanager
+    def _outside_deadlines(self) -> Iterator[None]:
+        """Whatever is done within takes no time from the deadlines of the requests.
+
+        A slow reader of ours must not make answers late that came in time.
+        """
+        began = time.monotonic()
+        yield
+        assert self._getter is not None, "an outcome without a request"
+        self._getter.postpone_deadlines(time.monotonic() - began)
 
     def _stop_writing(self, why: str) -> None:
         self._cannot_write = why
-        self.interrupt(_CANNOT_WRITE)
+        # A terminal that closes says so by a signal, and cannot be written then.
+        if self._exit_code is None:
+            self.interrupt(_CANNOT_WRITE)
 
     def _print(self, index: int, outcome: Outcome) -> None:
         if self._cannot_write is not None:
             return
-        began = time.monotonic()
         try:
             with self._beside_progress(self._on_terminal):
                 self._write(index, self._format(index, outcome))
@@ -293,9 +312,6 @@ class _Run:
         ):
             with self._beside_progress():
                 _complain(output.error_line(outcome))
-        assert self._getter is not None, "an outcome without a request"
-        # A slow reader of ours must not make answers late that came in time.
-        self._getter.postpone_deadlines(time.monotonic() - began)
 
     def _beside_progress(
         self, is_on_terminal: bool = True
@@ -330,7 +346,7 @@ class _Run:
         if self._cannot_write is not None:
             _complain(f"output: {self._cannot_write}")
             abandon(sys.stdout)
-            raise SystemExit(_CANNOT_WRITE)
+            raise SystemExit(self._exit_code or _CANNOT_WRITE)
         if self._list is not None and self._list.error is not None:
             _cannot_read(self._options, self._list.error)
         if self._exit_code is not None:

@@ -50,6 +50,17 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def wait_until_full(pipe: int) -> None:
+    """Wait until whoever writes to a pipe has to wait for its reader."""
+    waiting = bytearray(4)
+    while int.from_bytes(waiting, sys.byteorder) < 60_000:
+        fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+
+
+def rows(printed: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(printed)))
+
+
 class OptionsTests(SynchronousTestCase):
     def test_with_no_url_five_of_the_environments(self) -> None:
         self.patch(os, "environ", {"NBTWISTED_URL": "http://x/"})
@@ -783,6 +794,40 @@ class InterruptionTests(SynchronousTestCase):
             self.assertIn("error: interrupted: ", answers)
             self.assert_complete(folder)
 
+    def test_a_terminal_that_is_gone(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            files = ("--har", f"{folder}/har", "--trace", f"{folder}/trace")
+            urls = (f"{server.url}get", f"{server.url}delay/30")
+            ours, theirs = pty.openpty()
+            client = warm_start.Popen(
+                [*CLIENT, *files, "--report", f"{folder}/report", *urls],
+                stdout=theirs,
+                stderr=theirs,
+            )
+            os.close(theirs)
+            self.assertIn(b"fileno:", os.read(ours, 10))
+            wait_until_held(server, 1)
+            os.close(ours)
+            client.send_signal(signal.SIGHUP)
+            self.assertEqual(client.wait(10), 128 + signal.SIGHUP)
+            self.assert_complete(folder)
+
+    def test_nobody_is_late_while_it_waits_for_who_reads_its_files(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            os.mkfifo(f"{folder}/har")
+            reading = os.open(f"{folder}/har", os.O_RDONLY | os.O_NONBLOCK)
+            self.addCleanup(os.close, reading)
+            urls = (f"{server.url}bytes/300000", f"{server.url}delay/1300ms")
+            told = ("--har", f"{folder}/har", "--max-time", "1s", "--format", "csv")
+            with start(*told, *urls) as client:
+                wait_until_full(reading)
+                server.ask(b"GET /delay/700ms HTTP/1.0\r\n\r\n")
+                os.set_blocking(reading, True)
+                while os.read(reading, 1_000_000):
+                    pass
+                answers, _ = client.communicate(timeout=10)
+        self.assertEqual([row["status"] for row in rows(answers)], ["200", "200"])
+
     def test_a_second_signal_completes_the_files(self) -> None:
         with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
             files = ("--har", f"{folder}/har", "--trace", f"{folder}/trace")
@@ -790,9 +835,7 @@ class InterruptionTests(SynchronousTestCase):
             urls = (f"{server.url}get", f"{server.url}bytes/1000000")
             with start(*files, "--report", f"{folder}/report", *urls) as client:
                 assert client.stdout is not None
-                waiting = bytearray(4)
-                while int.from_bytes(waiting, sys.byteorder) < 60_000:
-                    fcntl.ioctl(client.stdout, termios.FIONREAD, waiting)
+                wait_until_full(client.stdout.fileno())
                 client.send_signal(signal.SIGINT)
                 client.send_signal(signal.SIGTERM)
                 self.assertEqual(client.wait(10), -signal.SIGTERM)
