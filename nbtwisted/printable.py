@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["escaped", "escaped_json", "printable"]
+__all__ = ["escaped", "escaped_json", "printable", "printable_ends"]
 
 
 _MOST_REMEMBERED = 4096
@@ -71,3 +71,12 @@ def printable(text: str, *, longest: int) -> str:
     if len(short) <= longest and len(text) <= longest:
         return short
     return short[: longest - 3] + "..."
+
+
+def printable_ends(text: str, *, longest: int) -> str:
+    """The same, but cut in the middle: URLs are mostly told apart by their ends."""
+    begin, end = escaped(text[:longest]), escaped(text[-longest:])
+    if len(text) <= longest and len(begin) <= longest:
+        return begin
+    room = longest - 3
+    return f"{begin[: room - room // 2]}...{end[len(end) - room // 2 :]}"

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.printable import escaped_json, printable
+from nbtwisted.printable import escaped_json, printable, printable_ends
 from tests.guard import ClockCase
 
 
@@ -23,6 +23,20 @@ class PrintableTests(ClockCase):
     @given(st.text(), st.integers(3, 20))
     def test_any_text(self, text: str, longest: int) -> None:
         result = printable(text, longest=longest)
+        self.assertTrue(result.isprintable())
+        self.assertLessEqual(len(result), longest)
+
+    def test_of_a_long_url_both_ends_stay(self) -> None:
+        url = "http://h/" + "x" * 300 + "/order-4711"
+        self.assertEqual(
+            printable_ends(url, longest=30), "http://h/xxxxx...xx/order-4711"
+        )
+        self.assertEqual(printable_ends(url[:30], longest=30), url[:30])
+        self.assertEqual(printable_ends("a\x1b" * 3, longest=12), "a\\x1b...\\x1b"[:12])
+
+    @given(st.text(st.characters()), st.integers(8, 40))
+    def test_both_ends_of_anything(self, text: str, longest: int) -> None:
+        result = printable_ends(text, longest=longest)
         self.assertTrue(result.isprintable())
         self.assertLessEqual(len(result), longest)
 

@@ -8,7 +8,7 @@ from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import Outcome, RequestError
 from nbtwisted.client.request import SoFar
 from nbtwisted.client.server_timing import server_durations
-from nbtwisted.printable import printable
+from nbtwisted.printable import printable_ends
 from nbtwisted.timeline import Attempt, Phase, Span
 from nbtwisted.timeline.span import MarkName, PhaseName
 
@@ -70,7 +70,7 @@ def span_so_far(number: int, so_far: SoFar) -> Span:
 
 
 def _label(url: str) -> str:
-    return printable(url, longest=LONGEST_LABEL)
+    return printable_ends(url, longest=LONGEST_LABEL)
 
 
 def _past(history: tuple[PastAttempt, ...], timing: Timing) -> list[Attempt]:

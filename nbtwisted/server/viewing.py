@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import Any
 
-from nbtwisted.printable import printable
+from nbtwisted.printable import printable_ends
 from nbtwisted.server.journal import IN_FLIGHT, LATENESS_BUCKETS, Entry, Journal
 
 __all__ = [
@@ -352,4 +352,4 @@ def _number(row: _Row) -> int:
 def _shown(text: str) -> str:
     if len(text) <= LONGEST_SHOWN and text.isprintable():
         return text
-    return printable(text, longest=LONGEST_SHOWN)
+    return printable_ends(text, longest=LONGEST_SHOWN)

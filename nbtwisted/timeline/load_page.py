@@ -103,7 +103,7 @@ def _bounded(report: Values) -> dict[str, Any]:
     urls = report["urls"]
     return {
         **report,
-        "urls": [_shortened(url) for url in urls[:MOST_URLS]],
+        "urls": [_without_middle(url) for url in urls[:MOST_URLS]],
         "urls_left_out": len(urls[MOST_URLS:]),
         "errors": [
             {**error, "message": _shortened(error["message"])}
@@ -261,3 +261,11 @@ def _visible(text: str) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _without_middle(url: str) -> str:
+    """A URL that is too long: its end tells it from others."""
+    if len(url) <= LONGEST_TEXT:
+        return url
+    half = LONGEST_TEXT // 2
+    return f"{url[: half - 1]}…{url[-half:]}"

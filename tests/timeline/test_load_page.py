@@ -330,6 +330,8 @@ class LoadPageTests(ClockCase):
         self.assertLess(len(text.encode()), 500_000)
         read = Read(text)
         self.assertIn("and 990 more", read.text)
+        # Of each the end is there, which tells it from others.
+        self.assertTrue(json.loads(read.data)["report"]["urls"][0].endswith(HOSTILE))
         self.assertIn("others", read.text)
 
     @settings(max_examples=50)
