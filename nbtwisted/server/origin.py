@@ -15,10 +15,14 @@ __all__ = ["client", "host_of", "root_url", "take_off_origin"]
 
 def host_of(address: IAddress) -> str:
     """The host of a peer; one that speaks IPv4 to an IPv6 socket is shown as IPv4."""
-    if isinstance(address, IPv6Address):
-        mapped = ipaddress.IPv6Address(address.host.partition("%")[0]).ipv4_mapped
-        return str(mapped or address.host)
-    return address.host if isinstance(address, IPv4Address) else "unix"
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        return "unix"
+    try:
+        mapped = ipaddress.IPv6Address(address.host).ipv4_mapped
+    except ValueError:
+        # It is IPv4, or has a zone, or is what a proxy that speaks PROXY calls it.
+        return address.host
+    return str(mapped or address.host)
 
 
 def client(request: Request) -> str:

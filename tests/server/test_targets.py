@@ -165,6 +165,8 @@ class PeerTests(EveryChannelCase):
                 "::ffff:1.2.3.4": "1.2.3.4",
                 "::FFFF:102:304": "1.2.3.4",
                 "fe80::1%eth0": "fe80::1%eth0",
+                # As a proxy that speaks PROXY may call it.
+                "no:address": "no:address",
                 "::1": "::1",
             }.items():
                 site = self.visit(channel).site
