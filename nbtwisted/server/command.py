@@ -28,7 +28,7 @@ from twisted.logger import (
 )
 
 from nbtwisted.background_writer import BackgroundWriter
-from nbtwisted.command_line import end_when_told, raise_open_files
+from nbtwisted.command_line import end_when_told, open_files_left
 from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.server.channels import CHANNELS
 from nbtwisted.server.listening import completed, make_way
@@ -36,6 +36,9 @@ from nbtwisted.server.options import Options, read_options
 from nbtwisted.server.serving import Serving
 
 __all__ = ["main"]
+
+FEW_CONNECTIONS = 100
+"""With fewer at once than this, others are soon closed without an answer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +93,9 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
         for place in places:
             say(f"serving on {place}")
 
-    raise_open_files()
+    left = open_files_left()
+    if left < FEW_CONNECTIONS:
+        say(f"this process may open few files: {left} connections at most (ulimit -n)")
     leave_startup_to_itself()
     stops: list[int] = []
 

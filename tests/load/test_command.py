@@ -68,6 +68,11 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn(expected, ended.stderr)
             self.assertEqual(ended.stderr.count("\n"), 1, ended.stderr)
         self.assertEqual(run().returncode, 2)
+        # With no password in it.
+        self.assertIn(
+            "error: URL: 'http://h:x/': the port cannot be read",
+            run("http://me:secret@h:x/").stderr,
+        )
 
     def test_what_cannot_be_written(self) -> None:
         for option in ("--json", "--hdr", "--plot"):

@@ -402,6 +402,16 @@ class CommandTests(SynchronousTestCase):
                 (ran.returncode, ran.stderr.count("\n")), (2, 1), ran.stderr
             )
 
+    def test_where_few_files_may_be_open(self) -> None:
+        few = ["bash", "-c", 'ulimit -n 40; exec "$@"', "bash", *BY_MODULE]
+        with RunningServer(few) as server:
+            self.assertRegex(
+                server.output,
+                r"^nbtwisted: this process may open few files: \d+ connections at most "
+                r"\(ulimit -n\)\nnbtwisted: serving on ",
+            )
+            self.assertIn(b"200 OK", server.ask(b"GET /get HTTP/1.0\r\n\r\n"))
+
     def test_where_it_cannot_listen_is_one_line_and_exit_1(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
