@@ -34,6 +34,7 @@ take is asked of epoll.
 from __future__ import annotations
 
 import errno
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -77,19 +78,26 @@ _RESET = error.ConnectionLost("reset by the other end")
 """Why a turn has failed: what is read after it would look like an orderly end."""
 
 
-class _SaysItIsEpoll:
-    """Says that it is Twisted's epoll reactor, to those who ask an object its class.
+@functools.lru_cache
+def _known_as_epoll(kind: Any) -> type[Any]:
+    """A class like `kind` by the name of Twisted's, whose full name tells both."""
+    where = f"{kind.__module__}.{kind.__qualname__}"
+    return type(EPollReactor.__name__, (kind,), {"__module__": where})
 
-    Autobahn asks for the name, Twisted's own tests and Scrapy before 2.12 do so, too.
-    `type()` tells what it is, and `isinstance()` is right about both.
+
+class _KnownAsEpoll:
+    """Goes by the name of Twisted's epoll reactor where an object is asked its class.
+
+    Autobahn asks for that name, and Twisted's own tests do. `type()` is not asked.
     """
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        return EPollReactor
+        kind: Any = type(self)
+        return _known_as_epoll(kind)
 
 
-class EagerEPollReactor(_SaysItIsEpoll, EPollReactor):
+class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
     """Twisted's epoll reactor, but for when it sends."""
 
     def __init__(self) -> None:
