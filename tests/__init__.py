@@ -1,8 +1,21 @@
 """The suite, for trial and for pytest."""
 
+import os
+import re
 import warnings
 
 from hypothesis import settings
+
+# What people set for themselves, and programs heed: tests that mean it set it.
+_PEOPLES_OWN = re.compile(
+    r"(.*_)?PROXY|(NO|FORCE|CLI)_?COLOR(_FORCE)?|COLUMNS|LINES|SSLKEYLOGFILE"
+    r"|PYTHONWARNINGS|NBTWISTED_(?!CHANNEL|PICTURES).*",
+    re.IGNORECASE,
+)
+for _name in list(os.environ):
+    if _PEOPLES_OWN.fullmatch(_name):
+        del os.environ[_name]
+os.environ["TERM"] = "xterm"
 
 # Pytest has an option for this, and trial's workers are not told of Python's.
 warnings.simplefilter("error")
