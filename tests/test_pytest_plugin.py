@@ -239,11 +239,14 @@ THE_SERVER_S_PROCESS = """
 
     def the_server():
         for folder in glob.glob("/proc/[0-9]*"):
-            with open(folder + "/cmdline") as file, open(folder + "/stat") as more:
-                parent = more.read().rpartition(")")[2].split()[1]
-                if "nbtwisted.server.for_tests" in file.read():
-                    if int(parent) == os.getpid():
-                        return int(os.path.basename(folder))
+            try:
+                with open(folder + "/cmdline") as file, open(folder + "/stat") as more:
+                    command, status = file.read(), more.read()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # one that has just ended
+            parent = status.rpartition(")")[2].split()[1]
+            if "nbtwisted.server.for_tests" in command and int(parent) == os.getpid():
+                return int(os.path.basename(folder))
 """
 
 
