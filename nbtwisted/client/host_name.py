@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import unicodedata
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import unquote_to_bytes
 
 import idna
@@ -27,6 +27,8 @@ _LONGEST_TYPED = 1000
 
 # Not only DNS names: the resolver may know "my_host" too.
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_NUMBER = "(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)"
+_IPV4 = re.compile(rf"{_NUMBER}(\.{_NUMBER}){{0,3}}")
 _JOINERS = "\u200c\u200d"
 
 
@@ -38,20 +40,23 @@ def parse_host(text: str) -> str:
 
     Raises `ValueError`, whose text says what is wrong and what was expected.
     """
-    shown = f"host '{printable(text, longest=100)}'"
     if text.startswith("["):
         try:
             address = IPv6Address(text[1:-1])
         except AddressValueError:
-            raise ValueError(f"{shown}: expected an IPv6 address in [ ]") from None
+            raise _unfit(text, "an IPv6 address in [ ]") from None
         if address.scope_id is not None:
-            raise ValueError(f"{shown}: expected an IPv6 address without a zone")
+            raise _unfit(text, "an IPv6 address without a zone")
         # ipaddress' own forms differ between versions of Python.
         return socket.inet_ntop(socket.AF_INET6, address.packed)
     name = _to_ascii(text)
     if name is None or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
-        raise ValueError(f"{shown}: expected a name such as www.example.com")
+        raise _unfit(text, "a name such as www.example.com")
     return _parse_ipv4(name) or name
+
+
+def _unfit(text: str, expected: str) -> ValueError:
+    return ValueError(f"host '{printable(text, longest=100)}': expected {expected}")
 
 
 def _to_ascii(text: str) -> str | None:
@@ -98,21 +103,15 @@ def _joins(label: str, position: int) -> bool:
 
 def _parse_ipv4(name: str) -> str | None:
     """The address that the name is, if it is one, in the usual form."""
-    parts = name.split(".")
-    numbers = [_parse_ipv4_part(part) for part in parts]
-    if len(parts) > 4 or None in numbers:
+    if not _IPV4.fullmatch(name):
         return None
-    *first, last = (number for number in numbers if number is not None)
+    # As in C: in hex behind 0x, and octal behind 0.
+    *first, last = (
+        int(part, 16 if "x" in part else 8 if part.startswith("0") else 10)
+        for part in name.split(".")
+    )
     # The last one has all bytes that are left.
     left = 4 - len(first)
     if any(number > 255 for number in first) or last >= 256**left:
         return None
-    return str(IPv4Address(bytes(first) + last.to_bytes(left, "big")))
-
-
-def _parse_ipv4_part(part: str) -> int | None:
-    """A number, in C's way: in hex behind 0x, octal behind 0."""
-    for pattern, base in (("0x[0-9a-f]+", 16), ("0[0-7]*", 8), ("[1-9][0-9]*", 10)):
-        if re.fullmatch(pattern, part):
-            return int(part, base)
-    return None
+    return socket.inet_ntoa(bytes(first) + last.to_bytes(left, "big"))

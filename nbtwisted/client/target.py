@@ -40,6 +40,7 @@ or from a server that redirects to it."""
 # What may stand in a request target as it is: RFC 3986's reserved and unreserved
 # characters and "%". urllib quotes the rest, as UTF-8.
 _SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"
+_UNFIT = re.compile("[\x00- \x7f\ud800-\udfff]")
 _PORTS = {"http": 80, "https": 443}
 _LARGEST_PORT = 65535
 # A colon alone is a host's and a port's, as curl has it; but nobody is called http.
@@ -78,15 +79,15 @@ class Target:
         """
         if len(url) > LONGEST_URL:
             raise BadURL(f"longer than {LONGEST_URL} bytes: expected a shorter one")
-        for position, character in enumerate(url):
+        unfit = _UNFIT.search(url)
+        if unfit is not None:
             # What Python makes of an argument's bytes that are no UTF-8.
-            if "\ud800" <= character <= "\udfff":
-                raise BadURL(f"position {position} is not UTF-8: expected UTF-8")
-            if character <= " " or character == "\x7f":
-                raise BadURL(
-                    f"{character!r} at position {position}: "
-                    "expected no spaces and no control characters (a space is %20)"
-                )
+            if unfit[0] >= "\ud800":
+                raise BadURL(f"position {unfit.start()} is not UTF-8: expected UTF-8")
+            raise BadURL(
+                f"{unfit[0]!r} at position {unfit.start()}: "
+                "expected no spaces and no control characters (a space is %20)"
+            )
         if not is_absolute and not _SCHEME.match(url):
             url = f"http://{url}"
         parts = URI.split(url)
@@ -100,7 +101,7 @@ class Target:
         if parts.query is not None:
             path += "?" + quote(parts.query, safe=_SAFE_IN_TARGET)
         return cls(
-            url=str(replace(parts, authority=place)),
+            url=str(replace(parts, authority=place) if at else parts),
             host=host,
             port=_PORTS[parts.scheme] if port is None else port,
             is_tls=parts.scheme == "https",

@@ -76,6 +76,8 @@ class URI:
 
 def without_dots(path: str) -> str:
     """The path without `.` and `..`: 5.2.4."""
+    if "." not in path:
+        return path
     kept: list[str] = []
     segments = path.split("/")
     for segment in segments:
