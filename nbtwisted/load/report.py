@@ -164,7 +164,10 @@ def verdict(found: dict[str, Any]) -> str | None:
     if not found["answered"]:
         failed.insert(0, "no request was answered")
     said = [("Failed", failed), ("Passed", passed)]
-    return ". ".join(f"{how}: {', '.join(what)}" for how, what in said if what) or None
+    judgement = ". ".join(f"{how}: {', '.join(what)}" for how, what in said if what)
+    if judgement and found["interrupted"]:
+        return f"Interrupted. Until then: {judgement}"
+    return judgement or None
 
 
 def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:

@@ -296,7 +296,7 @@ class CommandTests(SynchronousTestCase):
             )
 
     def test_stdout_is_closed(self) -> None:
-        for options in ("", "--json -", "--hdr -", "--plot /dev/null"):
+        for options in ("", "--json -"):
             ended = subprocess.run(
                 f"{' '.join(LOAD)} -n 20 {options} '{self.url}' >&-",
                 shell=True,

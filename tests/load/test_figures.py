@@ -326,6 +326,13 @@ class ConditionTests(ClockCase):
                 tally, conditions=[Condition.parse(each) for each in said]
             )
             self.assertEqual(text(found, tally).splitlines()[0], expected)
+        found = report_of(
+            tally, conditions=[Condition.parse("p99>1s")], interrupted=True
+        )
+        self.assertEqual(
+            text(found, tally).splitlines()[0],
+            "Interrupted. Until then: Passed: p99>1s (700.0 ms)",
+        )
         nothing = tally_of([], failed=2)
         conditions = [Condition.parse("p99<1s")]
         self.assertEqual(
