@@ -254,6 +254,10 @@ def open_files_left() -> int:
 
     At least 1.
     """
-    # One of those listed is the listing.
-    open_now = len(os.listdir("/dev/fd")) - 1
+    try:
+        # One of those listed is the listing.
+        open_now = len(os.listdir("/dev/fd")) - 1
+    # Where there is no such folder: about as many as a command has.
+    except OSError:
+        open_now = _SPARE_FILES
     return max(raise_open_files() - open_now - _SPARE_FILES, 1)

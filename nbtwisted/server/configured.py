@@ -19,9 +19,13 @@ def _say(text: str) -> None:
     _logger.warn("{text}", text=text)
 
 
+_options = read_options([])
 try:
-    _serving = Serving(read_options([]), reactor, _say)
+    _serving = Serving(_options, reactor, _say)
 except OSError as error:
-    sys.exit(f"nbtwisted: error: {error}")
+    sys.exit(
+        f"nbtwisted: error: {_options.access_log_named_by}: cannot write "
+        f"{_options.access_log}: {error.strerror}"
+    )
 app = _serving.server.app
 resource = _serving.server.resource
