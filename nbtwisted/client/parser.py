@@ -110,7 +110,8 @@ class ResponseParser:
         self._chunks: _Chunks | None = None
         self._is_among_chunks = False
         self._trailers_start: int | None = None
-        self._has_more = False
+        self.has_more = False
+        """Whether something was received behind the end of a whole answer."""
         self._keeps_alive = False
 
     @property
@@ -119,12 +120,7 @@ class ResponseParser:
 
         Not if more was received than the answer: nobody asked for that.
         """
-        return self._keeps_alive and not self._has_more
-
-    @property
-    def has_more(self) -> bool:
-        """Whether something was received behind the end of a whole answer."""
-        return self._has_more
+        return self._keeps_alive and not self.has_more
 
     @property
     def body_size(self) -> int:
@@ -184,7 +180,7 @@ class ResponseParser:
             else:
                 self._check_limits()
             if self.head is not None and self._message.complete:
-                self._has_more = start < len(data)
+                self.has_more = start < len(data)
                 return True
         return False
 

@@ -441,3 +441,38 @@ class LimitsTests(ClockCase):
         # And as many bytes as chunks is no attack either.
         body = read_whole([CHUNKED + b"1\r\ny\r\n" * 10_000 + b"0\r\n\r\n"]).body
         self.assertEqual(len(body), 10_000)
+
+
+class CountedTests(ClockCase):
+    def count(self, pieces: Iterable[bytes]) -> int | str:
+        """The size of the body, of which nothing is kept."""
+        parser = ResponseParser(Limits(), keeps_body=False)
+        self.assertEqual(parser.body_size, 0)
+        try:
+            if not any(parser.feed(piece) for piece in pieces):
+                parser.end()
+        except RequestError as error:
+            return str(error)
+        return parser.body_size
+
+    def test_as_many_bytes_as_were_kept(self) -> None:
+        answers = [
+            *((data, len(body)) for data, body in COUNTED.items()),
+            (OK + b"Content-Length: 5\r\n\r\nhel", None),
+            (CHUNKED + b"5\r\nhello\r\n", None),
+        ]
+        for data, size in answers:
+            for pieces in ([data], byte_by_byte(data)):
+                kept = read(pieces)
+                expected = kept.text if isinstance(kept, Failed) else len(kept.body)
+                self.assertEqual(self.count(pieces), expected)
+                self.assertIn(size, (None, expected))
+
+
+COUNTED = {
+    OK + b"\r\nuntil it closes": b"until it closes",
+    OK + b"Content-Length: 5\r\n\r\nhello": b"hello",
+    CHUNKED + b"5\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n": b"hello!",
+    b"HTTP/1.1 100 Go\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nokmore": b"ok",
+    b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n": b"",
+}
