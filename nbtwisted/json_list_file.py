@@ -86,16 +86,17 @@ class JSONListFile:
         except OSError:
             # Not a file that can be locked.
             pass
-        if self._writer != os.getpid():
-            if not self._is_pipe and self._has_grown():
-                return False
+        is_writer = self._writer == os.getpid()
+        has_begun = is_writer and self._at > self._empty
+        size = os.fstat(self._file.fileno()).st_size
+        if not has_begun and size > self._empty + len(self._tail):
+            # Another had it, and has ended.
+            return False
+        if not is_writer:
             self._writer = os.getpid()
             self._waiting, self._size, self.written = [], 0, 0
+            self._at = self._empty
         return True
-
-    def _has_grown(self) -> bool:
-        """Whether another process has written since this one was forked."""
-        return os.fstat(self._file.fileno()).st_size > self._empty + len(self._tail)
 
     def _write(self, data: bytes) -> None:
         """Write this, and the end of the file behind it."""

@@ -132,8 +132,9 @@ class JSONListFileTests(ClockCase):
 
         self.assertEqual(in_a_fork(write), 0)
         self.assertEqual(self.items(), ["child"])
-        # Another comes too late, as does one while the first has it.
+        # Others come too late, as does one while the first has it.
         self.assertNotEqual(in_a_fork(lambda: os._exit(not file.claim())), 0)
+        self.assertFalse(file.claim())
         other = self.make(self.path + "2")
         self.assertTrue(other.claim())
         self.assertNotEqual(in_a_fork(lambda: os._exit(not other.claim())), 0)

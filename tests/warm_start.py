@@ -39,6 +39,7 @@ _IMPORTED = (
     *("nbtwisted.client.gathering", "nbtwisted.client.getting"),
     *("nbtwisted.client.meanwhile", "nbtwisted.client.options"),
     *("nbtwisted.client.recording", "nbtwisted.client.url_list"),
+    "nbtwisted.reactor.traced",
     *("nbtwisted.load.options", "nbtwisted.load.report", "nbtwisted.load.running"),
     *("nbtwisted.server.access_log", "nbtwisted.server.answer"),
     *("nbtwisted.server.doorkeeper", "nbtwisted.server.held", "nbtwisted.server.known"),

@@ -9,6 +9,7 @@ recorder    what a reactor's time goes into                          pure
 watchdog    says what blocks a reactor, while it does
 traced      the eager reactor, with these beside it
 choosing    which of all reactors a command runs on
+program     another Python program, run as `python` would run it
 command     `nbtwisted trace`
 """
 

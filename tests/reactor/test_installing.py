@@ -37,7 +37,7 @@ class InstallingTests(SynchronousTestCase):
         self.enter(patch.object(main, "installReactor", main.installReactor))
         self.enter(patch.object(twisted.internet, "reactor", create=True))
         del sys.modules[GLOBAL]
-        self.patch(traced, "_to_stderr", lambda text: None)
+        self.patch(traced, "_to_stderr", lambda process, text: None)
 
     def enter(self, patching: Any) -> None:
         patching.__enter__()
