@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -13,10 +14,20 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from nbtwisted.server.journal import LATENESS_BUCKETS, Journal
 
 __all__ = ["exposition"]
+
+_OPEN_METRICS = "application/openmetrics-text"
+_TEXT = "text/plain"
+
+# Without a version, or with one that can be compared.
+_VERSION = re.compile(
+    r"(?!.*\bversion=)|.*\bversion=[0-9]{1,3}(\.[0-9]{1,3}){2}(;|$)"
+).match
 
 
 def exposition(
@@ -31,8 +42,38 @@ def exposition(
     registry = CollectorRegistry()
     registry.register(_Totals(journal, lost))
     ProcessCollector(registry=registry)
-    encode, content_type = choose_encoder(accept)
+    encode, content_type = choose_encoder(_preferred(accept))
     return encode(registry), content_type
+
+
+def _preferred(accept: str) -> str:
+    """What an Accept header prefers of our formats, the best first, without weights.
+
+    Prometheus' own text, unless OpenMetrics has more weight (RFC 9110, 12.5.1), or as
+    much and was named. The library takes the first that it can write, whatever its
+    weight, and stumbles over a version that is no number.
+    """
+    ranges = []
+    for text, weight in parse_accept_header(accept, MIMEAccept):
+        name, _, parameters = text.partition(";")
+        ranges.append((name.strip(), parameters, weight))
+    weights: dict[str, float] = {}
+    for kind in (_OPEN_METRICS, _TEXT):
+        family = kind.partition("/")[0]
+        for pattern in ("*/*", f"{family}/*", kind):
+            # The most specific that there is decides.
+            found = [weight for name, _, weight in ranges if name == pattern]
+            weights[kind] = max(found, default=weights.get(kind, 0.0))
+    is_named = any(name == _OPEN_METRICS for name, _, _ in ranges)
+    lead = weights[_OPEN_METRICS] - weights[_TEXT]
+    wins = lead > 0 or (lead == 0 and is_named and weights[_OPEN_METRICS] > 0)
+    kind = _OPEN_METRICS if wins else _TEXT
+    named = sorted(
+        (-weight, parameters)
+        for name, parameters, weight in ranges
+        if name == kind and weight > 0 and _VERSION(parameters)
+    )
+    return ",".join(f"{kind};{parameters}" for _, parameters in named) or kind
 
 
 class _Totals(Collector):

@@ -221,6 +221,53 @@ class StatsAndMetricsTests(OperatingCase):
         self.assertIn("openmetrics", reply.headers["content-type"])
         self.assertTrue(reply.body.endswith(b"# EOF\n"))
 
+    def test_the_format_that_is_preferred(self) -> None:
+        text, open_metrics = "text/plain", "application/openmetrics-text"
+        for accept, kind, version in [
+            (None, text, "0.0.4"),
+            ("", text, "0.0.4"),
+            ("*/*", text, "0.0.4"),
+            ("application/json", text, "0.0.4"),
+            (open_metrics, open_metrics, "1.0.0"),
+            (f"{open_metrics};q=0", text, "0.0.4"),
+            (f"{open_metrics};q=0.0, */*;q=0", text, "0.0.4"),
+            (f"{open_metrics};q=0.1, {text};q=0.9", text, "0.0.4"),
+            (f"{text};q=0.1, {open_metrics};q=0.9", open_metrics, "1.0.0"),
+            (f"{text};q=0, {open_metrics};q=0.001", open_metrics, "1.0.0"),
+            (f"{open_metrics};q=0.1, */*;q=0.9", text, "0.0.4"),
+            (f"{open_metrics}, {text}", open_metrics, "1.0.0"),
+            (f"{text}, {open_metrics}", open_metrics, "1.0.0"),
+            (f"{text};q=0.4, application/*;q=0.5", open_metrics, "1.0.0"),
+            ("text/*;q=0.4, application/*;q=0.3", text, "0.0.4"),
+            (f"{open_metrics} ; q=0.2 , {text} ; q=0.3", text, "0.0.4"),
+            (f"{open_metrics};version=0.0.1,{text};version=0.0.4;q=0.5", text, "0.0.4"),
+            (f"{open_metrics};version=x", open_metrics, "1.0.0"),
+            (f"{text};version=y", text, "0.0.4"),
+            (f"{open_metrics};version={'9' * 5000}.0.0", open_metrics, "1.0.0"),
+            (f"{open_metrics};q=nan, {text};q=1e999", text, "0.0.4"),
+            # Prometheus' own.
+            (
+                f"{open_metrics};version=1.0.0;escaping=allow-utf-8;q=0.6,"
+                f"{open_metrics};version=0.0.1;q=0.5,"
+                f"{text};version=1.0.0;escaping=allow-utf-8;q=0.4,"
+                f"{text};version=0.0.4;q=0.3,*/*;q=0.2",
+                *(open_metrics, "1.0.0"),
+            ),
+            (
+                f"{text};version=0.0.4;q=0.3,{open_metrics};version=1.0.0;q=0.2,"
+                f"{text};version=1.0.0;q=0.4",
+                *(text, "1.0.0"),
+            ),
+        ]:
+            given = () if accept is None else (f"Accept: {accept}",)
+            reply = self.ask("/metrics", *given)
+            self.assertEqual(reply.status, 200, accept)
+            content_type = reply.headers["content-type"]
+            self.assertTrue(content_type.startswith(f"{kind};"), (accept, content_type))
+            self.assertIn(f"version={version};", content_type, accept)
+            is_open_metrics = reply.body.endswith(b"# EOF\n")
+            self.assertEqual(is_open_metrics, kind == open_metrics, accept)
+
     def test_lines_that_the_access_log_lost(self) -> None:
         self.assertNotIn(b"access_log", self.ask("/metrics").body)
         visit = Visit(self.clock, access_log_lost=lambda: 3)
