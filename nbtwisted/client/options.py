@@ -36,10 +36,8 @@ __all__ = ["Options", "read_options"]
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
 
-# In curl, "+" lets an address be forgotten when one that was looked up would be. We
-# forget neither.
 _RESOLVE = re.compile(
-    r"(?P<sign>[+-]?)(?P<host>\*|\[[^\]]*\]|[^:\[\]]+):(?P<port>[^:]*)"
+    r"(?P<sign>-?)(?P<host>\*|\[[^\]]*\]|[^:\[\]]+):(?P<port>[^:]*)"
     r"(?::(?P<addresses>.*))?"
 )
 _RESOLVE_EXPECTED = (
@@ -407,6 +405,9 @@ def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
 
 def _resolved(text: str) -> tuple[tuple[str, int], tuple[str, ...]]:
     """A host and a port, and the addresses that they are to have; none to take away."""
+    if text.startswith("+"):
+        # In curl, such an address is forgotten when one that was looked up would be.
+        raise ValueError("expected no +: what is given here is never forgotten")
     match = _RESOLVE.fullmatch(text)
     if match is None or (match["sign"] == "-") != (match["addresses"] is None):
         raise ValueError(_RESOLVE_EXPECTED)

@@ -92,7 +92,7 @@ class ResolveTests(SynchronousTestCase):
     def test_as_curl_has_them(self) -> None:
         self.assertEqual(
             self.overrides(
-                *("EXAMPLE.com:80:10.0.0.1", "+b:080:10.0.0.2,[::1],::2"),
+                *("EXAMPLE.com:80:10.0.0.1", "b:080:10.0.0.2,[::1],::2"),
                 *("*:81:10.0.0.3", "bücher.test:80:10.0.0.4", "0x7f.1:80:10.0.0.5"),
                 "[::0001]:80:[::2]",
             ),
@@ -135,6 +135,7 @@ class RefusedOptionsTests(SynchronousTestCase):
             (["--resolve", ":80:1.1.1.1"], "as in example.com:80:127.0.0.1"),
             (["--resolve", "a..b:80:1.1.1.1"], "a name such as"),
             (["--resolve=-a:80:1.1.1.1"], "or -HOST:PORT"),
+            (["--resolve", "+a:80:1.1.1.1"], "expected no +"),
             (["--unix-socket", "x", "--resolve", "a:80:1.1.1.1"], "no --resolve"),
             (["--unix-socket", "x", "-6"], "no --resolve, -4 or -6 beside it"),
             (["--cacert", "x", "-k"], "expected no -k beside it"),
