@@ -12,7 +12,6 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
@@ -31,7 +30,7 @@ from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.command_line import end_when_told, open_files_left
 from nbtwisted.memory import leave_startup_to_itself
 from nbtwisted.server.channels import CHANNELS
-from nbtwisted.server.listening import completed, make_way
+from nbtwisted.server.listening import listen as listen_at
 from nbtwisted.server.options import Options, read_options
 from nbtwisted.server.serving import Serving
 
@@ -76,9 +75,7 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
         places = []
         for description in options.listen:
             try:
-                make_way(description)
-                endpoint = serverFromString(reactor, completed(description))
-                port = await endpoint.listen(site)
+                port = await listen_at(reactor, description, site)
             # Endpoint plugins raise what they like, and whatever it is, the one who
             # typed the description is who can mend it.
             except Exception as error:

@@ -1,8 +1,9 @@
 """Endpoint descriptions with our defaults, and the UNIX sockets of killed servers.
 
-The difference to what Twisted makes of a description: a longer backlog, UNIX sockets
-that only their owner may open, and UNIX sockets of servers that were killed, which
-Twisted takes for used if the process id in their lock file belongs to anybody by now.
+What differs from Twisted's own: a longer backlog; UNIX sockets that only their owner
+may open; UNIX sockets of servers that were killed, which Twisted takes for used if the
+process id in their lock file belongs to anybody by now; and PROXY headers that are
+none, which close the connection without a traceback.
 """
 
 from __future__ import annotations
@@ -13,8 +14,16 @@ import re
 import socket
 import stat
 from contextlib import suppress
+from typing import Any
 
-__all__ = ["BACKLOG", "completed", "make_way"]
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+
+# Twisted's only name for it.
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+from twisted.protocols.policies import WrappingFactory
+
+__all__ = ["BACKLOG", "completed", "listen"]
 
 BACKLOG = 8192
 """Connections that the kernel may hold until we accept them, as far as its own cap (on
@@ -34,6 +43,7 @@ _PARAMETERS = {
 _ARGUMENT = re.compile(r"((?:\\.|[^\\:])*)(?::|$)", re.S)
 _NAMED = re.compile(r"(\w+)=(.*)", re.S)
 _PROXIED = "haproxy:"
+_UNKNOWN = b"PROXY UNKNOWN\r\n"
 
 
 def completed(description: str) -> str:
@@ -51,7 +61,43 @@ def completed(description: str) -> str:
     return description
 
 
-def make_way(description: str) -> None:
+class _ByProxy(HAProxyProtocolWrapper):
+    """A connection that begins with a PROXY header: Twisted's, its errors caught."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what came: the header, or what is behind it."""
+        if self._proxyInfo is not None:
+            self.wrappedProtocol.dataReceived(data)
+            return
+        if data.startswith(_UNKNOWN):
+            # Twisted wants a space, and the protocol's description (2.1) does not.
+            data = data.replace(_UNKNOWN, b"PROXY UNKNOWN \r\n", 1)
+        try:
+            super().dataReceived(data)
+        except (ValueError, KeyError):
+            if self._proxyInfo is not None:
+                raise
+            # A port that is no number, an address that is no text, no such family.
+            self.loseConnection()  # type: ignore[no-untyped-call]
+
+
+class _ByProxyFactory(WrappingFactory):
+    protocol = _ByProxy
+    noisy = False
+
+
+async def listen(reactor: Any, description: str, factory: Any) -> IListeningPort:
+    """Listen as a description says; raises what Twisted's endpoints raise."""
+    _make_way(description)
+    described = completed(description)
+    if described.startswith(_PROXIED):
+        described = described.removeprefix(_PROXIED)
+        factory = _ByProxyFactory(factory)  # type: ignore[no-untyped-call]
+    port: IListeningPort = await serverFromString(reactor, described).listen(factory)
+    return port
+
+
+def _make_way(description: str) -> None:
     """Remove the UNIX socket, and its lock, that a server left which was killed.
 
     Raises `OSError` when somebody listens there.

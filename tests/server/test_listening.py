@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.listening import completed
+from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.listening import completed, listen
+from nbtwisted.server.wire import WireSite
 
 BACKLOG = ":backlog=8192"
+
+
+class ByProxyTests(SynchronousTestCase):
+    def test_headers_that_are_none_close_the_connection(self) -> None:
+        for received, answered in self.answers(
+            (b"PROXY TCP4 10.1.1.1 10.0.0.1 1 2\r\n", True),
+            (b"PROXY UNKNOWN\r\n", True),
+            (b"PROXY UNKNOWN ::1 ::1 1 2\r\n", True),
+            (b"PROXY TCP4 a b c d\r\n", False),
+            (b"PROXY TCP4 \xff b 1 2\r\n", False),
+            (b"PROXY TCP4 10.1.1.1\r\n", False),
+            (b"PROXY\r\n", False),
+            (b"\r\n\r\n\x00\r\nQUIT\n\x21\x1f\x00\x0c" + b"x" * 12, False),
+            (b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x01x", False),
+            (b"", False),
+        ):
+            self.assertEqual(received.startswith(b"HTTP/1.1 200 OK"), answered)
+            self.assertEqual(received == b"", not answered)
+
+    def answers(self, *heads: tuple[bytes, bool]) -> Iterator[tuple[bytes, bool]]:
+        """What is answered behind each head, and what was expected."""
+        reactor: Any = MemoryReactorClock()
+        server = DelayServer(clock=reactor, now=reactor.seconds, seed=7)
+        site = WireSite(server, Clock())
+        listening = listen(reactor, "haproxy:tcp:8000", site)
+        self.successResultOf(Deferred.fromCoroutine(listening))
+        ((port, factory, backlog, _),) = reactor.tcpServers
+        self.assertEqual((port, backlog), (8000, 8192))
+        for head, expected in heads:
+            protocol = factory.buildProtocol(None)
+            transport = StringTransport()
+            protocol.makeConnection(transport)
+            protocol.dataReceived(head + b"GET /ip HTTP/1.1\r\nHost: t\r\n\r\n")
+            self.assertEqual(transport.disconnecting, not expected, head)
+            yield transport.value(), expected
+            protocol.connectionLost(Failure(ConnectionDone()))
 
 
 class CompletedTests(SynchronousTestCase):
