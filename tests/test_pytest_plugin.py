@@ -74,14 +74,20 @@ CLIENTS = """
 """
 
 
+# Most of a session's time would go into these plugins' imports.
+WITHOUT_OTHERS = [
+    *("-p", "no:cacheprovider", "-p", "no:hypothesispytest"),
+    *("-p", "no:anyio", "-p", "no:twisted"),
+]
+
+
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    return pytester.runpytest_subprocess(*WITHOUT_OTHERS, *arguments)
 
 
 def run_here(pytester: pytest.Pytester) -> pytest.RunResult:
     """The same in this process, where another session has pytest-twisted's reactor."""
-    ours = ("-p", "no:cacheprovider", "-p", "no:twisted", "-W", "default")
-    return pytester.runpytest_inprocess(*ours)
+    return pytester.runpytest_inprocess(*WITHOUT_OTHERS, "-W", "default")
 
 
 def test_with_any_client(pytester: pytest.Pytester) -> None:
@@ -345,7 +351,7 @@ def test_pytest_is_killed(
     )
     fifo, port = pytester.path / "fifo", pytester.path / "port"
     os.mkfifo(fifo)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", *WITHOUT_OTHERS, *arguments]
     session = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
     try:
         while not port.exists():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -265,6 +266,8 @@ if __name__ == "__main__":
     for _name in _IMPORTED:
         importlib.import_module(_name)
     assert "twisted.internet.reactor" not in sys.modules
+    # A fork that ends need not look at any of this.
+    gc.freeze()
     _told = _fork_on_demand(socket.socket(fileno=int(sys.argv[1])))
     if _told is not None:
         runpy.run_module(_become(*_told), run_name="__main__", alter_sys=True)
