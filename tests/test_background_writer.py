@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import sys
 import tempfile
+import termios
 import threading
 from typing import Any
 
@@ -44,17 +47,20 @@ class BackgroundWriterTests(SynchronousTestCase):
 
     def test_what_nobody_reads(self) -> None:
         reading, writing = self.pipe()
-        writer = self.writer(writing, most_waiting=50_000)
+        writer = self.writer(writing, most_waiting=200_000)
         for _ in range(3000):
             writer.write(LINE)
         # A pipe takes 64 KiB, and as many wait as may.
-        self.assertGreaterEqual(writer.lost, 3000 - 655 - 500)
+        self.assertGreaterEqual(writer.lost, 3000 - 655 - 2000)
         self.assertEqual(self.told, ["it does not take what is written"])
+        in_pipe = bytearray(4)
+        while int.from_bytes(in_pipe, sys.byteorder) < 60_000:
+            fcntl.ioctl(reading, termios.FIONREAD, in_pipe)
         writer.close(0)
         self.assertEqual(len(self.told), 1)
-        os.set_blocking(reading, False)
         arrived = os.read(reading, 1_000_000).count(b"\n")
-        self.assertEqual(arrived + writer.lost, 3000)
+        # What is being written just now counts as lost, and may still arrive.
+        self.assertIn(arrived + writer.lost, range(3000, 3042))
 
     def test_a_slow_reader_gets_all(self) -> None:
         reading, writing = self.pipe()
