@@ -68,6 +68,8 @@ __all__ = ["EagerEPollReactor", "install"]
 # FileDescriptor: _tempDataBuffer, _tempDataLen, _writeDisconnecting,
 #     _writeDisconnected, _postLoseConnection, _closeWriteConnection
 
+# Looked up here, because they are needed for each event.
+_Connection, _LOG_CONTEXT = tcp.Connection, log.ILogContext
 _GONE = EPOLLHUP | EPOLLERR
 _NO_ROOM = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 
@@ -119,7 +121,7 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
         with self._epoll_lock:
             # To a connection that is lost, only a thread comes that does not know yet.
             # Another may have its number by now.
-            if not (isinstance(reader, tcp.Connection) and reader.disconnected):
+            if not (isinstance(reader, _Connection) and reader.disconnected):
                 super().addReader(reader)
 
     def removeReader(self, reader: Any) -> None:
@@ -130,10 +132,10 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
     def addWriter(self, writer: Any) -> None:
         """Give a descriptor a turn to write."""
         # Who waits for a connection, and whoever is none, takes the ordinary way.
-        if not (isinstance(writer, tcp.Connection) and writer.connected):
+        if not (isinstance(writer, _Connection) and writer.connected):
             self._ask_epoll(writer)
         # Unless epoll has been asked already.
-        elif writer.fileno() not in self._writes:
+        elif not self._writes or writer.fileno() not in self._writes:
             self._waiting_to_send[writer] = None
             if self._polling:
                 self._wake_for(writer)
@@ -189,27 +191,29 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
         finally:
             self._polling = False
         contexts = context.theContextTracker.currentContext().contexts
-        outer = context.get(log.ILogContext)
+        outer = context.get(_LOG_CONTEXT)
         selectables = self._selectables
-        for fd, event in events:
-            selectable = selectables.get(fd)
-            if selectable is None:
-                continue
-            if not isinstance(selectable, tcp.Connection):
-                log.callWithLogger(
-                    selectable, self._doReadOrWrite, selectable, fd, event
-                )
-                continue
-            # The same, at a third of its price.
-            contexts.append(_log_context(selectable, outer))
-            try:
-                self._read_or_write(selectable, fd, event)
-            except KeyboardInterrupt:
-                raise
-            except BaseException:
-                log.err()
-            finally:
-                contexts.pop()
+        contexts.append({})
+        try:
+            for fd, event in events:
+                selectable = selectables.get(fd)
+                if selectable is None:
+                    continue
+                if not isinstance(selectable, _Connection):
+                    log.callWithLogger(
+                        selectable, self._doReadOrWrite, selectable, fd, event
+                    )
+                    continue
+                # The same, at a third of its price.
+                contexts[-1] = _log_context(selectable, outer)
+                try:
+                    self._read_or_write(selectable, fd, event)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException:
+                    log.err()
+        finally:
+            contexts.pop()
 
     doIteration = doPoll
 
@@ -217,7 +221,7 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
         """Have a descriptor write when epoll says that there is room."""
         with self._epoll_lock:
             # As in addReader().
-            if not (isinstance(writer, tcp.Connection) and writer.disconnected):
+            if not (isinstance(writer, _Connection) and writer.disconnected):
                 super().addWriter(writer)
 
     def _wake_for(self, writer: Any) -> None:
@@ -276,14 +280,18 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
             return True
         sent = _send(writer)
         if sent is _ALL:
-            if not (
-                writer.producer is not None
-                or writer.disconnecting
+            # A push producer that was not paused is asked for nothing.
+            if (
+                writer.disconnecting
                 or writer._writeDisconnecting
+                or (
+                    writer.producer is not None
+                    and (writer.producerPaused or not writer.streamingProducer)
+                )
             ):
-                return False
-            self._let(writer, _go_on)
-            return True
+                self._let(writer, _go_on)
+                return True
+            return False
         if sent is _ENOUGH:
             self._waiting_to_send[writer] = None
         elif sent is _FULL:
@@ -295,7 +303,7 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
     def _let(self, writer: Any, write: Callable[[Any], Any]) -> None:
         """Call what may call anybody's code, and returns why a connection is over."""
         contexts = context.theContextTracker.currentContext().contexts
-        contexts.append(_log_context(writer, context.get(log.ILogContext)))
+        contexts.append(_log_context(writer, context.get(_LOG_CONTEXT)))
         try:
             why = write(writer)
             if why is main.CONNECTION_DONE and writer.disconnecting:
@@ -327,9 +335,7 @@ class EagerEPollReactor(_KnownAsEpoll, EPollReactor):
             why = main.CONNECTION_DONE if is_read else main.CONNECTION_LOST
         else:
             try:
-                if selectable.fileno() == -1:
-                    why = error.ConnectionFdescWentAway("File descriptor lost")
-                elif event & EPOLLIN:
+                if event & EPOLLIN:
                     why = selectable.doRead()
                     is_read = True
                 if (
@@ -384,20 +390,25 @@ def _send(writer: Any) -> Any:
     share = writer.SEND_LIMIT
     while True:
         if not buffer:
-            # A copy, because a thread may add to them meanwhile.
-            taken = parts[:]
-            if not taken:
-                return _ALL
-            buffer = writer.dataBuffer = b"".join(taken)
-            offset = writer.offset = 0
-            del parts[: len(taken)]
-            writer._tempDataLen = 0
+            # A thread may add to them meanwhile.
+            if len(parts) == 1 and parts[0].__class__ is bytes:
+                buffer = parts.pop(0)
+            else:
+                taken = parts[:]
+                if not taken:
+                    return _ALL
+                buffer = b"".join(taken)
+                del parts[: len(taken)]
+            writer._tempDataLen = offset = 0
         size = len(buffer)
         wanted = min(size - offset, share)
         piece = buffer if wanted == size else memoryview(buffer)[offset:][:wanted]
         try:
             sent = writer.socket.send(piece)
-        except OSError as failure:
+        except BaseException as failure:
+            writer.dataBuffer, writer.offset = buffer, offset
+            if not isinstance(failure, OSError):
+                raise
             if failure.errno not in _NO_ROOM:
                 is_reset = failure.errno == errno.ECONNRESET
                 return _RESET if is_reset else main.CONNECTION_LOST
@@ -445,7 +456,10 @@ def _log_context(owner: Any, outer: dict[str, Any]) -> dict[Any, dict[str, Any]]
     except BaseException:
         system = "(buggy logPrefix method)"
         log.err(system=system)
-    return {log.ILogContext: {**outer, "system": system}}
+    # Half the price of {**outer, "system": system}.
+    inner = outer.copy()
+    inner["system"] = system
+    return {_LOG_CONTEXT: inner}
 
 
 def install() -> None:

@@ -519,13 +519,6 @@ class LikeTwistedTests(ReactorTestCase):
             ended[4], [("pause",), ("resume",)] * 2 + [("pause",), ("resume",)]
         )
 
-    def test_a_descriptor_that_was_closed_behind_its_back(self) -> None:
-        def scenario(run: Run) -> None:
-            run.client.send(b"x")
-            run.transport.fileno = lambda: -1
-
-        self.assertEqual(self.compare(scenario)[2][0], error.ConnectionFdescWentAway)
-
 
 class LikeTwistedOverUnixTests(LikeTwistedTests):
     """By UNIX sockets, which may send descriptors besides."""
