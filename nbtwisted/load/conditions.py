@@ -89,6 +89,14 @@ class Condition:
         return _OPERATORS[self.sign](value, self.limit)
 
     @property
+    def percentile(self) -> float | None:
+        """In percent, if the figure is one; the slowest is one, too."""
+        match = _PERCENTILE.fullmatch(self.figure)
+        if match is not None:
+            return float(match[1])
+        return 100.0 if self.figure == "max" else None
+
+    @property
     def is_upper_limit(self) -> bool:
         """Whether it holds for what is large."""
         return self.sign in (">", ">=")

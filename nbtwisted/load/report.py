@@ -92,33 +92,50 @@ def judged(
 
     The value is None where there is none, and `shown` is for people to read. What is
     not known to be within its limit is beyond it. So any condition holds of a run
-    without answers, and one on a latency if that was cut off at `timeout`. One on how
-    fast answers came also holds if every one was a 4xx or a 5xx, unless another
-    condition judges the statuses.
+    without answers; and one on a latency if that was cut off at `timeout`, or if more
+    requests were due and never sent than a percentile leaves out. One on how fast
+    answers came also holds if most of them were a 4xx or a 5xx, or most requests had
+    none, unless another condition is about that.
     """
+    broken = _broken(found, conditions)
+    return [_judge(found, tally, condition, broken) for condition in conditions]
+
+
+def _broken(found: dict[str, Any], conditions: Sequence[Condition]) -> str | None:
+    """Why it says nothing how fast answers came, if that is so."""
     refused = sum(n for status, n in found["statuses"].items() if int(status) >= 400)
-    is_broken = refused == found["answered"] and not any(
+    if refused > MOSTLY * found["answered"] and not any(
         condition.kind is Kind.STATUSES for condition in conditions
-    )
-    return [_judge(found, tally, condition, is_broken) for condition in conditions]
+    ):
+        return "most answers are 4xx or 5xx"
+    if found["failed"] > MOSTLY * found["sent"] and not any(
+        condition.figure == "errors" for condition in conditions
+    ):
+        return "most requests failed"
+    return None
 
 
 def _judge(
-    found: dict[str, Any], tally: Tally, condition: Condition, is_broken: bool
+    found: dict[str, Any], tally: Tally, condition: Condition, broken: str | None
 ) -> dict[str, Any]:
     value = _figure(found, tally, condition)
     holds = value is None or condition.holds(value)
     shown = "no answer" if value is None else _shown(condition, value)
     if not found["answered"]:
         holds = True
-    elif condition.kind in (Kind.LATENCY, Kind.RATE) and is_broken:
+    elif condition.kind in (Kind.LATENCY, Kind.RATE) and broken is not None:
         holds = True
-        shown += ", and every answer is a 4xx or 5xx"
-    elif condition.kind is Kind.LATENCY and value is not None:
-        is_cut_off = found["timed_out"] > 0 and value >= found["timeout"]
-        if is_cut_off and condition.is_upper_limit:
+        shown += f", and {broken}"
+    elif condition.kind is Kind.LATENCY and condition.is_upper_limit:
+        assert value is not None, "answers without latencies"
+        not_sent = found["client"]["not_sent"]
+        due = tally.latencies.count + not_sent
+        if found["timed_out"] and value >= found["timeout"]:
             holds = True
             shown = f"at least {shown}"
+        elif not_sent > due * (1 - (condition.percentile or 0) / 100):
+            holds = True
+            shown += f", and {not_sent} requests were due and never sent"
     return {"text": condition.text, "value": value, "shown": shown, "holds": holds}
 
 

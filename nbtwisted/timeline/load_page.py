@@ -61,9 +61,9 @@ def load_page(
         f"<main>\n<h1>Load on <code><bdi>{_text(report['urls'][0])}</bdi></code></h1>",
         f"<p>{_sentence(report, when)}</p>",
         _others(report["urls"][1:], report["urls_left_out"]),
+        _conditions(conditions),
         _figures(report),
         _warnings(report),
-        _conditions(conditions),
         _errors(report),
         '<div class="side-by-side">',
     ]

@@ -296,9 +296,26 @@ class ConditionTests(ClockCase):
             self.assertEqual(self.judge(broken, *fast), [True, True])
             # Unless the statuses are what another condition is about.
             self.assertEqual(self.judge(broken, *fast, "2xx>0"), [False] * 3)
-        for status in (200, 302):
-            broken.statuses[status] += 1
-            self.assertEqual(self.judge(broken, *fast), [False, False])
+        # One in ten that is good makes it no better, and half of them does.
+        broken.statuses[200] += 1
+        self.assertEqual(self.judge(broken, *fast), [True, True])
+        broken.statuses[302] += 9
+        self.assertEqual(self.judge(broken, *fast), [False, False])
+
+    def test_how_fast_few_answers_came_passes_nothing(self) -> None:
+        tally = tally_of([0.01] * 10, failed=11)
+        self.assertEqual(self.judge(tally, "p99>1s", "rps<1"), [True, True])
+        self.assertEqual(self.judge(tally, "p99>1s", "errors>90%"), [False, False])
+
+    def test_requests_that_were_never_sent(self) -> None:
+        # 2 in 100 that were due: nobody knows how long the slowest 1 would have taken.
+        tally = tally_of([0.01] * 98)
+        tally.not_sent = 2
+        said = ("p99>1s", "p98>1s", "p50>1s", "max>1s", "mean>1s", "p99<1ms")
+        self.assertEqual(
+            self.judge(tally, *said, rate=10.0),
+            [True, False, False, True, False, False],
+        )
 
     def test_what_ran_out_of_time_is_not_known_to_be_within_a_limit(self) -> None:
         tally = tally_of([0.01] * 9 + [2.01])

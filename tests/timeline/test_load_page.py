@@ -236,6 +236,10 @@ class LoadPageTests(ClockCase):
         ]
         read = Read(page(conditions=conditions))
         self.assertIn("failed p99>1s: it is 2.0 s", read.text)
+        # The verdict comes first.
+        self.assertLess(
+            read.text.index("failed p99>1s"), read.text.index("answers a second")
+        )
         self.assertIn("passed errors>1%: it is 0.00%", read.text)
 
     def test_no_answer(self) -> None:
