@@ -14,6 +14,9 @@ from tests.clock_that_steps import BACK, FORWARD
 
 def main(how: str, *arguments: str) -> None:
     """Print which timers have run; exit with 9 if one never does."""
+    # The suite has taken away what people set by this name.
+    if "TRIED_CLOCK" in os.environ:
+        os.environ["NBTWISTED_CLOCK"] = os.environ["TRIED_CLOCK"]
     if how == "choose":
         import_module("nbtwisted.reactor.choosing").choose(arguments)
     else:
