@@ -80,6 +80,11 @@ class InstallingTests(SynchronousTestCase):
             self.assertIn(qual(type(reactor)), name)
             self.assertIsInstance(reactor, EagerEPollReactor)
             self.assertIn(type(reactor).__name__, repr(reactor))
+            # Twisted's tests of reactors put another's into the global one for a while.
+            reactor.__class__, before = epollreactor.EPollReactor, reactor.__class__
+            self.assertIs(type(reactor), epollreactor.EPollReactor)
+            reactor.__class__ = before
+            self.assertIsInstance(reactor, EagerEPollReactor)
 
     def test_another_cannot_be_had(self) -> None:
         self.install(eager)
