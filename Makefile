@@ -30,7 +30,8 @@ demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where
 test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and the server's on both channels
 	$(BIN)/python -m twisted.trial -j $(JOBS) --temp-directory=$(VENV)/trial tests
 	$(BIN)/python -m pytest -q -n $(JOBS)
-	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) tests/server
+	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) \
+		$(shell grep -lw Visit tests/server/test_*.py)
 
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute

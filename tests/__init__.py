@@ -12,10 +12,13 @@ _PEOPLES_OWN = re.compile(
     r"|PYTHONWARNINGS|NBTWISTED_(?!CHANNEL|CLOCK|PICTURES).*",
     re.IGNORECASE,
 )
-for _name in list(os.environ):
-    if _PEOPLES_OWN.fullmatch(_name):
-        del os.environ[_name]
-os.environ["TERM"] = "xterm"
+# Once: what a test sets for a process is for that process, whatever it imports.
+if "NBTWISTED_TESTS" not in os.environ:
+    for _name in list(os.environ):
+        if _PEOPLES_OWN.fullmatch(_name):
+            del os.environ[_name]
+    os.environ["TERM"] = "xterm"
+    os.environ["NBTWISTED_TESTS"] = "running"
 
 # Pytest has an option for this, and trial's workers are not told of Python's.
 warnings.simplefilter("error")

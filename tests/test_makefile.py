@@ -112,10 +112,11 @@ class MakefileTests(SynchronousTestCase):
         self.assertEqual(self.done(), "pip")
 
     def test_an_installation_that_is_interrupted_begins_anew(self) -> None:
-        for number in (signal.SIGINT, signal.SIGKILL):
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with self.start("PYTHON=python3", PIP="sleep 60") as process:
-                while not (self.folder / ".venv" / ".installing").exists():
+                while "-m pip" not in self.log.read_text():
                     self.assertIsNone(process.poll())
+                self.assertTrue((self.folder / ".venv" / ".installing").exists())
                 os.killpg(process.pid, number)
                 process.communicate(timeout=20)
             self.assertEqual(self.make()[-1], "it runs")
