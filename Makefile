@@ -70,7 +70,7 @@ soak: $(VENV)/.run ## show that the server loses and leaks nothing: seven minute
 	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 .PHONY: conformance
-conformance: $(VENV)/.test ## run Twisted's own tests on the eager reactor, and on Twisted's beside it
+conformance: $(VENV)/.test ## run Twisted's own tests on our reactors, and on Twisted's beside them: a minute
 	$(BIN)/python -m tests.reactor.conformance
 
 .PHONY: suites

@@ -65,11 +65,11 @@ class TracedReactor(EagerEPollReactor):
             spans=self._output,
             detail=_detail,
         )
-        super().__init__()
-        self._poller = _Timed(self._poller, self.recorder)
         # Whether a turn makes its calls just now, and which of them.
         self._makes_calls = False
         self._call: Call | None = None
+        super().__init__()
+        self._poller = _Timed(self._poller, self.recorder)
         self.threadCallQueue = _ThreadCalls(self._begin_call)
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:

@@ -35,7 +35,7 @@ def main() -> None:
         on_twisteds = None
         for reactor in REACTORS:
             trial = [sys.executable, "-W", "ignore", "-m", "twisted.trial"]
-            result = run(*trial, f"--reactor={reactor}", *modules)
+            result = run([*trial, f"--reactor={reactor}"], modules)
             ran = result.ran - result.skipped
             print(f"{f'{ran} ran, {len(result.failed)} bad':>18}", end="", flush=True)
             on_twisteds = on_twisteds or result

@@ -47,10 +47,9 @@ from twisted.application.service import Application
 from twisted.internet import reactor
 application = Application("x")
 def up():
-    global told
     # It stays open for as long as the process is there.
-    told = open("up", "w")
-    print("up", file=told, flush=True)
+    reactor.told = open("up", "w")
+    print("up", file=reactor.told, flush=True)
 reactor.callWhenRunning(up)
 """
 AT_ONCE = """
