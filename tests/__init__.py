@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import warnings
 
 from hypothesis import settings
@@ -19,6 +20,11 @@ if "NBTWISTED_TESTS" not in os.environ:
             del os.environ[_name]
     os.environ["TERM"] = "xterm"
     os.environ["NBTWISTED_TESTS"] = "running"
+    # Behind nohup and in the background these are ignored, which programs inherit; a
+    # handler they do not.
+    for _number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(_number) is signal.SIG_IGN:
+            signal.signal(_number, lambda *_: None)
 
 # Pytest has an option for this, and trial's workers are not told of Python's.
 warnings.simplefilter("error")
