@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import warnings
 
@@ -25,6 +26,10 @@ if "NBTWISTED_TESTS" not in os.environ:
     for _number in (signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(_number) is signal.SIG_IGN:
             signal.signal(_number, lambda *_: None)
+
+# Most systems allow 1,024 open files, and more to those who ask.
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 # Pytest has an option for this, and trial's workers are not told of Python's.
 warnings.simplefilter("error")

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 
 __all__ = ["ROOT", "blocks", "matches", "mismatches"]
@@ -39,13 +40,26 @@ def mismatches(
     `port` is where the server is that the page has at 8000.
     `instead` maps commands to what is run in their place.
     """
+    # The pages write to /tmp, where somebody else's files may be in the way.
+    with tempfile.TemporaryDirectory() as folder:
+        return _mismatches(page, port, environment, root, instead or {}, f"{folder}/")
+
+
+def _mismatches(
+    page: str,
+    port: int,
+    environment: Mapping[str, str],
+    root: pathlib.Path,
+    instead: Mapping[str, str],
+    folder: str,
+) -> list[str]:
     wrong = []
     for block in blocks(page, "console"):
         prompt, *expected = block.splitlines()
         assert prompt.startswith("$ "), prompt
         if "| jq " in prompt and shutil.which("jq") is None:
             continue  # a program that not every machine has
-        command = (instead or {}).get(prompt[2:], prompt[2:])
+        command = instead.get(prompt[2:], prompt[2:]).replace("/tmp/", folder)
         printed = subprocess.run(
             command.replace(SHOWN_PORT, f"127.0.0.1:{port}"),
             shell=True,
@@ -56,7 +70,8 @@ def mismatches(
             text=True,
             timeout=300,
             check=False,
-        ).stdout.replace(str(port), "8000")
+        ).stdout
+        printed = printed.replace(folder, "/tmp/").replace(str(port), "8000")
         lines = [
             line
             for line in printed.splitlines()
