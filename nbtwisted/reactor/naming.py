@@ -37,6 +37,7 @@ LONGEST = 200
 UNKNOWN = "(unknown)"
 
 # Whatever a metaclass or a subclass makes of these.
+_of_object = object.__getattribute__
 _name_of_class = type.__dict__["__name__"].__get__
 _qualname_of_class = type.__dict__["__qualname__"].__get__
 _module_of_class = type.__dict__["__module__"].__get__
@@ -65,13 +66,15 @@ def name_of(function: object) -> str:
 
 def class_name(kind: type) -> str:
     """The name of a class, without its module."""
-    return _text(_name_of_class(kind)) or UNKNOWN
+    name: object = _name_of_class(kind)
+    # Each event of a reactor comes by here.
+    return name if type(name) is str else _text(name) or UNKNOWN
 
 
 def own(thing: object, name: str) -> Any:
     """An attribute that an object has in its `__dict__`, or None."""
     try:
-        return object.__getattribute__(thing, "__dict__").get(name)
+        return _of_object(thing, "__dict__").get(name)
     except Exception:
         return None
 

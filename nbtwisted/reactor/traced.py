@@ -338,16 +338,26 @@ class _Timed:
             self._recorder.turn(began)
 
 
-def _read_name(selectable: object) -> str:
-    protocol = own(selectable, "protocol")
+# Each event comes by one of these, so they do themselves, for 0.1 us less, what `own`
+# does. Of a descriptor the reactor asks for more than that.
+
+
+def _read_name(selectable: Any) -> str:
+    try:
+        protocol = selectable.__dict__.get("protocol")
+    except Exception:
+        protocol = None
     if protocol is None:
-        return f"{class_name(type(selectable))}.doRead"
-    return f"{class_name(type(protocol))}.dataReceived"
+        return class_name(type(selectable)) + ".doRead"
+    return class_name(type(protocol)) + ".dataReceived"
 
 
-def _send_name(writer: object) -> str:
-    protocol = own(writer, "protocol")
-    return f"{class_name(type(writer if protocol is None else protocol))} sends"
+def _send_name(writer: Any) -> str:
+    try:
+        protocol = writer.__dict__.get("protocol")
+    except Exception:
+        protocol = None
+    return class_name(type(writer if protocol is None else protocol)) + " sends"
 
 
 def _detail(about: object) -> str:
