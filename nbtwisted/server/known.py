@@ -22,8 +22,8 @@ REMEMBERED = 1024
 LONGEST_REMEMBERED = 2048
 MOST_HEADERS = 32
 
-Came = tuple[bytes, tuple[str, bool]]
-"""A request as it came: its bytes, who sent it, and whether in TLS."""
+Came = tuple[bytes, tuple[str, str, bool]]
+"""A request as it came: its bytes, who sent it, where to, and whether in TLS."""
 
 _NEVER_DRAWN_FROM = Random(0)
 

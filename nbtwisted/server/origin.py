@@ -10,7 +10,7 @@ from twisted.web.server import Request
 
 from nbtwisted.server.parameters import header
 
-__all__ = ["client", "host_of", "root_url", "take_off_origin"]
+__all__ = ["client", "host_of", "own_host", "root_url", "take_off_origin"]
 
 
 def host_of(address: IAddress) -> str:
@@ -47,7 +47,7 @@ def take_off_origin(
 def root_url(request: Request) -> str:
     """The URL that the request came to, up to where the path begins."""
     host: bytes | None = request.getHeader(b"host")
-    shown = host.decode("utf-8", "replace") if host else _own_host(request.getHost())
+    shown = host.decode("utf-8", "replace") if host else own_host(request.getHost())
     return f"{_scheme(request)}://{shown}"
 
 
@@ -83,10 +83,9 @@ def _forwarded_proto(element: str) -> str:
     return ""
 
 
-def _own_host(address: IAddress) -> str:
+def own_host(address: IAddress) -> str:
     """What stands in for a Host that a request has not, or has empty."""
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    return "localhost"
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        return "localhost"
+    host = host_of(address)
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"

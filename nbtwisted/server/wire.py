@@ -1,8 +1,8 @@
 """The fast channel: HTTP/1.1 under the same Klein app.
 
 A request is looked up in Klein's URL map, and its route decides; the answer goes out in
-one piece. One that comes again, byte for byte and from the same address, is decided as
-it was before: it is neither parsed nor routed again. What takes more than one piece, a
+one piece. One that comes again, byte for byte, from the same address and to the same,
+is decided as it was before: it is neither parsed nor routed again. What takes more than one piece, a
 body, a fault, or an operator goes to Klein, as twisted.web's requests do.
 """
 
@@ -34,7 +34,7 @@ from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
 from nbtwisted.server.held import Held
 from nbtwisted.server.host import is_host
 from nbtwisted.server.known import Known, Memory, known
-from nbtwisted.server.origin import host_of
+from nbtwisted.server.origin import host_of, own_host
 from nbtwisted.server.ready import ready
 from nbtwisted.server.request import Request
 from nbtwisted.server.site import HEAD_DEADLINE, LINGER, CappedSite
@@ -71,7 +71,7 @@ class Wire(Protocol):
 
     def __init__(self, site: WireSite) -> None:
         self.site = self.factory = site
-        self._origin = ("", False)
+        self._origin = ("", "", False)
         self._reader: RequestReader | None = None
         self._head: Head | None = None
         """Of a request whose body is not all here."""
@@ -109,7 +109,7 @@ class Wire(Protocol):
         if not self.peer:
             # Behind a proxy that speaks PROXY, it is told in the first bytes.
             self.peer = host_of(self.transport.getPeer())
-            self._origin = self.peer, self.isSecure()
+            self._origin = self.peer, own_host(self.getHost()), self.isSecure()
         if not (self._current or self._reader or self._head or self._is_paused):
             found = self.site.known.get((data, self._origin))
             if found is not None:

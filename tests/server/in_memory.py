@@ -35,10 +35,10 @@ def capped_site(
     return CHANNELS[channel](server, clock)
 
 
-def _address(host: str) -> IAddress:
+def _address(host: str, port: int) -> IAddress:
     if host == "unix":
         return UNIXAddress(None)
-    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, 54321)
+    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)
 
 
 @dataclass
@@ -71,6 +71,7 @@ class Visit:
         site_clock: Clock | None = None,
         channel: str = CHANNEL,
         peer: str = "192.168.1.1",
+        here: str = "10.0.0.1",
         **settings: Any,
     ) -> None:
         if site is None:
@@ -78,7 +79,9 @@ class Visit:
             # The site's timers, for idle connections and for its log, run elsewhere.
             site = capped_site(server, site_clock or Clock(), channel)
         self.site = site
-        self._transport = _Transport(peerAddress=_address(peer))
+        self._transport = _Transport(
+            hostAddress=_address(here, 12345), peerAddress=_address(peer, 54321)
+        )
         self._protocol = site.buildProtocol(None)
         self._protocol.makeConnection(self._transport)
 

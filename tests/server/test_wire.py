@@ -145,6 +145,15 @@ class WireTests(ClockCase):
             visit.get("/ip")
             self.assertEqual(visit.reply().json(), {"origin": peer})
 
+    def test_where_it_was_asked_is_part_of_what_is_known(self) -> None:
+        site = self.visit().site
+        for here in ("10.0.0.1", "10.0.0.2", "::1", "unix", "10.0.0.1"):
+            shown = {"unix": "localhost", "::1": "[::1]:12345"}
+            visit = self.visit(site=site, here=here)
+            visit.get("/get", "Host:")
+            url = f"http://{shown.get(here, f'{here}:12345')}/get"
+            self.assertEqual(visit.reply().json()["url"], url)
+
     def test_what_operators_ask_is_never_known(self) -> None:
         visit = self.visit(peer="127.0.0.1")
         for number in range(3):
