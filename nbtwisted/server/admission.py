@@ -20,13 +20,16 @@ from nbtwisted.server.parameters import Refused, header
 __all__ = ["admit"]
 
 _FORWARDING = re.compile(
-    rb"(x-)?forwarded(-.*)?"  # RFC 7239, and what it replaces
-    rb"|via|cdn-loop"  # RFC 9110, 7.6.3, and RFC 8586
-    rb"|(.*-)?(client-?|real-|remote-|proxyuser-)(ip|ipv6|addr)"
+    rb"(.*-)?forwarded(-.*)?"  # RFC 7239, and what it replaces
+    rb"|(.*-)?via|cdn-loop"  # RFC 9110, 7.6.3, and RFC 8586
+    rb"|(.*-)?((client|real|socket)?ip|ipv6|addr|for)"
     rb"|(cf|x-envoy|x-original|x-amzn)-.*"
     rb"|front-end-https|x-(url-)?scheme"
 ).fullmatch
 """Names of headers that proxies add, in lower case."""
+
+# RFC 9110, 11.1: the case of a scheme does not matter.
+_BEARER = re.compile(rb"bearer +(.*)", re.I).fullmatch
 
 
 def admit(request: Request, token: str | None) -> None:
@@ -80,8 +83,10 @@ def _is_from_another_site(request: Request) -> bool:
 
 
 def _shows(request: Request, token: str) -> bool:
-    given = request.requestHeaders.getRawHeaders(b"authorization", [b""])[0]
-    return hmac.compare_digest(given, b"Bearer " + token.encode())
+    given = request.requestHeaders.getRawHeaders(b"authorization", [])
+    # With two, a proxy may have looked at the other one.
+    shown = _BEARER(given[0]) if len(given) == 1 else None
+    return shown is not None and hmac.compare_digest(shown[1], token.encode())
 
 
 def _is_local(request: Request) -> bool:
