@@ -42,7 +42,7 @@ app.url_map.merge_slashes = False
 class _Rest(BaseConverter):
     """Whatever follows in the path, slashes too."""
 
-    regex = ".*"
+    regex = "(?s:.*)"
     part_isolating = False
 
 
@@ -87,7 +87,7 @@ Renders = Callable[..., Coroutine[Any, Any, None]]
 def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
     """Answer requests for `path` as the function decides that is given them.
 
-    What it decides has to follow from the request and its peer alone: the same request
+    What it decides has to follow from the request and its two addresses alone: the same
     may be answered so again, without asking. Operators' requests are always asked.
 
     `methods` are GET unless given, and `ANY` stands for all; HEAD comes with GET.

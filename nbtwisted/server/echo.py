@@ -59,6 +59,8 @@ def body_echo(request: Request) -> dict[str, Any]:
     """
     content_type = header(request, "content-type") or ""
     mimetype, options = parse_options_header(content_type)
+    # RFC 9110, 8.3.1: their case does not matter.
+    mimetype = mimetype.lower()
     content = request.content
     assert content is not None
     content.seek(0)

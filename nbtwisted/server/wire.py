@@ -2,8 +2,8 @@
 
 A request is looked up in Klein's URL map, and its route decides; the answer goes out in
 one piece. One that comes again, byte for byte, from the same address and to the same,
-is decided as it was before: it is neither parsed nor routed again. What takes more than one piece, a
-body, a fault, or an operator goes to Klein, as twisted.web's requests do.
+is decided as it was before: it is neither parsed nor routed again. What takes more than
+one piece, a body, a fault, or an operator goes to Klein, as twisted.web's requests do.
 """
 
 from __future__ import annotations

@@ -111,6 +111,15 @@ class EchoTests(HttpbinCase):
         self.assertEqual(echo["files"], {"f": "data:image/png;base64,/wA="})
         self.assertEqual(echo["form"], {"a": "b"})
 
+    def test_the_case_of_a_content_type_does_not_matter(self) -> None:
+        kind = "Content-Type: Application/X-WWW-Form-URLEncoded"
+        echo = self.ask("/post", kind, method="POST", body=b"a=b").json()
+        self.assertEqual((echo["form"], echo["data"]), ({"a": "b"}, ""))
+        kind = "Content-Type: Multipart/Form-DATA; Boundary=x"
+        body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
+        echo = self.ask("/post", kind, method="POST", body=body).json()
+        self.assertEqual((echo["form"], echo["data"]), ({"a": "b"}, ""))
+
     def test_forms_that_are_odd(self) -> None:
         kind = "Content-Type: multipart/form-data; boundary=x"
         part = b"--x\r\nContent-Disposition: form-data%b\r\n\r\nv\r\n"

@@ -94,7 +94,7 @@ class TargetTests(EveryChannelCase):
             self.assertEqual(reply.json()["control"], "target")
 
     def test_a_path_that_is_no_utf_8(self) -> None:
-        for part in ["%FF", "a%FFb/%00", "%C3", "%2F%2e%2e", "%ED%A0%80", "%"]:
+        for part in ["%FF", "a%FFb/%00", "%C3", "%2F%2e%2e", "%ED%A0%80", "%", "%0A"]:
             reply = self.ask(f"/anything/{part}")
             self.assertEqual(reply.status, 200, part)
             self.assertEqual(reply.json()["url"], f"http://test/anything/{part}")
@@ -177,3 +177,10 @@ class PeerTests(EveryChannelCase):
                 operator.get("/__admin/requests")
                 (entry,) = operator.reply().json()["requests"]
                 self.assertEqual(entry["peer"], shown)
+
+    def test_so_is_our_own(self) -> None:
+        for channel in CHANNELS:
+            site = self.visit(channel).site
+            visit = Visit(self.clock, site=site, here="::ffff:127.0.0.1")
+            visit.get("/get", "Host:")
+            self.assertEqual(visit.reply().json()["url"], "http://127.0.0.1:12345/get")
