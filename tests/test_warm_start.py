@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -123,6 +124,27 @@ class WarmStartTests(SynchronousTestCase):
                     process.wait(0.01)
                 process.send_signal(number)
             self.assertEqual(process.returncode, -number)
+
+    def test_does_not_outlive_a_suite_that_dies(self) -> None:
+        self.module(
+            "waits", "import signal\nprint('waits', flush=True)\nsignal.pause()"
+        )
+        dies = """
+            import os, sys
+            from tests import warm_start
+            warm_start.Popen([sys.executable, "-m", "waits"])
+            os._exit(0)
+        """
+        # It has this one's stdout, too, which ends when both have.
+        died = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(dies)],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])},
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=30,
+        )
+        self.assertIn(died.stdout, (b"", b"waits\n"))
 
     def test_too_slow(self) -> None:
         self.module("waits", "import signal\nsignal.pause()")

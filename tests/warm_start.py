@@ -198,6 +198,7 @@ def _fork_on_demand(control: socket.socket) -> tuple[list[str], list[int]] | Non
                     continue
                 length, files, _, _ = socket.recv_fds(control, _LENGTH_BYTES, 4)
                 if not length:
+                    _kill_all(selector)
                     return None
                 size = int.from_bytes(length, "big")
                 message = control.recv(size, socket.MSG_WAITALL)
@@ -210,6 +211,13 @@ def _fork_on_demand(control: socket.socket) -> tuple[list[str], list[int]] | Non
                 _tell(status, process)
                 data = process, status
                 selector.register(os.pidfd_open(process), selectors.EVENT_READ, data)
+
+
+def _kill_all(selector: selectors.BaseSelector) -> None:
+    """End the commands that nobody waits for any more."""
+    for key in selector.get_map().values():
+        if key.data is not None:
+            os.kill(key.data[0], signal.SIGKILL)
 
 
 def _tell(status: int, number: int) -> None:
