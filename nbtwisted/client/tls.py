@@ -15,8 +15,6 @@ from cryptography.x509 import (
     SubjectAlternativeName,
 )
 from OpenSSL import SSL
-from service_identity import CertificateError
-from service_identity.hazmat import DNS_ID, DNSPattern
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import CertificateOptions, platformTrust
 from zope.interface import implementer
@@ -175,7 +173,7 @@ def _expect_name(connection: SSL.Connection, host: str) -> None:
         raise ValueError("it has no subjectAltName") from None
     # Whatever the library makes of bytes that a stranger sent.
     except Exception:
-        raise ValueError("it has a subjectAltName that cannot be read") from None
+        raise ValueError("it has extensions that cannot be read") from None
     names = found.get_values_for_type(DNSName)
     addresses = found.get_values_for_type(IPAddress)
     if _is_address(host):
@@ -190,11 +188,18 @@ def _expect_name(connection: SSL.Connection, host: str) -> None:
 
 
 def _matches(name: str, host: str) -> bool:
-    try:
-        return DNS_ID(host.rstrip(".")).verify(DNSPattern.from_bytes(name.encode()))
-    # A name that is none, or a host that could not be in a certificate.
-    except (CertificateError, ValueError):
-        return False
+    """Whether a certificate's name is for the host: RFC 9525, 6.3.
+
+    `*` is for any first label, also one in Punycode, which libraries that follow RFC
+    6125 refuse.
+    """
+    # Letters beyond ASCII may have small ones within it.
+    name, host = name.lower() if name.isascii() else "", host.removesuffix(".")
+    name = name.removesuffix(".")
+    first, _, rest = name.partition(".")
+    if first == "*":
+        return "." in rest and host.partition(".")[2] == rest
+    return name == host
 
 
 def _is_address(host: str) -> bool:

@@ -210,7 +210,7 @@ class HTTPSTests(ReactorCase):
             (many, "it is not for localhost but for 0.example, 1.example, "),
             (nul, r"it is not for localhost but for localhost\x00.evil.example"),
             (b"\x30\x00", "it is not for localhost but for no host"),
-            (b"\x30\x05\x82\x03\xff\xfe\xfd", "that cannot be read"),
+            (b"\x30\x05\x82\x03\xff\xfe\xfd", "extensions that cannot be read"),
             (b"\x30\x05\x87\x03\x01\x02\x03", "that cannot be read"),
         ]:
             extension: list[tuple[x509.ExtensionType, bool]] = []
@@ -240,16 +240,23 @@ class HTTPSTests(ReactorCase):
             x509.DNSName("*.host.example"),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
             x509.DNSName("XN--bcher-kva.example"),
+            x509.DNSName("dotted.example."),
         ]
         port = self.certified((x509.SubjectAlternativeName(names), False))
         for host in [
             "a.host.example",
+            "☃.host.example",
+            "my_name.host.example",
+            "dotted.example",
             "127.0.0.1",
             "bücher.example",
             "A.HOST.example.",
         ]:
             self.assertEqual((await self.get(port, host)).body, b"nobody")
-        for host in ["a.b.host.example", "host.example", "[::1]", "localhost"]:
+        # The last is the Kelvin sign's, which is a "k" in small letters.
+        for host in [
+            *("a.b.host.example", "host.example", "[::1]", "localhost", "k.example"),
+        ]:
             await self.refused_name(self.get(port, host))
 
     async def refused_name(self, request: Deferred[Any]) -> None:
