@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from html import escape
 from typing import Any
 
+from nbtwisted.printable import escaped
 from nbtwisted.timeline.load_charts import (
     Curve,
     Values,
@@ -56,7 +57,7 @@ def load_page(
     """
     report = _bounded(report)
     when = datetime.fromtimestamp(began, timezone.utc)
-    title = f"Load on {_visible(report['urls'][0])}"
+    title = f"Load on {escaped(report['urls'][0])}"
     body = [
         f"<main>\n<h1>Load on <code><bdi>{_text(report['urls'][0])}</bdi></code></h1>",
         f"<p>{_sentence(report, when)}</p>",
@@ -248,15 +249,7 @@ def _list(kind: str, items: Sequence[str]) -> str:
 
 def _text(text: str) -> str:
     """What a stranger may have sent, as HTML that shows it."""
-    return escape(_visible(text))
-
-
-def _visible(text: str) -> str:
-    """The same, where nothing turns the direction of writing, or has no bytes."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
-        for c in text
-    )
+    return escape(escaped(text))
 
 
 def _shortened(text: str) -> str:

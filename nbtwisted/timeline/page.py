@@ -14,6 +14,8 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
+from nbtwisted.printable import escaped_json
+
 __all__ = ["asset", "html_page"]
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -45,9 +47,7 @@ def html_page(
     )
     # Nothing in a string of JSON can then end the element that it stands in.
     embedded = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    embedded = embedded.replace("<", "\\u003c")
-    # A lone surrogate has no bytes in UTF-8.
-    embedded = embedded.encode("utf-8", "backslashreplace").decode()
+    embedded = escaped_json(embedded.replace("<", "\\u003c"))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

@@ -205,6 +205,8 @@ class LoadPageTests(ClockCase):
         conditions = [{"text": "p99>1s<q>", "shown": "<q>", "value": 1, "holds": True}]
         text = page(found, intervals, conditions=conditions)
         text.encode("utf-8")
+        # Neither in the picture nor in the data.
+        self.assertTrue(text.replace("\n", "").isprintable())
         read = Read(text)
         names = {name for name, _ in read.elements}
         self.assertEqual(names & {"img", "b", "i", "u", "s", "q"}, set())
