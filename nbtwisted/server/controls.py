@@ -6,6 +6,7 @@ before it: `?_delay=2s` and `X-Nbtwisted-Delay: 2s` are the same.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ __all__ = [
     "UnknownControl",
     "UnreadableControl",
     "parse_header",
+    "parse_probability",
     "parse_size",
     "read_controls",
 ]
@@ -282,10 +284,18 @@ def _parse_fault(text: str) -> Fault:
     name = known.get(name, name)
     if name not in FAULTS:
         raise ValueError("one of " + ", ".join(FAULTS) + ", or one with :0.1 behind it")
-    chance = parse_decimal(probability) if colon else 1.0
-    if chance > 1:
+    return Fault(name, parse_probability(probability) if colon else 1.0)
+
+
+def parse_probability(text: str) -> float:
+    """Read a number from 0 to 1; raises `ValueError` with what was expected."""
+    try:
+        probability = parse_decimal(text)
+    except ValueError:
+        probability = math.inf
+    if probability > 1:
         raise ValueError("a probability from 0 to 1")
-    return Fault(name, chance)
+    return probability
 
 
 def _parse_sequence(text: str) -> tuple[int, ...]:

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from twisted.web.server import Request
 
-from nbtwisted.numeral import parse_decimal
 from nbtwisted.server import echo as echoes
 from nbtwisted.server.app import ANY, Server, route
 from nbtwisted.server.behaviour import (
@@ -40,6 +39,7 @@ from nbtwisted.server.controls import (
     Drip,
     Statuses,
     parse_header,
+    parse_probability,
     parse_size,
 )
 from nbtwisted.server.delay import NO_DELAY, Delay
@@ -263,7 +263,7 @@ def sse(server: Server, request: Request) -> Behaviour:
 @route("/unstable")
 def unstable(server: Server, request: Request) -> Behaviour:
     """Answer 500 as often as asked, and otherwise 200."""
-    rate = parameter(request, "failure_rate", _parse_probability, 0.5)
+    rate = parameter(request, "failure_rate", parse_probability, 0.5)
     seed = parameter(request, "seed", whole_number(-LARGEST_SEED, LARGEST_SEED), None)
     statuses = Statuses((200, 500), (1 - rate, rate))
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT, seed=seed)
@@ -344,13 +344,6 @@ def _parse_truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("true or false")
     return text.lower() == "true"
-
-
-def _parse_probability(text: str) -> float:
-    rate = parse_decimal(text)
-    if rate > 1:
-        raise ValueError("a probability from 0 to 1")
-    return rate
 
 
 def _json_line(value: Any) -> bytes:
