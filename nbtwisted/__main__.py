@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from nbtwisted import __version__
-from nbtwisted.command_line import end_quietly_when_interrupted, say
+from nbtwisted.command_line import end_quietly_when_interrupted, say, show
 from nbtwisted.reactor.choosing import choose
 
 __all__ = ["main"]
@@ -46,10 +46,10 @@ def main() -> NoReturn:
 
         trace(arguments)
     elif command in ("-h", "--help"):
-        print(USAGE, end="")
+        show(USAGE, program="nbtwisted")
         sys.exit()
     elif command == "--version":
-        print(f"nbtwisted {__version__}")
+        show(f"nbtwisted {__version__}\n", program="nbtwisted")
         sys.exit()
     say(f"nbtwisted: error: {command!r}: expected serve, get, load or trace")
     sys.exit(2)

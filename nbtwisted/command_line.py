@@ -8,15 +8,16 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TextIO, TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.numeral import parse_whole_number
-from nbtwisted.printable import escaped
+from nbtwisted.printable import escaped, printable_ends
 from nbtwisted.screen_size import screen_size
 
 __all__ = [
+    "CANNOT_WRITE",
     "Once",
     "OneLineParser",
     "abandon",
@@ -32,11 +33,18 @@ __all__ = [
     "raise_open_files",
     "reading",
     "say",
+    "show",
     "whole_number",
 ]
 
 T = TypeVar("T")
 
+
+CANNOT_WRITE = 23
+"""curl's exit code for output that cannot be written."""
+
+LONGEST_MESSAGE = 500
+"""Characters: what cannot be read may be of any length."""
 
 FEWEST_OPEN_FILES = 16
 """Fewer are no use: three streams, the reactor's three, a look-up and its files."""
@@ -62,13 +70,46 @@ class OneLineParser(argparse.ArgumentParser):
         # What argparse calls for options without a type.
         self.register("type", None, some_text)
 
+    def with_values(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments, those joined of which the second is the first's value.
+
+        argparse takes whatever begins with `-` for an option; curl, and all that reads
+        options as POSIX has it, takes it for the value of an option that needs one.
+        Here it is one unless it is an option of ours: then the value was forgotten.
+        """
+        takes_value = {
+            name: action.nargs is None
+            for action in self._actions
+            for name in action.option_strings
+        }
+        rest, joined = list(arguments), []
+        while rest and rest[0] != "--":
+            argument = rest.pop(0)
+            value = rest[0] if rest and rest[0] not in ("-", "--") else ""
+            if (
+                takes_value.get(argument)
+                and value.startswith("-")
+                and value.partition("=")[0] not in takes_value
+            ):
+                argument += ("=" if argument.startswith("--") else "") + rest.pop(0)
+            joined.append(argument)
+        return joined + rest
+
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and exit with 2."""
         message = message.removeprefix("argument ")
         for of_argparse, ours in _IN_OUR_WORDS:
             message = re.sub(of_argparse, ours, message)
+        message = printable_ends(message, longest=LONGEST_MESSAGE)
         say(f"{self.prog}: error: {message} (see {self.prog} --help)")
         self.exit(2)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the help or the version: argparse lets the end of Python complain."""
+        if file is sys.stdout:
+            show(message, program=self.prog)
+        else:
+            super()._print_message(message, file)
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
@@ -136,9 +177,7 @@ def count(text: str) -> int:
 
     Raises `argparse.ArgumentTypeError`.
     """
-    if whole_number(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of 1 or more")
-    return int(text)
+    return _at_least(1, text)
 
 
 def whole_number(text: str) -> int:
@@ -146,10 +185,19 @@ def whole_number(text: str) -> int:
 
     Raises `argparse.ArgumentTypeError`.
     """
+    return _at_least(0, text)
+
+
+def _at_least(fewest: int, text: str) -> int:
     try:
-        return parse_whole_number(text)
+        number = parse_whole_number(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number") from None
+        number = -1
+    if number < fewest:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a whole number, {fewest} or more"
+        )
+    return number
 
 
 def reading(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -190,6 +238,19 @@ def say(line: str) -> None:
             print(escaped(line), file=sys.stderr, flush=True)
         except OSError:
             abandon(sys.stderr)
+
+
+def show(text: str, *, program: str) -> None:
+    """Print a text on stdout, if there is one.
+
+    Where it cannot be written, exits with `CANNOT_WRITE` after a line on stderr.
+    """
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        abandon(sys.stdout)
+        say(f"{program}: error: cannot write: {error.strerror}")
+        raise SystemExit(CANNOT_WRITE) from None
 
 
 def abandon(stream: TextIO) -> None:
@@ -238,9 +299,8 @@ def raise_open_files() -> int:
     return most
 
 
-def expect_open_files(program: str) -> None:
-    """Exit with 2, after a line on stderr, where too few files may be open."""
-    most = raise_open_files()
+def expect_open_files(program: str, most: int) -> None:
+    """Exit with 2, after a line on stderr, where `most` files are too few."""
     if most < FEWEST_OPEN_FILES:
         say(
             f"{program}: error: this process may open {most} files: expected at least "

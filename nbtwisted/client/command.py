@@ -36,6 +36,7 @@ from nbtwisted.client.screen import Screen
 from nbtwisted.client.target import shown
 from nbtwisted.client.url_list import Given, URLFile
 from nbtwisted.command_line import (
+    CANNOT_WRITE,
     abandon,
     end_when_told,
     open_files_left,
@@ -55,9 +56,6 @@ _FORMATS = {
     "csv": output.csv,
     "body": output.body,
 }
-_CANNOT_WRITE = 23
-"""curl's exit code for output that cannot be written."""
-
 _CANNOT_READ = 26
 """The same for a list that cannot be read."""
 _BAD_FILE = 58
@@ -80,22 +78,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.stdout = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             _complain(f"output: cannot write {options.output}: {error.strerror}")
-            raise SystemExit(_CANNOT_WRITE) from None
+            raise SystemExit(CANNOT_WRITE) from None
     folder = None
     if options.output_dir is not None:
         try:
             folder = AnswerFolder(options.output_dir)
         except OSError as error:
             _complain(f"output: cannot write {options.output_dir}: {error.strerror}")
-            raise SystemExit(_CANNOT_WRITE) from None
+            raise SystemExit(CANNOT_WRITE) from None
     if sys.stdout is None:
         _complain("output: cannot write: standard output is closed")
-        raise SystemExit(_CANNOT_WRITE)
+        raise SystemExit(CANNOT_WRITE)
     try:
         recording = _recording(options)
     except CannotWrite as error:
         _complain(f"output: {error}")
-        raise SystemExit(_CANNOT_WRITE) from None
+        raise SystemExit(CANNOT_WRITE) from None
     # Opened before a signal is no longer the end of everything: a pipe to which nobody
     # writes yet is waited for.
     url_list = _list(options)
@@ -292,7 +290,7 @@ class _Run:
         self._cannot_write = why
         # A terminal that closes says so by a signal, and cannot be written then.
         if self._exit_code is None:
-            self.interrupt(_CANNOT_WRITE)
+            self.interrupt(CANNOT_WRITE)
 
     def _print(self, index: int, outcome: Outcome) -> None:
         if self._cannot_write is not None:
@@ -346,7 +344,7 @@ class _Run:
         if self._cannot_write is not None:
             _complain(f"output: {self._cannot_write}")
             abandon(sys.stdout)
-            raise SystemExit(self._exit_code or _CANNOT_WRITE)
+            raise SystemExit(self._exit_code or CANNOT_WRITE)
         if self._list is not None and self._list.error is not None:
             _cannot_read(self._options, self._list.error)
         if self._exit_code is not None:

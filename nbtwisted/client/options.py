@@ -231,7 +231,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         default=[],
         metavar="HOST:PORT:ADDRESS[,ADDRESS]",
         help="the addresses that HOST has at PORT; * is every host that has none "
-        "besides, and =-HOST:PORT takes back what was given before",
+        "besides, and -HOST:PORT takes back what was given before",
     )
     where.add_argument(
         "--unix-socket",
@@ -327,7 +327,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
-    told = parser.parse_intermixed_args(arguments)
+    told = parser.parse_intermixed_args(parser.with_values(arguments))
     urls, times = told.urls, told.times or 1
     if told.output is not None and told.output_dir is not None:
         parser.error("--output-dir: expected no -o beside it")

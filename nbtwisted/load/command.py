@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall, react
 
 from nbtwisted import steady_clock
 from nbtwisted.command_line import (
+    CANNOT_WRITE,
     abandon,
     can_encode,
     end_when_told,
@@ -36,9 +37,6 @@ __all__ = ["main"]
 NONE_ANSWERED = 1
 LIMIT_PASSED = 99
 """k6's exit code for thresholds that were crossed."""
-
-CANNOT_WRITE = 23
-"""curl's exit code for output that cannot be written."""
 
 DRAWN_EVERY = 0.5
 """Seconds."""

@@ -20,6 +20,7 @@ from nbtwisted.command_line import (
 )
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.running import Plan
+from nbtwisted.numeral import parse_decimal
 from nbtwisted.reactor.choosing import add_option
 
 __all__ = ["Options", "read_options"]
@@ -161,7 +162,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
-    told = parser.parse_intermixed_args(arguments)
+    told = parser.parse_intermixed_args(parser.with_values(arguments))
     number = told.number
     if number is None:
         number = math.inf if told.seconds else DEFAULT_NUMBER
@@ -205,9 +206,9 @@ def _target(text: str) -> Target:
 
 def _rate(text: str) -> float:
     try:
-        rate = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+        rate = parse_decimal(text)
     except ValueError:
         rate = 0.0
-    if not (text.isascii() and 0 < rate <= 10_000_000):
+    if not 0 < rate <= 10_000_000:
         raise ValueError("expected requests a second, above 0, such as 1000 or 0.5")
     return rate

@@ -9,7 +9,12 @@ from collections.abc import Sequence
 
 from twisted.internet.error import ReactorAlreadyInstalledError
 
-from nbtwisted.command_line import OneLineParser, expect_open_files, say
+from nbtwisted.command_line import (
+    OneLineParser,
+    expect_open_files,
+    raise_open_files,
+    say,
+)
 from nbtwisted.reactor.timers import run_on_steady_clock
 
 __all__ = ["add_option", "choose"]
@@ -36,7 +41,7 @@ def choose(arguments: Sequence[str]) -> None:
     Raises `SystemExit` after a line on stderr for one that cannot be had, and where too
     few files may be open for any.
     """
-    expect_open_files("nbtwisted")
+    expect_open_files("nbtwisted", raise_open_files())
     _install(arguments)
     from twisted.internet import reactor
 

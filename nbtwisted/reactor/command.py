@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import signal
 from collections.abc import Sequence
 from typing import NoReturn
 
 from twisted.internet.error import ReactorAlreadyInstalledError
 
-from nbtwisted.command_line import Once, OneLineParser, expect_different_files, say
+from nbtwisted.command_line import (
+    CANNOT_WRITE,
+    Once,
+    OneLineParser,
+    expect_different_files,
+    expect_open_files,
+    say,
+)
 from nbtwisted.reactor import installing
 from nbtwisted.reactor.program import Program
 from nbtwisted.reactor.traced import STALL, TracedReactor, make, stall_from
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["main"]
-
-_CANNOT_WRITE = 23
-"""As `nbtwisted get` has it, and curl."""
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -48,7 +53,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
         f"{STALL * 1000:g})",
     )
     own, named = _split(arguments)
-    told = parser.parse_args(own)
+    told = parser.parse_args(parser.with_values(own))
+    # How many there may be is the program's to change.
+    expect_open_files("nbtwisted trace", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     try:
         program = Program(named)
     except ValueError as error:
@@ -58,7 +65,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         file = None if told.out is None else TraceFile(told.out)
     except OSError as error:
         say(f"nbtwisted trace: error: cannot write {told.out}: {error.strerror}")
-        raise SystemExit(_CANNOT_WRITE) from None
+        raise SystemExit(CANNOT_WRITE) from None
     try:
         reactor = make(told.stall_ms, file)
     except ValueError as error:
@@ -75,7 +82,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except SystemExit as end:
         if end.code not in (None, 0):
             raise
-    raise SystemExit(0 if reactor.flush() else _CANNOT_WRITE)
+    raise SystemExit(0 if reactor.flush() else CANNOT_WRITE)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -157,7 +157,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
-    told = parser.parse_args(arguments)
+    told = parser.parse_args(parser.with_values(arguments))
     if told.listen and (told.port is not None or told.host is not None):
         parser.error("--listen: expected neither --port nor --host beside it")
     listen: Sequence[str] = told.listen or []

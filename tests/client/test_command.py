@@ -75,6 +75,12 @@ class OptionsTests(SynchronousTestCase):
     def test_each_url_n_times(self) -> None:
         self.assertEqual(urls("-n", "2", "a", "b"), ["a", "a", "b", "b"])
 
+    def test_a_value_may_begin_with_a_hyphen(self) -> None:
+        resolved = ["--resolve", "a:80:1.1.1.1", "--resolve", "-a:80", "x"]
+        self.assertEqual(read_options(resolved).how["overrides"], {})
+        self.assertEqual(read_options(["-o", "-x", "y"]).output, "-x")
+        self.assertEqual(urls("-o", "-x", "-n", "2", "y"), ["y", "y"])
+
     def test_options_between_urls(self) -> None:
         self.assertEqual(urls("a", "-c", "2", "b"), ["a", "b"])
 
@@ -114,7 +120,7 @@ class ResolveTests(SynchronousTestCase):
 class RefusedOptionsTests(SynchronousTestCase):
     def test_one_line_and_exit_2(self) -> None:
         for arguments, words in [
-            (["-c", "0"], "'0': expected a number of 1 or more"),
+            (["-c", "0"], "'0': expected a whole number, 1 or more"),
             (["-c", "1e3"], "expected a whole number"),
             (["-n", "x"], "expected a whole number"),
             (["--max-time=-1"], "'-1': expected seconds such as"),
@@ -163,11 +169,20 @@ class RefusedOptionsTests(SynchronousTestCase):
             (["--cert", ""], "--cert: '': expected a value"),
             (["--unix-socket", ""], "--unix-socket: '': expected a path"),
             (["-n"], "-n: expected a value"),
+            (["-n", "-1"], "-n: '-1': expected a whole number"),
+            (["-c", "-x"], "-c: '-x': expected a whole number"),
+            (["--max-time", "-1s"], "--max-time: '-1s': expected seconds"),
+            (["-H", "-x"], "-H/--header: '-x': expected 'Name: value'"),
+            (["-o", "-L"], "-o/--output: expected a value"),
+            (["-o", "--har=x"], "-o/--output: expected a value"),
+            (["-o", "--", "x"], "-o/--output: expected a value"),
+            (["-n", "9" * 100_000], "expected a whole number"),
             (["-f=x"], "-f/--fail: 'x': expected no value"),
         ]:
             said = self.refused(*arguments)
             self.assertRegex(said, r"\Anbtwisted get: error: .*\n\Z")
             self.assertIn(words, said, arguments)
+            self.assertLess(len(said), 700)
 
     def refused(self, *arguments: str) -> str:
         """What is said on stderr of arguments that cannot be read."""

@@ -45,11 +45,13 @@ class OptionsTests(SynchronousTestCase):
 
     def test_what_cannot_be_read(self) -> None:
         for wrong, expected in [
-            (["-c", "0"], "expected a number of 1 or more"),
+            (["-c", "0"], "expected a whole number, 1 or more"),
             (["-n", "5", "-c", "10"], "expected at least as many as -c 10"),
             (["-q", "0"], "expected requests a second, above 0"),
             (["-q", "-1"], "expected requests a second, above 0"),
             (["-q", "nan"], "expected requests a second, above 0"),
+            (["-q", "9" * 5000], "expected requests a second, above 0"),
+            (["-q", "0." + "0" * 5000 + "1"], "expected requests a second, above 0"),
             (["-z", "soon"], "expected seconds such as 1.5"),
             (["-z", "0"], "above 0"),
             (["-t", "0"], "above 0"),

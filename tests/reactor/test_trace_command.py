@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted.reactor.command import main
 from tests import warm_start
 
 BLOCKS = """
@@ -310,6 +313,19 @@ class TraceTests(TraceCase):
             self.assertEqual(ran.returncode, code, ran.stderr)
             self.assertIn(words, ran.stderr)
             self.assertEqual((ran.stdout, ran.stderr.count("\n")), ("", 1))
+
+    def test_too_few_files(self) -> None:
+        script = self.script("print('it ran')")
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        said = io.StringIO()
+        self.patch(sys, "stderr", said)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (5, before[1]))
+        try:
+            ended = self.assertRaises(SystemExit, main, [script])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        self.assertEqual(ended.code, 2)
+        self.assertIn("may open 5 files: expected at least 16", said.getvalue())
 
     def test_a_disk_that_fills(self) -> None:
         for end, code in [
