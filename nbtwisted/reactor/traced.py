@@ -157,6 +157,8 @@ class TracedReactor(EagerEPollReactor):
         finally:
             self._end_call()
             self._makes_calls, self._call = outer
+            if self._watchdog is not None:
+                self._watchdog.go_on()
 
     def fireSystemEvent(self, eventType: str) -> None:
         """As every reactor has it."""

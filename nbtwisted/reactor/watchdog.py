@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,9 @@ class Watchdog:
 
     Tells `report` of each callback that takes longer than a stall may, once and while
     it does, with the stack of the thread `watched` at that moment.
+
+    A fork ends the thread, and `go_on` begins another: from Python 3.12 on, a fork
+    beside a second thread warns, and it would be the program that is warned of ours.
     """
 
     def __init__(
@@ -30,14 +34,25 @@ class Watchdog:
         self._watched = watched
         self._report = report
         self._over = Event()
-        # A daemon: nobody's end waits for it.
-        self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
-        self._thread.start()
+        self._begin()
 
     def stop(self) -> None:
         """Watch no more."""
+        _watching.discard(self)
         self._over.set()
         self._thread.join(1)
+
+    def go_on(self) -> None:
+        """Watch again, if a fork has ended that."""
+        if self._over.is_set():
+            self._begin()
+
+    def _begin(self) -> None:
+        _watching.add(self)
+        self._over.clear()
+        # A daemon: nobody's end waits for it.
+        self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
+        self._thread.start()
 
     def look(self) -> None:
         """Look once."""
@@ -63,6 +78,19 @@ class Watchdog:
         # Often enough to say so not much later than it is true.
         while not self._over.wait(max(self._recorder.stall / 4, 0.001)):
             self.look()
+
+
+_watching: set[Watchdog] = set()
+
+
+def _stop_all() -> None:
+    for watchdog in list(_watching):
+        watchdog.stop()
+
+
+# Python counts the threads after the hook that comes after a fork (3.13), so that hook
+# is too early for a new one.
+os.register_at_fork(before=_stop_all)
 
 
 def _stack(frame: FrameType) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import warnings
 
 from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Call, Recorder
 from nbtwisted.reactor.watchdog import Watchdog
@@ -114,6 +116,24 @@ class WatchdogTests(RecorderCase):
         self.watchdog.look()
         self.call("another", 0.1)
         self.assertEqual(len(self.said), 1)
+
+    def test_a_fork_is_not_beside_its_thread(self) -> None:
+        def names() -> list[str]:
+            return [thread.name for thread in threading.enumerate()]
+
+        self.assertNotIn("watchdog", names())
+        self.watchdog.go_on()
+        self.assertIn("watchdog", names())
+        with warnings.catch_warnings():
+            # Trial's and pytest's own threads.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        self.assertNotIn("watchdog", names())
+        self.watchdog.go_on()
+        self.assertIn("watchdog", names())
 
     def test_what_it_does_within(self) -> None:
         self.recorder.begin("outer")
