@@ -700,6 +700,12 @@ class FailuresTests(SynchronousTestCase):
         self.assertTrue(
             ran.stderr.endswith("URL in NBTWISTED_URL, or as an argument\n")
         )
+        # Somebody is there.
+        with RunningServer() as server:
+            broken = {"NBTWISTED_URL": f"{server.url}?_delay=0&_fault=empty"}
+            ran = run("-n", "1", environment=broken)
+        self.assertEqual(ran.returncode, 52)
+        self.assertNotIn("nbtwisted serve", ran.stderr)
 
     def test_unknown_host(self) -> None:
         ran = run("http://nothing.invalid/")
@@ -1032,6 +1038,25 @@ class OutputTests(SynchronousTestCase):
             ran.stderr,
             "nbtwisted get: output: cannot write: No space left on device\n",
         )
+
+    def test_an_archive_that_fills_its_disk(self) -> None:
+        # Room for what coverage notes, and not for these bodies.
+        command = 'ulimit -f 512; exec "$@"'
+        with tempfile.TemporaryDirectory() as folder, RunningServer() as server:
+            har = f"{folder}/x.har"
+            get = [*CLIENT, "--har", har, "-n", "10", f"{server.url}bytes/100000"]
+            ran = subprocess.run(
+                ["bash", "-c", command, "bash", *get],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            with open(har, encoding="utf-8") as file:
+                kept = len(json.load(file)["log"]["entries"])
+        self.assertEqual(ran.returncode, 23)
+        self.assertIn(f"cannot write {har}: File too large\n", ran.stderr)
+        self.assertIn(kept, range(1, 10))
 
     def test_a_disk_that_fills(self) -> None:
         # What a quota does, as far as this process may be told: no file over 1 KiB.

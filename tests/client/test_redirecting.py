@@ -125,6 +125,8 @@ class NextURLTests(ClockCase):
     def test_the_examples_of_rfc_3986(self) -> None:
         for location, url in RFC_3986.items():
             self.assertEqual(led("http://a/b/c/d;p?q", location), url, location)
+        # 5.2.3: of a base without a path.
+        self.assertEqual(led("http://a", "g"), "http://a/g")
 
     def test_dot_segments(self) -> None:
         for location, sent in {
