@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.web.http import HTTPChannel
 
 from nbtwisted.server.framing import (
+    BEGINNING,
     LARGEST_HEAD,
     LONE_CR_OR_LF,
     LONGEST_TARGET,
@@ -92,7 +93,10 @@ class _Channel(HTTPChannel):
             self._expect_head()
         super().dataReceived(data)
         # What is left of it is the beginning of a line.
-        if self.line_mode and LONE_CR_OR_LF.search(self._buffer[-len(data) - 1 :]):
+        if self.line_mode and (
+            LONE_CR_OR_LF.search(self._buffer[-len(data) - 1 :])
+            or not (self._lines or BEGINNING.match(self._buffer))
+        ):
             self._respondToBadRequestAndDisconnect()
 
     def lineReceived(self, line: bytes) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nbtwisted.numeral import parse_whole_number
 
 __all__ = [
+    "BEGINNING",
     "LARGEST_HEAD",
     "LARGEST_REQUEST_BODY",
     "LONE_CR_OR_LF",
@@ -36,6 +37,8 @@ _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
 _FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % _TOKEN)
 _BLANK_LINE = b"\r\n\r\n"
 LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
+BEGINNING = re.compile(rb"%b|\r?\Z" % _TOKEN)
+"""Of a request, or of the empty line that may be before one."""
 
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
@@ -308,6 +311,9 @@ class RequestReader:
     def _check_beginning(self) -> None:
         """Refuse what cannot become a head, before all of it is here."""
         buffer = self._buffer
+        if not self._looked_at and BEGINNING.match(buffer) is None:
+            # Nobody waits for the rest of what is TLS.
+            raise _not_a_request()
         if not self._line_is_checked and b"\r\n" in buffer:
             self._line_is_checked = True
             _check_size(buffer, 0)

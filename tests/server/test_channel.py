@@ -121,6 +121,15 @@ class ChannelTests(ClockCase):
         ]:
             self.assertEqual(self.refused(bad)[0], 400, bad)
 
+    def test_what_cannot_become_a_request(self) -> None:
+        hello = bytes.fromhex("16030100f8010000f40303")  # TLS
+        for beginning in [hello, b"\x80", b" ", b"{", b"\r\n\x00", b"\r\n \r"]:
+            whole, bytewise = [beginning], [bytes([b]) for b in beginning]
+            for pieces in [whole, bytewise] if beginning != hello else [whole]:
+                self.assertEqual(self.refused(*pieces)[0], 400, beginning)
+        head = b"\r\n\r\nGET /get HTTP/1.1\r\nHost: test\r\n\r\n"
+        self.assertEqual(self.send(*(bytes([byte]) for byte in head)).status, 200)
+
     def test_what_no_server_has_to_understand(self) -> None:
         post = b"POST /post HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: %b\r\n\r\n"
         for status, expected, request in [
