@@ -24,10 +24,9 @@ __all__ = ["exposition"]
 _OPEN_METRICS = "application/openmetrics-text"
 _TEXT = "text/plain"
 
-# Without a version, or with one that can be compared.
-_VERSION = re.compile(
-    r"(?!.*\bversion=)|.*\bversion=[0-9]{1,3}(\.[0-9]{1,3}){2}(;|$)"
-).match
+# Without a version, or with one that there is: the library says that it writes
+# whichever it is asked for.
+_VERSION = re.compile(r"(?!.*\bversion=)|.*\bversion=(0\.0\.[14]|1\.0\.0)(;|$)").match
 
 
 def exposition(
@@ -51,10 +50,10 @@ def _preferred(accept: str) -> str:
 
     Prometheus' own text, unless OpenMetrics has more weight (RFC 9110, 12.5.1), or as
     much and was named. The library takes the first that it can write, whatever its
-    weight, and stumbles over a version that is no number.
+    weight, and stumbles over a version that is no number. The case does not matter.
     """
     ranges = []
-    for text, weight in parse_accept_header(accept, MIMEAccept):
+    for text, weight in parse_accept_header(accept.lower(), MIMEAccept):
         name, _, parameters = text.partition(";")
         ranges.append((name.strip(), parameters, weight))
     weights: dict[str, float] = {}

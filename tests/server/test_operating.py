@@ -243,6 +243,10 @@ class StatsAndMetricsTests(OperatingCase):
             (f"{open_metrics};version=0.0.1,{text};version=0.0.4;q=0.5", text, "0.0.4"),
             (f"{open_metrics};version=x", open_metrics, "1.0.0"),
             (f"{text};version=y", text, "0.0.4"),
+            (f"{open_metrics};version=99.0.0", open_metrics, "1.0.0"),
+            (f"{text};version=1.1.0", text, "0.0.4"),
+            (open_metrics.upper(), open_metrics, "1.0.0"),
+            (f"{open_metrics};Version=1.0.0;Q=0.1, TEXT/plain", text, "0.0.4"),
             (f"{open_metrics};version={'9' * 5000}.0.0", open_metrics, "1.0.0"),
             (f"{open_metrics};q=nan, {text};q=1e999", text, "0.0.4"),
             # Prometheus' own.
