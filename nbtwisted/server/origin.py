@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
@@ -11,6 +12,9 @@ from twisted.web.server import Request
 from nbtwisted.server.parameters import header
 
 __all__ = ["client", "host_of", "own_host", "root_url", "take_off_origin"]
+
+# What is quoted may have a comma or a semicolon in it.
+_FORWARDED = re.compile(r'([^\s=;,"]*)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)[ \t]*([;,]|$)')
 
 
 def host_of(address: IAddress) -> str:
@@ -61,7 +65,7 @@ def _scheme(request: Request) -> str:
         _first(header(request, "x-forwarded-proto")),
         _first(header(request, "x-forwarded-protocol")),
         "https" if is_tls_elsewhere else "",
-        _forwarded_proto(_first(header(request, "forwarded"))),
+        _forwarded_proto(header(request, "forwarded") or ""),
     ):
         # What is none of these has nothing to do in our URLs.
         if scheme in ("http", "https"):
@@ -74,12 +78,13 @@ def _first(value: str | None) -> str:
     return (value or "").partition(",")[0].strip(" \t").lower()
 
 
-def _forwarded_proto(element: str) -> str:
-    """The `proto` of an element of the header Forwarded; RFC 7239."""
-    for pair in element.split(";"):
-        name, _, value = pair.partition("=")
-        if name.strip(" \t") == "proto":
-            return value.strip(' \t"')
+def _forwarded_proto(value: str) -> str:
+    """The `proto` of the first element of the header Forwarded; RFC 7239."""
+    for name, said, end in _FORWARDED.findall(value.lower()):
+        if name == "proto":
+            return str(said).strip('"')
+        if end != ";":
+            break
     return ""
 
 

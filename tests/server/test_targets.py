@@ -145,6 +145,11 @@ class SchemeTests(EveryChannelCase):
             "X-Forwarded-Proto: \xff": "http",
             "X-Forwarded-Proto:": "http",
             "Forwarded: proto": "http",
+            'Forwarded: for="a,b" ;proto=https': "https",
+            'Forwarded: for="a;proto=https"': "http",
+            'Forwarded: for="\\";proto=https;"': "http",
+            "Forwarded: for=a, proto=https": "http",
+            "Forwarded: protocol=https": "http",
         }.items():
             echo = self.ask("/get", header).json()
             self.assertEqual(echo["url"], f"{scheme}://test/get", header)
