@@ -104,6 +104,9 @@ class _Channel(HTTPChannel):
         if self._is_refused or not (line or self._lines):
             # RFC 9112, 2.2: an empty line before a request is to be ignored.
             return
+        if LONE_CR_OR_LF.search(line + b"\r\n"):
+            self._respondToBadRequestAndDisconnect()
+            return
         self._lines.append(line)
         self._head_size += len(line) + 2
         try:

@@ -127,6 +127,10 @@ class ChannelTests(ClockCase):
             whole, bytewise = [beginning], [bytes([b]) for b in beginning]
             for pieces in [whole, bytewise] if beginning != hello else [whole]:
                 self.assertEqual(self.refused(*pieces)[0], 400, beginning)
+        for line in [b"A: b\r\r\n", b"A: b\n\r\n", b"A\rB: c\r\n", b"\n\r\n"]:
+            begun = b"GET /get HTTP/1.1\r\nHost: test\r\n" + line
+            for pieces in [begun], [bytes([byte]) for byte in begun]:
+                self.assertEqual(self.refused(*pieces)[0], 400, line)
         head = b"\r\n\r\nGET /get HTTP/1.1\r\nHost: test\r\n\r\n"
         self.assertEqual(self.send(*(bytes([byte]) for byte in head)).status, 200)
 
