@@ -60,6 +60,8 @@ class Reception:
 
     received: bytes
     ending: str
+    seconds: float
+    """From the first bytes to the end, or to when it was not waited for any longer."""
 
 
 @dataclass
@@ -159,7 +161,11 @@ def is_after(head: bytes, rest: bytes, reception: Reception) -> bool:
 def is_slow_head(reception: Reception) -> bool:
     """Whether the head comes, but slowly: a byte every tenth of a second."""
     received = reception.received
-    return b"HTTP/1.1 200 OK".startswith(received) and 2 <= len(received) <= 13
+    # A client that is late to look has more, and no more than was due by then.
+    due = 2 + 10 * reception.seconds
+    return received[:15] == b"HTTP/1.1 200 OK"[: len(received)] and (
+        2 <= len(received) <= due
+    )
 
 
 FAULTS: Mapping[str, tuple[str, Callable[[Reception], bool]]] = {
@@ -259,18 +265,23 @@ async def receive(
     """
     loop = asyncio.get_running_loop()
     received = b""
-    deadline = loop.time() + SECONDS_TO_WAIT_FOR_A_STALL if is_silent else None
+    began = loop.time()
+    deadline = began + SECONDS_TO_WAIT_FOR_A_STALL if is_silent else None
+
+    def reception(ending: str) -> Reception:
+        return Reception(received, ending, loop.time() - began)
+
     while True:
         wait = None if deadline is None else max(deadline - loop.time(), 0.0)
         try:
             data = await asyncio.wait_for(loop.sock_recv(connection, 65536), wait)
         # Before the other, of which it is a kind since Python 3.11.
         except asyncio.TimeoutError:
-            return Reception(received, "open")
+            return reception("open")
         except ConnectionResetError:
-            return Reception(received, "reset")
+            return reception("reset")
         if not data:
-            return Reception(received, "closed")
+            return reception("closed")
         received += data
         if is_endless and deadline is None:
             deadline = loop.time() + SECONDS_TO_WAIT_FOR_A_STALL

@@ -33,6 +33,7 @@ STRICTER = {
     "a control character in the reason phrase": "reason",
     # Limits, as Go has them: a size that overflows others, and framing without data.
     "a chunk's size has more than": "digits",
+    "content-length .* at most 18 digits": "digits",
     "a chunk's line is longer than": "line",
     "the chunks have more framing than data": "excess",
     # llhttp goes on to read another answer in its place; h11 waits for one.
@@ -108,7 +109,7 @@ STARTS += [b"HTTP/1.2 200 OK", b"HTTP/2.0 200 OK", b"ICY 200 OK", b"HTTP/1.1 099
 STARTS += [b"HTTP/1.1 200 a\tb", b"HTTP/1.1 1000 OK", b" HTTP/1.1 200 OK", b""]
 FIELDS = [b"A: b", b"A:b", b"A:", b"A : b", b" A: b", b"A\0: b", b"A: b\0", b": b"]
 FIELDS += [b"Content-Length: %b" % n for n in (b"5", b"5", b"0", b"+5", b"5, 5", b"-1")]
-FIELDS += [b"Content-Length: %b" % n for n in (b"", b"0x5", b"5 5", b"9" * 25, b"1_0")]
+FIELDS += [b"Content-Length: %b" % n for n in (b"", b"0x5", b"5 5", b"9" * 19, b"1_0")]
 FIELDS += [b"Transfer-Encoding: %b" % n for n in (b"chunked", b"Chunked", b"gzip", b"")]
 FIELDS += [b"Transfer-Encoding: chunked, chunked", b"Transfer-Encoding: gzip, chunked"]
 FIELDS += [
