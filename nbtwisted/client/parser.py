@@ -48,7 +48,8 @@ __all__ = ["Limits", "ResponseParser"]
 
 _BLANK_LINE = b"\r\n\r\n"
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_FIRST_LINE = re.compile(rb"[\r\n]*[^\r\n]+\r\n")
+_LINE_ENDS = re.compile(rb"[\r\n]*")
+_FIRST_LINE = re.compile(rb"[^\r\n]+\r\n")
 _FOLD = re.compile(rb"\r\n[ \t]+")
 _BEGUN_FOLD = re.compile(rb"\r(\n[ \t]*)?\Z")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]+")
@@ -159,6 +160,8 @@ class ResponseParser:
             piece = data[start:end]
             start = end
             self._take(piece)
+            if self.head is None:
+                self._head_start = _end_of_line_ends(self._received, self._head_start)
             strict: bytes | bytearray = piece
             if self._is_among_chunks:
                 assert self._chunks is not None
@@ -224,6 +227,11 @@ class ResponseParser:
             if was_last:
                 self._trailers_start = self._size + end - start
             return end
+        if self.head is None and self._size == self._head_start:
+            # No answer has begun, so none ends. llhttp passes over them all.
+            end = _end_of_line_ends(data, start)
+            if end > start:
+                return end
         # The blank line may have begun in bytes fed before.
         before = bytes(self._received[-3:])
         across = (before + data[start : start + 3]).find(_BLANK_LINE)
@@ -283,7 +291,7 @@ class ResponseParser:
         version = self._llhttp.get_http_version()
         status = self._llhttp.get_status_code()
         # llhttp also reads RTSP, ICE, HTTP/0.9 and HTTP/2.0 status lines.
-        protocol = self._received[self._head_start :].lstrip(b"\r\n")[:5]
+        protocol = self._received[self._head_start : self._head_start + 5]
         if protocol != b"HTTP/" or version not in ("1.0", "1.1"):
             raise MalformedAnswer(
                 "the answer's version is neither HTTP/1.0 nor HTTP/1.1"
@@ -353,6 +361,12 @@ class ResponseParser:
                 )
         else:
             self._ends_with_connection = True
+
+
+def _end_of_line_ends(data: bytes | bytearray, start: int) -> int:
+    found = _LINE_ENDS.match(data, start)
+    assert found is not None, "none at all match as well"
+    return found.end()
 
 
 class _Chunks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -342,6 +343,16 @@ class LimitsTests(ClockCase):
         self.assertEqual(self.read(start + b"x" * room + end), b"")
         for data in (start + b"x" * (room + 1) + end, b"HTTP/1.1 200 " + b"x" * 99):
             self.assertEqual(self.read(data), "MalformedAnswer")
+
+    def test_endless_line_ends_before_an_answer(self) -> None:
+        began = time.process_time()
+        for ends in [b"\r\n", b"\n", b"\r"]:
+            flood = ends * (300 * 1024 // len(ends))
+            for pieces in ([flood + b"\n"], [flood[:100_001], flood, OK]):
+                said = read_failure(pieces)
+                self.assertEqual(said.text, "the head is larger than 307200 bytes")
+        # A minute for each, where all that came before is looked at again each time.
+        self.assertLess(time.process_time() - began, 10)
 
     def test_endless_interim_answers(self) -> None:
         interim = b"HTTP/1.1 100 Continue\r\n\r\n"
