@@ -56,6 +56,7 @@ _SPARE_FILES = 8
 _IN_OUR_WORDS = (
     (r"expected one argument$", "expected a value"),
     (r"ignored explicit argument ('.*')$", r"\1: expected no value"),
+    (r"invalid choice: ('.*') \(choose from (.*)\)$", r"\1: expected one of \2"),
 )
 
 
@@ -66,7 +67,10 @@ class OneLineParser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"formatter_class": _formatter, **kwargs})
+        # Of abbreviations, --re is --reactor for who looks for that alone.
+        super().__init__(
+            *args, **{"formatter_class": _formatter, "allow_abbrev": False, **kwargs}
+        )
         # What argparse calls for options without a type.
         self.register("type", None, some_text)
 
