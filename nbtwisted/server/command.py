@@ -29,6 +29,7 @@ from twisted.logger import (
 from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.command_line import end_when_told, open_files_left
 from nbtwisted.memory import leave_startup_to_itself
+from nbtwisted.printable import escaped
 from nbtwisted.server.channels import CHANNELS
 from nbtwisted.server.listening import listen as listen_at
 from nbtwisted.server.options import Options, read_options
@@ -53,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stderr = BackgroundWriter(sys.stderr.fileno)
     _log_warnings(stderr)
     try:
-        return _serve(options, lambda text: stderr.write(f"nbtwisted: {text}\n"))
+        # Parts of it, such as paths, may come from anywhere.
+        return _serve(
+            options, lambda text: stderr.write(f"nbtwisted: {escaped(text)}\n")
+        )
     finally:
         stderr.close()
 

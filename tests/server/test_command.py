@@ -204,13 +204,13 @@ class CommandTests(SynchronousTestCase):
 
     def test_an_access_log_that_cannot_be(self) -> None:
         for ended, name in [
-            (run("--access-log", "/nowhere/log"), "--access-log"),
-            (run(NBTWISTED_ACCESS_LOG="/nowhere/log"), "NBTWISTED_ACCESS_LOG"),
+            (run("--access-log", "/nowhere/\u202elog"), "--access-log"),
+            (run(NBTWISTED_ACCESS_LOG="/nowhere/\u202elog"), "NBTWISTED_ACCESS_LOG"),
         ]:
             self.assertEqual(ended.returncode, 1)
             self.assertEqual(
                 ended.stderr,
-                f"nbtwisted: error: {name}: cannot write /nowhere/log: "
+                f"nbtwisted: error: {name}: cannot write /nowhere/\\u202elog: "
                 "No such file or directory\n",
             )
 
@@ -419,11 +419,13 @@ class CommandTests(SynchronousTestCase):
             for endpoint in [
                 taken_place,
                 *("bogus:1", "tcp", "tcp:abc", "tcp:99999", "unix:/no/such/dir/x"),
+                "unix:/no/such/\x9b/x",
                 *("tcp:0:what=1", "ssl:0", "ssl:0:privateKey=/dev/null"),
             ]:
                 ran = run("--listen", endpoint)
                 self.assertEqual((ran.returncode, ran.stdout), (1, ""), endpoint)
                 self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
+                self.assertTrue(ran.stderr[:-1].isprintable(), ran.stderr)
                 self.assertIn(f"cannot listen on {endpoint!r}", ran.stderr)
                 for of_python in ("invalid literal", "argument", "Errno", "Error"):
                     self.assertNotIn(of_python, ran.stderr)
