@@ -144,7 +144,8 @@ class WarmStartTests(SynchronousTestCase):
             check=True,
             timeout=30,
         )
-        self.assertIn(died.stdout, (b"", b"waits\n"))
+        # It may have come to an end at any moment.
+        self.assertTrue(b"waits\n".startswith(died.stdout), died.stdout)
 
     def test_too_slow(self) -> None:
         self.module("waits", "import signal\nsignal.pause()")
