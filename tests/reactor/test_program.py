@@ -31,10 +31,13 @@ if __name__ == "__main__":
         print(type(pool.map(make, [1])[0]) is Kept)
 """
 LATER = """
-import atexit, threading, time
+import atexit, threading
 atexit.register(lambda: print("at the end", NAME))
 NAME = "still there"
-threading.Thread(target=lambda: (time.sleep(0.05), print("in a thread", NAME))).start()
+def afterwards():
+    threading.main_thread().join()
+    print("in a thread", NAME)
+threading.Thread(target=afterwards).start()
 """
 HOOK = """
 import sys
