@@ -20,6 +20,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.reactor.command import main
 from tests import warm_start
 
+FORKS_ONCE = """
+import os
+from twisted.internet import reactor
+
+def fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+reactor.callLater(0, fork)
+"""
 BLOCKS = """
 import sys
 import time
@@ -206,6 +218,12 @@ class TraceTests(TraceCase):
         self.assertLessEqual({"poll", "__main__.block"}, names)
         (blocked,) = (each for each in events if each["name"] == "__main__.block")
         self.assertGreaterEqual(blocked["dur"], 200_000)
+
+    def test_what_blocks_after_a_fork(self) -> None:
+        later = BLOCKS.replace("callLater(0, block)", "callLater(0.02, block)")
+        ran = self.run_it("--stall-ms", "50", self.script(FORKS_ONCE + later))
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertRegex(ran.stderr, r"stalled for \d+ ms so far, in __main__\.block:")
 
     def test_programs_that_end_in_other_ways(self) -> None:
         """Each with how often it was summed up, and of how many processes."""
