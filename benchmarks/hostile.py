@@ -28,7 +28,7 @@ from nbtwisted.client.getting import Getter
 from nbtwisted.client.retrying import Retries
 from nbtwisted.client.url_list import Given
 from nbtwisted.command_line import raise_open_files
-from nbtwisted.memory import leave_startup_to_itself
+from nbtwisted.gc_tuning import leave_startup_to_itself
 
 MAX_TIME = 1.0
 AT_ONCE = 100

@@ -36,7 +36,7 @@ from urllib.parse import urlencode
 import pytest
 
 if TYPE_CHECKING:
-    from nbtwisted.server.slow_app import SlowApp
+    from nbtwisted.server.testing.slow_app import SlowApp
 
 __all__ = ["SlowServer", "SlowServerWarning", "slow_app", "slow_server"]
 
@@ -167,7 +167,7 @@ class _Process:
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115
         parents = map(str, (os.getpid(), *self._outlived_by))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nbtwisted.server.for_tests", *parents],
+            [sys.executable, "-m", "nbtwisted.server.testing.server_process", *parents],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -300,7 +300,7 @@ def slow_server(request: pytest.FixtureRequest) -> Iterator[SlowServer]:
 def slow_app(request: pytest.FixtureRequest) -> SlowApp:
     """The same app as a twisted.web resource; its `clock` is a `task.Clock`."""
     # Not before a test wants it: this picks Twisted's reactor.
-    from nbtwisted.server.slow_app import SlowApp
+    from nbtwisted.server.testing.slow_app import SlowApp
 
     return SlowApp(**_settings(request))
 

@@ -18,7 +18,7 @@ from treq.testing import StubTreq
 from twisted.web.server import Site
 
 from nbtwisted import pytest_plugin
-from nbtwisted.server.slow_app import SlowApp
+from nbtwisted.server.testing.slow_app import SlowApp
 from tests.clock_that_steps import BACK, BY_STEPS
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
@@ -251,7 +251,8 @@ THE_SERVER_S_PROCESS = """
             except (FileNotFoundError, ProcessLookupError):
                 continue  # one that has just ended
             parent = status.rpartition(")")[2].split()[1]
-            if "nbtwisted.server.for_tests" in command and int(parent) == os.getpid():
+            is_ours = "nbtwisted.server.testing.server_process" in command
+            if is_ours and int(parent) == os.getpid():
                 return int(os.path.basename(folder))
 """
 
@@ -389,7 +390,7 @@ def test_a_child_that_a_test_leaves_behind(pytester: pytest.Pytester) -> None:
 
 def test_the_process_ends_with_its_stdin() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "nbtwisted.server.for_tests"],
+        [sys.executable, "-m", "nbtwisted.server.testing.server_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -406,7 +407,7 @@ def test_the_process_ends_with_its_stdin() -> None:
 
 def test_a_clock_that_is_set() -> None:
     with subprocess.Popen(
-        [*BY_STEPS, "nbtwisted.server.for_tests"],
+        [*BY_STEPS, "nbtwisted.server.testing.server_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -42,7 +42,7 @@ from nbtwisted.command_line import (
     open_files_left,
     say,
 )
-from nbtwisted.memory import collect_seldom, leave_startup_to_itself
+from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.timeline import waterfall
 
 if TYPE_CHECKING:

@@ -23,13 +23,13 @@ from nbtwisted.command_line import (
     open_files_left,
     say,
 )
+from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.report import report, text
 from nbtwisted.load.running import Run
 from nbtwisted.load.series import Series
 from nbtwisted.load.tally import Tally
-from nbtwisted.memory import collect_seldom, leave_startup_to_itself
 from nbtwisted.printable import printable
 
 __all__ = ["main"]

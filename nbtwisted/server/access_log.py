@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.printable import printable
-from nbtwisted.server.journal import Entry
+from nbtwisted.server.engine.journal import Entry
 
 __all__ = ["AccessLog", "line"]
 

@@ -28,9 +28,9 @@ from twisted.logger import (
 
 from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.command_line import end_when_told, open_files_left
-from nbtwisted.memory import leave_startup_to_itself
+from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.printable import escaped
-from nbtwisted.server.channels import CHANNELS
+from nbtwisted.server.http1.channels import CHANNELS
 from nbtwisted.server.listening import listen as listen_at
 from nbtwisted.server.options import Options, read_options
 from nbtwisted.server.serving import Serving

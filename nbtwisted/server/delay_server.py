@@ -10,15 +10,16 @@ from random import SystemRandom
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 
+from nbtwisted.server.engine.answer import Performer
+from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
+from nbtwisted.server.engine.traffic import Traffic
+from nbtwisted.server.http1.doorkeeper import Doorkeeper
+from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
+
 # To import modules of routes is to add them to the app.
-from nbtwisted.server import httpbin, live, operating, routes  # noqa: F401
-from nbtwisted.server.answer import Performer
-from nbtwisted.server.app import Server, app
-from nbtwisted.server.delay import DEFAULT_MAX_DELAY
-from nbtwisted.server.doorkeeper import Doorkeeper
-from nbtwisted.server.journal import JOURNAL_SIZE, Entry
-from nbtwisted.server.traffic import Traffic
-from nbtwisted.server.viewing import Overview
+from nbtwisted.server.routes import admin, basic, httpbin, live  # noqa: F401
+from nbtwisted.server.routes.router import Server, app
+from nbtwisted.server.routes.viewing import Overview
 
 __all__ = ["DelayServer"]
 

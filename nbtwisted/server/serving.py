@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from nbtwisted.memory import give_back
+from nbtwisted.gc_tuning import give_back
 from nbtwisted.server.access_log import AccessLog
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.options import Options

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.web.server import Site
 
-from nbtwisted.server.slow_app import SlowApp
+from nbtwisted.server.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
 

@@ -16,9 +16,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from nbtwisted.server.channels import CHANNELS
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.site import CappedSite
+from nbtwisted.server.http1.channels import CHANNELS
+from nbtwisted.server.http1.site import CappedSite
 
 CHANNEL = os.environ.get("NBTWISTED_CHANNEL", "wire")
 """What the tests of the server are about: the suite is run once for each."""

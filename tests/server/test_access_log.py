@@ -11,7 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.access_log import AccessLog
-from nbtwisted.server.journal import Entry
+from nbtwisted.server.engine.journal import Entry
 
 
 def entry(path: str) -> Entry:

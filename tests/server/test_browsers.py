@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.web.server import Site
 
-from nbtwisted.server import routes
-from nbtwisted.server.slow_app import SlowApp
+from nbtwisted.server.routes import basic as routes
+from nbtwisted.server.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nbtwisted.server.controls import Limit
-from nbtwisted.server.keys import Keys
+from nbtwisted.server.engine.keys import Keys
+from nbtwisted.server.model.controls import Limit
 from tests.server.every_channel import CHANNELS, EveryChannelCase
 from tests.server.in_memory import Reply
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.controls import (
+from nbtwisted.server.engine.keys import REMEMBERED_KEYS, Keys
+from nbtwisted.server.model.controls import (
     CONTROLS,
     FAULTS,
     LARGEST_BODY,
@@ -20,7 +21,6 @@ from nbtwisted.server.controls import (
     UnreadableControl,
     read_controls,
 )
-from nbtwisted.server.keys import REMEMBERED_KEYS, Keys
 from tests.guard import ClockCase
 
 

@@ -7,7 +7,7 @@ from statistics import fmean, median, stdev
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nbtwisted.server.delay import Delay, UnreadableDelay
+from nbtwisted.server.model.delay import Delay, UnreadableDelay
 from tests.guard import ClockCase
 
 durations = st.floats(0, 300).map(lambda seconds: f"{seconds:.6f}")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.faults import GARBAGE_SIZE
+from nbtwisted.server.model.faults import GARBAGE_SIZE
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
 from tests.server.running import BY_MODULE, BY_TWISTD, RunningServer

@@ -8,7 +8,7 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.framing import BadRequest, Head, RequestReader, parse_head
+from nbtwisted.server.http1.framing import BadRequest, Head, RequestReader, parse_head
 from tests.guard import ClockCase
 
 Read = list[tuple[Head, bytes]]

@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Site
 
-from nbtwisted.server.behaviour import Behaviour
-from nbtwisted.server.body import (
+from nbtwisted.server.model.behaviour import Behaviour
+from nbtwisted.server.model.body import (
     PIECE,
     Body,
     Filler,
@@ -23,9 +23,9 @@ from nbtwisted.server.body import (
     RandomBytes,
     Whole,
 )
-from nbtwisted.server.controls import Drip
-from nbtwisted.server.pace import paced
-from nbtwisted.server.slow_app import SlowApp
+from nbtwisted.server.model.controls import Drip
+from nbtwisted.server.model.pace import paced
+from nbtwisted.server.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
 

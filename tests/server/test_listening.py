@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.http1.wire import WireSite
 from nbtwisted.server.listening import completed, listen
-from nbtwisted.server.wire import WireSite
 
 BACKLOG = ":backlog=8192"
 

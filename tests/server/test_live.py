@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.live import MOST_VIEWERS, SCRIPTS, SECONDS_A_FRAME
-from nbtwisted.server.viewing import MOST_HELD
+from nbtwisted.server.routes.live import MOST_VIEWERS, SCRIPTS, SECONDS_A_FRAME
+from nbtwisted.server.routes.viewing import MOST_HELD
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit, capped_site
 from tests.server.running import BY_MODULE, BY_TWISTD, RunningServer

@@ -9,10 +9,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from nbtwisted.server import httpbin
-from nbtwisted.server.body import Body
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.journal import JOURNAL_SIZE
+from nbtwisted.server.engine.journal import JOURNAL_SIZE
+from nbtwisted.server.model.body import Body
+from nbtwisted.server.routes import httpbin
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit, capped_site
 

@@ -9,7 +9,7 @@ from urllib.parse import quote_from_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.query import parse_fields
+from nbtwisted.server.model.query import parse_fields
 from tests.server.every_channel import EveryChannelCase
 
 FORM = "Content-Type: application/x-www-form-urlencoded"

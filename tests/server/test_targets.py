@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.host import is_host
+from nbtwisted.server.model.host import is_host
 from tests.server.every_channel import CHANNELS, EveryChannelCase
 from tests.server.in_memory import Visit
 

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.journal import JOURNAL_SIZE, Entry, Journal
-from nbtwisted.server.viewing import (
+from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry, Journal
+from nbtwisted.server.routes.viewing import (
     FEW,
     LINGER,
     MOST_HELD,

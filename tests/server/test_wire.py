@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from nbtwisted.server.known import REMEMBERED
-from nbtwisted.server.wire import WireSite
+from nbtwisted.server.http1.known import REMEMBERED
+from nbtwisted.server.http1.wire import WireSite
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
 from tests.server.test_framing import BAD, GOOD, UNABLE

@@ -1,0 +1,1 @@
+"""Carries a behaviour out: draws, waits, sends, and keeps the journal."""

@@ -1,0 +1,72 @@
+"""What the server remembers of each key: how often it came, and what it may still ask.
+
+Bounded, so that a stranger's keys cannot fill memory: the key that was not used for the
+longest time is forgotten first, and begins anew when it comes again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from nbtwisted.server.model.controls import Limit
+
+__all__ = ["REMEMBERED_KEYS", "Keys"]
+
+REMEMBERED_KEYS = 10_000
+"""Keys remembered at a time; each takes some 300 bytes and its own length."""
+
+
+@dataclass
+class _Memory:
+    """What is remembered of one key."""
+
+    came: int = 0
+    tokens: float = math.inf
+    refilled_at: float = 0.0
+
+
+class Keys:
+    """The keys that came, the one used last at the end."""
+
+    def __init__(self) -> None:
+        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._memories)
+
+    def count(self, key: str) -> int:
+        """How many requests of this key came before this one, which now has come."""
+        memory = self._recall(key)
+        memory.came += 1
+        return memory.came - 1
+
+    def seconds_to_wait(self, key: str, limit: Limit, now: float) -> float:
+        """Take a token from the key's bucket.
+
+        0 if there was one, else the seconds until there will be. `now` is a reading,
+        in seconds, of a clock that never goes back.
+        """
+        memory = self._recall(key)
+        # In this order, because requests a second may be infinitely many.
+        passed = now - memory.refilled_at
+        refilled = memory.tokens + passed * limit.requests / limit.seconds
+        # A bucket that is new is full: its tokens are infinite until here.
+        memory.tokens = min(refilled, limit.requests)
+        memory.refilled_at = now
+        # Seconds times a rate do not always make up a whole token to the last bit.
+        if memory.tokens >= 1 - 1e-9:
+            memory.tokens -= 1
+            return 0.0
+        return (1 - memory.tokens) * limit.seconds / limit.requests
+
+    def _recall(self, key: str) -> _Memory:
+        memory = self._memories.get(key)
+        if memory is None:
+            memory = self._memories[key] = _Memory()
+            if len(self._memories) > REMEMBERED_KEYS:
+                self._memories.popitem(last=False)
+        else:
+            self._memories.move_to_end(key)
+        return memory

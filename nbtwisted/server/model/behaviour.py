@@ -1,0 +1,237 @@
+"""What one answer will be. Pure.
+
+Klein decides, the wire performs: a route turns a request into a `Behaviour`, which is
+only a value, and `answer` is the one place that carries it out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from random import Random
+from typing import Any
+
+from nbtwisted.server.model.body import Body, Filler, Whole
+from nbtwisted.server.model.browsers import HeaderLines, with_headers
+from nbtwisted.server.model.controls import (
+    NO_CONTROLS,
+    Controls,
+    Drip,
+    Fault,
+    Limit,
+    Statuses,
+)
+from nbtwisted.server.model.delay import NO_DELAY, Delay
+
+__all__ = [
+    "BODILESS",
+    "Behaviour",
+    "Instead",
+    "Part",
+    "Reply",
+    "json_behaviour",
+    "json_body",
+    "refusal",
+]
+
+JSON = (("Content-Type", "application/json"),)
+BODILESS = frozenset((204, 304))
+"""Statuses whose answers have no body; RFC 9110, 15.3.5 and 15.4.5."""
+
+_OK = Statuses((200,))
+
+_HEADERS_NEEDED: dict[int, HeaderLines] = {
+    **dict.fromkeys((301, 302, 303, 305, 307, 308), (("Location", "/redirect/1"),)),
+    401: (("WWW-Authenticate", 'Basic realm="Fake Realm"'),),
+    405: (("Allow", "GET, HEAD, OPTIONS"),),
+    407: (("Proxy-Authenticate", 'Basic realm="Fake Realm"'),),
+    426: (("Upgrade", "HTTP/3.0"), ("Connection", "Upgrade")),
+}
+"""What RFC 9110 wants with a status, or httpbin's `/status` adds to it."""
+
+_RESET_CONTENT = 205
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer with nothing left to chance."""
+
+    asked: float
+    """Seconds to wait before the first byte."""
+    status: int
+    headers: HeaderLines
+    body: Body
+    has_body: bool
+    """False where there may be none: to a HEAD, or with a status such as 204."""
+    fault: str | None
+    """The name of the way to break the wire, if it is to be broken."""
+    interval: float = 0.0
+    """Seconds between the pieces that the body has of its own."""
+
+    @property
+    def reason(self) -> str:
+        """What stands behind the status in an answer."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return "Unknown"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A body of `size` bytes that can be had in parts.
+
+    `make` takes the first position and the one behind the last, and gives the part and
+    the seconds between its pieces.
+    """
+
+    size: int
+    make: Callable[[int, int], tuple[Body, float]]
+
+
+@dataclass(frozen=True)
+class Instead:
+    """What is answered in place of a behaviour that has one of these statuses."""
+
+    statuses: range
+    behaviour: Behaviour
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """An answer, its delay, and what is to go wrong with it.
+
+    `body` may be made from the seconds that it waits and from what it draws, for the
+    answers that tell how long they waited, and for those that are random: these say so
+    by `has_random_body`.
+    """
+
+    body: Body | Callable[[float, Random], Body]
+    delay: Delay = NO_DELAY
+    statuses: Statuses = _OK
+    headers: HeaderLines = JSON
+    drip: Drip | None = None
+    rate: float | None = None
+    fault: Fault | None = None
+    sequence: tuple[int, ...] = ()
+    limit: Limit | None = None
+    key: str | None = None
+    interval: float = 0.0
+    """Seconds between the pieces that the body has of its own."""
+    has_random_body: bool = False
+    seed: int | None = None
+    """Decides what is left to chance, in place of the server's."""
+    part: Part | None = None
+    instead: Instead | None = None
+    """What the request's own conditions make of it."""
+
+    def under(self, controls: Controls) -> Behaviour:
+        """The same answer, but for what the request's controls ask for."""
+        if controls is NO_CONTROLS:
+            return self
+        return replace(
+            self,
+            body=self.body if controls.size is None else Filler(controls.size),
+            delay=controls.delay or self.delay,
+            statuses=controls.status or self.statuses,
+            headers=_in_place_of(self.headers, controls.headers),
+            # A rate that was asked for is not to be outdone by the path's own drip.
+            drip=controls.drip or (self.drip if controls.rate is None else None),
+            rate=controls.rate or self.rate,
+            fault=controls.fault or self.fault,
+            sequence=controls.sequence or self.sequence,
+            limit=controls.limit or self.limit,
+            key=controls.key or self.key,
+            part=self.part if controls.size is None else None,
+        )
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; `name` is in lower case."""
+        return next((v for n, v in self.headers if n.lower() == name), None)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it matters how many requests of its key came before."""
+        return bool(
+            self.key
+            or self.sequence
+            or self.has_random_body
+            or not self.delay.is_fixed
+            or len(self.statuses.choices) > 1
+            or (self.fault and self.fault.probability < 1)
+        )
+
+    def draw(
+        self, random: Random, came_before: int, *, is_head: bool, told: HeaderLines
+    ) -> Reply:
+        """Decide what chance leaves open; `is_head` for a request that wants no body.
+
+        `told` is what browsers are told, whatever the controls say. `random` is this
+        request's own, and `came_before` the number of requests of its key before it.
+        What is drawn does not depend on any other request.
+        """
+        asked = self.delay.draw(random)
+        status = self.statuses.draw(random)
+        if self.sequence:
+            status = self.sequence[min(came_before, len(self.sequence) - 1)]
+        fault = self.fault
+        broken = fault is not None and (
+            fault.probability >= 1 or random.random() < fault.probability
+        )
+        said = self
+        if self.instead is not None and status in self.instead.statuses:
+            said = self.instead.behaviour
+            (status,) = said.statuses.choices
+        body = said.body(asked, random) if callable(said.body) else said.body
+        return Reply(
+            asked=asked,
+            status=status,
+            headers=with_headers(_completed(said.headers, status), told),
+            # RFC 9110, 15.3.6: it has none, and says so by its length.
+            body=Whole(b"") if status == _RESET_CONTENT else body,
+            has_body=not is_head and status not in BODILESS,
+            fault=fault.name if fault is not None and broken else None,
+            interval=said.interval,
+        )
+
+
+def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
+    """The headers, but for those whose name was given, and then the given ones."""
+    names = {name.lower() for name, _ in given}
+    return (*((n, v) for n, v in headers if n.lower() not in names), *given)
+
+
+def _completed(headers: HeaderLines, status: int) -> HeaderLines:
+    """The headers, and those that the status needs."""
+    given = {name.lower() for name, _ in headers}
+    needed = _HEADERS_NEEDED.get(status, ())
+    return (*headers, *((n, v) for n, v in needed if n.lower() not in given))
+
+
+def json_body(value: Any, *, indent: bool = True) -> Whole:
+    """A JSON document as httpbin lays it out: indented, keys in order, a newline.
+
+    Raises `ValueError` for a number that JSON has not, such as infinity.
+    """
+    text = json.dumps(
+        value, indent=2 if indent else None, sort_keys=True, allow_nan=False
+    )
+    return Whole(text.encode() + b"\n")
+
+
+def json_behaviour(value: Any) -> Behaviour:
+    """Answer 200 with `value` as JSON."""
+    return Behaviour(json_body(value))
+
+
+def refusal(
+    status: int, error: str, *headers: tuple[str, str], **details: str
+) -> Behaviour:
+    """Answer at once that this cannot be done, with `error` and `details` as JSON."""
+    return Behaviour(
+        Whole(json.dumps({"error": error, **details}).encode() + b"\n"),
+        statuses=Statuses((status,)),
+        headers=(*JSON, *headers),
+    )

@@ -1,0 +1,130 @@
+"""Conditions and ranges: what they make of an answer that has an ETag or parts. Pure.
+
+RFC 9110, 13 and 14. Dates are passed over, because nothing here has one of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from werkzeug.http import parse_etags, unquote_etag
+
+from nbtwisted.numeral import parse_whole_number
+from nbtwisted.server.model.behaviour import Behaviour, Instead, refusal
+from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.controls import Statuses
+
+__all__ = ["conditioned"]
+
+Header = Callable[[str], "str | None"]
+"""The value of a header of the request, by its name."""
+
+_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.I)
+_LARGEST = 10**18
+"""Of positions: more than any body has."""
+
+# RFC 9110, 13.2.1: these do not select a representation.
+_UNCONDITIONAL = (b"CONNECT", b"OPTIONS", b"TRACE")
+
+_OK = range(200, 201)
+_SUCCESS = range(200, 300)
+
+
+def conditioned(behaviour: Behaviour, method: bytes, header: Header) -> Behaviour:
+    """The answer, and what is to be said in its place because of the request's headers.
+
+    A status that is no success, whoever asked for it, is not affected.
+    """
+    instead = _precondition(behaviour, method, header)
+    if instead is None and method == b"GET":
+        instead = _part(behaviour, header)
+    return behaviour if instead is None else replace(behaviour, instead=instead)
+
+
+def _precondition(
+    behaviour: Behaviour, method: bytes, header: Header
+) -> Instead | None:
+    etag, is_weak = unquote_etag(behaviour.header("etag"))
+    if etag is None or method in _UNCONDITIONAL:
+        return None
+    wanted = parse_etags(header("if-match"))
+    if wanted and not (wanted.star_tag or (not is_weak and wanted.is_strong(etag))):
+        return Instead(_SUCCESS, _failed(behaviour))
+    if not parse_etags(header("if-none-match")).contains_weak(etag):
+        return None
+    if method not in (b"GET", b"HEAD"):
+        return Instead(_SUCCESS, _failed(behaviour))
+    # 15.4.5: what describes the body that is not sent is not sent either.
+    headers = tuple(
+        (name, value)
+        for name, value in behaviour.headers
+        if not name.lower().startswith("content-")
+        or name.lower() in ("content-location", "content-security-policy")
+    )
+    return Instead(
+        _SUCCESS,
+        replace(behaviour, body=Whole(b""), statuses=Statuses((304,)), headers=headers),
+    )
+
+
+def _part(behaviour: Behaviour, header: Header) -> Instead | None:
+    if behaviour.part is None:
+        return None
+    asked = _RANGE.fullmatch(header("range") or "")
+    if asked is None or not any(asked.groups()):
+        # 14.2: several ranges, and units that nobody knows, need not be answered.
+        return None
+    etag = behaviour.header("etag") or ""
+    # 13.1.5: unless what is here is what the client has the beginning of.
+    if header("if-range") not in (None, etag) or (
+        header("if-range") is not None and etag.startswith("W/")
+    ):
+        return None
+    size = behaviour.part.size
+    first, last = (_position(text) for text in asked.groups())
+    if first is None:
+        assert last is not None
+        start, stop = max(size - last, 0), size
+    else:
+        start, stop = first, size if last is None else min(last + 1, size)
+        if last is not None and last < first:
+            return None
+    if start >= size:
+        about = ("Content-Range", f"bytes */{size}")
+        refused = refusal(416, "no such range", about)
+        return Instead(_OK, _refused(behaviour, refused, "etag", "accept-ranges"))
+    body, interval = behaviour.part.make(start, stop)
+    about = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+    part = replace(
+        behaviour,
+        body=body,
+        interval=interval,
+        statuses=Statuses((206,)),
+        headers=(*behaviour.headers, about),
+    )
+    return Instead(_OK, part)
+
+
+def _failed(behaviour: Behaviour) -> Behaviour:
+    return _refused(behaviour, refusal(412, "precondition failed"))
+
+
+def _refused(behaviour: Behaviour, refused: Behaviour, *kept: str) -> Behaviour:
+    """The refusal, when and as the answer was to be sent, and some of its headers."""
+    headers = ((n, v) for n, v in behaviour.headers if n.lower() in kept)
+    return replace(
+        behaviour,
+        body=refused.body,
+        interval=0.0,
+        statuses=refused.statuses,
+        headers=(*refused.headers, *headers),
+    )
+
+
+def _position(text: str) -> int | None:
+    try:
+        return parse_whole_number(text) if text else None
+    except ValueError:
+        return _LARGEST

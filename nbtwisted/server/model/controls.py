@@ -1,0 +1,325 @@
+"""The controls that every route takes: text in, `Controls` out. Pure.
+
+A control is a query parameter with `_` before its name, or a header with `X-Nbtwisted-`
+before it: `?_delay=2s` and `X-Nbtwisted-Delay: 2s` are the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from random import Random
+from typing import TypeVar
+
+from nbtwisted.duration import parse_duration
+from nbtwisted.numeral import parse_decimal, parse_whole_number
+from nbtwisted.server.model.delay import Delay
+
+__all__ = [
+    "CONTROLS",
+    "NO_CONTROLS",
+    "Controls",
+    "Drip",
+    "Fault",
+    "Limit",
+    "Statuses",
+    "UnknownControl",
+    "UnreadableControl",
+    "parse_header",
+    "parse_probability",
+    "parse_size",
+    "read_controls",
+]
+
+T = TypeVar("T")
+
+LARGEST_BODY = 100 * 1024 * 1024
+"""Bytes: the largest body that a request may ask for."""
+
+LONGEST_SEQUENCE = 100
+LONGEST_KEY = 200
+LONGEST_NAME = 20
+"""Characters of a control's name that are compared with those of the others."""
+
+MOST_CHUNKS = 10_000
+
+FAULTS = {
+    "reset": "CONNECTION_RESET_BY_PEER",
+    "empty": "EMPTY_RESPONSE",
+    "garbage": "RANDOM_DATA_THEN_CLOSE",
+    "malformed-chunk": "MALFORMED_RESPONSE_CHUNK",
+    "truncate": "",
+    "wrong-length": "",
+    "stall": "",
+    "stall-body": "",
+    "slow-headers": "",
+}
+"""The names of the faults, and WireMock's names for those that it has."""
+
+_RATE_UNITS = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
+
+
+class UnreadableControl(ValueError):
+    """A control has a value that cannot be read; `expected` says what could be."""
+
+    def __init__(self, control: str, value: str, expected: str) -> None:
+        super().__init__(control, value, expected)
+        self.control = control
+        self.value = value
+        self.expected = expected
+
+
+class UnknownControl(UnreadableControl):
+    """A control has a name that none has; `expected` begins with the nearest."""
+
+
+@dataclass(frozen=True)
+class Statuses:
+    """Statuses to choose one from, by weight."""
+
+    choices: tuple[int, ...]
+    weights: tuple[float, ...] = ()
+
+    def draw(self, random: Random) -> int:
+        """The status of one answer."""
+        if len(self.choices) == 1:
+            return self.choices[0]
+        return random.choices(self.choices, self.weights or None)[0]
+
+    @classmethod
+    def parse(cls, text: str) -> Statuses:
+        """Read `503`, `200,500` or `200:0.9,500:0.1`; raises `ValueError`."""
+        expected = "a status from 200 to 599 such as 503, or 200:0.9,500:0.1"
+        weighted = [part.partition(":") for part in text.split(",")]
+        if len(weighted) > LONGEST_SEQUENCE:
+            raise ValueError(f"at most {LONGEST_SEQUENCE} statuses")
+        try:
+            choices = tuple(_parse_status(status) for status, _, _ in weighted)
+            # As httpbin has it, a status without a weight has the weight 1.
+            weights = tuple(
+                parse_decimal(weight) if colon else 1.0 for _, colon, weight in weighted
+            )
+        except ValueError:
+            raise ValueError(expected) from None
+        if not 0 < sum(weights) < float("inf"):
+            raise ValueError("weights that are not all 0, as in 200:0.9,500:0.1")
+        return cls(choices, weights)
+
+
+@dataclass(frozen=True)
+class Drip:
+    """A body in `chunks` pieces, from the first to the last in `seconds`."""
+
+    seconds: float
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way to break the wire, and how likely it is."""
+
+    name: str
+    probability: float = 1.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A token bucket: `requests` in `seconds`, and as many at once."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a request asks for besides its path; None or empty where it does not."""
+
+    delay: Delay | None = None
+    status: Statuses | None = None
+    drip: Drip | None = None
+    rate: float | None = None
+    size: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    fault: Fault | None = None
+    sequence: tuple[int, ...] = ()
+    limit: Limit | None = None
+    key: str | None = None
+
+
+CONTROLS = (
+    "delay",
+    "status",
+    "drip",
+    "rate",
+    "size",
+    "header",
+    "fault",
+    "seq",
+    "limit",
+    "key",
+)
+"""The controls' names, without what stands before them."""
+
+
+def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Controls:
+    """Read the controls of a request: their names, as in `CONTROLS`, and all values.
+
+    A control may be given twice, if it is the same both times; `header` may be given
+    as often as one likes.
+
+    Raises `UnreadableControl`, or `UnknownControl` for a name that is none of these.
+    """
+    if not given:
+        return NO_CONTROLS
+    unknown = set(given) - set(CONTROLS)
+    if unknown:
+        name = min(unknown)
+        expected = "one of _" + ", _".join(CONTROLS)
+        # It compares all that it is given, and a name may be as long as a target.
+        nearest = get_close_matches(name[:LONGEST_NAME].lower(), CONTROLS, n=1)
+        if nearest:
+            expected = f"_{nearest[0]}, or another {expected}"
+        raise UnknownControl(f"_{name}", given[name][0], expected)
+
+    def read(name: str, parse: Callable[[str], T]) -> T | None:
+        values = given.get(name, ())
+        if not values:
+            return None
+        if len(set(values)) > 1:
+            raise UnreadableControl(f"_{name}", ", ".join(values), "one value")
+        return _read(name, values[0], parse)
+
+    return Controls(
+        delay=read("delay", lambda text: _parse_delay(text, max_delay)),
+        status=read("status", Statuses.parse),
+        drip=read("drip", lambda text: _parse_drip(text, max_delay)),
+        rate=read("rate", _parse_rate),
+        size=read("size", parse_size),
+        headers=tuple(
+            _read("header", value, parse_header) for value in given.get("header", ())
+        ),
+        fault=read("fault", _parse_fault),
+        sequence=read("seq", _parse_sequence) or (),
+        limit=read("limit", _parse_limit),
+        key=read("key", _parse_key),
+    )
+
+
+NO_CONTROLS = Controls()
+
+
+def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UnreadableControl(f"_{name}", text, str(error)) from None
+
+
+def _parse_delay(text: str, max_delay: float) -> Delay:
+    return Delay.parse(text, longest=max_delay)
+
+
+def _parse_status(text: str) -> int:
+    if not re.fullmatch(r"[2-5][0-9][0-9]", text):
+        raise ValueError(text)
+    return int(text)
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes; raises `ValueError`."""
+    try:
+        size = parse_whole_number(text)
+    except ValueError:
+        size = LARGEST_BODY + 1
+    if size > LARGEST_BODY:
+        raise ValueError(f"a whole number of bytes from 0 to {LARGEST_BODY}")
+    return size
+
+
+def _parse_drip(text: str, max_delay: float) -> Drip:
+    duration, _, chunks = text.partition("/")
+    try:
+        drip = Drip(parse_duration(duration), parse_whole_number(chunks))
+    except ValueError:
+        drip = Drip(0.0, 0)
+    if drip.chunks == 0:
+        raise ValueError("a duration and a number of chunks such as 5s/10")
+    if drip.chunks > MOST_CHUNKS:
+        raise ValueError(f"at most {MOST_CHUNKS} chunks")
+    if drip.seconds > max_delay:
+        raise ValueError(f"at most {max_delay:g} seconds, this server's --max-delay")
+    return drip
+
+
+def _parse_rate(text: str) -> float:
+    match = re.fullmatch(r"([0-9.]+)(B|kB|KiB|MB|MiB)?", text)
+    try:
+        rate = parse_decimal(match[1]) * _RATE_UNITS[match[2] or "B"] if match else 0.0
+    except ValueError:
+        rate = 0.0
+    if not 1 <= rate < float("inf"):
+        raise ValueError("bytes a second such as 500, 10kB or 1MB, 1 or more")
+    return rate
+
+
+def parse_header(text: str) -> tuple[str, str]:
+    """Read `Name:Value`; raises `ValueError`."""
+    name, colon, value = text.partition(":")
+    value = value.strip(" \t")
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError("Name:Value")
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise ValueError("Name:Value without CR, LF, NUL or other control characters")
+    if name.lower() in ("content-length", "transfer-encoding"):
+        raise ValueError("a header that does not frame the body: _fault breaks framing")
+    return name, value
+
+
+def _parse_fault(text: str) -> Fault:
+    name, colon, probability = text.partition(":")
+    known = {theirs: ours for ours, theirs in FAULTS.items() if theirs}
+    name = known.get(name, name)
+    if name not in FAULTS:
+        raise ValueError("one of " + ", ".join(FAULTS) + ", or one with :0.1 behind it")
+    return Fault(name, parse_probability(probability) if colon else 1.0)
+
+
+def parse_probability(text: str) -> float:
+    """Read a number from 0 to 1; raises `ValueError` with what was expected."""
+    try:
+        probability = parse_decimal(text)
+    except ValueError:
+        probability = math.inf
+    if probability > 1:
+        raise ValueError("a probability from 0 to 1")
+    return probability
+
+
+def _parse_sequence(text: str) -> tuple[int, ...]:
+    statuses = text.split(",")
+    if len(statuses) > LONGEST_SEQUENCE:
+        raise ValueError(f"at most {LONGEST_SEQUENCE} statuses")
+    try:
+        return tuple(_parse_status(status) for status in statuses)
+    except ValueError:
+        raise ValueError("statuses from 200 to 599 such as 503,503,200") from None
+
+
+def _parse_limit(text: str) -> Limit:
+    requests, _, duration = text.partition("/")
+    try:
+        limit = Limit(parse_whole_number(requests), parse_duration(duration))
+    except ValueError:
+        limit = Limit(0, 0.0)
+    if limit.requests == 0 or limit.seconds == 0:
+        raise ValueError("requests in a duration such as 5/10s")
+    return limit
+
+
+def _parse_key(text: str) -> str:
+    if not 0 < len(text) <= LONGEST_KEY:
+        raise ValueError(f"1 to {LONGEST_KEY} characters")
+    return text

@@ -1,0 +1,1 @@
+"""What each path decides: from a request to a behaviour."""

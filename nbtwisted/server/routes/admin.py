@@ -1,0 +1,119 @@
+"""The paths for operators: health, figures, and what was asked."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from twisted.web.server import Request
+
+from nbtwisted.numeral import parse_whole_number
+from nbtwisted.server.model.behaviour import Behaviour, json_behaviour, refusal
+from nbtwisted.server.model.body import Whole
+from nbtwisted.server.routes.parameters import Refused, header, parameter
+from nbtwisted.server.routes.router import Server, route
+
+# A time by RFC 3339, and a date alone. What fromisoformat() takes besides depends on
+# Python's version.
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ]((?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(?:\.([0-9]+))?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+
+
+@route("/healthz")
+def healthz(server: Server, request: Request) -> Behaviour:
+    """Say at once that the server is alive."""
+    return json_behaviour({"status": "ok"})
+
+
+@route("/readyz")
+def readyz(server: Server, request: Request) -> Behaviour:
+    """Say at once whether new requests are answered."""
+    if server.traffic.is_draining:
+        return refusal(503, "the server is about to stop")
+    return json_behaviour({"status": "ready"})
+
+
+@route("/metrics")
+def metrics(server: Server, request: Request) -> Behaviour:
+    """The server's figures, as Prometheus reads them."""
+    # Prometheus' library takes 0.1 s to import, which a server that nobody watches
+    # should not spend.
+    from nbtwisted.server.routes.metrics import exposition
+
+    accept = header(request, "accept") or ""
+    text, content_type = exposition(
+        server.traffic.journal, accept, lost=server.access_log_lost
+    )
+    return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
+
+
+@route("/__admin/requests")
+def requests(server: Server, request: Request) -> Behaviour:
+    """The journal: the last requests, oldest first."""
+    since = parameter(request, "since", _parse_since, None)
+    key = parameter(request, "key", str, None)
+    entries = server.traffic.journal.entries(since=since or 0, key=key)
+    return json_behaviour({"requests": [entry.as_json() for entry in entries]})
+
+
+@route("/__admin/stats")
+def stats(server: Server, request: Request) -> Behaviour:
+    """The totals since the last reset."""
+    journal = server.traffic.journal
+    totals = journal.totals
+    by_status: dict[str, int] = {}
+    by_fault: dict[str, int] = {}
+    for (status, fault), count in totals.by_status_and_fault.items():
+        for by, name in ((by_status, status), (by_fault, fault)):
+            by[str(name or "none")] = by.get(str(name or "none"), 0) + count
+    return json_behaviour(
+        {
+            "in_flight": journal.in_flight,
+            "requests": journal.came,
+            "outcomes": dict(totals.outcomes),
+            "cancelled": totals.outcomes["cancelled"],
+            "by_status": by_status,
+            "by_fault": by_fault,
+            "draining": server.traffic.is_draining,
+            "seed": server.seed,
+        }
+    )
+
+
+@route("/__admin/reactor")
+def reactor_figures(server: Server, request: Request) -> Behaviour:
+    """What the reactor's time goes into, where it is one that knows."""
+    if server.reactor_figures is None:
+        raise Refused(
+            refusal(404, "this reactor records nothing", expected="--reactor traced")
+        )
+    return json_behaviour(server.reactor_figures())
+
+
+@route("/__admin/reset", "POST")
+def reset(server: Server, request: Request) -> Behaviour:
+    """Forget what was, and let go of every request in flight."""
+    return json_behaviour({"released": server.traffic.reset()})
+
+
+def _parse_since(text: str) -> int | datetime:
+    try:
+        return parse_whole_number(text)
+    except ValueError:
+        pass
+    try:
+        match = _TIME.fullmatch(text)
+        if match is None:
+            raise ValueError
+        date, minute, second, fraction, zone = match.groups("")
+        return datetime.fromisoformat(
+            f"{date}T{minute or '00:00'}{second or ':00'}.{fraction[:6]:0<6}"
+            + (zone.replace("Z", "") or "+00:00")
+        )
+    except ValueError:
+        raise ValueError(
+            "the id of a request, or a time such as 2026-01-31T12:00:00Z"
+        ) from None

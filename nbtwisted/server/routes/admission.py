@@ -1,0 +1,119 @@
+"""Who may use `/__admin`: this machine, or whoever shows the server's token."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+
+# Twisted's only name for it.
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+from twisted.web.server import Request
+
+from nbtwisted.printable import printable
+from nbtwisted.server.model.behaviour import refusal
+from nbtwisted.server.routes.parameters import Refused, header
+
+__all__ = ["admit"]
+
+_FORWARDING = re.compile(
+    rb"(.*-)?forwarded(-.*)?"  # RFC 7239, and what it replaces
+    rb"|(.*-)?via|cdn-loop"  # RFC 9110, 7.6.3, and RFC 8586
+    rb"|(.*-)?((client|real|socket)?ip|ipv6|addr|for)"
+    rb"|(cf|x-envoy|x-original|x-amzn)-.*"
+    rb"|front-end-https|x-(url-)?scheme"
+).fullmatch
+"""Names of headers that proxies add, in lower case."""
+
+# RFC 9110, 11.1: the case of a scheme does not matter.
+_BEARER = re.compile(rb"bearer +(.*)", re.I).fullmatch
+
+
+def admit(request: Request, token: str | None) -> None:
+    """Raise `Refused` for a stranger, and for another site's page in a browser.
+
+    Without a token, this machine's own requests are let in; with one, those that show
+    it, wherever they come from.
+    """
+    if _is_from_another_site(request):
+        raise Refused(refusal(403, "not for pages of other sites"))
+    if token:
+        if _shows(request, token):
+            return
+        raise _unauthorized("only with the server's --admin-token")
+    if not _names_this_machine(header(request, "host") or "localhost"):
+        # A name that leads here may be a stranger's, whose page would have Origin and
+        # Host alike.
+        expected = "localhost or an address as the host, or a token"
+        raise Refused(refusal(403, "not by this name", expected=expected))
+    if not _is_local(request):
+        raise _unauthorized("only for this machine, or with the server's --admin-token")
+    for name, _ in request.requestHeaders.getAllRawHeaders():
+        if _FORWARDING(name.lower().replace(b"_", b"-")):
+            # The proxy is on this machine. Its client may be anybody.
+            named = printable(name.decode("latin-1"), longest=80)
+            raise _unauthorized(
+                f"not through a proxy ({named}), unless with the server's --admin-token"
+            )
+
+
+def _is_from_another_site(request: Request) -> bool:
+    host = header(request, "host")
+    ours = (f"http://{host}", f"https://{host}")
+    origin, referer = header(request, "origin"), header(request, "referer")
+    if origin is not None:
+        # A page in a sandbox has the origin "null".
+        return origin not in ours
+    # A picture or script of another site's page has no Origin. To be led here is fine.
+    if header(request, "sec-fetch-site") in ("cross-site", "same-site"):
+        return not (
+            header(request, "sec-fetch-mode") == "navigate"
+            and header(request, "sec-fetch-dest") == "document"
+            and request.method in (b"GET", b"HEAD")
+        )
+    # Old browsers say neither of a form.
+    return (
+        request.method not in (b"GET", b"HEAD")
+        and referer is not None
+        and "/".join(referer.split("/")[:3]) not in ours
+    )
+
+
+def _shows(request: Request, token: str) -> bool:
+    given = request.requestHeaders.getRawHeaders(b"authorization", [])
+    # With two, a proxy may have looked at the other one.
+    shown = _BEARER(given[0]) if len(given) == 1 else None
+    return shown is not None and hmac.compare_digest(shown[1], token.encode())
+
+
+def _is_local(request: Request) -> bool:
+    channel: Any = request.channel
+    if isinstance(channel.transport, HAProxyProtocolWrapper):
+        # Where such a connection comes from is only what somebody says, and without
+        # a word (UNKNOWN, LOCAL) it seems to come from the proxy.
+        return False
+    address = request.getClientAddress()
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        # The rights of our UNIX socket say who may open it.
+        return True
+    ip = ipaddress.ip_address(address.host.partition("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
+
+
+def _names_this_machine(host: str) -> bool:
+    name = re.sub(r":[0-9]*$", "", host).strip("[]")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.lower() == "localhost"
+    return True
+
+
+def _unauthorized(error: str) -> Refused:
+    challenge = ("WWW-Authenticate", "Bearer")
+    expected = "Authorization: Bearer TOKEN"
+    return Refused(refusal(401, error, challenge, expected=expected))

@@ -1,0 +1,176 @@
+"""The echo: what the server saw of a request, in httpbin's fields and types."""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+from twisted.web.server import Request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
+
+from nbtwisted.server.model.behaviour import Behaviour, json_body
+from nbtwisted.server.model.query import MOST_FIELDS
+from nbtwisted.server.routes.origin import client, root_url
+from nbtwisted.server.routes.parameters import (
+    arguments,
+    header,
+    read_fields,
+    too_many_fields,
+)
+
+__all__ = [
+    "behaviour_with_body",
+    "body_echo",
+    "echo",
+    "headers",
+]
+
+LONGEST_INDENTED = 10_000
+"""Bytes of a body whose echo is laid out as httpbin's."""
+
+
+def echo(request: Request) -> dict[str, Any]:
+    """The arguments, headers, origin and URL of a request, as JSON values.
+
+    An argument given once is a string, and one given more often is a list; the values
+    of a repeated header are joined with commas. Bytes that are not UTF-8 are shown as
+    the replacement character.
+    """
+    return {
+        "args": _flat(arguments(request)),
+        "headers": headers(request),
+        "origin": client(request),
+        "url": root_url(request) + _text(request.uri),
+    }
+
+
+def body_echo(request: Request) -> dict[str, Any]:
+    """The echo, and the body: its `form` and `files`, or `data` and what `json` it is.
+
+    What is not UTF-8 is shown as a `data:` URL in base64. Raises `Refused` for a form
+    with too many fields.
+    """
+    content_type = header(request, "content-type") or ""
+    mimetype, options = parse_options_header(content_type)
+    # RFC 9110, 8.3.1: their case does not matter.
+    mimetype = mimetype.lower()
+    content = request.content
+    assert content is not None
+    content.seek(0)
+    form: dict[str, Any] = {}
+    files: MultiDict[str, Any] = MultiDict()
+    data = b""
+    if mimetype == "application/x-www-form-urlencoded":
+        form = _flat(read_fields(content.read()))
+    elif mimetype == "multipart/form-data":
+        # What cannot be parsed is no form; werkzeug then gives neither.
+        parser = FormDataParser(
+            stream_factory=_in_memory, silent=True, max_form_parts=MOST_FIELDS
+        )
+        try:
+            _, fields, files = parser.parse(content, mimetype, None, options)
+        except RequestEntityTooLarge:
+            raise too_many_fields() from None
+        form = _few(fields.lists())
+    else:
+        data = content.read()
+    return {
+        **echo(request),
+        "data": _text_or_url(data, "application/octet-stream"),
+        "files": _few(
+            (
+                name,
+                [
+                    _text_or_url(
+                        file.read(), file.content_type or "application/octet-stream"
+                    )
+                    for file in given
+                ],
+            )
+            for name, given in files.lists()
+        ),
+        "form": form,
+        "json": _json(data),
+    }
+
+
+def behaviour_with_body(request: Request, **more: str) -> Behaviour:
+    """Answer with the echo and the body, and `more`."""
+    echo = {**body_echo(request), **more}
+    # A megabyte of nested lists would become hundreds, of nothing but indents.
+    is_short = len(echo["data"]) <= LONGEST_INDENTED
+    try:
+        return Behaviour(json_body(echo, indent=is_short))
+    except RecursionError:
+        # What is nested as deep as can be read may be too deep to be written.
+        return Behaviour(json_body({**echo, "json": None}, indent=is_short))
+
+
+def _in_memory(*about: Any, **more: Any) -> BytesIO:
+    # A body is small: the server takes none above 1 MiB.
+    return BytesIO()
+
+
+def headers(request: Request) -> dict[str, str]:
+    """The request's headers; the values of a repeated one are joined with commas."""
+    return {
+        _text(name): ",".join(map(_text, values))
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+
+
+def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:
+    # Names that are no UTF-8 may look alike.
+    texts: dict[str, list[str]] = {}
+    for name, given in values.items():
+        texts.setdefault(_text(name), []).extend(map(_text, given))
+    return _few(texts.items())
+
+
+def _few(values: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Any]:
+    """As httpbin has it: a list only where there is more than one."""
+    # A part of a form may have no name.
+    return {
+        name or "": list(given) if len(given) > 1 else given[0]
+        for name, given in values
+    }
+
+
+def _json(data: bytes) -> Any:
+    """The JSON of RFC 8259 that a body is, or None.
+
+    That is UTF-8, without `NaN`, and without numbers such as `1e999`, which could not
+    be written again.
+    """
+    try:
+        return json.loads(data.decode(), parse_constant=_no_number, parse_float=_finite)
+    # A stranger may nest as deep as he likes.
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _text_or_url(data: bytes, content_type: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"data:{content_type};base64,{b64encode(data).decode()}"
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

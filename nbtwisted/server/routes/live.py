@@ -1,0 +1,114 @@
+"""The live page for operators, and the events that it is drawn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from twisted.web.server import Request
+
+from nbtwisted.printable import printable
+from nbtwisted.server.model.behaviour import Behaviour, refusal
+from nbtwisted.server.model.body import Endless, Whole
+from nbtwisted.server.model.controls import LONGEST_KEY
+from nbtwisted.server.routes.parameters import Refused, parameter
+from nbtwisted.server.routes.router import Server, route
+from nbtwisted.server.routes.viewing import LINGER, MOST_HELD, MOST_ROWS, Viewer, event
+from nbtwisted.timeline.page import asset as shared_asset
+
+__all__ = ["MOST_VIEWERS", "SCRIPTS", "SECONDS_A_FRAME"]
+
+MOST_VIEWERS = 8
+
+SECONDS_A_FRAME = 0.25
+"""Between two frames; the page draws what moves in between."""
+
+SECONDS_TO_RETRY = 2
+
+SCRIPTS = (
+    *("elements", "words", "clock", "stream", "axis", "lanes", "details", "rows"),
+    *("overview", "figures", "controls", "live"),
+)
+"""The page's modules, each of which imports only such as are before it."""
+
+_ASSETS = Path(__file__).parent / "assets"
+
+_NOT_KEPT = ("Cache-Control", "no-store")
+
+
+@route("/__admin/live")
+def page(server: Server, request: Request) -> Behaviour:
+    """The page."""
+    return _file(_asset("live.html"), "text/html")
+
+
+@route("/__admin/live.css")
+def style(server: Server, request: Request) -> Behaviour:
+    """Its looks."""
+    shared = shared_asset("colours.css") + shared_asset("look.css")
+    return _file(shared + _asset("live.css"), "text/css")
+
+
+@route("/__admin/live/<name>.js")
+def script(server: Server, request: Request, name: str) -> Behaviour:
+    """One of those that draw it."""
+    if name not in SCRIPTS:
+        value, expected = printable(name, longest=80), ", ".join(SCRIPTS)
+        raise Refused(refusal(404, "no such script", value=value, expected=expected))
+    return _file(_asset(f"{name}.js"), "text/javascript")
+
+
+@route("/__admin/events")
+def events(server: Server, request: Request) -> Behaviour:
+    """What the server holds, as server-sent events without an end."""
+    key = parameter(request, "key", _parse_key, "")
+    if server.traffic.viewers >= MOST_VIEWERS:
+        expected = f"at most {MOST_VIEWERS} viewers at a time"
+        retry = ("Retry-After", str(SECONDS_TO_RETRY))
+        raise Refused(refusal(503, "too many viewers", retry, expected=expected))
+    return Behaviour(
+        Endless(lambda: _frames(server, key)),
+        headers=(("Content-Type", "text/event-stream"), _NOT_KEPT),
+        interval=SECONDS_A_FRAME,
+    )
+
+
+def _frames(server: Server, key: str) -> Iterator[bytes]:
+    journal, traffic = server.traffic.journal, server.traffic
+    viewer = Viewer(journal, server.overview, key)
+
+    def frame() -> bytes:
+        told = viewer.frame(time.time(), is_draining=traffic.is_draining)
+        return event("frame", told)
+
+    hello = {
+        "life": server.life,
+        "seed": str(server.seed),
+        "key": key,
+        "seconds_a_frame": SECONDS_A_FRAME,
+        "most_rows": MOST_ROWS,
+        "most_held": MOST_HELD,
+        "linger": LINGER,
+    }
+    retry = b"retry: %d\n\n" % (SECONDS_TO_RETRY * 1000)
+    yield retry + event("hello", hello) + frame()
+    while True:
+        yield frame()
+
+
+def _file(text: str, kind: str) -> Behaviour:
+    content_type = ("Content-Type", f"{kind}; charset=utf-8")
+    return Behaviour(Whole(text.encode()), headers=(content_type, _NOT_KEPT))
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _parse_key(text: str) -> str:
+    if len(text) > LONGEST_KEY:
+        raise ValueError(f"a part of a key, of at most {LONGEST_KEY} characters")
+    return text

@@ -1,0 +1,182 @@
+"""Reads the parameters of a request: those of its path, and its controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from twisted.web.http import Request
+
+from nbtwisted.duration import EXPECTED, parse_duration
+from nbtwisted.numeral import parse_whole_number
+from nbtwisted.printable import printable
+from nbtwisted.server.model.behaviour import Behaviour, refusal
+from nbtwisted.server.model.controls import (
+    CONTROLS,
+    Controls,
+    UnknownControl,
+    UnreadableControl,
+    read_controls,
+)
+from nbtwisted.server.model.query import (
+    MOST_FIELDS,
+    Fields,
+    TooManyFields,
+    parse_fields,
+)
+
+__all__ = [
+    "Refused",
+    "arguments",
+    "controls",
+    "duration",
+    "header",
+    "parameter",
+    "read_fields",
+    "refuse_controls",
+    "too_many_fields",
+    "unreadable",
+    "whole_number",
+]
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """The request cannot be carried out: `behaviour` says so to the client."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        super().__init__(behaviour)
+        self.behaviour = behaviour
+
+
+def unreadable(control: str, value: str, expected: str) -> Behaviour:
+    """Answer that a control, or a part of the path, cannot be read."""
+    return refusal(
+        400,
+        f"bad value for {control}",
+        control=control,
+        value=printable(value, longest=80),
+        expected=expected,
+    )
+
+
+def read_fields(raw: bytes) -> Fields:
+    """The fields of a query or a form; raises `Refused` if they are too many."""
+    try:
+        return parse_fields(raw)
+    except TooManyFields:
+        raise too_many_fields() from None
+
+
+def too_many_fields() -> Refused:
+    """What refuses a query, or a form, that has more fields than may be."""
+    expected = f"a query, or a form, of at most {MOST_FIELDS} fields"
+    return Refused(refusal(400, "too many fields", expected=expected))
+
+
+def arguments(request: Request) -> Fields:
+    """The parameters in a request's target, and nothing that came in its body."""
+    fields: Fields = request.args
+    return fields
+
+
+def header(request: Request, name: str) -> str | None:
+    """The value of a header of the request; if it has several, with commas between."""
+    values = request.requestHeaders.getRawHeaders(name.encode())
+    return None if values is None else b", ".join(values).decode("utf-8", "replace")
+
+
+def parameter(request: Request, name: str, parse: Callable[[str], T], default: T) -> T:
+    """A parameter of the path, or `default` if it is not given.
+
+    `parse` raises `ValueError` with what was expected; this raises `Refused` then.
+    """
+    values = arguments(request).get(name.encode())
+    if not values:
+        return default
+    text = values[0].decode("utf-8", "backslashreplace")
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Refused(unreadable(name, text, str(error))) from None
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    """What reads a whole number in these bounds, and raises `ValueError` else."""
+    digits = max(len(str(abs(bound))) for bound in (lowest, highest))
+
+    def parse(text: str) -> int:
+        try:
+            number = parse_whole_number(text.removeprefix("-"), digits=digits)
+        except ValueError:
+            number = highest + 1
+        number = -number if text.startswith("-") else number
+        if not lowest <= number <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return number
+
+    return parse
+
+
+def duration(longest: float) -> Callable[[str], float]:
+    """What reads a duration of at most `longest` seconds; it raises `ValueError`."""
+
+    def parse(text: str) -> float:
+        try:
+            seconds = parse_duration(text)
+        except ValueError:
+            raise ValueError(EXPECTED) from None
+        if seconds > longest:
+            raise ValueError(f"at most {longest:g} seconds, this server's --max-delay")
+        return seconds
+
+    return parse
+
+
+def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
+    """The controls of a request; raises `Refused` for one that cannot be read.
+
+    A parameter that begins with `_` has to be a control, unless `lenient`.
+    """
+    try:
+        return read_controls(_given(request, lenient), max_delay=max_delay)
+    except UnknownControl as error:
+        raise Refused(
+            refusal(
+                400,
+                "no such control",
+                control=printable(error.control, longest=80),
+                value=printable(error.value, longest=80),
+                expected=error.expected,
+            )
+        ) from None
+    except UnreadableControl as error:
+        raise Refused(unreadable(error.control, error.value, error.expected)) from None
+
+
+def refuse_controls(request: Request, *, lenient: bool) -> None:
+    """Raise `Refused` for a request that has controls, where none are taken."""
+    for name in _given(request, lenient):
+        control = printable(f"_{name}", longest=80)
+        error, expected = "this path takes no controls", f"no {control}"
+        raise Refused(refusal(400, error, control=control, expected=expected))
+
+
+def _given(request: Request, lenient: bool) -> dict[str, list[str]]:
+    """The texts of a request's controls, by their names without `_`."""
+    given: dict[str, list[str]] = {}
+    for field, texts in arguments(request).items():
+        if field.startswith(b"_"):
+            name = field[1:].decode("utf-8", "backslashreplace")
+            if name in CONTROLS or not lenient:
+                given[name] = _texts(texts)
+    for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
+        if raw_name.lower().startswith(b"x-nbtwisted-"):
+            name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
+            given.setdefault(name, []).extend(_texts(raw_values))
+    return given
+
+
+def _texts(raw: Iterable[bytes]) -> list[str]:
+    return [value.decode("utf-8", "backslashreplace") for value in raw]

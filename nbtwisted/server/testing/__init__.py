@@ -1,0 +1,1 @@
+"""The server in the hands of tests: on a clock, or in a process beside them."""

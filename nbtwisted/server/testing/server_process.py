@@ -1,0 +1,122 @@
+"""A process of servers for tests, one for each test that asks: told what by stdin.
+
+Each line on stdin is a JSON object, and is answered by a line on stdout:
+
+    {"open": {"seed": 7, "max_delay": 300.0}}    {"port": 40001}
+    {"close": 40001}                             {"closed": 40001}
+
+Whoever started the process ends it by closing its stdin. It also ends when they have
+gone without that: children that they forked may hold the other end of its stdin, too.
+They are the arguments: the PID of who started it, and of others whom it shall not
+outlive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from threading import Event, Thread
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.stdio import StandardIO
+from twisted.protocols.basic import LineOnlyReceiver
+
+from nbtwisted.command_line import raise_open_files
+from nbtwisted.gc_tuning import leave_startup_to_itself
+from nbtwisted.reactor.timers import run_on_steady_clock
+from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.http1.site import CappedSite
+from nbtwisted.server.http1.wire import WireSite
+
+JOURNAL_SIZE = 10_000
+"""A test may want to look at more requests than an operator."""
+
+BACKLOG = 1024
+
+SECONDS_TO_NOTICE = 0.25
+"""At most, until the process ends after who started it."""
+
+
+class _Dispenser(LineOnlyReceiver):
+    """Opens and closes servers on `reactor`, each on a port of its own."""
+
+    delimiter = b"\n"
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._open: dict[int, tuple[Any, CappedSite]] = {}
+
+    def lineReceived(self, line: bytes) -> None:
+        """Do as told."""
+        told = json.loads(line)
+        if "open" in told:
+            self._say({"port": self._new(**told["open"])})
+        else:
+            self._end(told["close"])
+            self._say({"closed": told["close"]})
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """Whoever told us what to do is gone."""
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def _new(self, **settings: Any) -> int:
+        server = DelayServer(
+            clock=IReactorTime(self._reactor), journal_size=JOURNAL_SIZE, **settings
+        )
+        site = WireSite(server, self._reactor)
+        factory: Any = site
+        listening: Any = IReactorTCP(self._reactor).listenTCP(
+            0, factory, BACKLOG, interface="127.0.0.1"
+        )
+        port: int = listening.getHost().port
+        self._open[port] = (listening, site)
+        return port
+
+    def _end(self, port: int) -> None:
+        listening, site = self._open.pop(port)
+        listening.stopListening()
+        site.abort_connections()
+
+    def _say(self, value: Any) -> None:
+        self.sendLine(json.dumps(value).encode())  # type: ignore[no-untyped-call]
+
+
+def _end_with(parent: int, *others: int) -> None:
+    """End the process when one of these has ended; `parent` started it."""
+    # By looking, which works on every Unix. Linux could send a signal instead
+    # (PR_SET_PDEATHSIG), but does so when the thread ends that started the process.
+    pause = Event()
+    while os.getppid() == parent and all(map(_is_there, others)):
+        pause.wait(SECONDS_TO_NOTICE)
+    os._exit(1)
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def main() -> None:
+    """Run until stdin is closed."""
+    # In a thread: the reactor may hang in what a test asked for.
+    watched = [int(argument) for argument in sys.argv[1:]]
+    if watched:
+        Thread(target=_end_with, args=watched, daemon=True).start()
+    raise_open_files()
+    leave_startup_to_itself()
+    run_on_steady_clock(reactor)
+    StandardIO(_Dispenser(reactor))
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()

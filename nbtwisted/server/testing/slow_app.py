@@ -1,0 +1,43 @@
+"""The app with its time in a test's hands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.http1.doorkeeper import Doorkeeper
+
+__all__ = ["SlowApp"]
+
+A_WEEK = 7 * 24 * 3600.0
+
+
+class SlowApp(Doorkeeper):
+    """The app as a twisted.web resource, on a `task.Clock`: `clock`.
+
+    Hand it to `treq.testing.StubTreq`, or to a `twisted.web.server.Site`. Delays of up
+    to a week pass as fast as `clock.advance()` lets them.
+    """
+
+    def __init__(self, *, seed: int, **settings: Any) -> None:
+        self.clock = Clock()
+        self.seed = seed
+        server = DelayServer(
+            clock=self.clock,
+            now=self.clock.seconds,
+            seed=seed,
+            **{"max_delay": A_WEEK, **settings},
+        )
+        self._server = server
+        super().__init__(server.app.resource(), server.traffic)
+
+    def requests(self, key: str | None = None) -> list[dict[str, Any]]:
+        """What was asked, oldest first; of one key, if it is given."""
+        entries = self._server.traffic.journal.entries(key=key)
+        return [entry.as_json() for entry in entries]
+
+    def reset(self) -> int:
+        """Forget what was asked, and let go of what is held; returns how many."""
+        return self._server.traffic.reset()
