@@ -20,16 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import date
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import twisted
-from benchmarks.bench_page import Figures, Table, page
+from benchmarks.bench_page import OURS, Figures, Table, page, summary
 from nbtwisted import __version__
+from nbtwisted.command_line import raise_open_files
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
@@ -41,61 +43,121 @@ AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
+class Work:
+    """The requests of a group, as wrk sends them.
+
+    path: the target, less the number that makes it different from all others.
+    posted: JSON to post, with a %010d for that number; a GET without it.
+    is_different: whether no request comes twice.
+    is_random: whether the bodies of two responses have only their length in common.
+    """
+
+    path: str
+    posted: str = ""
+    is_different: bool = True
+    is_random: bool = False
+
+    def target(self, number: int) -> str:
+        """Give one request's target, as different.lua makes it."""
+        if not self.is_different:
+            return self.path
+        return f"{self.path}{'&' if '?' in self.path else '?'}n={number:010d}"
+
+
+POSTED = (
+    '{"number": "%010d", "name": "one of many", "tags": ["slow", "broken", "late"], '
+    '"owner": {"id": 7, "is_admin": false, "email": null}, "seconds": 1.5, '
+    '"text": "as long as the usual body of an API"}'
+)
+WORK = {
+    "delay": Work("/?_delay=0"),
+    "get": Work("/get"),
+    "bytes": Work("/bytes/1024", is_random=True),
+    "stream": Work("/stream/10"),
+    "anything": Work("/anything", POSTED),
+    "twistd": Work("/?_delay=0"),
+    "same": Work("/?_delay=0", is_different=False),
+}
+PARTS: dict[str, tuple[str, ...]] = {
+    "server": tuple(WORK),
+    "different": ("delay", "get", "bytes", "stream", "anything"),
+    **{group: (group,) for group in (*WORK, "held", "load", "many", "growth")},
+}
+
+
+@dataclass(frozen=True)
 class Server:
-    """A server, and where it answers at once and after three seconds."""
+    """A server, and the target that it answers after three seconds."""
 
     name: str
     command: tuple[str, ...]
-    at_once: str = "/"
-    held: str = "/held"
-    are_different: bool = False
-    """Whether no request comes again."""
+    held: str = "/?_delay=3"
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a program that has ended printed, and the seconds that it computed for."""
+    """The output of a program that has ended, and the seconds that it computed for."""
 
     printed: str
     cpu: float
 
 
-def servers(place: str, port: int) -> list[Server]:
-    """All that are compared, ours first; `place` is a folder for what they write."""
+def servers(place: str, port: int) -> dict[str, list[Server]]:
+    """Give the servers of each group, ours first; `place` is a folder for nginx."""
     (Path(place) / "nginx.conf").write_text(
         (PEERS / "nginx.conf")
         .read_text()
         .replace("PLACE", place)
         .replace("PORT", str(port))
     )
-    ours = (str(BIN / "python"), "-m", "nbtwisted.server")
-    listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
-    ways = ("/?_delay=0", "/?_delay=3")
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    twistd = (
+        *(str(BIN / "twistd"), "-n", "--pidfile=", "web"),
+        *("--listen", f"{listen}:backlog=8192"),
+    )
     peer = str(PEERS_BIN)
-    uvicorn = (f"{peer}/uvicorn", "--app-dir", str(PEERS), "--port", str(port))
-    granian = (f"{peer}/granian", "--interface", "asgi", "--loop", "uvloop")
-    return [
-        Server("nbtwisted", (*ours, *listen), *ways),
-        Server("nbtwisted, all different", (*ours, *listen), *ways, are_different=True),
-        Server("nbtwisted, twisted", (*ours, *listen, "--channel", "twisted"), *ways),
+    ours = Server(
+        OURS, (str(BIN / "python"), "-m", "nbtwisted.server", "--listen", listen)
+    )
+    aiohttp = Server(
+        "aiohttp + uvloop",
+        (f"{peer}/python", str(PEERS / "aiohttp_app.py"), str(port)),
+    )
+    all_same = [
+        ours,
         Server(
             "FastAPI + uvicorn",
-            (*uvicorn, "--no-access-log", "--backlog", "8192", "fastapi_app:app"),
+            (
+                *(f"{peer}/uvicorn", "--app-dir", str(PEERS), "--port", str(port)),
+                *("--no-access-log", "--backlog", "8192", "fastapi_app:app"),
+            ),
+            "/held",
         ),
-        Server(
-            "aiohttp + uvloop",
-            (f"{peer}/python", str(PEERS / "aiohttp_app.py"), str(port)),
-        ),
+        aiohttp,
         Server(
             "granian + bare ASGI",
             (
-                *granian,
+                *(f"{peer}/granian", "--interface", "asgi", "--loop", "uvloop"),
                 *("--port", str(port), "--workers", "1", "--backlog", "8192"),
                 *("--working-dir", str(PEERS), "asgi_app:app"),
             ),
+            "/held",
         ),
-        Server("nginx + echo", ("nginx", "-c", f"{place}/nginx.conf")),
+        Server("nginx + echo", ("nginx", "-c", f"{place}/nginx.conf"), "/held"),
     ]
+    under_twistd = [
+        Server(OURS, (*twistd, "--class=nbtwisted.server.resource")),
+        Server("bare Klein", (*twistd, "--class=benchmarks.peers.klein_app.resource")),
+    ]
+    return {
+        **{group: [ours, aiohttp] for group in PARTS["different"]},
+        "twistd": under_twistd,
+        "same": all_same,
+        "held": [
+            *all_same,
+            *(replace(each, name=f"{each.name}, twistd") for each in under_twistd),
+        ],
+    }
 
 
 def on_core(number: int) -> list[str]:
@@ -111,18 +173,21 @@ def running(server: Server, port: int) -> Iterator[int]:
         [*on_core(0), *server.command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # Where twistd finds the bare Klein app.
+        cwd=HERE.parent,
         start_new_session=True,
     ) as process:
         try:
             _wait_for(port, process)
             yield process.pid
         finally:
-            # Some have processes of their own.
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            # Some have processes of their own; one that did not start has none.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -153,30 +218,78 @@ def run(command: Sequence[str]) -> Done:
         return Done(printed.read(), usage.ru_utime + usage.ru_stime)
 
 
+def children_of(process: int) -> list[int]:
+    """List the processes that a process started."""
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
 def memory_of(process: int) -> float:
     """KB resident, of a process and of those that it started."""
-    found = 0.0
-    text = Path(f"/proc/{process}/status").read_text()
-    match = re.search(r"VmRSS:\s+(\d+)", text)
-    if match:
-        found += float(match[1])
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return found + sum(memory_of(int(child)) for child in children)
+    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    own = float(match[1]) if match else 0.0
+    return own + sum(memory_of(child) for child in children_of(process))
 
 
-def serving(server: Server, port: int, seconds: float) -> Figures:
-    """Requests a second, asked by wrk."""
-    with running(server, port):
-        url = f"http://127.0.0.1:{port}{server.at_once}"
-        load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}", url]
-        # Once, for what is done at the first request.
-        run([*load[:3], "-d1", url])
-        if server.are_different:
-            load[1:1] = ["-s", str(PEERS / "different.lua")]
-        printed = run(load).printed
+def cpu_of(process: int) -> float:
+    """Seconds, user and system, of a process and of those that it started."""
+    # The name, in brackets, may have anything in it. See proc(5): utime, stime, and
+    # the same of children that have ended.
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    own = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_of(child) for child in children_of(process))
+
+
+def answer(port: int, work: Work) -> bytes:
+    """Ask for one response, and give its body; raises `ValueError` unless it is 200."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        if work.posted:
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", work.target(0), work.posted % 0, headers)
+        else:
+            connection.request("GET", work.target(0))
+        response = connection.getresponse()
+        body = response.read()
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise ValueError(f"it answers {response.status}")
+    return body
+
+
+def serving(
+    server: Server, port: int, seconds: float, work: Work, bodies: dict[Work, bytes]
+) -> Figures:
+    """Load a server by wrk; `bodies` has the first server's for the same request.
+
+    Raises `ValueError` if this server's response is another, or is not a 200.
+    """
+    url = f"http://127.0.0.1:{port}{work.path}"
+    script = ["-s", str(PEERS / "different.lua")] if work.is_different else []
+
+    def load(seconds: float, first: int) -> str:
+        given = ["--", str(first), *filter(None, [work.posted])] if script else []
+        many = ["-t1", f"-c{CONNECTIONS}", f"-d{max(seconds, 1):.0f}"]
+        return run(["wrk", *many, *script, url, *given]).printed
+
+    with running(server, port) as process:
+        body = answer(port, work)
+        expected = bodies.setdefault(work, body)
+        if len(body) != len(expected) or not (work.is_random or body == expected):
+            raise ValueError(f"it answers {body[:200]!r} and not {expected[:200]!r}")
+        # For what is done at the first requests; none of them comes again.
+        load(1, 5_000_000_000)
+        before = cpu_of(process)
+        printed = load(seconds, 0)
+        spent = cpu_of(process) - before
     if "Non-2xx" in printed:
         raise ValueError("other answers than 200")
-    return {"rps": float(re.findall(r"Requests/sec:\s+([\d.]+)", printed)[0])}
+    answered = int(re.findall(r"(\d+) requests in", printed)[0])
+    return {
+        "us": spent / answered * 1e6,
+        "rps": float(re.findall(r"Requests/sec:\s+([\d.]+)", printed)[0]),
+    }
 
 
 def holding(server: Server, port: int) -> Figures:
@@ -184,7 +297,7 @@ def holding(server: Server, port: int) -> Figures:
     client = [sys.executable, str(PEERS / "held.py"), str(port), server.held]
     with running(server, port) as process:
         # What the first requests take is not for those that are held.
-        run([*client[:3], server.at_once, "10", "0"])
+        run([*client[:3], "/?_delay=0", "10", "0"])
         before = memory_of(process)
         with subprocess.Popen(
             [*on_core(1), *client, str(AT_ONCE), "3"],
@@ -236,50 +349,70 @@ def getting(url: str, command: Sequence[str], number: int, *more: str) -> Figure
     return {"us": (done.cpu - start) / number * 1e6}
 
 
-def measure(table: Table, rounds: int, seconds: float, place: str, port: int) -> None:
-    """Every figure, so many times."""
-    all_servers = servers(place, port)
-    nginx = all_servers[-1]
-    url = f"http://127.0.0.1:{port}/"
-    theirs = str(PEERS_BIN / "python")
-    many: dict[str, list[str]] = {
-        "nbtwisted get_all": [str(BIN / "python"), str(PEERS / "get_all_many.py")],
-        "aiohttp": [theirs, str(PEERS / "aiohttp_many.py")],
-        "nbtwisted get_all, collecting seldom": [
-            *(str(BIN / "python"), str(PEERS / "seldom.py")),
-            str(PEERS / "get_all_many.py"),
-        ],
-        "aiohttp, collecting seldom": [
-            *(theirs, str(PEERS / "seldom.py")),
-            str(PEERS / "aiohttp_many.py"),
-        ],
-        "treq": [theirs, str(PEERS / "treq_many.py")],
-    }
+def measure(
+    table: Table,
+    groups: Collection[str],
+    rounds: int,
+    seconds: float,
+    place: str,
+    port: int,
+    with_peers: bool = True,
+) -> None:
+    """Measure the groups, so many times."""
+    bodies: dict[Work, bytes] = {}
+    compared = servers(place, port)
+    nginx = compared["same"][-1]
     for _ in range(rounds):
-        for server in all_servers:
-            table.measure("server", server.name, serving, server, port, seconds)
-        for server in all_servers:
-            if not server.are_different:
-                table.measure("held", server.name, holding, server, port)
+        for group, found in compared.items():
+            if group not in groups:
+                continue
+            for server in found if with_peers else found[:1]:
+                if group == "held":
+                    table.measure(group, server.name, holding, server, port)
+                else:
+                    table.measure(
+                        *(group, server.name, serving),
+                        *(server, port, seconds, WORK[group], bodies),
+                    )
+        if {"load", "many", "growth"}.isdisjoint(groups):
+            continue
         try:
             with running(nginx, port):
-                for name in ("nbtwisted load", "wrk", "hey", "aiohttp"):
-                    table.measure("load", name, loading, url, name, seconds)
-                for name, command in many.items():
-                    more = [str(AT_ONCE)] if name.startswith("nbtwisted") else []
-                    table.measure("many", name, getting, url, command, AT_ONCE, *more)
-                for flight in (10, 100, 1000, AT_ONCE):
-                    table.measure(
-                        "growth",
-                        f"{flight:,}",
-                        getting,
-                        url,
-                        many["nbtwisted get_all"],
-                        AT_ONCE,
-                        str(flight),
-                    )
+                asking(table, groups, seconds, port, with_peers)
         except OSError as error:
             print(f"nginx, which the load programs ask: {error}", flush=True)
+
+
+def asking(
+    table: Table, groups: Collection[str], seconds: float, port: int, with_peers: bool
+) -> None:
+    """Measure, once, the programs that ask nginx."""
+    url = f"http://127.0.0.1:{port}/"
+    python = str(BIN / "python")
+    theirs = str(PEERS_BIN / "python")
+    seldom = str(PEERS / "seldom.py")
+    get_all = str(PEERS / "get_all_many.py")
+    aiohttp = str(PEERS / "aiohttp_many.py")
+    many: dict[str, list[str]] = {
+        "nbtwisted get_all": [python, get_all],
+        "aiohttp": [theirs, aiohttp],
+        "nbtwisted get_all, collecting seldom": [python, seldom, get_all],
+        "aiohttp, collecting seldom": [theirs, seldom, aiohttp],
+        "treq": [theirs, str(PEERS / "treq_many.py")],
+    }
+    loads = ("nbtwisted load", "wrk", "hey", "aiohttp")
+    for name in loads if "load" in groups else ():
+        if with_peers or name.startswith(OURS):
+            table.measure("load", name, loading, url, name, seconds)
+    for name, command in many.items() if "many" in groups else ():
+        if with_peers or name.startswith(OURS):
+            more = [str(AT_ONCE)] if name.startswith(OURS) else []
+            table.measure("many", name, getting, url, command, AT_ONCE, *more)
+    for flight in (10, 100, 1000, AT_ONCE) if "growth" in groups else ():
+        table.measure(
+            *("growth", f"{flight:,}", getting),
+            *(url, many["nbtwisted get_all"], AT_ONCE, str(flight)),
+        )
 
 
 def versions() -> str:
@@ -320,37 +453,66 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--out", type=Path, default=DOCS)
-    told = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=5, help="how often all is done")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="how long wrk asks, 1 or more"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        metavar="PART",
+        help="measure these parts, print their tables and write no file: "
+        + ", ".join(
+            f"{name} ({' '.join(groups)})" if len(groups) > 1 else name
+            for name, groups in PARTS.items()
+        ),
+    )
+    parser.add_argument(
+        "--without-peers",
+        action="store_true",
+        help="measure ours alone, print the tables and write no file",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=DOCS, help="the folder to write to (docs)"
+    )
+    args = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("bench: expected wrk on the PATH (Debian has it)")
+    raise_open_files()
+    groups = {group for part in args.only or PARTS for group in PARTS[part]}
     table = Table()
     with tempfile.TemporaryDirectory() as place, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        measure(table, told.rounds, told.seconds, place, port)
+        measure(
+            *(table, groups, args.rounds, args.seconds, place, port),
+            with_peers=not args.without_peers,
+        )
+    if args.only or args.without_peers:
+        print()
+        print(summary(table))
+        return
     given = " ".join(sys.argv[1:])
     command = f"make bench BENCH='{given}'" if given else "make bench"
     about = (
         f"Written by `{command}` on {date.today()}: {machine()}; {versions()}. Medians "
-        f"of {told.rounds} rounds, in which all take turns, of {told.seconds:g} s "
+        f"of {args.rounds} rounds, in which all take turns, of {args.seconds:g} s "
         "each; ratios are medians of each round's. Absolute figures are this "
         "machine's, ratios carry over."
     )
     written = page(table, about)
-    (told.out / "benchmarks.md").write_text(written)
+    (args.out / "benchmarks.md").write_text(written)
     kept: dict[str, Any] = {
         "machine": machine(),
         "versions": versions(),
         "rounds": table.rounds,
         "failures": table.failures,
     }
-    (told.out / "benchmarks.json").write_text(json.dumps(kept, indent=1) + "\n")
+    (args.out / "benchmarks.json").write_text(json.dumps(kept, indent=1) + "\n")
     print()
     print(written)
 

@@ -1,17 +1,18 @@
-"""The table of `benchmarks.bench`: figures of all that is compared, and their page."""
+"""The figures of `benchmarks.bench`, their targets, and the page that shows both."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-__all__ = ["Figures", "Table", "page"]
+__all__ = ["OURS", "Figures", "Table", "page", "summary"]
 
 Figures = dict[str, float]
 
 
 class Table:
-    """Figures of all that is compared, by group, name and round."""
+    """Figures of everything that is compared, by group, name and round."""
 
     def __init__(self) -> None:
         self.rounds: dict[str, dict[str, list[Figures]]] = {}
@@ -20,7 +21,7 @@ class Table:
     def measure(
         self, group: str, name: str, what: Callable[..., Figures], *args: object
     ) -> None:
-        """Measure once more; who cannot be is noted."""
+        """Measure once more; a failure is noted, and not tried again."""
         if name in self.failures.get(group, {}):
             return
         try:
@@ -34,12 +35,12 @@ class Table:
         print(f"{group}: {name}: {shown}", flush=True)
 
     def median(self, group: str, name: str, figure: str) -> float | None:
-        """The median of a figure; None if there is none."""
+        """Give the median of a figure; None if there is none."""
         rounds = self.rounds.get(group, {}).get(name)
         return statistics.median(r[figure] for r in rounds) if rounds else None
 
     def ratio(self, group: str, name: str, other: str, figure: str) -> float | None:
-        """The median of the rounds' ratios, each to its neighbour of the same round."""
+        """Give the median of the rounds' ratios, each of two figures of one round."""
         ours = self.rounds.get(group, {}).get(name, [])
         theirs = self.rounds.get(group, {}).get(other, [])
         pairs = list(zip(ours, theirs, strict=False))
@@ -48,108 +49,281 @@ class Table:
         return statistics.median(a[figure] / b[figure] for a, b in pairs)
 
 
-TARGETS = (
-    # group, figure, ours, against, at least, aim for, unless more is worse
-    ("server", "rps", "nbtwisted", "FastAPI + uvicorn", 5.0, 8.0),
-    ("server", "rps", "nbtwisted", "aiohttp + uvloop", 1.8, 2.5),
-    ("server", "rps", "nbtwisted", "granian + bare ASGI", 1.1, 1.5),
-    ("server", "rps", "nbtwisted", "nginx + echo", 0.7, 1.0),
-    ("held", "past", "nbtwisted", "aiohttp + uvloop", 0.8, None),
-    ("held", "p99", "nbtwisted", "aiohttp + uvloop", 0.6, None),
-    ("load", "per_cpu", "nbtwisted load", "wrk", 0.8, 1.0),
-    ("load", "per_cpu", "nbtwisted load", "hey", 2.0, 2.7),
-    ("load", "per_cpu", "nbtwisted load", "aiohttp", 6.0, 8.0),
-    ("many", "us", "nbtwisted get_all", "aiohttp", 0.45, 0.25),
-    ("many", "us", "nbtwisted get_all", "treq", 0.15, 0.08),
-)
-LESS_IS_BETTER = ("held", "many")
+@dataclass(frozen=True)
+class Figure:
+    """A column of the page: a key of `Figures`, its name, and how a value is shown."""
 
-GROUPS = {
-    "server": (
-        "A JSON answer of 19 bytes, at once",
-        "The server on one core, asked by wrk over 50 connections on the other.",
-        (("rps", "requests a second", "{:,.0f}"),),
+    key: str
+    label: str
+    shape: str
+    less_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the page: some groups of one kind."""
+
+    title: str
+    about: str
+    groups: tuple[str, ...]
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The value that a figure of ours should have.
+
+    With a peer, `least` and `aim` are how many times better than the peer's our figure
+    is. Without one, `least` is the figure itself, and `aim` is a peer's name.
+    """
+
+    group: str
+    figure: str
+    ours: str
+    peer: str
+    least: float
+    aim: float | str | None
+
+
+COST = Figure("us", "CPU µs a request", "{:.1f}", less_is_better=True)
+RATE = Figure("rps", "requests a second", "{:,.0f}")
+SPENT = Figure("us", "µs a response", "{:.0f}", less_is_better=True)
+
+BY_WRK = (
+    "One core for the server, the other for wrk, over 50 connections. CPU time is user "
+    "and system time of the server's processes."
+)
+
+SECTIONS = (
+    Section(
+        "Requests all different",
+        f"No request comes twice. {BY_WRK}",
+        ("delay", "get", "bytes", "stream", "anything"),
+        (COST, RATE),
     ),
-    "held": (
+    Section(
+        "Requests all different, under `twistd -n web`",
+        "twisted.web's own HTTP/1.1 and access log, for both.",
+        ("twistd",),
+        (COST, RATE),
+    ),
+    Section(
+        "Requests all the same",
+        "Every request is the same, byte for byte.",
+        ("same",),
+        (COST, RATE),
+    ),
+    Section(
         "10,000 held for 3 s, at once",
         "One connection each, by a client of sockets and epoll that shares no code "
         "with any of these. Wall time past the three seconds, how late the latest "
-        "hundredth of the answers was, and the memory that the server took for each.",
+        "hundredth of the responses was, and the memory that the server took for each.",
+        ("held",),
         (
-            ("past", "seconds past 3", "{:.2f}"),
-            ("p99", "late, p99 (s)", "{:.3f}"),
-            ("kb", "KB each", "{:.1f}"),
+            Figure("past", "seconds past 3", "{:.2f}", less_is_better=True),
+            Figure("p99", "late, p99 (s)", "{:.3f}", less_is_better=True),
+            Figure("kb", "KB each", "{:.1f}", less_is_better=True),
         ),
     ),
-    "load": (
+    Section(
         "Load programs",
-        "50 connections to nginx, kept alive. What matters is what a request costs the "
+        "50 connections to nginx, kept alive. The figure says what a request costs the "
         "program that sends it: requests for each second that it computed, its start "
         "and its end included.",
-        (("per_cpu", "requests a CPU-second", "{:,.0f}"),),
+        ("load",),
+        (Figure("per_cpu", "requests a CPU-second", "{:,.0f}"),),
     ),
-    "many": (
+    Section(
         "10,000 GETs at once from a program",
-        "One connection each, to nginx. Microseconds of computing for each answer, "
+        "One connection each, to nginx. Microseconds of computing for each response, "
         "less what starting the program takes.",
-        (("us", "µs an answer", "{:.0f}"),),
+        ("many",),
+        (SPENT,),
     ),
-    "growth": (
-        "What a request costs, by how many are in flight",
+    Section(
+        "Cost of a request, by how many are in flight",
         "10,000 by `get_all`, so many at a time.",
-        (("us", "µs an answer", "{:.0f}"),),
+        ("growth",),
+        (SPENT,),
     ),
+)
+
+# How the server's requests are shown.
+REQUESTS = {
+    "delay": "`/?_delay=0`",
+    "get": "`/get`",
+    "bytes": "`/bytes/1024`",
+    "stream": "`/stream/10`",
+    "anything": "POST `/anything`",
+    "twistd": "`/?_delay=0`, under twistd",
+    "same": "`/?_delay=0`, all the same",
+    "held": "`/?_delay=3`",
 }
 
+_FIELDS = "header block → fields"
+_ROUTE = "method and path → route"
+_CONTROLS = "control texts → controls"
+_HEAD = "whole head → request and its behaviour"
+
+# The results that our server has in memory when such a request comes.
+REMEMBERED = {
+    "delay": f"{_FIELDS}; {_ROUTE}; {_CONTROLS}",
+    "get": f"{_FIELDS}; {_ROUTE}",
+    "bytes": f"{_FIELDS}; {_ROUTE}",
+    "stream": f"{_FIELDS}; {_ROUTE}",
+    "anything": f"{_FIELDS}; {_ROUTE}",
+    "twistd": f"{_ROUTE}; {_CONTROLS}",
+    "same": _HEAD,
+    "held": _HEAD,
+}
+
+OURS = "nbtwisted"
+TARGETS = (
+    Target("delay", "us", OURS, "aiohttp + uvloop", 2.0, 3.0),
+    Target("get", "us", OURS, "aiohttp + uvloop", 2.0, 3.0),
+    Target("bytes", "us", OURS, "aiohttp + uvloop", 1.3, 2.0),
+    Target("stream", "us", OURS, "aiohttp + uvloop", 1.3, 2.0),
+    Target("anything", "us", OURS, "aiohttp + uvloop", 1.3, 2.0),
+    Target("twistd", "us", OURS, "bare Klein", 0.9, 1.2),
+    Target("same", "us", OURS, "nginx + echo", 0.7, 1.0),
+    Target("same", "us", OURS, "granian + bare ASGI", 1.1, 1.5),
+    Target("same", "us", OURS, "aiohttp + uvloop", 1.8, 2.5),
+    Target("same", "us", OURS, "FastAPI + uvicorn", 5.0, 8.0),
+    Target("held", "past", OURS, "", 0.5, "nginx + echo"),
+    Target("held", "kb", OURS, "", 4.0, "nginx + echo"),
+    Target("load", "per_cpu", "nbtwisted load", "wrk", 0.8, 1.0),
+    Target("load", "per_cpu", "nbtwisted load", "hey", 2.0, 2.7),
+    Target("load", "per_cpu", "nbtwisted load", "aiohttp", 6.0, 8.0),
+    Target("many", "us", "nbtwisted get_all", "aiohttp", 2.2, 4.0),
+    Target("many", "us", "nbtwisted get_all", "treq", 6.7, 12.5),
+)
+
 NOTES = """\
-- *nbtwisted* is `nbtwisted serve` as it comes: journal, caps, deadlines and
-  `Server-Timing` included. A request that comes again, byte for byte, is not parsed or
-  routed again, and these are all the same; *all different* is where none comes again.
-- *nbtwisted, twisted* is the same with `--channel twisted`.
-- FastAPI and aiohttp route and serialize; granian runs a bare ASGI application that
-  does neither; nginx's echo module sends a constant.
+- *nbtwisted* is `nbtwisted serve` with its defaults: journal, caps, deadlines and
+  `Server-Timing` are on. Under `twistd -n web` it is
+  `twistd -n web --class=nbtwisted.server.resource`.
+- The server remembers results of pure steps only, in bounded caches: a header block's
+  fields, the route of a method and path, the controls of their texts, and the request
+  and the behaviour of a whole head. The column *remembered* names those that a row
+  finds there. A response is never remembered, nor anything that is drawn or made for
+  it. Where all requests are different, each has a number of its own in its target, so
+  that no whole head comes twice; a posted body has the number, too.
+- aiohttp does the same work: it reads `_delay`, parses the query, describes the request
+  as httpbin does by `json.dumps(..., indent=2, sort_keys=True)`, makes random bytes
+  anew, and writes each line of a stream by itself. Before it is measured, its response
+  to a request is compared with ours: the bodies have to be equal, or of equal length if
+  they are random.
+- The bare Klein app reads `_delay`, waits by `deferLater` and gives the same body.
+- FastAPI routes and serializes; granian runs a bare ASGI application that does neither;
+  nginx's echo module sends a constant.
 - wrk is C and has no deadlines; hey is Go and keeps each latency.
-- `get_all` keeps each raw answer, its timing by phases and its deadlines; aiohttp and
+- `get_all` keeps each raw response, its timing by phases and its deadlines; aiohttp and
   treq keep the body. *Collecting seldom* is after `gc.set_threshold(70_000, 20, 100)`,
   which is what `nbtwisted get` does: of ten thousand requests at once, half the cost is
   Python's garbage collector, which walks all of them again and again.
 """
 
 
-def page(table: Table, about: str) -> str:
-    """The page; `about` says what was measured, when and where."""
-    lines = [
-        "# Benchmarks",
-        "",
-        about,
-        "",
-        "## Against whom",
-        "",
-        "| figure | against | ratio | at least | aim for |",
-        "|---|---|---|---|---|",
+def _figure(group: str, key: str) -> Figure:
+    """Find a figure of a group."""
+    return next(
+        figure
+        for section in SECTIONS
+        if group in section.groups
+        for figure in section.figures
+        if figure.key == key
+    )
+
+
+def _target(table: Table, target: Target) -> str | None:
+    """Give a target's row; None if nothing was measured for it."""
+    group, key, ours, peer = target.group, target.figure, target.ours, target.peer
+    figure = _figure(group, key)
+    aim = f"{target.aim:g}" if isinstance(target.aim, float) else "-"
+    if not peer:
+        found = table.median(group, ours, key)
+        is_met = found is not None and found <= target.least
+        if isinstance(target.aim, str):
+            theirs = table.median(group, target.aim, key)
+            aim = f"{target.aim}: {theirs:.2f}" if theirs is not None else target.aim
+    else:
+        pair = (peer, ours) if figure.less_is_better else (ours, peer)
+        found = table.ratio(group, *pair, key)
+        is_met = found is not None and found >= target.least
+    if found is None:
+        return None
+    name = f"{ours}, {REQUESTS[group]}" if group in REQUESTS else ours
+    shown = f"{found:.2f}" + ("" if is_met else " (missed)")
+    limit = f"at most {target.least:g}" if not peer else f"{target.least:g}"
+    return f"| {name}: {figure.label} | {peer or '-'} | {shown} | {limit} | {aim} |"
+
+
+def _targets(table: Table) -> Iterator[str]:
+    """Give the table of targets, of those that were measured."""
+    rows = [row for target in TARGETS if (row := _target(table, target))]
+    if rows:
+        yield "| figure | against | times better | at least | aim for |"
+        yield "|---|---|---|---|---|"
+        yield from rows
+
+
+def _rows(table: Table, section: Section, remembered: dict[str, str]) -> Iterator[str]:
+    """Give a section's table; nothing if nothing of it was tried.
+
+    `remembered` has a text for our server's row of a group; without any, the column
+    is left out.
+    """
+    tried = [
+        group
+        for group in section.groups
+        if group in table.rounds or group in table.failures
     ]
-    for group, figure, ours, other, least, aim in TARGETS:
-        ratio = table.ratio(group, ours, other, figure)
-        name = {key: label for key, label, _ in GROUPS[group][2]}[figure]
-        if ratio is None:
-            shown = "not measured"
-        else:
-            is_met = ratio <= least if group in LESS_IS_BETTER else ratio >= least
-            shown = f"{ratio:.2f}" + ("" if is_met else " (missed)")
-        lines.append(
-            f"| {ours}: {name} | {other} | {shown} | {least:g} | {aim or '-'} |"
-        )
-    for group, (title, what, figures) in GROUPS.items():
-        lines += ["", f"## {title}", "", what, ""]
-        lines.append("| | " + " | ".join(label for _, label, _ in figures) + " |")
-        lines.append("|---|" + "---|" * len(figures))
-        for name in table.rounds.get(group, {}):
-            cells = [
-                shape.format(table.median(group, name, key))
-                for key, _, shape in figures
-            ]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
-        for name, why in table.failures.get(group, {}).items():
-            lines.append(f"| {name} | {why} |" + " |" * (len(figures) - 1))
+    if not tried:
+        return
+    shows_requests = tried[0] in REQUESTS
+    heads = ["request", ""] if shows_requests else [""]
+    heads += [figure.label for figure in section.figures]
+    shows_remembered = tried[0] in remembered
+    heads += ["remembered"] if shows_remembered else []
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for group in tried:
+        measured = table.rounds.get(group, {})
+        failures = table.failures.get(group, {})
+        for name in [*measured, *(each for each in failures if each not in measured)]:
+            cells = [REQUESTS[group], name] if shows_requests else [name]
+            if name in failures:
+                cells += [failures[name], *[""] * (len(section.figures) - 1)]
+            else:
+                cells += [
+                    figure.shape.format(table.median(group, name, figure.key))
+                    for figure in section.figures
+                ]
+            if shows_remembered:
+                cells.append(remembered[group] if name == OURS else "")
+            yield "| " + " | ".join(cells) + " |"
+
+
+def summary(table: Table) -> str:
+    """Give the tables of what was measured, without the page around them."""
+    lines: list[str] = []
+    for section in SECTIONS:
+        rows = list(_rows(table, section, {}))
+        lines += [*rows, ""] if rows else []
+    return "\n".join([*lines, *_targets(table)])
+
+
+def page(table: Table, about: str) -> str:
+    """Give the page; `about` says what was measured, when and where."""
+    lines = ["# Benchmarks", "", about]
+    for number, section in enumerate(SECTIONS):
+        lines += ["", f"## {section.title}", "", section.about, ""]
+        lines += _rows(table, section, REMEMBERED)
+        if number == 0:
+            # The first table is what the page is about; the targets are of all.
+            lines += ["", "## Targets", ""]
+            lines += ["How many times better each figure is than the peer's of the"]
+            lines += ["same round, or the figure itself where there is no peer.", ""]
+            lines += _targets(table)
     lines += ["", "## What is compared", "", NOTES]
     return "\n".join(lines)
