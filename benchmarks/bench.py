@@ -1,9 +1,12 @@
 """Compares with peers, side by side in one run: `make bench`.
 
 Server and load have a core each, where there are two. Each figure is the median of its
-rounds, and rounds of all that is compared take turns. What a program computed for is
-what the kernel says when it has ended (getrusage). A peer that cannot be started is a
-row that says so. Writes docs/benchmarks.md, and a JSON file beside it.
+rounds, and rounds of all that is compared take turns. A server's CPU time is read from
+/proc before wrk and after it; a load program's is what the kernel says when it has
+ended (getrusage). A peer that cannot be started is a row that says so. Writes
+docs/benchmarks.md, and a JSON file beside it; with --only or --without-peers, only
+prints: `python -m benchmarks.bench --rounds 1 --seconds 1 --only get`. Needs wrk;
+nginx, its echo module and hey are peers.
 """
 
 from __future__ import annotations

@@ -210,9 +210,9 @@ NOTES = """\
   that no whole head comes twice; a posted body has the number, too.
 - aiohttp does the same work: it reads `_delay`, parses the query, describes the request
   as httpbin does by `json.dumps(..., indent=2, sort_keys=True)`, makes random bytes
-  anew, and writes each line of a stream by itself. Before it is measured, its response
-  to a request is compared with ours: the bodies have to be equal, or of equal length if
-  they are random.
+  anew, and writes each line of a stream by itself, which is a system call each. Before
+  it is measured, its response to a request is compared with ours: the bodies have to be
+  equal, or of equal length if they are random.
 - The bare Klein app reads `_delay`, waits by `deferLater` and gives the same body.
 - FastAPI routes and serializes; granian runs a bare ASGI application that does neither;
   nginx's echo module sends a constant.
