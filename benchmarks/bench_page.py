@@ -165,19 +165,20 @@ _ROUTE = "method and path → route"
 _CONTROLS = "control texts → controls"
 _HEAD = "whole head → request and its behaviour"
 
-# The results that our server has in memory when such a request comes.
+OURS = "nbtwisted"
+
+# The results that our servers have in memory when such a request comes.
 REMEMBERED = {
-    "delay": f"{_FIELDS}; {_ROUTE}; {_CONTROLS}",
-    "get": f"{_FIELDS}; {_ROUTE}",
-    "bytes": f"{_FIELDS}; {_ROUTE}",
-    "stream": f"{_FIELDS}; {_ROUTE}",
-    "anything": f"{_FIELDS}; {_ROUTE}",
-    "twistd": f"{_ROUTE}; {_CONTROLS}",
-    "same": _HEAD,
-    "held": _HEAD,
+    "delay": {OURS: f"{_FIELDS}; {_ROUTE}; {_CONTROLS}"},
+    "get": {OURS: f"{_FIELDS}; {_ROUTE}"},
+    "bytes": {OURS: f"{_FIELDS}; {_ROUTE}"},
+    "stream": {OURS: f"{_FIELDS}; {_ROUTE}"},
+    "anything": {OURS: f"{_FIELDS}; {_ROUTE}"},
+    "twistd": {OURS: f"{_ROUTE}; {_CONTROLS}"},
+    "same": {OURS: _HEAD},
+    "held": {OURS: _HEAD, f"{OURS}, twistd": f"{_ROUTE}; {_CONTROLS}"},
 }
 
-OURS = "nbtwisted"
 TARGETS = (
     Target("delay", "us", OURS, "aiohttp + uvloop", 2.0, 3.0),
     Target("get", "us", OURS, "aiohttp + uvloop", 2.0, 3.0),
@@ -205,9 +206,9 @@ NOTES = """\
 - The server remembers results of pure steps only, in bounded caches: a header block's
   fields, the route of a method and path, the controls of their texts, and the request
   and the behaviour of a whole head. The column *remembered* names those that a row
-  finds there. A response is never remembered, nor anything that is drawn or made for
-  it. Where all requests are different, each has a number of its own in its target, so
-  that no whole head comes twice; a posted body has the number, too.
+  finds there. Draws, waits and random bytes are never remembered. Where all requests
+  are different, each has a number of its own in its target, so that no whole head comes
+  twice; a posted body has the number, too.
 - aiohttp does the same work: it reads `_delay`, parses the query, describes the request
   as httpbin does by `json.dumps(..., indent=2, sort_keys=True)`, makes random bytes
   anew, and writes each line of a stream by itself, which is a system call each. Before
@@ -267,11 +268,13 @@ def _targets(table: Table) -> Iterator[str]:
         yield from rows
 
 
-def _rows(table: Table, section: Section, remembered: dict[str, str]) -> Iterator[str]:
+def _rows(
+    table: Table, section: Section, remembered: dict[str, dict[str, str]]
+) -> Iterator[str]:
     """Give a section's table; nothing if nothing of it was tried.
 
-    `remembered` has a text for our server's row of a group; without any, the column
-    is left out.
+    `remembered` has a text for each row of ours, by group and name; without any, the
+    column is left out.
     """
     tried = [
         group
@@ -300,7 +303,7 @@ def _rows(table: Table, section: Section, remembered: dict[str, str]) -> Iterato
                     for figure in section.figures
                 ]
             if shows_remembered:
-                cells.append(remembered[group] if name == OURS else "")
+                cells.append(remembered[group].get(name, ""))
             yield "| " + " | ".join(cells) + " |"
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.bench import servers
 from benchmarks.bench_page import (
     OURS,
     REMEMBERED,
@@ -87,8 +90,17 @@ class PageTests(SynchronousTestCase):
         text = page(table, "")
         request = REQUESTS["same"]
         ours = row_of(text, request, OURS)
-        self.assertEqual(ours[2:], ["20.0", "50,000", REMEMBERED["same"]])
+        self.assertEqual(ours[2:], ["20.0", "50,000", REMEMBERED["same"][OURS]])
         self.assertEqual(row_of(text, request, "granian")[4], "")
+
+    def test_every_row_of_ours_says_what_is_remembered(self) -> None:
+        with TemporaryDirectory() as place:
+            compared = servers(place, 8000)
+        ours = {
+            group: {each.name for each in found if each.name.startswith(OURS)}
+            for group, found in compared.items()
+        }
+        self.assertEqual(ours, {group: set(REMEMBERED[group]) for group in compared})
 
     def test_a_summary_has_nothing_that_was_not_measured(self) -> None:
         table = table_of("get", nbtwisted=[{"us": 20.0, "rps": 50_000.0}])
