@@ -42,14 +42,11 @@ _IMPORTED = (
     *("nbtwisted.client.recording", "nbtwisted.client.url_list"),
     "nbtwisted.reactor.traced",
     *("nbtwisted.load.options", "nbtwisted.load.report", "nbtwisted.load.running"),
-    *("nbtwisted.server.access_log", "nbtwisted.server.engine.answer"),
-    *(
-        "nbtwisted.server.http1.doorkeeper",
-        "nbtwisted.server.http1.held",
-        "nbtwisted.server.http1.known",
-    ),
-    *("nbtwisted.server.routes.metrics", "nbtwisted.server.options"),
-    *("nbtwisted.server.engine.traffic", "nbtwisted.server.routes.viewing"),
+    *("nbtwisted.server.access_log", "nbtwisted.server.engine.in_flight"),
+    *("nbtwisted.server.http1.framing", "nbtwisted.server.http1.watch"),
+    *("nbtwisted.server.options", "nbtwisted.server.routes.conditional"),
+    *("nbtwisted.server.routes.echo", "nbtwisted.server.routes.metrics"),
+    "nbtwisted.server.routes.viewing",
 )
 # Variables that an interpreter reads as it starts, and coverage's.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_", "COVERAGE")

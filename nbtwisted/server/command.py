@@ -30,7 +30,7 @@ from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.command_line import end_when_told, open_files_left
 from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.printable import escaped
-from nbtwisted.server.http1.channels import CHANNELS
+from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.listening import listen as listen_at
 from nbtwisted.server.options import Options, read_options
 from nbtwisted.server.serving import Serving
@@ -71,8 +71,8 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
             f"{error.strerror}"
         )
         return 1
-    traffic = serving.server.traffic
-    site = CHANNELS[options.channel](serving.server, IReactorTime(reactor))
+    journal = serving.server.in_flight.journal
+    site = DelaySite(serving.server, IReactorTime(reactor))
     failures: list[str] = []
 
     async def listen() -> None:
@@ -105,8 +105,8 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
         # Ctrl-C waits for nothing, nor does whoever asks twice.
         if number == signal.SIGINT or len(stops) > 1:
             serving.end_now()
-        elif traffic.journal.in_flight:
-            held = traffic.journal.in_flight
+        elif journal.in_flight:
+            held = journal.in_flight
             say(f"waiting up to {options.drain:g} s for {held} answers")
         if len(stops) == 1:
             reactor.stop()

@@ -1,4 +1,4 @@
-"""The whole server: the app with its clock, its seed and its limits."""
+"""The whole server: the routes with their clock, their seed and their limits."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from random import SystemRandom
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.resource import Resource
 
-from nbtwisted.server.engine.answer import Performer
+from nbtwisted.server.engine.in_flight import InFlightRequests
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
-from nbtwisted.server.engine.traffic import Traffic
-from nbtwisted.server.http1.doorkeeper import Doorkeeper
+from nbtwisted.server.http1.delivery import DEFAULT_SEND_TIMEOUT
+from nbtwisted.server.http1.twisted_web import DelayResource
+from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 
-# To import modules of routes is to add them to the app.
+# To import modules of routes is to add their paths.
 from nbtwisted.server.routes import admin, basic, httpbin, live  # noqa: F401
 from nbtwisted.server.routes.router import Server, app
 from nbtwisted.server.routes.viewing import Overview
@@ -28,17 +28,19 @@ SEED_BITS = 59
 
 
 class DelayServer(Server):
-    """The app with its clock, its seed and its limits.
+    """The routes with their clock, their seed and their limits.
 
-    `clock` runs the delays. `now` reads the seconds that they are measured by. `seed`
-    decides all that is left to chance; without one, each server has its own.
-    `max_delay` is in seconds. If it is `lenient`, parameters that begin with `_` and
-    are no controls are left to the path. Above `max_in_flight` requests, others are
-    refused.
-    `admin_token` is what operators have to show, if there is one. `on_end` is called
-    with each request that is over, `on_quiet` when many that were held are over and
-    nothing is in flight. `access_log_lost` counts lines of the access log, if there is
-    one, that could not be written. The last `journal_size` requests are remembered.
+    clock            runs the delays
+    now              reads the seconds that they are measured by
+    seed             decides all that is left to chance; without one, each server has
+                     its own
+    max_in_flight    above so many requests, others are refused
+    on_end           is called with each request that is over
+    on_quiet         is called when many that were held are over, and no request is in
+                     flight
+    journal_size     how many requests the journal remembers
+
+    The others are those of `Server`.
     """
 
     app = app
@@ -50,6 +52,7 @@ class DelayServer(Server):
         now: Callable[[], float] = time.monotonic,
         seed: int | None = None,
         max_delay: float = DEFAULT_MAX_DELAY,
+        send_timeout: float = DEFAULT_SEND_TIMEOUT,
         lenient: bool = False,
         max_in_flight: float = math.inf,
         admin_token: str | None = None,
@@ -60,23 +63,25 @@ class DelayServer(Server):
     ) -> None:
         self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
         self.max_delay = max_delay
+        self.send_timeout = send_timeout
         self.lenient = lenient
         self.admin_token = admin_token
         self.access_log_lost = access_log_lost
         # The traced reactor has one; Twisted's have not.
         recorder = getattr(clock, "recorder", None)
         self.reactor_figures = recorder.figures if recorder is not None else None
-        self.traffic = Traffic(
-            Performer(clock, now, self.seed),
+        self.in_flight = InFlightRequests(
             clock,
+            now,
+            self.seed,
             max_in_flight=max_in_flight,
             on_end=on_end,
             on_quiet=on_quiet,
             journal_size=journal_size,
         )
-        self.overview = Overview(self.traffic.journal)
-        self.life = f"{SystemRandom().getrandbits(64):x}"
+        self.overview = Overview(self.in_flight.journal)
+        self.instance_id = f"{SystemRandom().getrandbits(64):x}"
 
-    def resource(self) -> Resource:
-        """The app as twisted.web wants it."""
-        return Doorkeeper(self.app.resource(), self.traffic)
+    def resource(self) -> DelayResource:
+        """The server as twisted.web wants it."""
+        return DelayResource(self, Watch(self.in_flight.clock))

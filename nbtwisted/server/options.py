@@ -23,6 +23,7 @@ from nbtwisted.command_line import (
     whole_number,
 )
 from nbtwisted.reactor.choosing import add_option
+from nbtwisted.server.http1.delivery import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["Options", "read_options"]
@@ -31,7 +32,6 @@ T = TypeVar("T")
 
 DEFAULT_PORT = 8000
 DEFAULT_HOST = "127.0.0.1"
-CHANNELS = ("wire", "twisted")
 SWITCHES = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -46,12 +46,11 @@ class Options:
 
     `listen` are Twisted endpoint strings, at least one, and `listen_named_by` is the
     option or the variable that chooses another place, as `access_log_named_by` is that
-    of another file. `max_delay` and `drain` are in
-    seconds. `lenient` leaves parameters that begin with `_` and are no controls to the
-    path. `seed` decides what is left to chance, if it is given. Above
-    `max_in_flight` requests, others are refused. `admin_token` is what operators
-    have to show, if there is one. `access_log` is a path, or `-` for stdout. `channel`
-    is one of `CHANNELS`.
+    of another file. `max_delay`, `drain` and `send_timeout` are in seconds. `lenient`
+    leaves parameters that begin with `_` and are no controls to the path. `seed`
+    decides what is left to chance, if it is given. Above `max_in_flight` requests,
+    others are refused. `admin_token` is what operators have to show, if there is one.
+    `access_log` is a path, or `-` for stdout.
     """
 
     listen: tuple[str, ...]
@@ -62,9 +61,9 @@ class Options:
     seed: int | None
     max_in_flight: float
     drain: float
+    send_timeout: float
     admin_token: str | None
     access_log: str | None
-    channel: str
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> Options:
@@ -136,6 +135,13 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         f"(default: {DEFAULT_DRAIN:g})",
     )
     parser.add_argument(
+        "--send-timeout",
+        type=positive_duration,
+        metavar="DURATION",
+        help="reset the connection of a client that takes nothing of a response for so "
+        f"long (default: {DEFAULT_SEND_TIMEOUT:g})",
+    )
+    parser.add_argument(
         "--admin-token",
         type=admin_token,
         metavar="TOKEN",
@@ -147,11 +153,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         action=Once,
         metavar="FILE",
         help="write a line for each request to FILE, or to stdout if that is -",
-    )
-    parser.add_argument(
-        "--channel",
-        type=channel,
-        help=f"what speaks HTTP: {' or '.join(CHANNELS)} (default: {CHANNELS[0]})",
     )
     add_option(parser)
     parser.add_argument(
@@ -191,9 +192,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         seed=read("seed", whole_number),
         max_in_flight=read("max_in_flight", count) or math.inf,
         drain=DEFAULT_DRAIN if drain is None else drain,
+        send_timeout=read("send_timeout", positive_duration) or DEFAULT_SEND_TIMEOUT,
         admin_token=read("admin_token", admin_token),
         access_log=read("access_log", str),
-        channel=read("channel", channel) or CHANNELS[0],
     )
 
 
@@ -205,13 +206,6 @@ def switch(text: str) -> bool:
     if text.lower() not in SWITCHES:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(SWITCHES)}")
     return SWITCHES[text.lower()]
-
-
-def channel(text: str) -> str:
-    """Read the name of a channel; raises `argparse.ArgumentTypeError`."""
-    if text not in CHANNELS:
-        raise argparse.ArgumentTypeError(f"expected {' or '.join(CHANNELS)}")
-    return text
 
 
 def port(text: str) -> int:

@@ -40,6 +40,7 @@ class Serving:
         self.server = DelayServer(
             clock=IReactorTime(reactor),
             max_delay=options.max_delay,
+            send_timeout=options.send_timeout,
             seed=options.seed,
             lenient=options.lenient,
             max_in_flight=options.max_in_flight,
@@ -70,14 +71,14 @@ class Serving:
     def _drain(self) -> Deferred[None] | None:
         if not self._seconds:
             return None
-        self._draining = Deferred.fromCoroutine(self.server.traffic.drain())
+        self._draining = Deferred.fromCoroutine(self.server.in_flight.drain())
         self._draining.addTimeout(self._seconds, self._reactor)
         self._draining.addErrback(self._give_up)
         return self._draining
 
     def _give_up(self, failure: Failure) -> None:
         failure.trap(CancelledError, TimeoutError)
-        self.given_up = self.server.traffic.journal.in_flight
+        self.given_up = self.server.in_flight.journal.in_flight
 
 
 def _close(log: AccessLog, say: Callable[[str], None]) -> None:

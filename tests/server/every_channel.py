@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.task import Clock
-from twisted.web.server import Site
-
-from nbtwisted.server.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
 
-CHANNELS = ("wire", "twisted", "twistd")
-"""Ours, twisted.web's with our caps, and twisted.web's as `twistd web` has it."""
+CHANNELS = ("ours", "twisted")
 
 
 class EveryChannelCase(ClockCase):
@@ -20,11 +15,7 @@ class EveryChannelCase(ClockCase):
 
     def visit(self, channel: str, **settings: Any) -> Visit:
         """A client that is connected to a server of its own."""
-        if channel == "twistd":
-            site = Site(SlowApp(seed=7, **settings), reactor=Clock())
-            visit = Visit(self.clock, site=site)
-        else:
-            visit = Visit(self.clock, channel=channel, **settings)
+        visit = Visit(self.clock, channel=channel, **settings)
         self.addCleanup(visit.leave)
         return visit
 

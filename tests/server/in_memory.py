@@ -17,22 +17,26 @@ from twisted.python.failure import Failure
 from twisted.web.server import Site
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.http1.channels import CHANNELS
-from nbtwisted.server.http1.site import CappedSite
+from nbtwisted.server.http1.site import DelaySite
 
-CHANNEL = os.environ.get("NBTWISTED_CHANNEL", "wire")
-"""What the tests of the server are about: the suite is run once for each."""
-
-ONE_POINT_NOUGHT = b"HTTP/1.1" if CHANNEL == "wire" else b"HTTP/1.0"
-"""What an answer to HTTP/1.0 begins with: RFC 9110, 2.5, wants the version that the
-server has, and twisted.web says the client's."""
+CHANNEL = os.environ.get("NBTWISTED_CHANNEL", "ours")
+"""Whose channel the tests are about: `ours`, or `twisted`, which is twisted.web's, as
+`twistd web` has it."""
 
 
-def capped_site(
+class TwistedSite(Site):
+    """Serves a server as `twistd web` does."""
+
+    def __init__(self, server: DelayServer, clock: Clock) -> None:
+        super().__init__(server.resource(), reactor=clock)
+        self.in_flight = server.in_flight
+
+
+def site_of(
     server: DelayServer, clock: Clock, channel: str = CHANNEL
-) -> CappedSite:
-    """What serves connections, its timers on `clock`."""
-    return CHANNELS[channel](server, clock)
+) -> DelaySite | TwistedSite:
+    """Serves connections; the timers of these run on `clock`."""
+    return (TwistedSite if channel == "twisted" else DelaySite)(server, clock)
 
 
 def _address(host: str, port: int) -> IAddress:
@@ -67,7 +71,7 @@ class Visit:
         clock: Clock,
         *,
         seed: int = 7,
-        site: Site | None = None,
+        site: DelaySite | Site | None = None,
         site_clock: Clock | None = None,
         channel: str = CHANNEL,
         peer: str = "192.168.1.1",
@@ -77,8 +81,9 @@ class Visit:
         if site is None:
             server = DelayServer(clock=clock, now=clock.seconds, seed=seed, **settings)
             # The site's timers, for idle connections and for its log, run elsewhere.
-            site = capped_site(server, site_clock or Clock(), channel)
-        self.site = site
+            site = site_of(server, site_clock or Clock(), channel)
+        self.site: Any = site
+        self._has_left = False
         self._transport = _Transport(
             hostAddress=_address(here, 12345), peerAddress=_address(peer, 54321)
         )
@@ -111,9 +116,11 @@ class Visit:
         return self._transport.producer
 
     def leave(self) -> None:
-        """Close the connection."""
-        self._transport.connected = False
-        self._protocol.connectionLost(Failure(ConnectionDone()))
+        """Close the connection, unless that was done."""
+        if not self._has_left:
+            self._has_left = True
+            self._transport.connected = False
+            self._protocol.connectionLost(Failure(ConnectionDone()))
 
     @property
     def is_closed(self) -> bool:

@@ -15,7 +15,7 @@ from nbtwisted.server.engine.journal import Entry
 
 
 def entry(path: str) -> Entry:
-    made = Entry.of(1.8e9, "127.0.0.1", b"GET", path.encode(), b"HTTP/1.1", ())
+    made = Entry(1.8e9, "127.0.0.1", b"GET", path.encode(), b"HTTP/1.1", b"")
     made.outcome = "answered"
     return made
 

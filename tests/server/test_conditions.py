@@ -78,7 +78,7 @@ class RangeTests(EveryChannelCase):
 class DurationTests(EveryChannelCase):
     def bodies(self, target: str, *headers: str) -> list[bytes]:
         """What there is of the body, second by second."""
-        visit = self.visit("wire")
+        visit = self.visit("ours")
         visit.get(target, *headers)
         bodies = []
         for _ in range(5):
@@ -180,7 +180,7 @@ class ConditionTests(EveryChannelCase):
 
     def test_long_lists_are_read_in_time(self) -> None:
         header = "If-None-Match: " + 'W/"' * 5_000 + "," * 20_000
-        reply = self.ask("/range/30", header, channels=("wire", "twisted"))
+        reply = self.ask("/range/30", header, channels=("ours",))
         self.assertEqual(reply.status, 200)
 
 
@@ -275,7 +275,7 @@ class NumberTests(EveryChannelCase):
 
     def test_since(self) -> None:
         for since in ["9" * 5000, "1_0", "+1", "-1", "x", "٣", "10000-01-01", "9" * 19]:
-            visit = self.visit("wire", peer="127.0.0.1")
+            visit = self.visit("ours", peer="127.0.0.1")
             visit.send(
                 f"GET /__admin/requests?since={since} HTTP/1.1\r\n"
                 "Host: localhost\r\n\r\n".encode("ascii", "xmlcharrefreplace")
@@ -288,8 +288,8 @@ class NumberTests(EveryChannelCase):
             "0001-01-01T00:00:00%2B23:59",
             "9999-12-31T23:59:59-23:59",
         ]:
-            visit = self.visit("wire", peer="127.0.0.1")
-            self.visit("wire").get("/get")
+            visit = self.visit("ours", peer="127.0.0.1")
+            self.visit("ours").get("/get")
             visit.get(f"/__admin/requests?since={since}")
             self.assertEqual(visit.reply().status, 200, since)
 

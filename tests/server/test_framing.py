@@ -30,6 +30,8 @@ def read(pieces: Iterable[bytes]) -> tuple[Read, int]:
                     head = parse_head(raw)
                 body = reader.next_body(head)
                 if body is None:
+                    if reader.has_stopped:
+                        continue
                     break
                 found.append((head, body))
                 head = None

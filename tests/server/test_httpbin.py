@@ -24,7 +24,7 @@ from nbtwisted.server.model.body import (
     Whole,
 )
 from nbtwisted.server.model.controls import Drip
-from nbtwisted.server.model.pace import paced
+from nbtwisted.server.model.pace import Paced, paced
 from nbtwisted.server.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
@@ -500,13 +500,17 @@ def whole(pieces: Iterable[tuple[bytes, float]]) -> tuple[bytes, list[int], floa
     return b"".join(p for p, _ in made), [len(p) for p, _ in made], seconds
 
 
+def pieces(behaviour: Behaviour) -> Paced:
+    return paced(behaviour.draw(Random(0), 0, is_head=False))
+
+
 class BodyTests(SynchronousTestCase):
     @given(st.sampled_from(BODIES), st.integers(1, 120), st.floats(0.1, 9))
     def test_dripped(self, body: Body, chunks: int, seconds: float) -> None:
         plain = b"".join(body.pieces())
         self.assertEqual(len(plain), body.length)
         dripped = Behaviour(body, drip=Drip(seconds, chunks))
-        content, sizes, took = whole(paced(body, dripped))
+        content, sizes, took = whole(pieces(dripped))
         self.assertEqual(content, plain)
         self.assertEqual(len(sizes), min(chunks, len(plain)))
         self.assertLessEqual(max(sizes) - min(sizes), 1)
@@ -515,7 +519,7 @@ class BodyTests(SynchronousTestCase):
 
     @given(st.sampled_from(BODIES), st.floats(1, 10_000))
     def test_rated(self, body: Body, rate: float) -> None:
-        content, sizes, took = whole(paced(body, Behaviour(body, rate=rate)))
+        content, sizes, took = whole(pieces(Behaviour(body, rate=rate)))
         self.assertEqual(content, b"".join(body.pieces()))
         self.assertApproximates(took * rate, sum(sizes[:-1]), 1e-6)
 
@@ -526,7 +530,7 @@ class BodyTests(SynchronousTestCase):
             Behaviour(Filler(size), drip=Drip(2, 2)),
             Behaviour(Filler(size), rate=1e12),
         ]:
-            content, sizes, took = whole(paced(Filler(size), behaviour))
+            content, sizes, took = whole(pieces(behaviour))
             self.assertEqual((len(content), max(sizes)), (size, PIECE))
             if behaviour.drip:
                 self.assertEqual((len(sizes), took), (10, 2))

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.http1.wire import WireSite
+from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.listening import completed, listen
 
 BACKLOG = ":backlog=8192"
@@ -40,7 +40,7 @@ class ByProxyTests(SynchronousTestCase):
         """What is answered behind each head, and what was expected."""
         reactor: Any = MemoryReactorClock()
         server = DelayServer(clock=reactor, now=reactor.seconds, seed=7)
-        site = WireSite(server, Clock())
+        site = DelaySite(server, Clock())
         listening = listen(reactor, "haproxy:tcp:8000", site)
         self.successResultOf(Deferred.fromCoroutine(listening))
         ((port, factory, backlog, _),) = reactor.tcpServers

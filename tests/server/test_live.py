@@ -14,7 +14,7 @@ from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.routes.live import MOST_VIEWERS, SCRIPTS, SECONDS_A_FRAME
 from nbtwisted.server.routes.viewing import MOST_HELD
 from tests.guard import ClockCase
-from tests.server.in_memory import Reply, Visit, capped_site
+from tests.server.in_memory import Reply, Visit, site_of
 from tests.server.running import BY_MODULE, BY_TWISTD, RunningServer
 
 Event = tuple[str, Any]
@@ -41,8 +41,8 @@ class LiveCase(ClockCase):
     def setUp(self) -> None:
         super().setUp()
         self.server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
-        self.site = capped_site(self.server, Clock())
-        self.traffic = self.server.traffic
+        self.site = site_of(self.server, Clock())
+        self.traffic = self.server.in_flight
 
     def visit(
         self, target: str, *headers: str, method: str = "GET", peer: str = "127.0.0.1"
@@ -79,14 +79,14 @@ class EventsTests(LiveCase):
         (hello, told), (name, frame) = events_in(viewer.received)
         self.assertEqual((hello, name), ("hello", "frame"))
         self.assertEqual((told["seed"], told["key"]), ("7", ""))
-        self.assertEqual(told["life"], self.server.life)
+        self.assertEqual(told["life"], self.server.instance_id)
         self.assertEqual([row["key"] for row in frame["rows"]], ["a"])
         self.assertEqual(frame["counts"], {"in_flight": 1, "requests": 1})
         self.assertFalse(frame["draining"])
 
     def test_another_server_has_another_life(self) -> None:
         other = DelayServer(clock=self.clock, seed=7)
-        self.assertNotEqual(other.life, self.server.life)
+        self.assertNotEqual(other.instance_id, self.server.instance_id)
 
     def test_requests_come_and_end(self) -> None:
         viewer = self.watch()
@@ -301,7 +301,7 @@ class PageTests(LiveCase):
 
 class AsRunTests(ClockCase):
     def test_a_server_that_is_told_to_stop_does_not_wait_for_viewers(self) -> None:
-        for command in (BY_MODULE, (*BY_MODULE, "--channel", "twisted"), BY_TWISTD):
+        for command in (BY_MODULE, BY_TWISTD):
             with RunningServer(command) as server:
                 with self.viewer(server):
                     pass

@@ -14,7 +14,7 @@ from nbtwisted.server.engine.journal import JOURNAL_SIZE
 from nbtwisted.server.model.body import Body
 from nbtwisted.server.routes import httpbin
 from tests.guard import ClockCase
-from tests.server.in_memory import Reply, Visit, capped_site
+from tests.server.in_memory import Reply, Visit, site_of
 
 
 class OperatingCase(ClockCase):
@@ -97,12 +97,12 @@ class JournalTests(OperatingCase):
             raise ZeroDivisionError
 
         server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
-        site = capped_site(server, Clock())
+        site = site_of(server, Clock())
         self.patch(httpbin, "_events", stumble)
         visit = Visit(self.clock, site=site)
         visit.get("/sse?_key=own")
         self.flushLoggedErrors(TypeError, ZeroDivisionError)
-        (entry,) = server.traffic.journal.entries(key="own")
+        (entry,) = server.in_flight.journal.entries(key="own")
         self.assertEqual((entry.status, entry.outcome), (500, "failed"))
 
     def test_sent_counts_the_body(self) -> None:
@@ -487,8 +487,8 @@ class DrainTests(ClockCase):
     def setUp(self) -> None:
         super().setUp()
         server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
-        self.traffic = server.traffic
-        self.site = capped_site(server, Clock())
+        self.traffic = server.in_flight
+        self.site = site_of(server, Clock())
 
     def visit(self, target: str) -> Visit:
         visit = Visit(self.clock, site=self.site)
@@ -527,6 +527,7 @@ class DrainTests(ClockCase):
         self.clock.advance(1)
         self.assertTrue(visit.is_closed)
         visit.leave()
+        self.clock.advance(0.01)
         self.successResultOf(drained)
 
     def test_a_kept_connection_whose_head_was_sent_before(self) -> None:

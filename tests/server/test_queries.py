@@ -75,7 +75,7 @@ class FieldTests(EveryChannelCase):
                     method="POST",
                     body=part * count + b"--x--",
                     # By itself, twisted.web refuses so many parts.
-                    channels=("wire", "twisted"),
+                    channels=("ours", "twisted"),
                 ),
             ]
             for reply in replies:
@@ -161,5 +161,5 @@ class JsonTests(EveryChannelCase):
         self.assertEqual(depth, 89)
         for depth in (320, 490, 900, 970, 990, 1100):
             body = b"[" * depth + b"]" * depth
-            reply = self.ask("/put", method="PUT", body=body, channels=("wire",))
+            reply = self.ask("/put", method="PUT", body=body, channels=("ours",))
             self.assertEqual(reply.status, 200)

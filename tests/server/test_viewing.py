@@ -28,8 +28,8 @@ START = 1_800_000_000.0
 def entry(
     came: float = START, asked: float | None = 2.0, key: str = "GET /", **more: Any
 ) -> Entry:
-    made = Entry.of(came, "127.0.0.1", b"GET", b"/", b"HTTP/1.1", ())
-    made.asked, made.key = asked, key
+    made = Entry(came, "127.0.0.1", b"GET", b"/", b"HTTP/1.1", b"")
+    made.asked, made.own_key = asked, key
     for name, value in more.items():
         setattr(made, name, value)
     return made
@@ -169,8 +169,7 @@ class RowsTests(ViewingCase):
         self.frame()
         begun = self.begin(fault="reset")
         self.end(begun, "broken", held=0.01)
-        like = entry(status=200, outcome="answered", held=0.0, key="like")
-        self.journal.note(like, self.now, "127.0.0.1", 0.001)
+        self.end(self.begin(status=200), "answered", held=0.001)
         rows = self.frame()["rows"]
         self.assertEqual(
             [(r["outcome"], r["fault"], r["ended"]) for r in rows],
@@ -458,9 +457,10 @@ class AnyOrderTests(ClockCase):
                 sending = in_flight[n % len(in_flight)]
                 sending.held, sending.status, sending.sent = 0.1, 200, n
             elif what == "note":
-                like = entry(status=200, outcome="answered", held=0.0)
                 for _ in range(n):
-                    journal.note(like, now, "127.0.0.1", 0.0)
+                    over = entry(now, status=200, outcome="answered", held=0.0)
+                    journal.begin(over)
+                    journal.end(over)
             elif what == "reset":
                 journal.reset()
             elif what == "frame":

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import bisect
-import marshal
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from hashlib import blake2b
+from itertools import islice
 from typing import Any
+
+from nbtwisted.server.model.controls import LONGEST_KEY
+from nbtwisted.server.model.headers import RequestHeaders, parse_lines
+from nbtwisted.server.model.request import Request
 
 __all__ = [
     "IN_FLIGHT",
@@ -16,9 +21,9 @@ __all__ = [
     "LATENESS_BUCKETS",
     "Entry",
     "Journal",
-    "Like",
     "Totals",
-    "unpacked",
+    "default_key",
+    "entry_of",
 ]
 
 JOURNAL_SIZE = 1_000
@@ -33,26 +38,35 @@ IN_FLIGHT = "in flight"
 """The outcome of a request that is not over."""
 
 LONGEST_TARGET = 1024
-LONGEST_HEADER = 128
-MOST_HEADERS = 32
+LONGEST_FIELD = 128
+MOST_FIELDS = 32
+"""The journal cuts a target, and the names and values of header fields, to so many
+bytes, and keeps so many fields."""
 
-_SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
-    """One request.
+    """One request. What was sent stays raw until somebody looks.
 
-    `came` is in seconds of Unix time; `asked` and `held` are seconds, None until they
-    are known: an answer that is never begun is not held for any time. `status` is None
-    when no status was sent, and `sent` is bytes of the body. The outcome is `in flight`
-    and then one of
+    came      Unix time, in seconds
+    peer      the client's address
+    method, target, version
+              as they came, cut if they are long
+    block     the header block, without secrets
+    own_key   the key, where it is not that of the method and the target
+    asked     seconds that the response was to wait; None until they are known
+    held      seconds that it was held; None until then, and if the client left
+    status    None if no status was sent
+    fault     the name of the fault that was carried out
+    sent      bytes of the body
+    outcome   `in flight`, and then one of
 
-        answered    the whole answer was handed to the kernel, or to its buffers
+        answered    the whole response was handed to the kernel, or to its buffers
         broken      the fault was carried out
         cancelled   the client left before
         failed      the server has a fault of its own, and answered 500
         released    a reset let it go before it was due
+        timed out   the client took nothing for as long as `--send-timeout`
     """
 
     came: float
@@ -60,8 +74,8 @@ class Entry:
     method: bytes
     target: bytes
     version: bytes
-    headers: Sequence[tuple[bytes, bytes]]
-    key: str = ""
+    block: bytes
+    own_key: str | None = None
     asked: float | None = None
     held: float | None = None
     status: int | None = None
@@ -70,43 +84,21 @@ class Entry:
     outcome: str = IN_FLIGHT
     number: int = 0
 
-    @classmethod
-    def of(
-        cls,
-        came: float,
-        peer: str,
-        method: bytes,
-        target: bytes,
-        version: bytes,
-        headers: Iterable[tuple[bytes, Sequence[bytes]]],
-    ) -> Entry:
-        """What is kept of a request: what is long is cut, what is secret left out."""
-        kept = [
-            (name[:LONGEST_HEADER], b",".join(values)[:LONGEST_HEADER])
-            for name, values in headers
-            if name.lower() not in _SECRET
+    @property
+    def key(self) -> str:
+        """The name of the request for draws."""
+        if self.own_key is None:
+            return (self.method + b" " + self.target).decode("latin-1")
+        return self.own_key
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The header fields, with commas between the values of a repeated one."""
+        grouped = RequestHeaders(parse_lines(self.block)[0]).grouped()
+        return [
+            (name[:LONGEST_FIELD], b",".join(values)[:LONGEST_FIELD])
+            for name, values in islice(grouped, MOST_FIELDS)
         ]
-        return cls(
-            came,
-            peer,
-            method[:LONGEST_HEADER],
-            target[:LONGEST_TARGET],
-            version,
-            kept[:MOST_HEADERS],
-        )
-
-    def count_sent(self, bytes_of_the_body: int) -> None:
-        """Note that so many more were sent."""
-        self.sent += bytes_of_the_body
-
-    def packed(self) -> bytes:
-        """The entry in one piece of memory; `Entry.unpacked` is the way back."""
-        return marshal.dumps(tuple(getattr(self, name) for name in self.__slots__))
-
-    @classmethod
-    def unpacked(cls, packed: bytes) -> Entry:
-        """What was packed."""
-        return cls(*marshal.loads(packed))
 
     @property
     def time(self) -> datetime:
@@ -130,6 +122,33 @@ class Entry:
             "sent": self.sent,
             "outcome": self.outcome,
         }
+
+
+def entry_of(request: Request, came: float) -> Entry:
+    """The entry of a request that came at `came`, in Unix time."""
+    method, target = request.method, request.target
+    own_key = None if target else ""
+    if len(method) + len(target) >= LONGEST_KEY:
+        own_key = default_key(method, target)
+    return Entry(
+        came,
+        request.addresses.peer,
+        method[:LONGEST_FIELD],
+        target[:LONGEST_TARGET],
+        request.version,
+        request.headers.kept,
+        own_key,
+    )
+
+
+def default_key(method: bytes, target: bytes) -> str:
+    """The name of a request that has no `_key`, of at most `LONGEST_KEY` characters."""
+    method_and_target = method + b" " + target
+    if len(method_and_target) > LONGEST_KEY:
+        # Ten thousand keys are remembered, and a target may have 16 KiB.
+        rest = blake2b(method_and_target, digest_size=16).hexdigest().encode()
+        method_and_target = method_and_target[: LONGEST_KEY - len(rest)] + rest
+    return method_and_target.decode("latin-1")
 
 
 @dataclass
@@ -157,22 +176,13 @@ class Totals:
         self.lateness_counts[bisect.bisect_left(LATENESS_BUCKETS, seconds)] += 1
 
 
-Like = tuple[Entry, int, float, str, float]
-"""An entry that is another but for its number, its time, its peer and `held`."""
-
-
 class Journal:
-    """The last `size` requests, and the totals of all since the last reset.
-
-    Those that are over are kept packed. Each would otherwise be a dozen small objects,
-    strewn over the memory of the connections that came at the same time: when ten
-    thousand of these left, 40 MB of 150 could not be given back for it.
-    """
+    """The last `size` requests, and the totals of all since the last reset."""
 
     def __init__(self, size: int = JOURNAL_SIZE) -> None:
         self.totals = Totals()
         self._in_flight: dict[int, Entry] = {}
-        self._over: deque[bytes | Like] = deque(maxlen=size)
+        self._over: deque[Entry] = deque(maxlen=size)
         self._last_number = 0
         self._forgotten = 0
 
@@ -197,33 +207,18 @@ class Journal:
         del self._in_flight[entry.number]
         if entry.number <= self._forgotten:
             return
-        self._over.append(entry.packed())
+        self._over.append(entry)
         self.totals.count(entry.status, entry.fault, entry.outcome)
         if entry.outcome == "released":
             return
         if entry.asked is not None and entry.held is not None:
             self.totals.count_late(max(entry.held - entry.asked, 0.0))
 
-    def note(self, like: Entry, came: float, peer: str, held: float) -> Like:
-        """Note a request that was answered as soon as it came, as another was.
-
-        What they have in common is kept once: this is what notes a hundred thousand
-        a second. Returns what `unpacked` makes an entry of.
-        """
-        self._last_number = number = self._last_number + 1
-        kept = (like, number, came, peer, held)
-        self._over.append(kept)
-        totals = self.totals
-        totals.count(like.status, like.fault, like.outcome)
-        totals.count_late(held)
-        return kept
-
     def entries(
         self, *, since: int | datetime = 0, key: str | None = None
     ) -> Iterator[Entry]:
         """The requests that came after a number or a time, oldest first."""
-        over = (unpacked(kept) for kept in self._over)
-        for entry in sorted((*over, *self._in_flight.values()), key=_number):
+        for entry in sorted((*self._over, *self._in_flight.values()), key=_number):
             came_later = (
                 entry.number > since if isinstance(since, int) else entry.time > since
             )
@@ -240,21 +235,13 @@ class Journal:
 
     def latest_over(self) -> Iterator[Entry]:
         """Those that are over, the last one to end first; it costs what is taken."""
-        return map(unpacked, reversed(self._over))
+        return reversed(self._over)
 
     def reset(self) -> None:
         """Forget what was. Numbers go on, so that `since` never means another one."""
         self._over.clear()
         self._forgotten = self._last_number
         self.totals = Totals()
-
-
-def unpacked(kept: bytes | Like) -> Entry:
-    """The entry that was kept."""
-    if isinstance(kept, bytes):
-        return Entry.unpacked(kept)
-    like, number, came, peer, held = kept
-    return replace(like, number=number, came=came, peer=peer, held=held)
 
 
 def _number(entry: Entry) -> int:

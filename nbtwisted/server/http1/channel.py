@@ -1,214 +1,385 @@
-"""twisted.web's channel, with caps on what a stranger sends.
+"""A connection that speaks HTTP/1.1.
 
-Heads and chunks are first read by the letter, as the fast channel has them. Under
-`twistd web`, whose channel is its own, twisted.web's limits hold in their place.
+    state        event      then
+    HEAD         body       BODY         a head came, whose body is not all here
+    HEAD, BODY   request    RESPONDING   an exchange is open
+    RESPONDING   next       HEAD         the response is sent; another request may come
+    RESPONDING   close      LINGERING    closed one way; input is discarded
+    any          lost       LOST
+
+Another event is an error of ours, which raises `IllegalTransition`.
+
+An orderly close sends FIN after the last byte, and then reads on: to close with bytes
+unread is to reset, and the client might lose the response.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from enum import IntEnum, auto
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IDelayedCall
-from twisted.web.http import HTTPChannel
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from nbtwisted.server.http1.framing import (
-    BEGINNING,
-    LARGEST_HEAD,
-    LONE_CR_OR_LF,
-    LONGEST_TARGET,
-    BadRequest,
-    ChunkedBody,
-    check_request_line,
-    check_target,
-    parse_head,
-)
-from nbtwisted.server.http1.site import HEAD_DEADLINE, LINGER, CappedSite
+from nbtwisted.reactor.sending import prompt_writer
+from nbtwisted.server.engine.exchange import Exchange, IllegalTransition
+from nbtwisted.server.http1.addresses import addresses_of
+from nbtwisted.server.http1.delivery import Delivery, has_left
+from nbtwisted.server.http1.framing import BadRequest, Head, RequestReader
+from nbtwisted.server.model.behaviour import Behaviour, refusal
+from nbtwisted.server.model.request import NO_ADDRESSES, Request, not_a_request
+from nbtwisted.server.routes.router import decide
 
-__all__ = ["TwistedSite"]
+if TYPE_CHECKING:
+    from nbtwisted.server.http1.site import DelaySite
 
+__all__ = ["HEAD_DEADLINE", "LINGER", "Channel"]
 
-class _ChunkDecoder:
-    """Reads a body in chunks in place of twisted.web's decoder."""
+HEAD_DEADLINE = 30.0
+"""Seconds for a head: from when the connection was made, or from when the client's
+machine had the response before."""
 
-    def __init__(
-        self, take: Callable[[bytes], None], finish: Callable[[bytes], None]
-    ) -> None:
-        self._take = take
-        self._finish = finish
-        self._buffer = bytearray()
-        self._body = ChunkedBody()
+BODY_DEADLINE = 30.0
+"""Seconds for which a body may pause."""
 
-    def dataReceived(self, data: bytes) -> None:
-        """Read on; raises `BadRequest`."""
-        self._buffer += data
-        body = self._body.take(self._buffer)
-        if body is not None:
-            self._take(body)
-            self._finish(bytes(self._buffer))
+LINGER = 5.0
+"""Seconds to discard input after a close; to end at once would reset, and lose the
+response."""
+
+READ_AHEAD = 64 * 1024
+"""Bytes that are read of what comes behind a request that is being answered."""
+
+SECONDS_A_TURN = 0.004
+"""After which one client's requests wait until others had their turn."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class _Channel(HTTPChannel):
-    """A connection on which too much, and too slow, is refused."""
+class State(IntEnum):
+    """What a connection is doing."""
 
-    MAX_LENGTH = LARGEST_HEAD
-    # Ours are checked first.
-    totalHeadersSize = 2 * LARGEST_HEAD
-    maxHeaders = LARGEST_HEAD
+    HEAD = auto()
+    BODY = auto()
+    RESPONDING = auto()
+    LINGERING = auto()
+    LOST = auto()
 
-    factory: TwistedSite
+
+class Event(IntEnum):
+    """What happens to a connection."""
+
+    BODY = auto()
+    REQUEST = auto()
+    NEXT = auto()
+    CLOSE = auto()
+    LOST = auto()
+
+
+_TRANSITIONS = {
+    (State.HEAD, Event.BODY): State.BODY,
+    (State.HEAD, Event.REQUEST): State.RESPONDING,
+    (State.BODY, Event.REQUEST): State.RESPONDING,
+    (State.RESPONDING, Event.NEXT): State.HEAD,
+    (State.RESPONDING, Event.CLOSE): State.LINGERING,
+    (State.HEAD, Event.LOST): State.LOST,
+    (State.BODY, Event.LOST): State.LOST,
+    (State.RESPONDING, Event.LOST): State.LOST,
+    (State.LINGERING, Event.LOST): State.LOST,
+}
+
+_DEADLINES = {
+    State.HEAD: HEAD_DEADLINE,
+    State.BODY: BODY_DEADLINE,
+    State.LINGERING: LINGER,
+}
+
+
+@implementer(IPushProducer)
+class Channel(Protocol):
+    """Carries requests and responses, one after another.
+
+    is_persistent   whether the client may send another request after this one
+    """
+
     transport: Any
-    _head_size = 0
-    _head_deadline: float | None = None
-    _timer: IDelayedCall | None = None
-    _has_head = False
-    _is_head = False
-    """Whether the method is HEAD."""
-    _is_refused = False
+    is_persistent = True
+    _send: Callable[[bytes], None]
+    _addresses = NO_ADDRESSES
+    _coming: tuple[Head, Request] | None = None
+    """A request whose body is not all here."""
+    _raw = b""
+    """The head of a request that is not answered yet."""
+    _exchange: Exchange | None = None
+    _turn: IDelayedCall | None = None
+    """When requests that are here already go on being answered."""
+    _since = 0.0
+    """When the client's time began: seconds of the reactor."""
+    _held = 0
+    """Bytes of this client's that are in memory, and of these, the body of the request
+    that is being answered."""
+    _held_by_body = 0
+    _is_paused = False
+    """Whether the client does not read."""
+    _is_reading = True
+    _is_advancing = False
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: list[bytes] = []
-        """Of a head that is not whole."""
+    def __init__(self, site: DelaySite) -> None:
+        self._site = site
+        self._state = State.HEAD
+        self._reader = RequestReader()
+        self._delivery = Delivery()
+
+    # What the transport tells.
 
     def connectionMade(self) -> None:
         """The head's time begins."""
-        super().connectionMade()
-        self.factory.connections.add(self)
-        self._expect_head()
-
-    def connectionLost(self, reason: Any = None) -> None:
-        """No timer outlives its connection."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.factory.connections.discard(self)
-        super().connectionLost(reason)
+        # A UNIX socket has no such thing.
+        with suppress(AttributeError):
+            self.transport.setTcpNoDelay(True)
+        self._send = prompt_writer(self.transport)
+        self.transport.registerProducer(self, True)
+        self._site.opened(self)
+        self._begin_time()
 
     def dataReceived(self, data: bytes) -> None:
-        """Read on, unless what comes is only let go by."""
-        if self._is_refused:
+        """Take bytes: most often a request, and nothing else."""
+        if self._state is State.LINGERING:
             return
-        if not self._has_head and self._head_deadline is None:
-            self._expect_head()
-        super().dataReceived(data)
-        # What is left of it is the beginning of a line.
-        if self.line_mode and (
-            LONE_CR_OR_LF.search(self._buffer[-len(data) - 1 :])
-            or not (self._lines or BEGINNING.match(self._buffer))
-        ):
-            self._respondToBadRequestAndDisconnect()
-
-    def lineReceived(self, line: bytes) -> None:
-        """Take a line of a head, which twisted.web is given when it is whole."""
-        if self._is_refused or not (line or self._lines):
-            # RFC 9112, 2.2: an empty line before a request is to be ignored.
-            return
-        if LONE_CR_OR_LF.search(line + b"\r\n"):
-            self._respondToBadRequestAndDisconnect()
-            return
-        self._lines.append(line)
-        self._head_size += len(line) + 2
-        try:
-            if len(self._lines) == 1:
-                self._is_head = line.startswith(b"HEAD ")
-                check_target(line)
-                check_request_line(line + b"\r\n")
-            if self._head_size > LARGEST_HEAD:
-                raise BadRequest(431, f"a head of at most {LARGEST_HEAD} bytes")
-            if not line:
-                self._take_head()
-        except BadRequest as bad:
-            self._refuse(bad)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """A line is longer than a whole head may be."""
-        if self._lines:
-            self._refuse(BadRequest(431, f"a head of at most {LARGEST_HEAD} bytes"))
-        else:
-            self._is_head = line.startswith(b"HEAD ")
-            bad = BadRequest(414, f"a target of at most {LONGEST_TARGET} bytes")
-            self._refuse(bad)
-
-    def _take_head(self) -> None:
-        head = parse_head(b"\r\n".join((*self._lines, b"")))
-        lines = [b"%b %b %b" % (head.method, head.target, head.version)]
-        lines += self._lines[1:]
-        self._lines = []
-        self._head_size = 0
-        self._head_deadline = None
-        self._has_head = True
-        for line in lines:
-            super().lineReceived(line)
-
-    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
-        if header == b"Transfer-Encoding":
-            self.length = None
-            self._transferDecoder = _ChunkDecoder(
-                self.requests[-1].handleContentChunk, self._finishRequestBody
+        if self._addresses is NO_ADDRESSES:
+            # Behind a proxy that speaks PROXY, they are told in the first bytes.
+            self._addresses = addresses_of(
+                self.transport,
+                peer=self.transport.getPeer(),
+                here=self.transport.getHost(),
+                is_secure=self._is_secure(),
             )
-            return True
-        if header == b"Content-Length":
-            # Python reads no more than 4,300 digits.
-            data = data.lstrip(b"0") or b"0"
-        taken: bool = super()._maybeChooseTransferDecoder(header, data)
-        return taken
+        self._reader.feed(data)
+        self._advance()
 
-    def rawDataReceived(self, data: bytes) -> None:
-        """Take a piece of a body."""
-        if self._is_refused:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection has ended."""
+        self._go(Event.LOST)
+        self._site.closed(self)
+        self._site.hold(-self._held)
+        if self._turn is not None:
+            self._turn.cancel()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_left()
+
+    def pauseProducing(self) -> None:
+        """The client does not read: make nothing more, and read nothing more."""
+        self._is_paused = True
+        if self._exchange is not None:
+            self._exchange.pause()
+        self._read_or_not()
+
+    def resumeProducing(self) -> None:
+        """The client has read."""
+        self._is_paused = False
+        if self._exchange is not None:
+            self._exchange.resume()
+        self._advance()
+
+    def stopProducing(self) -> None:
+        """The connection is gone, which `connectionLost` is told too."""
+
+    # Bytes become requests.
+
+    def _advance(self) -> None:
+        """Answer the requests that are here, one after another."""
+        if self._is_advancing:
             return
+        self._is_advancing = True
+        now = self._site.in_flight.now
+        began = now()
         try:
-            super().rawDataReceived(data)
+            while (
+                self._state <= State.BODY
+                and self._reader
+                and not (self._is_paused or self._turn)
+                and self._take_next()
+            ):
+                if self._reader and now() - began >= SECONDS_A_TURN:
+                    self._go_on_next_turn()
         except BadRequest as bad:
             self._refuse(bad)
+        self._is_advancing = False
+        if self._reader or self._held:
+            self._hold(self._held_by_body)
+        self._read_or_not()
 
-    def requestDone(self, request: Any) -> None:
-        """A request has its answer, and another may come."""
-        self._has_head = False
-        self._expect_head()
-        super().requestDone(request)
+    def _go_on_next_turn(self) -> None:
+        self._turn = self._site.reactor.callLater(0, self._on_turn)
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        # twisted.web calls this for whatever it cannot parse.
-        self._refuse(BadRequest(400, "a request as RFC 9112 has them"))
+    def _on_turn(self) -> None:
+        self._turn = None
+        self._advance()
+
+    def _take_next(self) -> bool:
+        """Take the next request, or a part of it; returns whether there may be more."""
+        reader = self._reader
+        if self._coming is None:
+            raw = reader.next_head()
+            self._raw = raw or b""
+            if raw is None:
+                self._refuse_too_much()
+                return False
+            head, request = self._site.requests((raw, self._addresses))
+            if head.length == 0:
+                self._open(request, head.is_persistent)
+                return True
+            self._coming = head, request
+            if head.wants_continue and not reader:
+                self._send(CONTINUE)
+        head, request = self._coming
+        body = reader.next_body(head)
+        if body is None:
+            self._refuse_too_much()
+            if self._state is State.HEAD:
+                self._go(Event.BODY)
+            self._begin_time()
+            if reader.has_stopped:
+                self._go_on_next_turn()
+            return False
+        self._coming = None
+        self._held_by_body = len(body)
+        self._open(request.with_body(body), head.is_persistent)
+        return True
+
+    def _open(
+        self,
+        request: Request,
+        is_persistent: bool,
+        behaviour: Behaviour | None = None,
+    ) -> None:
+        self._go(Event.REQUEST)
+        self._raw = b""
+        self.is_persistent = is_persistent
+        site = self._site
+        self._exchange, behaviour = site.in_flight.open(
+            self, request, behaviour or decide(site.server, request)
+        )
+        self._exchange.begin(behaviour)
 
     def _refuse(self, bad: BadRequest) -> None:
-        if self._is_refused:
-            return
-        self._is_refused = True
-        self._head_deadline = None
-        self.transport.write(
-            self.factory.refuse(bad, self.getPeer(), is_head=self._is_head)
+        phrase = HTTPStatus(bad.status).phrase.lower()
+        again = (("Retry-After", "1"),) if bad.status == 503 else ()
+        behaviour = refusal(bad.status, phrase, *again, expected=bad.expected)
+        is_head = (self._raw or self._reader.beginning).startswith(b"HEAD ")
+        request = not_a_request(self._addresses, b"HEAD" if is_head else b"")
+        self._open(request, False, behaviour)
+
+    def _read_or_not(self) -> None:
+        """Read no further ahead than is worth it, and only while the client reads."""
+        ahead = len(self._reader) if self._state is State.RESPONDING else 0
+        is_reading = self._state is State.LINGERING or not (
+            self._is_paused
+            or self._turn is not None
+            or ahead > READ_AHEAD
+            or (ahead and self._site.holds_too_much)
         )
-        if self.isSecure():
-            self.loseConnection()
+        if is_reading != self._is_reading and self._state is not State.LOST:
+            self._is_reading = is_reading
+            if is_reading:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def _hold(self, by_body: int) -> None:
+        """Count the bytes of this client's that are in memory."""
+        held = self._reader.held + by_body
+        self._site.hold(held - self._held)
+        self._held, self._held_by_body = held, by_body
+
+    def _refuse_too_much(self) -> None:
+        """Raise `BadRequest` if the clients have sent more than is held of all."""
+        self._hold(0)
+        if self._site.holds_too_much:
+            raise BadRequest(503, "less than the server holds of all clients at a time")
+
+    # What the exchange asks of its connection.
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection has not ended."""
+        return self._state is not State.LOST
+
+    def write(self, data: bytes) -> None:
+        """Send bytes: at once, unless there are more requests to answer with them."""
+        self._delivery.written += len(data)
+        if self._reader:
+            self.transport.write(data)
         else:
-            # To close with bytes unread is to reset, and the client might lose our
-            # answer: so the connection is closed one way, and then lingers.
-            self.setTimeout(int(LINGER))
+            self._send(data)
+
+    def finish(self) -> None:
+        """The response is whole; another request may follow."""
+        self._go(Event.NEXT)
+        self._exchange = None
+        self._begin_time()
+        self._held_by_body = 0
+        if self._reader or self._held:
+            self._advance()
+
+    def close(self) -> None:
+        """Close the connection in an orderly way, after the last byte (FIN)."""
+        self._go(Event.CLOSE)
+        self._exchange = None
+        self._begin_time()
+        self._hold(0)
+        self.transport.unregisterProducer()
+        self._read_or_not()
+        if self._is_secure():
+            # It reads until the client agrees that it is closed.
+            self.transport.loseConnection()
+        else:
             self.transport.loseWriteConnection()
 
-    def _expect_head(self) -> None:
-        reactor = self.factory.reactor
-        self._head_deadline = reactor.seconds() + HEAD_DEADLINE
-        # The timer stays when the head has come, for the next: most connections have
-        # one timer in all.
-        if self._timer is None:
-            self._timer = reactor.callLater(HEAD_DEADLINE, self._look_at_deadline)
+    def reset(self) -> None:
+        """Abort the connection at once (RST)."""
+        self._exchange = None
+        self.transport.abortConnection()
 
-    def _look_at_deadline(self) -> None:
-        self._timer = None
-        if self._head_deadline is None:
-            return
-        left = self._head_deadline - self.factory.reactor.seconds()
-        if left <= 0:
-            self.transport.abortConnection()
+    # What the clock tells.
+
+    def look(self, now: float) -> None:
+        """See whether the client reads and sends in time; `now` is in seconds."""
+        state = self._state
+        stuck = self._delivery.look(self.transport, now)
+        if stuck >= self._site.send_timeout:
+            self._abort("timed out")
+        elif not self._is_reading and has_left(self.transport):
+            self._abort("cancelled")
+        elif state is State.RESPONDING or not self._delivery.is_complete:
+            # The client's time begins when it has the response.
+            self._since = now
+        elif now - self._since >= _DEADLINES[state]:
+            if state is State.BODY:
+                expected = f"a body that pauses for less than {BODY_DEADLINE:g} s"
+                self._refuse(BadRequest(408, expected))
+            else:
+                self.transport.abortConnection()
+
+    def _abort(self, outcome: str) -> None:
+        if self._exchange is not None:
+            self._exchange.abort(outcome)
         else:
-            self._timer = self.factory.reactor.callLater(left, self._look_at_deadline)
+            self.transport.abortConnection()
 
+    def _begin_time(self) -> None:
+        self._since = self._site.reactor.seconds()
 
-class TwistedSite(CappedSite):
-    """Serves a server over twisted.web's channel."""
+    def _is_secure(self) -> bool:
+        return bool(ISSLTransport.providedBy(self.transport))
 
-    protocol = _Channel  # type: ignore[assignment]
+    def _go(self, event: Event) -> None:
+        state = _TRANSITIONS.get((self._state, event))
+        if state is None:
+            raise IllegalTransition(f"{event.name} in state {self._state.name}")
+        self._state = state

@@ -8,22 +8,19 @@ would refuse more: the white space that a chunk's extension may have before it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from nbtwisted.numeral import parse_whole_number
+from nbtwisted.server.model.headers import FIELD, TOKEN, RequestHeaders, parse_lines
+from nbtwisted.server.model.memo import Memo
 
 __all__ = [
-    "BEGINNING",
     "LARGEST_HEAD",
     "LARGEST_REQUEST_BODY",
-    "LONE_CR_OR_LF",
-    "LONGEST_TARGET",
     "BadRequest",
-    "ChunkedBody",
     "Head",
     "RequestReader",
-    "check_request_line",
-    "check_target",
     "parse_head",
 ]
 
@@ -32,18 +29,22 @@ LARGEST_HEAD = 64 * 1024
 LARGEST_REQUEST_BODY = 1024 * 1024
 """Bytes."""
 
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
-_FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % _TOKEN)
+LONGEST_REMEMBERED = 2048
+"""Bytes of a header block that is remembered."""
+
+CHUNKS_A_TURN = 2000
+"""Chunks that are read at a time: 3 ms' work, if they are of one byte each."""
+
+_REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN)
 _BLANK_LINE = b"\r\n\r\n"
-LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
-BEGINNING = re.compile(rb"%b|\r?\Z" % _TOKEN)
+_LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
+_BEGINNING = re.compile(rb"%b|\r?\Z" % TOKEN)
 """Of a request, or of the empty line that may be before one."""
 
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})"
-    rb"(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*\r\n" % (_TOKEN, _TOKEN, _QUOTED)
+    rb"(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*\r\n" % (TOKEN, TOKEN, _QUOTED)
 )
 
 
@@ -56,16 +57,13 @@ class BadRequest(Exception):
         self.expected = expected
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """A request but for its body, which has `length` bytes, or is in chunks if None."""
 
     method: bytes
     target: bytes
     version: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-    host: bytes
-    """The header Host; empty where there is none, as HTTP/1.0 may have it."""
+    headers: RequestHeaders
     length: int | None
     is_persistent: bool
     """Whether the client wants to use the connection again."""
@@ -73,7 +71,43 @@ class Head:
     """Whether it waits with the body until it is told to go on."""
 
 
-def check_request_line(raw: bytes | bytearray) -> re.Match[bytes]:
+class _Block(NamedTuple):
+    """A header block, and what it says of framing."""
+
+    headers: RequestHeaders
+    length: int
+    codings: tuple[bytes, ...]
+    connection: frozenset[bytes]
+    is_expectant: bool
+
+
+def parse_head(raw: bytes) -> Head:
+    """Read a head, blank line and all; raises `BadRequest`."""
+    line = _match_request_line(raw)
+    # RFC 9110, 2.5: a server that speaks HTTP/1.1 understands a later HTTP/1.
+    version = b"HTTP/1.0" if line[4] == b"0" else b"HTTP/1.1"
+    headers, length, codings, connection, is_expectant = _parse_block(raw[line.end() :])
+    # RFC 9112, 3.2: without a Host, or with two, a request means one thing to one
+    # server and another to the next.
+    if version == b"HTTP/1.1" and b"host" not in headers.by_name:
+        raise BadRequest(400, "one Host header")
+    if codings:
+        _check_codings(
+            codings, version, has_length=b"content-length" in headers.by_name
+        )
+    return Head(
+        line[1],
+        line[2],
+        version,
+        headers,
+        None if codings else length,
+        b"close" not in connection
+        and (version == b"HTTP/1.1" or b"keep-alive" in connection),
+        is_expectant and version == b"HTTP/1.1" and bool(codings or length),
+    )
+
+
+def _match_request_line(raw: bytes | bytearray) -> re.Match[bytes]:
     """Match the request line that `raw` begins with; raises `BadRequest`.
 
     Its groups are the method, the target, and the two numbers of the version.
@@ -86,58 +120,36 @@ def check_request_line(raw: bytes | bytearray) -> re.Match[bytes]:
     return line
 
 
-def parse_head(raw: bytes) -> Head:
-    """Read a head, blank line and all; raises `BadRequest`."""
-    line = check_request_line(raw)
-    # RFC 9110, 2.5: whoever speaks a later HTTP/1 understands this one.
-    version = b"HTTP/1.0" if line[4] == b"0" else b"HTTP/1.1"
-    headers = []
-    at = line.end()
-    while field := _FIELD.match(raw, at):
-        headers.append((field[1], field[2].strip(b" \t")))
-        at = field.end()
-    if raw[at:] != b"\r\n":
+def _read_block(raw: bytes) -> _Block:
+    """Read the header fields of a head, and the blank line; raises `BadRequest`."""
+    lines, end = parse_lines(raw)
+    if raw[end:] != b"\r\n":
         raise _not_a_request()
-    lengths: list[bytes] = []
-    codings: list[bytes] = []
-    hosts: list[bytes] = []
-    connection: set[bytes] = set()
-    expectation = b""
-    for name, value in headers:
-        lower = name.lower()
-        if lower == b"content-length":
-            lengths.append(value)
-        elif lower == b"transfer-encoding":
-            codings += (coding.strip(b" \t") for coding in value.lower().split(b","))
-        elif lower == b"host":
-            hosts.append(value)
-        elif lower == b"connection":
-            connection.update(option.strip() for option in value.lower().split(b","))
-        elif lower == b"expect":
-            expectation = value.lower()
-    # RFC 9112, 3.2: without a Host, or with two, a request means one thing to one
-    # server and another to the next.
-    if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
+    headers = RequestHeaders(lines, raw[:end])
+    by_name = headers.by_name
+    if len(by_name.get(b"host", ())) > 1:
         raise BadRequest(400, "one Host header")
-    length = _length(lengths)
-    if codings:
-        _check_codings(codings, version, has_length=bool(lengths))
+    expectation = by_name.get(b"expect", (b"",))[-1].lower()
     if expectation not in (b"", b"100-continue"):
         raise BadRequest(417, "100-continue, if anything, of Expect")
-    return Head(
-        line[1],
-        line[2],
-        version,
-        tuple(headers),
-        hosts[0] if hosts else b"",
-        None if codings else length,
-        b"close" not in connection
-        and (version == b"HTTP/1.1" or b"keep-alive" in connection),
-        bool(expectation) and version == b"HTTP/1.1" and bool(codings or length),
+    return _Block(
+        headers,
+        _length(by_name.get(b"content-length", ())),
+        tuple(_options(by_name.get(b"transfer-encoding", ()))),
+        frozenset(_options(by_name.get(b"connection", ()))),
+        bool(expectation),
     )
 
 
-def _length(lengths: list[bytes]) -> int:
+_parse_block = Memo(_read_block, fits=lambda raw: len(raw) <= LONGEST_REMEMBERED)
+
+
+def _options(values: Iterable[bytes]) -> Iterator[bytes]:
+    """The elements of a list in a header field, in lower case."""
+    return (o.strip(b" \t") for value in values for o in value.lower().split(b","))
+
+
+def _length(lengths: Sequence[bytes]) -> int:
     """Bytes that a body has by its Content-Length; raises `BadRequest`."""
     if not lengths:
         return 0
@@ -152,9 +164,11 @@ def _length(lengths: list[bytes]) -> int:
     return length
 
 
-def _check_codings(codings: list[bytes], version: bytes, *, has_length: bool) -> None:
+def _check_codings(
+    codings: tuple[bytes, ...], version: bytes, *, has_length: bool
+) -> None:
     """Raise `BadRequest` unless it is clear that a body is in chunks."""
-    if not all(re.fullmatch(_TOKEN, coding) for coding in codings):
+    if not all(re.fullmatch(TOKEN, coding) for coding in codings):
         raise BadRequest(400, "Transfer-Encoding: chunked, or none")
     if set(codings) != {b"chunked"}:
         raise BadRequest(501, "Transfer-Encoding: chunked, or none")
@@ -165,8 +179,8 @@ def _check_codings(codings: list[bytes], version: bytes, *, has_length: bool) ->
         raise BadRequest(400, "Transfer-Encoding: chunked, once")
 
 
-class ChunkedBody:
-    """Reads one body in chunks; what its extensions and trailers say is dropped."""
+class _ChunkedBody:
+    """Reads one body in chunks; drops its extensions and trailers."""
 
     def __init__(self) -> None:
         self._body = bytearray()
@@ -177,6 +191,12 @@ class ChunkedBody:
         """Bytes since the last of the body: these are capped, too."""
         self._looked_at = 0
         """Bytes of a line that is not all here."""
+        self.has_stopped = False
+        """Whether `take` has read as much as it may in a turn."""
+
+    def __len__(self) -> int:
+        """Bytes of the body so far."""
+        return len(self._body)
 
     def take(self, buffer: bytearray) -> bytes | None:
         """Take what is there off the buffer; returns the body when it is whole.
@@ -184,8 +204,9 @@ class ChunkedBody:
         Raises `BadRequest`.
         """
         at = 0
+        self.has_stopped = False
         try:
-            while True:
+            for _ in range(CHUNKS_A_TURN):
                 if self._left:
                     at += self._take_data(buffer[at : at + self._left])
                     if self._left:
@@ -201,13 +222,15 @@ class ChunkedBody:
                 if self._is_in_trailers:
                     if end - start == 2:
                         return bytes(self._body)
-                    if _FIELD.fullmatch(buffer, start, end) is None:
+                    if FIELD.fullmatch(buffer, start, end) is None:
                         raise _not_a_request()
                 else:
                     match = _CHUNK_LINE.fullmatch(buffer, start, end)
                     if match is None:
                         raise _not_a_request()
                     self._begin_chunk(int(match[1], 16))
+            self.has_stopped = True
+            return None
         finally:
             del buffer[:at]
 
@@ -236,7 +259,7 @@ class ChunkedBody:
         """Refuse what cannot become a line, before all of it is here."""
         length = len(buffer) - at
         self._check_framing(self._framing + length)
-        if LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)):
+        if _LONE_CR_OR_LF.search(buffer, at + max(self._looked_at - 1, 0)):
             raise _not_a_request()
         self._looked_at = length
 
@@ -253,92 +276,110 @@ class RequestReader:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
+        self._at = 0
+        """Where the bytes begin that were not taken yet."""
         self._looked_at = 0
         self._line_is_checked = False
-        self._chunks: ChunkedBody | None = None
+        self._chunks: _ChunkedBody | None = None
 
     def __len__(self) -> int:
-        """Bytes that came, and were not asked for."""
-        return len(self._buffer)
+        """Bytes that came, and were not taken."""
+        return len(self._buffer) - self._at
+
+    @property
+    def held(self) -> int:
+        """Bytes in memory: those that were not taken, and the chunks of a body."""
+        return len(self) + (0 if self._chunks is None else len(self._chunks))
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether `next_body` stopped to let others have their turn."""
+        return self._chunks is not None and self._chunks.has_stopped
 
     @property
     def beginning(self) -> bytes:
-        """The first of these."""
-        return bytes(self._buffer[:16])
+        """The first of the bytes that were not taken."""
+        return bytes(self._buffer[self._at : self._at + 16])
 
     def feed(self, data: bytes) -> None:
-        """Bytes have come."""
-        self._buffer += data
+        """Take bytes that have come."""
+        if self._at == len(self._buffer):
+            self._buffer, self._at = data, 0
+        else:
+            self._rest().extend(data)
 
     def next_head(self) -> bytes | None:
         """The next head, blank line and all, as it came; None if it is not all here."""
         buffer = self._buffer
         # RFC 9112, 2.2: an empty line before a request is to be ignored.
-        while buffer.startswith(b"\r\n"):
-            del buffer[:2]
-        end = buffer.find(_BLANK_LINE, max(self._looked_at - 3, 0))
+        while buffer.startswith(b"\r\n", self._at):
+            self._at += 2
+        at = self._at
+        end = buffer.find(_BLANK_LINE, at + max(self._looked_at - 3, 0))
         if end < 0:
-            self._check_beginning()
-            self._looked_at = len(buffer)
+            self._check_beginning(self._rest())
+            self._looked_at = len(self)
             return None
         end += len(_BLANK_LINE)
-        _check_size(buffer, end)
+        if end - at > LARGEST_HEAD or buffer.find(b"\r\n", at) - at > LONGEST_TARGET:
+            _check_size(buffer[at:end])
         self._looked_at = 0
         self._line_is_checked = False
-        raw = bytes(buffer[:end])
-        del buffer[:end]
-        return raw
+        self._at = end
+        return bytes(buffer[at:end])
 
     def next_body(self, head: Head) -> bytes | None:
         """The body of the head that was the last; None if it is not all here."""
+        if head.length == 0:
+            return b""
         if head.length is None:
             return self._next_chunked()
-        if len(self._buffer) < head.length:
+        if len(self) < head.length:
             return None
-        body = bytes(self._buffer[: head.length])
-        del self._buffer[: head.length]
-        return body
+        at, self._at = self._at, self._at + head.length
+        return bytes(self._buffer[at : self._at])
 
     def _next_chunked(self) -> bytes | None:
         if self._chunks is None:
-            self._chunks = ChunkedBody()
-        body = self._chunks.take(self._buffer)
+            self._chunks = _ChunkedBody()
+        body = self._chunks.take(self._rest())
         if body is not None:
             self._chunks = None
         return body
 
-    def _check_beginning(self) -> None:
+    def _rest(self) -> bytearray:
+        """The bytes that were not taken, as a buffer that can grow."""
+        if self._at or not isinstance(self._buffer, bytearray):
+            self._buffer, self._at = bytearray(self._buffer[self._at :]), 0
+        return self._buffer
+
+    def _check_beginning(self, buffer: bytearray) -> None:
         """Refuse what cannot become a head, before all of it is here."""
-        buffer = self._buffer
-        if not self._looked_at and BEGINNING.match(buffer) is None:
+        if not self._looked_at and _BEGINNING.match(buffer) is None:
             # Nobody waits for the rest of what is TLS.
             raise _not_a_request()
         if not self._line_is_checked and b"\r\n" in buffer:
             self._line_is_checked = True
-            _check_size(buffer, 0)
-            check_request_line(buffer)
-        _check_size(buffer, len(buffer))
-        if LONE_CR_OR_LF.search(buffer, max(self._looked_at - 1, 0)):
+            _check_size(buffer)
+            _match_request_line(buffer)
+        _check_size(buffer)
+        if _LONE_CR_OR_LF.search(buffer, max(self._looked_at - 1, 0)):
             raise _not_a_request()
 
 
-def check_target(line: bytes | bytearray) -> None:
-    """Raise `BadRequest` for a request line, or a part of one, with too long a target.
+def _check_size(head: bytes | bytearray) -> None:
+    """Raise `BadRequest` for a head, or its beginning, that is too long.
 
     What is no request line is taken for a target, too.
     """
+    line_end = head.find(b"\r\n")
+    line = head if line_end < 0 else head[:line_end]
     start = line.find(b" ") + 1
     end = line.find(b" ", start)
     if (len(line) if end < 0 else end) - start > LONGEST_TARGET:
         raise BadRequest(414, f"a target of at most {LONGEST_TARGET} bytes")
-
-
-def _check_size(buffer: bytearray, head: int) -> None:
-    """Raise `BadRequest` for a target, or a head of so many bytes, that is too long."""
-    line_end = buffer.find(b"\r\n")
-    check_target(buffer if line_end < 0 else buffer[:line_end])
-    if head > LARGEST_HEAD:
+    if len(head) > LARGEST_HEAD:
         raise BadRequest(431, f"a head of at most {LARGEST_HEAD} bytes")
 
 

@@ -1,71 +1,88 @@
-"""What serves a resource over connections, whichever channel these are."""
+"""Serves a server to the connections of a port."""
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
-from typing import Any
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
 
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.web.http import datetimeToString
-from twisted.web.server import Site
+from nbtwisted.server.http1.channel import Channel
+from nbtwisted.server.http1.framing import Head, parse_head
+from nbtwisted.server.http1.watch import Watch
+from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.request import Addresses, Request, request_of
+from nbtwisted.server.routes.router import Server
 
-from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.http1.framing import BadRequest
-from nbtwisted.server.http1.request import Request
-from nbtwisted.server.model.browsers import FOR_ANYBODY
+__all__ = ["DelaySite"]
 
-__all__ = ["HEAD_DEADLINE", "LINGER", "CappedSite"]
+LONGEST_REMEMBERED = 2048
+"""Bytes of a head whose request is remembered."""
 
-HEAD_DEADLINE = 30.0
-"""Seconds from the end of the answer before, or from when the connection was made."""
-
-LINGER = 5.0
-"""Seconds in which who was refused may go on sending, so as not to miss our answer."""
+MOST_HELD = 64 * 1024 * 1024
+"""Bytes of what clients have sent that are in memory at a time: then who sends more is
+refused, or waits."""
 
 
-class CappedSite(Site):
-    """Serves `server` to whoever keeps within the caps, without twisted.web's log.
+@implementer(IProtocolNegotiationFactory)
+class DelaySite(Factory):
+    """Serves `server`; `reactor` runs the deadlines of its connections.
 
-    That log costs a tenth of an answer's time. Whoever does not keep within the caps is
-    noted in the server's journal. `reactor` runs the timers.
+    requests   from a head and the addresses to what it frames, and the request
     """
 
     noisy = False
 
-    def __init__(self, server: DelayServer, reactor: IReactorTime) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
-            server.resource(), Request, reactor=reactor
-        )
-        self.connections: set[Any] = set()
+    def __init__(self, server: Server, reactor: IReactorTime) -> None:
         self.server = server
-        self.traffic = server.traffic
+        self.in_flight = server.in_flight
+        self.send_timeout = server.send_timeout
+        self.reactor = reactor
+        self.requests = Memo(_read, fits=lambda it: len(it[0]) <= LONGEST_REMEMBERED)
+        self._channels: set[Channel] = set()
+        self._watch = Watch(reactor)
+        self._held = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> Channel:
+        """The channel of a new connection."""
+        return Channel(self)
+
+    def opened(self, channel: Channel) -> None:
+        """A connection was made."""
+        self._channels.add(channel)
+        self._watch.add(channel)
+
+    def closed(self, channel: Channel) -> None:
+        """A connection has ended."""
+        self._channels.discard(channel)
+        self._watch.discard(channel)
+
+    def hold(self, more: int) -> None:
+        """So many more bytes that clients have sent are in memory."""
+        self._held += more
+
+    @property
+    def holds_too_much(self) -> bool:
+        """Whether clients have sent more than may be in memory."""
+        return self._held > MOST_HELD
 
     def abort_connections(self) -> None:
-        """Break off every connection."""
-        for connection in list(self.connections):
-            connection.transport.abortConnection()
-
-    def refuse(self, bad: BadRequest, peer: IAddress, *, is_head: bool) -> bytes:
-        """The bytes of an answer to what has not become a request."""
-        self.traffic.note_refused(bad.status, peer)
-        phrase = HTTPStatus(bad.status).phrase
-        body = json.dumps({"error": phrase.lower(), "expected": bad.expected}) + "\n"
-        lines = [
-            f"HTTP/1.1 {bad.status} {phrase}",
-            "Connection: close",
-            f"Date: {datetimeToString().decode()}",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-            *(f"{name}: {value}" for name, value in FOR_ANYBODY),
-            "Server-Timing: asked;dur=0, held;dur=0",
-            *("", "" if is_head else body),
-        ]
-        return "\r\n".join(lines).encode()
-
-    def log(self, request: Any) -> None:
-        """Say nothing."""
+        """Abort every connection."""
+        for channel in list(self._channels):
+            channel.transport.abortConnection()
 
     def acceptableProtocols(self) -> list[bytes]:
         """What is offered in TLS: HTTP/2 would need a channel of its own."""
         return [b"http/1.1"]
+
+
+def _read(given: tuple[bytes, Addresses]) -> tuple[Head, Request]:
+    raw, addresses = given
+    head = parse_head(raw)
+    request = request_of(
+        *(head.method, head.target, head.version, head.headers), b"", addresses
+    )
+    return head, request

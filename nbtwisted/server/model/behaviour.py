@@ -1,7 +1,7 @@
-"""What one answer will be. Pure.
+"""What one response will be. Pure.
 
-Klein decides, the wire performs: a route turns a request into a `Behaviour`, which is
-only a value, and `answer` is the one place that carries it out.
+A route turns a request into a `Behaviour`, which is only a value. The exchange draws
+it, which makes a `Reply` of it, and carries that out.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from nbtwisted.server.model.body import Body, Filler, Whole
-from nbtwisted.server.model.browsers import HeaderLines, with_headers
 from nbtwisted.server.model.controls import (
     NO_CONTROLS,
     Controls,
@@ -24,13 +22,16 @@ from nbtwisted.server.model.controls import (
     Statuses,
 )
 from nbtwisted.server.model.delay import NO_DELAY, Delay
+from nbtwisted.server.model.headers import HeaderLines
 
 __all__ = [
     "BODILESS",
+    "OUR_FAULT",
     "Behaviour",
     "Instead",
     "Part",
     "Reply",
+    "completed",
     "json_behaviour",
     "json_body",
     "refusal",
@@ -53,10 +54,11 @@ _HEADERS_NEEDED: dict[int, HeaderLines] = {
 
 _RESET_CONTENT = 205
 
+NO_BODY = Whole(b"")
 
-@dataclass(frozen=True)
-class Reply:
-    """One answer with nothing left to chance."""
+
+class Reply(NamedTuple):
+    """One response with nothing left to chance."""
 
     asked: float
     """Seconds to wait before the first byte."""
@@ -67,16 +69,10 @@ class Reply:
     """False where there may be none: to a HEAD, or with a status such as 204."""
     fault: str | None
     """The name of the way to break the wire, if it is to be broken."""
-    interval: float = 0.0
+    drip: Drip | None
+    rate: float | None
+    interval: float
     """Seconds between the pieces that the body has of its own."""
-
-    @property
-    def reason(self) -> str:
-        """What stands behind the status in an answer."""
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Unknown"
 
 
 @dataclass(frozen=True)
@@ -163,37 +159,35 @@ class Behaviour:
             or (self.fault and self.fault.probability < 1)
         )
 
-    def draw(
-        self, random: Random, came_before: int, *, is_head: bool, told: HeaderLines
-    ) -> Reply:
+    def draw(self, random: Random, came_before: int, *, is_head: bool) -> Reply:
         """Decide what chance leaves open; `is_head` for a request that wants no body.
 
-        `told` is what browsers are told, whatever the controls say. `random` is this
-        request's own, and `came_before` the number of requests of its key before it.
-        What is drawn does not depend on any other request.
+        `random` is this request's own, and `came_before` the number of requests of its
+        key before it. The draw does not depend on any other request.
         """
         asked = self.delay.draw(random)
         status = self.statuses.draw(random)
         if self.sequence:
             status = self.sequence[min(came_before, len(self.sequence) - 1)]
         fault = self.fault
-        broken = fault is not None and (
-            fault.probability >= 1 or random.random() < fault.probability
-        )
+        if fault is not None and fault.probability < 1:
+            fault = fault if random.random() < fault.probability else None
         said = self
         if self.instead is not None and status in self.instead.statuses:
             said = self.instead.behaviour
             (status,) = said.statuses.choices
         body = said.body(asked, random) if callable(said.body) else said.body
         return Reply(
-            asked=asked,
-            status=status,
-            headers=with_headers(_completed(said.headers, status), told),
+            asked,
+            status,
+            said.headers,
             # RFC 9110, 15.3.6: it has none, and says so by its length.
-            body=Whole(b"") if status == _RESET_CONTENT else body,
-            has_body=not is_head and status not in BODILESS,
-            fault=fault.name if fault is not None and broken else None,
-            interval=said.interval,
+            NO_BODY if status == _RESET_CONTENT else body,
+            not is_head and status not in BODILESS,
+            None if fault is None else fault.name,
+            self.drip,
+            self.rate,
+            said.interval,
         )
 
 
@@ -203,10 +197,12 @@ def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
     return (*((n, v) for n, v in headers if n.lower() not in names), *given)
 
 
-def _completed(headers: HeaderLines, status: int) -> HeaderLines:
+def completed(headers: HeaderLines, status: int) -> HeaderLines:
     """The headers, and those that the status needs."""
-    given = {name.lower() for name, _ in headers}
     needed = _HEADERS_NEEDED.get(status, ())
+    if not needed:
+        return headers
+    given = {name.lower() for name, _ in headers}
     return (*headers, *((n, v) for n, v in needed if n.lower() not in given))
 
 
@@ -235,3 +231,7 @@ def refusal(
         statuses=Statuses((status,)),
         headers=(*JSON, *headers),
     )
+
+
+OUR_FAULT = refusal(500, "internal server error")
+"""What is answered when a route has a fault of ours."""

@@ -10,21 +10,20 @@ and it may be read from any origin, as httpbin's may.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
+
+from nbtwisted.server.model.headers import HeaderLines
+from nbtwisted.server.model.request import Request
 
 __all__ = [
     "FOR_ANYBODY",
     "FOR_OPERATORS",
     "SANDBOX",
-    "HeaderLines",
     "headers_for",
     "is_for_operators",
     "is_preflight",
     "with_headers",
 ]
-
-HeaderLines = tuple[tuple[str, str], ...]
 
 _NO_SNIFFING = ("X-Content-Type-Options", "nosniff")
 
@@ -70,23 +69,24 @@ _FOR_OPERATORS = re.compile(
 
 def is_for_operators(path: bytes) -> bool:
     """Whether a path, quoted or not, is one of those for operators."""
-    return _FOR_OPERATORS(unquote_to_bytes(path)) is not None
+    unquoted = unquote_to_bytes(path) if b"%" in path else path
+    return _FOR_OPERATORS(unquoted) is not None
 
 
-def is_preflight(method: bytes, header: Callable[[str], str | None]) -> bool:
-    """Whether a browser asks what it may ask for; `header` reads the request's."""
-    asked = header("access-control-request-method")
-    return method == b"OPTIONS" and asked is not None
+def is_preflight(request: Request) -> bool:
+    """Whether a browser asks what it may ask for."""
+    asked = request.header("access-control-request-method")
+    return request.method == b"OPTIONS" and asked is not None
 
 
-def headers_for(method: bytes, header: Callable[[str], str | None]) -> HeaderLines:
-    """What browsers are told of an answer that is not for operators.
+def headers_for(request: Request) -> HeaderLines:
+    """The headers for browsers of a response that is not for operators.
 
-    `header` gives the value of a header of the request. Allows what httpbin allows,
-    and to see how long the answer was held.
+    They allow what httpbin allows, and to see how long the response was held.
     """
+    header = request.header
     origin = header("origin")
-    if origin is None and method != b"OPTIONS":
+    if origin is None and request.method != b"OPTIONS":
         return FOR_ANYBODY
     told = [*SANDBOX, _WITH_CREDENTIALS]
     if origin is not None and re.fullmatch("[!-~]+", origin):
@@ -98,7 +98,7 @@ def headers_for(method: bytes, header: Callable[[str], str | None]) -> HeaderLin
         ]
     else:
         told.append(("Access-Control-Allow-Origin", "*"))
-    if method == b"OPTIONS":
+    if request.method == b"OPTIONS":
         asked = header("access-control-request-method") or ""
         is_other = _TOKEN(asked) and asked not in _METHODS
         methods = (*_METHODS, asked) if is_other else _METHODS
@@ -112,8 +112,8 @@ def headers_for(method: bytes, header: Callable[[str], str | None]) -> HeaderLin
     return tuple(told)
 
 
-def with_headers(own: HeaderLines, told: HeaderLines) -> HeaderLines:
-    """The headers of an answer, and those that browsers are told.
+def with_headers(own: HeaderLines, for_browsers: HeaderLines) -> HeaderLines:
+    """The headers of a response, and those for browsers.
 
     An answer may have its own of those that let others read it. The sandbox is added to
     whatever policy it has, and its own X-Content-Type-Options is left out.
@@ -122,5 +122,5 @@ def with_headers(own: HeaderLines, told: HeaderLines) -> HeaderLines:
     if _NO_SNIFFING[0].lower() in names:
         own = tuple(h for h in own if h[0].lower() != _NO_SNIFFING[0].lower())
     return own + tuple(
-        h for h in told if h[0] in _BESIDES_OTHERS or h[0].lower() not in names
+        h for h in for_browsers if h[0] in _BESIDES_OTHERS or h[0].lower() not in names
     )

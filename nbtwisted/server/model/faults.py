@@ -1,25 +1,39 @@
-"""Each way to break the wire: what is to be sent of an answer, and how it ends.
+"""Each way to break the wire: what is sent of a response, and how it ends. Pure.
 
 A fault turns a `Reply` into a `Transmission`, which is a plan and touches no socket.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from random import Random
+from typing import NamedTuple
 
-from nbtwisted.server.model.behaviour import BODILESS, Reply
-from nbtwisted.server.model.pace import Paced
+from nbtwisted.server.model.behaviour import Reply
+from nbtwisted.server.model.pace import Paced, paced
 
-__all__ = ["Ending", "Transmission", "transmission"]
+__all__ = [
+    "SECONDS_A_HEADER_BYTE",
+    "Ending",
+    "HeadPace",
+    "Transmission",
+    "transmission",
+]
 
 SECONDS_A_HEADER_BYTE = 0.1
 """Of `slow-headers`: a head of 200 bytes takes 20 seconds."""
 
 GARBAGE_SIZE = 200
 """Bytes of `garbage`, and of what `wrong-length` sends too many."""
+
+
+class HeadPace(Enum):
+    """How the head is sent."""
+
+    AT_ONCE = auto()
+    BYTE_BY_BYTE = auto()
+    NEVER = auto()
 
 
 class Ending(Enum):
@@ -35,44 +49,38 @@ class Ending(Enum):
     """Kept open without a word, until the client leaves."""
 
 
-@dataclass(frozen=True)
-class Transmission:
-    """What is to happen on the wire.
+class Transmission(NamedTuple):
+    """What is to happen on the wire: the head, the pieces, the junk, and the end.
 
-    First the head, if `has_head`, announcing `length` bytes or, if that is None,
-    chunks; then `pieces`, framed as announced. Without a head, `slow_head` comes in its
-    place, a byte at a time, and the pieces are not framed. Then `junk`, and the end.
-    What ends with FINISH has a head and no junk.
+    head        how the head is sent
+    length      bytes that the head announces, or None for chunks
+    pieces      the body's, to be framed as announced
+    ending      what becomes of the connection
+    junk        bytes that follow the body, without a frame
     """
 
-    has_head: bool
+    head: HeadPace
     length: int | None
     pieces: Paced
     ending: Ending
-    slow_head: bytes = b""
     junk: bytes = b""
 
-    @property
-    def is_answer(self) -> bool:
-        """Whether there is a status in all this."""
-        return self.has_head or bool(self.slow_head)
 
-
-def transmission(reply: Reply, pieces: Paced, random: Random) -> Transmission:
-    """The plan for a reply whose body comes in these pieces."""
+def transmission(reply: Reply, random: Random) -> Transmission:
+    """The plan for a reply; `random` is the request's own."""
     if reply.fault is not None:
-        return _FAULTS[reply.fault](reply, pieces, random)
+        return _FAULTS[reply.fault](reply, random)
     length = None if reply.body.in_chunks else reply.body.length
-    return Transmission(True, length, pieces, Ending.FINISH)
+    return Transmission(HeadPace.AT_ONCE, length, paced(reply), Ending.FINISH)
 
 
 def _nothing(ending: Ending) -> Transmission:
-    return Transmission(False, None, iter(()), ending)
+    return Transmission(HeadPace.NEVER, 0, (), ending)
 
 
-def _half(reply: Reply, pieces: Paced) -> Paced:
+def _half(reply: Reply) -> Iterator[tuple[bytes, float]]:
     left = reply.body.length // 2
-    for piece, interval in pieces:
+    for piece, interval in paced(reply):
         if left:
             yield piece[:left], interval
         if left <= len(piece):
@@ -80,58 +88,52 @@ def _half(reply: Reply, pieces: Paced) -> Paced:
         left -= len(piece)
 
 
-def _reset(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _reset(reply: Reply, random: Random) -> Transmission:
     return _nothing(Ending.RESET)
 
 
-def _empty(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _empty(reply: Reply, random: Random) -> Transmission:
     return _nothing(Ending.CLOSE)
 
 
-def _garbage(reply: Reply, pieces: Paced, random: Random) -> Transmission:
-    # The first byte is not ASCII: no chance garbage is an answer.
+def _garbage(reply: Reply, random: Random) -> Transmission:
+    # The first byte is not ASCII: no chance garbage is a response.
     garbage = b"\xff" + random.randbytes(GARBAGE_SIZE - 1)
-    return Transmission(False, None, iter(()), Ending.CLOSE, junk=garbage)
+    return _nothing(Ending.CLOSE)._replace(junk=garbage)
 
 
-def _malformed_chunk(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _malformed_chunk(reply: Reply, random: Random) -> Transmission:
     not_a_chunk = b"this is no chunk size\r\n" if reply.has_body else b""
-    return Transmission(
-        True, None, _half(reply, pieces), Ending.CLOSE, junk=not_a_chunk
-    )
+    return Transmission(HeadPace.AT_ONCE, None, _half(reply), Ending.CLOSE, not_a_chunk)
 
 
-def _truncate(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _truncate(reply: Reply, random: Random) -> Transmission:
     # An empty body is announced as one byte, so that there is something to miss.
     length = max(reply.body.length, 1)
-    return Transmission(True, length, _half(reply, pieces), Ending.CLOSE)
+    return Transmission(HeadPace.AT_ONCE, length, _half(reply), Ending.CLOSE)
 
 
-def _wrong_length(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _wrong_length(reply: Reply, random: Random) -> Transmission:
     too_many = b"x" * GARBAGE_SIZE if reply.has_body else b""
-    return Transmission(True, reply.body.length, pieces, Ending.CLOSE, junk=too_many)
+    length = reply.body.length
+    return Transmission(HeadPace.AT_ONCE, length, paced(reply), Ending.CLOSE, too_many)
 
 
-def _stall(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _stall(reply: Reply, random: Random) -> Transmission:
     return _nothing(Ending.HOLD)
 
 
-def _stall_body(reply: Reply, pieces: Paced, random: Random) -> Transmission:
+def _stall_body(reply: Reply, random: Random) -> Transmission:
     length = max(reply.body.length, 1)
-    return Transmission(True, length, _half(reply, pieces), Ending.HOLD)
+    return Transmission(HeadPace.AT_ONCE, length, _half(reply), Ending.HOLD)
 
 
-def _slow_headers(reply: Reply, pieces: Paced, random: Random) -> Transmission:
-    lines = [f"HTTP/1.1 {reply.status} {reply.reason}", "Connection: close"]
-    lines += [f"{n}: {v}" for n, v in reply.headers if n.lower() != "connection"]
-    if reply.status not in BODILESS:
-        lines.append(f"Content-Length: {reply.body.length}")
-    # As twisted.web encodes them.
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode()
-    return Transmission(False, None, pieces, Ending.CLOSE, slow_head=head)
+def _slow_headers(reply: Reply, random: Random) -> Transmission:
+    length = reply.body.length
+    return Transmission(HeadPace.BYTE_BY_BYTE, length, paced(reply), Ending.CLOSE)
 
 
-_FAULTS: dict[str, Callable[[Reply, Paced, Random], Transmission]] = {
+_FAULTS: dict[str, Callable[[Reply, Random], Transmission]] = {
     "reset": _reset,
     "empty": _empty,
     "garbage": _garbage,

@@ -5,34 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 
-from nbtwisted.server.model.behaviour import Behaviour
-from nbtwisted.server.model.body import PIECE, Body, Endless
+from nbtwisted.server.model.behaviour import Reply
+from nbtwisted.server.model.body import PIECE, Endless
 
 __all__ = ["Paced", "paced"]
 
 PIECES_A_SECOND = 20
 """How many pieces a `_rate` cuts a second into."""
 
-Paced = Iterator[tuple[bytes, float]]
+Paced = Iterable[tuple[bytes, float]]
 """Pieces, and the seconds from each to the next."""
 
 
-def paced(body: Body, behaviour: Behaviour) -> Paced:
-    """The pieces of a body, as the behaviour has them dripped or rated."""
-    if behaviour.drip is not None:
-        sizes = _drops(body.length, behaviour.drip.chunks, behaviour.drip.seconds)
-        return _cut(body.pieces(), sizes)
-    if behaviour.rate is not None:
-        size = min(max(int(behaviour.rate / PIECES_A_SECOND), 1), PIECE)
-        return _cut(body.pieces(), repeat((size, size / behaviour.rate)))
+def paced(reply: Reply) -> Paced:
+    """The pieces of a reply's body, as they are to be dripped or rated."""
+    body = reply.body
+    if not reply.has_body:
+        return ()
+    if reply.drip is not None:
+        return _cut(
+            body.pieces(), _drops(body.length, reply.drip.chunks, reply.drip.seconds)
+        )
+    if reply.rate is not None:
+        size = min(max(int(reply.rate / PIECES_A_SECOND), 1), PIECE)
+        return _cut(body.pieces(), repeat((size, size / reply.rate)))
     if isinstance(body, Endless):
-        return _as_they_happen(body.pieces(), behaviour.interval)
-    if behaviour.interval:
-        return _spread(body.pieces(), behaviour.interval)
+        return _as_they_happen(body.pieces(), reply.interval)
+    if reply.interval:
+        return _spread(body.pieces(), reply.interval)
     return ((piece, 0.0) for piece in body.pieces())
 
 
-def _spread(pieces: Iterator[bytes], interval: float) -> Paced:
+def _spread(pieces: Iterator[bytes], interval: float) -> Iterator[tuple[bytes, float]]:
     """Pieces with so many seconds between; a single one comes when they are over."""
     first, second = next(pieces, b""), next(pieces, None)
     if second is None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from twisted.web.server import Request
-
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.model.body import Whole
-from nbtwisted.server.routes.parameters import Refused, header, parameter
+from nbtwisted.server.model.request import Request
+from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
 
 # A time by RFC 3339, and a date alone. What fromisoformat() takes besides depends on
@@ -31,7 +30,7 @@ def healthz(server: Server, request: Request) -> Behaviour:
 @route("/readyz")
 def readyz(server: Server, request: Request) -> Behaviour:
     """Say at once whether new requests are answered."""
-    if server.traffic.is_draining:
+    if server.in_flight.is_draining:
         return refusal(503, "the server is about to stop")
     return json_behaviour({"status": "ready"})
 
@@ -43,9 +42,9 @@ def metrics(server: Server, request: Request) -> Behaviour:
     # should not spend.
     from nbtwisted.server.routes.metrics import exposition
 
-    accept = header(request, "accept") or ""
+    accept = request.header("accept") or ""
     text, content_type = exposition(
-        server.traffic.journal, accept, lost=server.access_log_lost
+        server.in_flight.journal, accept, lost=server.access_log_lost
     )
     return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
 
@@ -55,14 +54,14 @@ def requests(server: Server, request: Request) -> Behaviour:
     """The journal: the last requests, oldest first."""
     since = parameter(request, "since", _parse_since, None)
     key = parameter(request, "key", str, None)
-    entries = server.traffic.journal.entries(since=since or 0, key=key)
+    entries = server.in_flight.journal.entries(since=since or 0, key=key)
     return json_behaviour({"requests": [entry.as_json() for entry in entries]})
 
 
 @route("/__admin/stats")
 def stats(server: Server, request: Request) -> Behaviour:
     """The totals since the last reset."""
-    journal = server.traffic.journal
+    journal = server.in_flight.journal
     totals = journal.totals
     by_status: dict[str, int] = {}
     by_fault: dict[str, int] = {}
@@ -77,7 +76,7 @@ def stats(server: Server, request: Request) -> Behaviour:
             "cancelled": totals.outcomes["cancelled"],
             "by_status": by_status,
             "by_fault": by_fault,
-            "draining": server.traffic.is_draining,
+            "draining": server.in_flight.is_draining,
             "seed": server.seed,
         }
     )
@@ -96,7 +95,7 @@ def reactor_figures(server: Server, request: Request) -> Behaviour:
 @route("/__admin/reset", "POST")
 def reset(server: Server, request: Request) -> Behaviour:
     """Forget what was, and let go of every request in flight."""
-    return json_behaviour({"released": server.traffic.reset()})
+    return json_behaviour({"released": server.in_flight.reset()})
 
 
 def _parse_since(text: str) -> int | datetime:

@@ -5,17 +5,11 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from typing import Any
-
-from twisted.internet.address import IPv4Address, IPv6Address
-
-# Twisted's only name for it.
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
-from twisted.web.server import Request
 
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import refusal
-from nbtwisted.server.routes.parameters import Refused, header
+from nbtwisted.server.model.request import Request
+from nbtwisted.server.routes.parameters import Refused
 
 __all__ = ["admit"]
 
@@ -44,34 +38,34 @@ def admit(request: Request, token: str | None) -> None:
         if _shows(request, token):
             return
         raise _unauthorized("only with the server's --admin-token")
-    if not _names_this_machine(header(request, "host") or "localhost"):
+    if not _names_this_machine(request.header("host") or "localhost"):
         # A name that leads here may be a stranger's, whose page would have Origin and
         # Host alike.
         expected = "localhost or an address as the host, or a token"
         raise Refused(refusal(403, "not by this name", expected=expected))
-    if not _is_local(request):
+    if not request.addresses.is_local:
         raise _unauthorized("only for this machine, or with the server's --admin-token")
-    for name, _ in request.requestHeaders.getAllRawHeaders():
-        if _FORWARDING(name.lower().replace(b"_", b"-")):
+    for name in request.headers.by_name:
+        if _FORWARDING(name.replace(b"_", b"-")):
             # The proxy is on this machine. Its client may be anybody.
-            named = printable(name.decode("latin-1"), longest=80)
+            named = printable(name.decode("latin-1").title(), longest=80)
             raise _unauthorized(
                 f"not through a proxy ({named}), unless with the server's --admin-token"
             )
 
 
 def _is_from_another_site(request: Request) -> bool:
-    host = header(request, "host")
+    host = request.header("host")
     ours = (f"http://{host}", f"https://{host}")
-    origin, referer = header(request, "origin"), header(request, "referer")
+    origin, referer = request.header("origin"), request.header("referer")
     if origin is not None:
         # A page in a sandbox has the origin "null".
         return origin not in ours
     # A picture or script of another site's page has no Origin. To be led here is fine.
-    if header(request, "sec-fetch-site") in ("cross-site", "same-site"):
+    if request.header("sec-fetch-site") in ("cross-site", "same-site"):
         return not (
-            header(request, "sec-fetch-mode") == "navigate"
-            and header(request, "sec-fetch-dest") == "document"
+            request.header("sec-fetch-mode") == "navigate"
+            and request.header("sec-fetch-dest") == "document"
             and request.method in (b"GET", b"HEAD")
         )
     # Old browsers say neither of a form.
@@ -83,25 +77,10 @@ def _is_from_another_site(request: Request) -> bool:
 
 
 def _shows(request: Request, token: str) -> bool:
-    given = request.requestHeaders.getRawHeaders(b"authorization", [])
+    given = request.headers.by_name.get(b"authorization", ())
     # With two, a proxy may have looked at the other one.
     shown = _BEARER(given[0]) if len(given) == 1 else None
     return shown is not None and hmac.compare_digest(shown[1], token.encode())
-
-
-def _is_local(request: Request) -> bool:
-    channel: Any = request.channel
-    if isinstance(channel.transport, HAProxyProtocolWrapper):
-        # Where such a connection comes from is only what somebody says, and without
-        # a word (UNKNOWN, LOCAL) it seems to come from the proxy.
-        return False
-    address = request.getClientAddress()
-    if not isinstance(address, (IPv4Address, IPv6Address)):
-        # The rights of our UNIX socket say who may open it.
-        return True
-    ip = ipaddress.ip_address(address.host.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_loopback
 
 
 def _names_this_machine(host: str) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
-from twisted.web.server import Request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -17,10 +16,10 @@ from werkzeug.http import parse_options_header
 
 from nbtwisted.server.model.behaviour import Behaviour, json_body
 from nbtwisted.server.model.query import MOST_FIELDS
+from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.origin import client, root_url
 from nbtwisted.server.routes.parameters import (
     arguments,
-    header,
     read_fields,
     too_many_fields,
 )
@@ -47,7 +46,7 @@ def echo(request: Request) -> dict[str, Any]:
         "args": _flat(arguments(request)),
         "headers": headers(request),
         "origin": client(request),
-        "url": root_url(request) + _text(request.uri),
+        "url": root_url(request) + _text(request.target),
     }
 
 
@@ -57,30 +56,29 @@ def body_echo(request: Request) -> dict[str, Any]:
     What is not UTF-8 is shown as a `data:` URL in base64. Raises `Refused` for a form
     with too many fields.
     """
-    content_type = header(request, "content-type") or ""
+    content_type = request.header("content-type") or ""
     mimetype, options = parse_options_header(content_type)
     # RFC 9110, 8.3.1: their case does not matter.
     mimetype = mimetype.lower()
-    content = request.content
-    assert content is not None
-    content.seek(0)
     form: dict[str, Any] = {}
     files: MultiDict[str, Any] = MultiDict()
     data = b""
     if mimetype == "application/x-www-form-urlencoded":
-        form = _flat(read_fields(content.read()))
+        form = _flat(read_fields(request.body))
     elif mimetype == "multipart/form-data":
         # What cannot be parsed is no form; werkzeug then gives neither.
         parser = FormDataParser(
             stream_factory=_in_memory, silent=True, max_form_parts=MOST_FIELDS
         )
         try:
-            _, fields, files = parser.parse(content, mimetype, None, options)
+            _, fields, files = parser.parse(
+                BytesIO(request.body), mimetype, None, options
+            )
         except RequestEntityTooLarge:
             raise too_many_fields() from None
         form = _few(fields.lists())
     else:
-        data = content.read()
+        data = request.body
     return {
         **echo(request),
         "data": _text_or_url(data, "application/octet-stream"),
@@ -122,7 +120,7 @@ def headers(request: Request) -> dict[str, str]:
     """The request's headers; the values of a repeated one are joined with commas."""
     return {
         _text(name): ",".join(map(_text, values))
-        for name, values in request.requestHeaders.getAllRawHeaders()
+        for name, values in request.headers.grouped()
     }
 
 

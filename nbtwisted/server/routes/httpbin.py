@@ -12,8 +12,6 @@ from random import Random
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from twisted.web.server import Request
-
 from nbtwisted.server.model.behaviour import (
     JSON,
     Behaviour,
@@ -41,13 +39,13 @@ from nbtwisted.server.model.controls import (
     parse_size,
 )
 from nbtwisted.server.model.delay import NO_DELAY, Delay
+from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes import echo as echoes
 from nbtwisted.server.routes.origin import client, root_url
 from nbtwisted.server.routes.parameters import (
     Refused,
     arguments,
     duration,
-    header,
     parameter,
     unreadable,
     whole_number,
@@ -105,7 +103,7 @@ def ip(server: Server, request: Request) -> Behaviour:
 @route("/user-agent")
 def user_agent(server: Server, request: Request) -> Behaviour:
     """Echo the header User-Agent."""
-    return json_behaviour({"user-agent": header(request, "user-agent")})
+    return json_behaviour({"user-agent": request.header("user-agent")})
 
 
 @route("/status/<codes>", ANY)

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from twisted.web.server import Request
-
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.body import Endless, Whole
 from nbtwisted.server.model.controls import LONGEST_KEY
+from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
 from nbtwisted.server.routes.viewing import LINGER, MOST_HELD, MOST_ROWS, Viewer, event
@@ -64,7 +63,7 @@ def script(server: Server, request: Request, name: str) -> Behaviour:
 def events(server: Server, request: Request) -> Behaviour:
     """What the server holds, as server-sent events without an end."""
     key = parameter(request, "key", _parse_key, "")
-    if server.traffic.viewers >= MOST_VIEWERS:
+    if server.in_flight.viewers >= MOST_VIEWERS:
         expected = f"at most {MOST_VIEWERS} viewers at a time"
         retry = ("Retry-After", str(SECONDS_TO_RETRY))
         raise Refused(refusal(503, "too many viewers", retry, expected=expected))
@@ -76,15 +75,16 @@ def events(server: Server, request: Request) -> Behaviour:
 
 
 def _frames(server: Server, key: str) -> Iterator[bytes]:
-    journal, traffic = server.traffic.journal, server.traffic
+    in_flight = server.in_flight
+    journal = in_flight.journal
     viewer = Viewer(journal, server.overview, key)
 
     def frame() -> bytes:
-        told = viewer.frame(time.time(), is_draining=traffic.is_draining)
+        told = viewer.frame(time.time(), is_draining=in_flight.is_draining)
         return event("frame", told)
 
     hello = {
-        "life": server.life,
+        "life": server.instance_id,
         "seed": str(server.seed),
         "key": key,
         "seconds_a_frame": SECONDS_A_FRAME,

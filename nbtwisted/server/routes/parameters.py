@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
-
-from twisted.web.http import Request
 
 from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.numeral import parse_whole_number
@@ -13,24 +11,26 @@ from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.controls import (
     CONTROLS,
+    NO_CONTROLS,
     Controls,
     UnknownControl,
     UnreadableControl,
     read_controls,
 )
+from nbtwisted.server.model.memo import Memo
 from nbtwisted.server.model.query import (
     MOST_FIELDS,
     Fields,
     TooManyFields,
     parse_fields,
 )
+from nbtwisted.server.model.request import Request
 
 __all__ = [
     "Refused",
     "arguments",
     "controls",
     "duration",
-    "header",
     "parameter",
     "read_fields",
     "refuse_controls",
@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+LONGEST_REMEMBERED = 256
+"""Characters of control texts whose meaning is remembered."""
 
 
 class Refused(Exception):
@@ -76,15 +79,11 @@ def too_many_fields() -> Refused:
 
 
 def arguments(request: Request) -> Fields:
-    """The parameters in a request's target, and nothing that came in its body."""
-    fields: Fields = request.args
-    return fields
-
-
-def header(request: Request, name: str) -> str | None:
-    """The value of a header of the request; if it has several, with commas between."""
-    values = request.requestHeaders.getRawHeaders(name.encode())
-    return None if values is None else b", ".join(values).decode("utf-8", "replace")
+    """The parameters in a request's target; raises `Refused` if they are too many."""
+    try:
+        return request.fields
+    except TooManyFields:
+        raise too_many_fields() from None
 
 
 def parameter(request: Request, name: str, parse: Callable[[str], T], default: T) -> T:
@@ -139,8 +138,11 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
 
     A parameter that begins with `_` has to be a control, unless `lenient`.
     """
+    given = _given(request, lenient)
+    if not given:
+        return NO_CONTROLS
     try:
-        return read_controls(_given(request, lenient), max_delay=max_delay)
+        return _read((tuple((n, tuple(vs)) for n, vs in given.items()), max_delay))
     except UnknownControl as error:
         raise Refused(
             refusal(
@@ -153,6 +155,19 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
         ) from None
     except UnreadableControl as error:
         raise Refused(unreadable(error.control, error.value, error.expected)) from None
+
+
+Texts = tuple[tuple[tuple[str, tuple[str, ...]], ...], float]
+"""The names of controls, the values of each, and the longest delay."""
+
+
+def _is_short(texts: Texts) -> bool:
+    return sum(len(v) for _, vs in texts[0] for v in vs) <= LONGEST_REMEMBERED
+
+
+_read: Memo[Texts, Controls] = Memo(
+    lambda texts: read_controls(dict(texts[0]), max_delay=texts[1]), fits=_is_short
+)
 
 
 def refuse_controls(request: Request, *, lenient: bool) -> None:
@@ -170,13 +185,7 @@ def _given(request: Request, lenient: bool) -> dict[str, list[str]]:
         if field.startswith(b"_"):
             name = field[1:].decode("utf-8", "backslashreplace")
             if name in CONTROLS or not lenient:
-                given[name] = _texts(texts)
-    for raw_name, raw_values in request.requestHeaders.getAllRawHeaders():
-        if raw_name.lower().startswith(b"x-nbtwisted-"):
-            name = raw_name[len(b"x-nbtwisted-") :].decode("latin-1").lower()
-            given.setdefault(name, []).extend(_texts(raw_values))
+                given[name] = [t.decode("utf-8", "backslashreplace") for t in texts]
+    for name, values in request.headers.controls.items():
+        given[name] = [*given.get(name, ()), *values]
     return given
-
-
-def _texts(raw: Iterable[bytes]) -> list[str]:
-    return [value.decode("utf-8", "backslashreplace") for value in raw]

@@ -1,38 +1,49 @@
-"""The Klein app, and how a route is added to it.
+"""Klein's app, and from a request to the behaviour that its route decides.
 
-A route is a function from a request to a `Behaviour`. What is done with it, and what
-every route has in common (the controls, the refusals), is done here.
+A route is a function from a request to a `Behaviour`. What all routes have in common
+is here: which requests get to one, the controls, and the responses to errors.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from klein import Klein
-from twisted.python.failure import Failure
-from twisted.web.server import Request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
-from nbtwisted.server.engine.traffic import Traffic
-from nbtwisted.server.model.behaviour import Behaviour
-from nbtwisted.server.model.browsers import is_for_operators
-from nbtwisted.server.model.conditional import conditioned
+from nbtwisted.printable import printable
+from nbtwisted.server.engine.in_flight import InFlightRequests
+from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, refusal
+from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.browsers import is_for_operators, is_preflight
+from nbtwisted.server.model.host import is_host
+from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.admission import admit
+from nbtwisted.server.routes.conditional import conditioned
 from nbtwisted.server.routes.parameters import (
     Refused,
     controls,
-    header,
-    read_fields,
     refuse_controls,
+    unreadable,
 )
 from nbtwisted.server.routes.viewing import Overview
 
-__all__ = ["ANY", "Server", "app", "decided", "on_error", "route"]
+__all__ = ["ANY", "Server", "app", "decide", "route"]
+
+LARGEST_REQUEST_BODY = 1024 * 1024
+"""Bytes."""
+
+LONGEST_REMEMBERED = 256
+"""Bytes of a path whose route is remembered."""
+
+_logger = Logger(namespace="nbtwisted")
 
 app = Klein()
 # A path is answered as it came, never by a redirect to a tidier one.
@@ -52,137 +63,204 @@ app.url_map.converters["rest"] = _Rest
 class Server:
     """What the routes need of the server that they run in.
 
-    `max_delay` is in seconds. If it is `lenient`, parameters that begin with `_` and
-    are no controls are left to the path. `admin_token` lets operators in who are not on
-    this machine. `access_log_lost` counts lines that could not be written, where there
-    is an access log. `reactor_figures` is what a reactor that records its time has to
-    say.
-    `overview` is what all viewers are shown of what is in flight, and by `life` they
-    tell this server from one that was started in its place.
+    in_flight        the requests in flight, and the journal
+    overview         what all viewers are shown of what is in flight
+    instance_id      tells this server from one that was started in its place
+    max_delay        seconds: the longest delay that a request may ask for
+    send_timeout     seconds for which a client may take nothing of a response
+    lenient          whether parameters that begin with `_` and are no controls are left
+                     to the path
+    admin_token      lets operators in who are not on this machine
+    seed             decides what is left to chance
+    access_log_lost  counts lines of the access log, if there is one, that were lost
+    reactor_figures  what a reactor that records its time has to say
     """
 
-    traffic: Traffic
+    in_flight: InFlightRequests
     overview: Overview
-    life: str
+    instance_id: str
     max_delay: float
+    send_timeout: float
     lenient: bool
     admin_token: str | None
     seed: int
     access_log_lost: Callable[[], int] | None
     reactor_figures: Callable[[], Mapping[str, object]] | None
 
+    def resource(self) -> IResource:
+        """The server as twisted.web wants it."""
+        raise NotImplementedError
+
 
 ANY = "any method"
 
 Decides = Callable[..., Behaviour]
-_DECIDES: dict[str, Decides] = {}
-"""Of each path that is not for operators."""
 
-_PLAIN_PATH = re.compile(rb"/[!$&-Z_a-z{|}~^@+,;=]*").fullmatch
-_matching = app.url_map.bind("localhost")
 
-Renders = Callable[..., Coroutine[Any, Any, None]]
+class _Route(NamedTuple):
+    decide: Decides
+    methods: tuple[str, ...] | None
+    """Those that it takes; None for all."""
+    is_for_operators: bool
+    is_open: bool
+    """Whether everybody may use it."""
+
+
+_ROUTES: dict[str, _Route] = {}
 
 
 def route(path: str, *methods: str) -> Callable[[Decides], Decides]:
     """Answer requests for `path` as the function decides that is given them.
 
-    What it decides has to follow from the request and its two addresses alone: the same
-    may be answered so again, without asking. Operators' requests are always asked.
+    What it decides has to follow from the request alone, its addresses included: the
+    same may be answered so again, without asking. Operators' requests are always asked.
 
     `methods` are GET unless given, and `ANY` stands for all; HEAD comes with GET.
-    Requests of operators take no controls, are not kept in the journal, and are
-    answered also when the server is full or about to stop. Who may use `/__admin` is
-    looked at here.
+    Requests of operators take no controls. Those for `/__admin` have to be admitted.
     """
-    for_operators = is_for_operators(path.encode())
-    is_open = not path.startswith("/__admin/")
-
     taken = None if ANY in methods else methods or ("GET",)
 
     def register(decide: Decides) -> Decides:
-        def render(
-            server: Server, request: Request, **parts: str
-        ) -> Coroutine[Any, Any, None]:
-            # Klein compares methods without their case; RFC 9110, 9.1, does not.
-            if taken and not request.method.isupper():
-                raise MethodNotAllowed([*taken, *(("HEAD",) if "GET" in taken else ())])
-            if not for_operators:
-                behaviour = _decided(decide, server, request, parts)
-                return server.traffic.answer(behaviour, request)
-            behaviour = _decided_for_operator(decide, server, request, parts, is_open)
-            return server.traffic.answer_operator(behaviour, request)
-
-        if not for_operators:
-            _DECIDES[path] = decide
-        app.route(path, methods=taken, endpoint=path)(render)
+        _ROUTES[path] = _Route(
+            decide,
+            (*taken, "HEAD") if taken and "GET" in taken else taken,
+            is_for_operators(path.encode()),
+            not path.startswith("/__admin/"),
+        )
+        app.route(path, methods=taken, endpoint=path)(_render)
         return decide
 
     return register
 
 
-def decided(server: Server, request: Request) -> Behaviour | None:
-    """What a route decides, without Klein; None where Klein has to be asked.
-
-    Klein's own way of asking a route takes as long as all that the route does. What is
-    not as simple is left to it: operators, errors, OPTIONS, and paths that are quoted.
-    """
-    path: bytes = request.path
-    is_simple = _PLAIN_PATH(path) and request.method.isupper()
-    if request.method == b"OPTIONS" or not is_simple:
-        return None
-    try:
-        endpoint, parts = _matching.match(path.decode(), request.method.decode())
-    except HTTPException:
-        return None
-    decide = _DECIDES.get(endpoint)
-    try:
-        return decide and _decided(decide, server, request, parts)
-    except Exception:
-        # A fault of ours: Klein meets it too, logs it, and answers 500.
-        return None
+def _render(server: Server, request: Any, *about: object, **parts: str) -> IResource:
+    """Have twisted.web's request answered where Klein's own resource serves the app."""
+    return server.resource()
 
 
-def _decided(
-    decide: Decides, server: Server, request: Request, parts: Mapping[str, Any]
-) -> Behaviour:
+app.handle_errors(HTTPException)(_render)  # type: ignore[arg-type]
+
+
+def decide(server: Server, request: Request) -> Behaviour:
+    """The behaviour with which a request is answered, whatever it is."""
+    if request.behaviour is not None:
+        return request.behaviour
     try:
-        # In place of twisted.web's, which splits at `;` and adds what is in a form.
-        request.args = read_fields(request.uri.partition(b"?")[2])
+        problem = _problem(request)
+        if problem is not None:
+            return problem
+        found, parts = _match((request.path, request.method))
+        if isinstance(found, Behaviour):
+            return found
+        if found.is_for_operators:
+            return _decide_for_operator(server, request, found, parts)
         asked = controls(request, server.max_delay, lenient=server.lenient)
-        behaviour = decide(server, request, **parts).under(asked)
-        return conditioned(behaviour, request.method, partial(header, request))
+        behaviour = found.decide(server, request, **parts).under(asked)
+        request.behaviour = conditioned(behaviour, request)
+        return request.behaviour
     except Refused as refused:
         return refused.behaviour
+    except Exception:
+        _logger.failure(
+            "the route of {method!r} {target!r} fails",
+            method=request.method,
+            target=request.target,
+        )
+        return OUR_FAULT
 
 
-def _decided_for_operator(
-    decide: Decides,
-    server: Server,
-    request: Request,
-    parts: Mapping[str, Any],
-    is_open: bool,
+def _decide_for_operator(
+    server: Server, request: Request, found: _Route, parts: Mapping[str, Any]
 ) -> Behaviour:
+    if not found.is_open:
+        admit(request, server.admin_token)
+    refuse_controls(request, lenient=server.lenient)
+    return found.decide(server, request, **parts)
+
+
+def _problem(request: Request) -> Behaviour | None:
+    """Why a request does not get to a route, or what is answered before."""
+    if not request.target.startswith(b"/"):
+        if (request.method, request.target) == (b"OPTIONS", b"*"):
+            return Behaviour(Whole(b""), headers=())
+        expected = "a path such as /get, or a URL"
+        if request.target.lower().startswith((b"http:", b"https:")):
+            expected = "a URL with a host"
+        return _unreadable("target", request.target, expected)
+    hosts = request.headers.by_name.get(b"host", ())
+    if len(hosts) > 1 or (not hosts and request.version == b"HTTP/1.1"):
+        return refusal(400, "bad request", expected="one Host header")
+    if hosts and not is_host(hosts[0]):
+        expected = "a host, and perhaps a port, such as localhost:8000"
+        return _unreadable("host", hosts[0], expected)
+    if not request.method.isascii():
+        return _unreadable("method", request.method, "GET or HEAD")
+    if len(request.body) > LARGEST_REQUEST_BODY:
+        expected = f"a body of at most {LARGEST_REQUEST_BODY} bytes"
+        return refusal(413, "request entity too large", expected=expected)
+    if is_preflight(request) and not is_for_operators(request.path):
+        # The request that it is for may be sent, whatever will be answered to it.
+        return Behaviour(Whole(b""), headers=())
+    return None
+
+
+_Match = tuple["_Route | Behaviour", Mapping[str, Any]]
+
+_adapter = app.url_map.bind("localhost")
+
+
+def _find_route(given: tuple[bytes, bytes]) -> _Match:
+    """The route for a path and a method, with the parts of the path; or a refusal."""
+    path, method = given
+    text = unquote_to_bytes(path).decode("utf-8", "backslashreplace")
     try:
-        if not is_open:
-            admit(request, server.admin_token)
-        request.args = read_fields(request.uri.partition(b"?")[2])
-        refuse_controls(request, lenient=server.lenient)
-        return decide(server, request, **parts)
-    except Refused as refused:
-        return refused.behaviour
+        endpoint, parts = _adapter.match(text, method.decode())
+        found = _ROUTES[str(endpoint)]
+        # Klein compares methods without their case; RFC 9110, 9.1, does not.
+        if found.methods and not method.isupper():
+            raise MethodNotAllowed(list(found.methods))
+        return found, parts
+    except NotFound:
+        return _not_found(path), {}
+    except MethodNotAllowed as error:
+        return _method_not_allowed(path, method, error), {}
+    except HTTPException as error:
+        return refusal(error.code or 500, error.name.lower()), {}
 
 
-def on_error(error: type[Exception]) -> Callable[[Decides], Renders]:
-    """Answer an error as the function decides that is given it."""
+_match = Memo(_find_route, fits=lambda given: len(given[0]) <= LONGEST_REMEMBERED)
 
-    def register(decide: Decides) -> Renders:
-        @functools.wraps(decide)
-        def render(
-            server: Server, request: Request, failure: Failure
-        ) -> Coroutine[Any, Any, None]:
-            return server.traffic.answer(decide(request, failure.value), request)
 
-        return app.handle_errors(error)(render)  # type: ignore[arg-type]
+def _not_found(path: bytes) -> Behaviour:
+    """Name the paths that there are."""
+    paths = {re.sub("<(?:rest:)?([^>]+)>", r"{\1}", path) for path in _ROUTES}
+    return refusal(
+        404, "no such path", value=_shown(path), expected=", ".join(sorted(paths))
+    )
 
-    return register
+
+def _method_not_allowed(
+    path: bytes, method: bytes, error: MethodNotAllowed
+) -> Behaviour:
+    """Name the methods that the path takes; that is also what OPTIONS asks for."""
+    methods = ", ".join(sorted(error.valid_methods or ()))
+    allow = ("Allow", methods)
+    if not is_for_operators(path):
+        allow = ("Allow", f"{methods}, OPTIONS")
+        if method == b"OPTIONS":
+            return Behaviour(Whole(b""), headers=(allow,))
+    return refusal(
+        405,
+        "this path does not take this method",
+        allow,
+        value=_shown(method),
+        expected=methods,
+    )
+
+
+def _unreadable(control: str, value: bytes, expected: str) -> Behaviour:
+    return unreadable(control, value.decode("ascii", "backslashreplace"), expected)
+
+
+def _shown(raw: bytes) -> str:
+    return printable(raw.decode("ascii", "backslashreplace"), longest=80)

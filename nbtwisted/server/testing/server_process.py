@@ -28,8 +28,7 @@ from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.http1.site import CappedSite
-from nbtwisted.server.http1.wire import WireSite
+from nbtwisted.server.http1.site import DelaySite
 
 JOURNAL_SIZE = 10_000
 """A test may want to look at more requests than an operator."""
@@ -47,7 +46,7 @@ class _Dispenser(LineOnlyReceiver):
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._open: dict[int, tuple[Any, CappedSite]] = {}
+        self._open: dict[int, tuple[Any, DelaySite]] = {}
 
     def lineReceived(self, line: bytes) -> None:
         """Do as told."""
@@ -67,7 +66,7 @@ class _Dispenser(LineOnlyReceiver):
         server = DelayServer(
             clock=IReactorTime(self._reactor), journal_size=JOURNAL_SIZE, **settings
         )
-        site = WireSite(server, self._reactor)
+        site = DelaySite(server, self._reactor)
         factory: Any = site
         listening: Any = IReactorTCP(self._reactor).listenTCP(
             0, factory, BACKLOG, interface="127.0.0.1"

@@ -7,14 +7,15 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.http1.doorkeeper import Doorkeeper
+from nbtwisted.server.http1.twisted_web import DelayResource
+from nbtwisted.server.http1.watch import Watch
 
 __all__ = ["SlowApp"]
 
 A_WEEK = 7 * 24 * 3600.0
 
 
-class SlowApp(Doorkeeper):
+class SlowApp(DelayResource):
     """The app as a twisted.web resource, on a `task.Clock`: `clock`.
 
     Hand it to `treq.testing.StubTreq`, or to a `twisted.web.server.Site`. Delays of up
@@ -31,13 +32,15 @@ class SlowApp(Doorkeeper):
             **{"max_delay": A_WEEK, **settings},
         )
         self._server = server
-        super().__init__(server.app.resource(), server.traffic)
+        # Deadlines of connections run on no clock: what the test's clock is to run are
+        # the delays.
+        super().__init__(server, Watch(Clock()))
 
     def requests(self, key: str | None = None) -> list[dict[str, Any]]:
         """What was asked, oldest first; of one key, if it is given."""
-        entries = self._server.traffic.journal.entries(key=key)
+        entries = self._server.in_flight.journal.entries(key=key)
         return [entry.as_json() for entry in entries]
 
     def reset(self) -> int:
         """Forget what was asked, and let go of what is held; returns how many."""
-        return self._server.traffic.reset()
+        return self._server.in_flight.reset()

@@ -6,7 +6,6 @@ RFC 9110, 13 and 14. Dates are passed over, because nothing here has one of its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from werkzeug.http import parse_etags, unquote_etag
@@ -15,11 +14,9 @@ from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.behaviour import Behaviour, Instead, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.controls import Statuses
+from nbtwisted.server.model.request import Request
 
 __all__ = ["conditioned"]
-
-Header = Callable[[str], "str | None"]
-"""The value of a header of the request, by its name."""
 
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.I)
 _LARGEST = 10**18
@@ -32,20 +29,21 @@ _OK = range(200, 201)
 _SUCCESS = range(200, 300)
 
 
-def conditioned(behaviour: Behaviour, method: bytes, header: Header) -> Behaviour:
+def conditioned(behaviour: Behaviour, request: Request) -> Behaviour:
     """The answer, and what is to be said in its place because of the request's headers.
 
     A status that is no success, whoever asked for it, is not affected.
     """
-    instead = _precondition(behaviour, method, header)
-    if instead is None and method == b"GET":
-        instead = _part(behaviour, header)
+    if behaviour.part is None and not behaviour.header("etag"):
+        return behaviour
+    instead = _precondition(behaviour, request)
+    if instead is None and request.method == b"GET":
+        instead = _part(behaviour, request)
     return behaviour if instead is None else replace(behaviour, instead=instead)
 
 
-def _precondition(
-    behaviour: Behaviour, method: bytes, header: Header
-) -> Instead | None:
+def _precondition(behaviour: Behaviour, request: Request) -> Instead | None:
+    method, header = request.method, request.header
     etag, is_weak = unquote_etag(behaviour.header("etag"))
     if etag is None or method in _UNCONDITIONAL:
         return None
@@ -69,7 +67,8 @@ def _precondition(
     )
 
 
-def _part(behaviour: Behaviour, header: Header) -> Instead | None:
+def _part(behaviour: Behaviour, request: Request) -> Instead | None:
+    header = request.header
     if behaviour.part is None:
         return None
     asked = _RANGE.fullmatch(header("range") or "")

@@ -1,0 +1,35 @@
+"""The connection that carries an exchange, as the exchange sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+__all__ = ["Connection"]
+
+
+class Connection(Protocol):
+    """Carries one response at a time to a client.
+
+    While an exchange is open, the connection tells it `pause` and `resume` as the
+    client reads, `client_left` when it is gone, and nothing more after that.
+    """
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether the client may send another request after this one."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection has not ended."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def finish(self) -> None:
+        """The response is whole; another request may follow."""
+
+    def close(self) -> None:
+        """Close the connection in an orderly way, after the last byte (FIN)."""
+
+    def reset(self) -> None:
+        """Abort the connection at once (RST)."""

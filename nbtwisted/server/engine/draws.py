@@ -1,0 +1,63 @@
+"""Draws that are repeatable under concurrency. Pure."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from nbtwisted.server.engine.journal import default_key
+from nbtwisted.server.engine.keys import Keys
+from nbtwisted.server.model.behaviour import Behaviour, Reply, refusal
+from nbtwisted.server.model.request import Request
+
+__all__ = ["Draws"]
+
+_NEVER_DRAWN_FROM = Random(0)
+
+
+class Draws:
+    """Decides what is left to chance.
+
+    It draws from the seed, the key of a request, and how many requests of that key came
+    before; never from the order in which requests of different keys come.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._keys = Keys()
+
+    def draw(
+        self, behaviour: Behaviour, request: Request, now: float
+    ) -> tuple[Reply, Random]:
+        """What to reply, and the `Random` of this request.
+
+        It counts the request. `now` is a reading, in seconds, of a clock that never
+        goes back.
+        """
+        is_head = request.method == b"HEAD"
+        if not (behaviour.is_counted or behaviour.limit or behaviour.fault):
+            # A Random of its own takes 7 µs to make.
+            random = _NEVER_DRAWN_FROM
+            return behaviour.draw(random, 0, is_head=is_head), random
+        key = behaviour.key or default_key(request.method, request.target)
+        came_before = self._keys.count(key) if behaviour.is_counted else 0
+        if behaviour.limit is not None:
+            wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
+            if wait:
+                behaviour = _too_many(wait)
+        # A string, because Random hashes it the same way in every process.
+        seed = self._seed if behaviour.seed is None else behaviour.seed
+        random = Random(f"{seed} {came_before} {key}")
+        return behaviour.draw(random, came_before, is_head=is_head), random
+
+    def forget(self) -> None:
+        """Begin anew with every key."""
+        self._keys = Keys()
+
+
+def _too_many(seconds_to_wait: float) -> Behaviour:
+    return refusal(
+        429,
+        "too many requests of this key",
+        ("Retry-After", str(math.ceil(seconds_to_wait))),
+    )

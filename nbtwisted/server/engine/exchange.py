@@ -1,0 +1,322 @@
+"""A request and the response to it: the one place of the server that waits.
+
+An exchange draws what chance leaves open, waits by `deferLater`, and sends:
+
+    state      event      then
+    NEW        wait       WAITING   for its delay
+    NEW        send       SENDING
+    WAITING    send       SENDING   when the delay is over, or a reset lets it go
+    SENDING    stall      STALLED   silent, until the client or the server ends it
+    any        end        OVER      it is in the journal, and its timers are gone
+
+Another event is an error of ours, which raises `IllegalTransition`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum, auto
+from itertools import chain
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from nbtwisted.server.engine.connection import Connection
+from nbtwisted.server.engine.draws import Draws
+from nbtwisted.server.engine.journal import Entry
+from nbtwisted.server.engine.response_head import closes, response_head
+from nbtwisted.server.engine.source import PacedSource, Source
+from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour
+from nbtwisted.server.model.faults import (
+    SECONDS_A_HEADER_BYTE,
+    Ending,
+    HeadPace,
+    transmission,
+)
+from nbtwisted.server.model.headers import HeaderLines
+from nbtwisted.server.model.request import Request
+
+__all__ = ["Engine", "Exchange", "IllegalTransition"]
+
+_logger = Logger(namespace="nbtwisted")
+
+
+class State(IntEnum):
+    """Where an exchange is in its life."""
+
+    NEW = auto()
+    WAITING = auto()
+    SENDING = auto()
+    STALLED = auto()
+    OVER = auto()
+
+
+class Event(IntEnum):
+    """What happens to an exchange."""
+
+    WAIT = auto()
+    SEND = auto()
+    STALL = auto()
+    END = auto()
+
+
+_TRANSITIONS = {
+    (State.NEW, Event.WAIT): State.WAITING,
+    (State.NEW, Event.SEND): State.SENDING,
+    (State.NEW, Event.END): State.OVER,
+    (State.WAITING, Event.SEND): State.SENDING,
+    (State.WAITING, Event.END): State.OVER,
+    (State.SENDING, Event.STALL): State.STALLED,
+    (State.SENDING, Event.END): State.OVER,
+    (State.STALLED, Event.END): State.OVER,
+}
+
+
+class IllegalTransition(Exception):
+    """An event came in a state in which it cannot happen."""
+
+
+class Engine(Protocol):
+    """What all exchanges share.
+
+    clock   runs their timers
+    now     reads seconds, by which it is measured how long a response was held
+    draws   decides what is left to chance
+    """
+
+    clock: IReactorTime
+    now: Callable[[], float]
+    draws: Draws
+
+    def date(self) -> bytes:
+        """The time, as HTTP has it."""
+
+    def end(self, exchange: Exchange) -> None:
+        """An exchange is over."""
+
+
+class Exchange:
+    """A request, and the response in the making.
+
+    entry        what the journal keeps of it
+    is_last      whether its connection closes when the response is sent
+    connection   carries it
+    """
+
+    __slots__ = (
+        *("_began", "_closes", "_engine", "_for_browsers", "_is_chunked", "_opening"),
+        *("_outcome", "_is_paused", "_plan", "_random", "_reply", "_request"),
+        *("_source", "_state", "_uncounted", "_wait", "connection", "entry", "is_last"),
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        connection: Connection,
+        request: Request,
+        entry: Entry,
+        for_browsers: HeaderLines,
+        *,
+        is_last: bool,
+    ) -> None:
+        self._engine = engine
+        self.connection = connection
+        self._request = request
+        self.entry = entry
+        self._for_browsers = for_browsers
+        self.is_last = is_last
+        self._state = State.NEW
+        self._wait: Deferred[None] | None = None
+        self._source: Source | None = None
+        self._is_paused = False
+        self._uncounted = 0
+        """Bytes of a slow head, which are not of the body."""
+
+    # From the draw to the last byte.
+
+    def begin(self, behaviour: Behaviour) -> None:
+        """Draw, and wait; or send at once."""
+        engine, entry = self._engine, self.entry
+        self._began = began = engine.now()
+        entry.own_key = behaviour.key or entry.own_key
+        try:
+            reply, random = engine.draws.draw(behaviour, self._request, began)
+        except Exception:
+            self._log(Failure())
+            behaviour = OUR_FAULT
+            reply, random = engine.draws.draw(behaviour, self._request, began)
+        self._reply, self._random = reply, random
+        entry.asked, entry.fault = reply.asked, reply.fault
+        self._outcome = "answered" if reply.fault is None else "broken"
+        if behaviour is OUR_FAULT:
+            self._outcome = "failed"
+        if not reply.asked:
+            self._send()
+            return
+        self._go(Event.WAIT)
+        self._wait = deferLater(engine.clock, reply.asked)
+        self._wait.addCallbacks(self._send, self._on_cancelled)
+
+    def _on_cancelled(self, why: Failure) -> None:
+        why.trap(CancelledError)
+
+    def _send(self, _: None = None) -> None:
+        self._go(Event.SEND)
+        self._wait = None
+        engine, entry, reply = self._engine, self.entry, self._reply
+        entry.held = held = engine.now() - self._began
+        self._plan = plan = transmission(reply, self._random)
+        is_old = self._request.version == b"HTTP/1.0"
+        self._is_chunked = plan.length is None and reply.has_body and not is_old
+        self._opening = b""
+        pieces = plan.pieces
+        # HTTP/1.0 has no chunks: only the end of the connection ends such a body.
+        self._closes = (
+            self.is_last
+            or not self.connection.is_persistent
+            or (is_old and plan.length is None)
+            or plan.head is HeadPace.BYTE_BY_BYTE
+            or closes(reply.headers)
+        )
+        if plan.head is not HeadPace.NEVER:
+            entry.status = reply.status
+            head = response_head(
+                reply,
+                self._for_browsers,
+                connection="close" if self._closes else "keep-alive" if is_old else "",
+                length=plan.length,
+                is_chunked=self._is_chunked,
+                held=held,
+                date=engine.date(),
+            )
+            if plan.head is HeadPace.AT_ONCE:
+                self._opening = head
+            else:
+                self._uncounted = len(head)
+                slow = (
+                    (head[i : i + 1], SECONDS_A_HEADER_BYTE) for i in range(len(head))
+                )
+                pieces = chain(slow, pieces)
+        self._source = PacedSource(pieces, engine.clock, engine.now)
+        if self._is_paused:
+            self._source.pause()
+        self._source.start(self)
+
+    def take(self, pieces: list[bytes], *, is_last: bool) -> None:
+        """Send pieces of the body: as every sink's."""
+        sent = sum(map(len, pieces))
+        if self._uncounted:
+            sent -= min(sent, self._uncounted)
+            self._uncounted -= min(sum(map(len, pieces)), self._uncounted)
+        self.entry.sent += sent
+        if self._is_chunked:
+            pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+        if is_last:
+            pieces.append(self._plan.junk)
+            if self._is_chunked and self._plan.ending is Ending.FINISH:
+                pieces.append(b"0\r\n\r\n")
+        data = self._opening + b"".join(pieces)
+        self._opening = b""
+        if data:
+            self.connection.write(data)
+        if is_last and self._state is State.SENDING:
+            self._finish()
+
+    def fail(self, why: Failure) -> None:
+        """Break off, because the body cannot be made: as every sink's."""
+        self._log(why)
+        self._outcome = "failed"
+        self._end(self._outcome)
+        self.connection.reset()
+
+    def _finish(self) -> None:
+        ending = self._plan.ending
+        if ending is Ending.HOLD:
+            self._go(Event.STALL)
+            if self.is_last:
+                self.abort("cancelled")
+            return
+        self._end(self._outcome)
+        if ending is Ending.RESET:
+            self.connection.reset()
+        elif ending is Ending.CLOSE or self._closes or self.is_last:
+            self.connection.close()
+        else:
+            self.connection.finish()
+
+    # What others ask of it.
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the delay is not over."""
+        return self._state is State.WAITING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self._state is State.OVER
+
+    def pause(self) -> None:
+        """The client does not read."""
+        self._is_paused = True
+        if self._source is not None:
+            self._source.pause()
+
+    def resume(self) -> None:
+        """The client has read."""
+        self._is_paused = False
+        if self._source is not None:
+            self._source.resume()
+
+    def client_left(self) -> None:
+        """The connection has ended."""
+        if self._state is not State.OVER:
+            self._end("cancelled")
+
+    def release(self) -> None:
+        """Answer at once, or break off what is in the middle of its response."""
+        self._outcome = "released"
+        if self._state is State.WAITING:
+            assert self._wait is not None
+            self._wait.cancel()
+            self._send()
+        else:
+            self.abort("released")
+
+    def make_last(self) -> None:
+        """Close the connection when the response is sent; abort what is stalled."""
+        self.is_last = True
+        if self._state is State.STALLED:
+            self.abort("cancelled")
+
+    def abort(self, outcome: str) -> None:
+        """End it, and its connection with it."""
+        self._end(outcome)
+        self.connection.reset()
+
+    def _end(self, outcome: str) -> None:
+        self._go(Event.END)
+        self.entry.outcome = outcome
+        if self._wait is not None:
+            self._wait.cancel()
+        if self._source is not None:
+            self._source.stop()
+        self._engine.end(self)
+
+    def _go(self, event: Event) -> None:
+        state = _TRANSITIONS.get((self._state, event))
+        if state is None:
+            raise IllegalTransition(f"{event.name} in state {self._state.name}")
+        self._state = state
+
+    def _log(self, why: Failure) -> None:
+        _logger.failure(
+            "cannot answer {method!r} {target!r}",
+            why,
+            method=self.entry.method,
+            target=self.entry.target,
+        )

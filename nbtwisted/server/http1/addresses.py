@@ -1,0 +1,63 @@
+"""Where a connection comes from and where it leads."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress
+
+# Twisted's only name for it.
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+
+from nbtwisted.server.model.request import Addresses
+
+__all__ = ["addresses_of"]
+
+
+def addresses_of(
+    transport: Any, *, peer: IAddress, here: IAddress, is_secure: bool
+) -> Addresses:
+    """The addresses of a connection, whose transport decides who is local.
+
+    Behind a proxy that speaks PROXY, they are known only after the first bytes.
+    """
+    # Where such a connection comes from is only what somebody says, and without a word
+    # (UNKNOWN, LOCAL) it seems to come from the proxy.
+    is_proxied = isinstance(transport, HAProxyProtocolWrapper)
+    return Addresses(
+        _host_of(peer), _own_host(here), not is_proxied and _is_local(peer), is_secure
+    )
+
+
+def _is_local(address: IAddress) -> bool:
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        # The rights of our UNIX socket say who may open it.
+        return True
+    try:
+        ip = ipaddress.ip_address(address.host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback
+
+
+def _host_of(address: IAddress) -> str:
+    """The host of a peer; one that speaks IPv4 to an IPv6 socket is shown as IPv4."""
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        return "unix"
+    try:
+        mapped = ipaddress.IPv6Address(address.host).ipv4_mapped
+    except ValueError:
+        # It is IPv4, or has a zone, or is what a proxy that speaks PROXY calls it.
+        return address.host
+    return str(mapped or address.host)
+
+
+def _own_host(address: IAddress) -> str:
+    """What stands in for a Host that a request has not, or has empty."""
+    if not isinstance(address, (IPv4Address, IPv6Address)):
+        return "localhost"
+    host = _host_of(address)
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"

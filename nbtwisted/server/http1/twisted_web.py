@@ -1,0 +1,157 @@
+"""The server as a resource of twisted.web's, such as `twistd web` serves."""
+
+from __future__ import annotations
+
+# Werkzeug loads this codec for the first request, which is too late if by then so many
+# connections are open that no file can be.
+import encodings.idna  # noqa: F401
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from twisted.web.server import Request as TwistedRequest
+from zope.interface import implementer
+
+from nbtwisted.server.engine.exchange import Exchange
+from nbtwisted.server.http1.addresses import addresses_of
+from nbtwisted.server.http1.delivery import Delivery
+from nbtwisted.server.http1.watch import Watch
+from nbtwisted.server.model.headers import RequestHeaders
+from nbtwisted.server.model.request import Request, request_of
+from nbtwisted.server.routes.router import Server, decide
+
+__all__ = ["DelayResource"]
+
+
+class DelayResource(Resource):
+    """Answers every request as `server` does."""
+
+    isLeaf = True
+
+    def __init__(self, server: Server, watch: Watch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._server = server
+        self._watch = watch
+
+    def render(self, request: TwistedRequest) -> int:
+        """Begin to answer."""
+        if request.clientproto not in (b"HTTP/1.0", b"HTTP/1.1"):
+            request.setResponseCode(505)
+            request.finish()
+            return NOT_DONE_YET
+        _Connection(request, self._watch, self._server.send_timeout).open(self._server)
+        return NOT_DONE_YET
+
+
+@implementer(IPushProducer)
+class _Connection:
+    """Carries the response to one request over twisted.web's channel."""
+
+    def __init__(
+        self, request: TwistedRequest, watch: Watch, send_timeout: float
+    ) -> None:
+        self._request = request
+        self._channel: Any = request.channel
+        self._watch = watch
+        self._send_timeout = send_timeout
+        self._delivery = Delivery()
+        self._exchange: Exchange | None = None
+
+    def open(self, server: Server) -> None:
+        """Answer the request."""
+        request = _request_of(self._request)
+        ended = self._request.notifyFinish()
+        ended.addBoth(self._on_end)
+        self._exchange, behaviour = server.in_flight.open(
+            self, request, decide(server, request)
+        )
+        self._request.registerProducer(self, True)
+        self._watch.add(self)
+        self._exchange.begin(behaviour)
+
+    def _on_end(self, _: object) -> None:
+        self._watch.discard(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.client_left()
+
+    # What the exchange asks of its connection.
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether the client may send another request after this one."""
+        return bool(self._channel.persistent)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection has not ended."""
+        return bool(getattr(self._channel.transport, "connected", False))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self._delivery.written += len(data)
+        self._channel.write(data)
+
+    def finish(self) -> None:
+        """The response is whole; another request may follow."""
+        assert self._exchange is not None
+        # For twisted.web's log. It does not send the head, which was sent.
+        self._request.code = self._exchange.entry.status or 0
+        self._request.sentLength = self._exchange.entry.sent
+        self._request.startedWriting = 1
+        self._exchange = None
+        self._request.unregisterProducer()
+        self._request.finish()
+
+    def close(self) -> None:
+        """Close the connection in an orderly way, after the last byte (FIN)."""
+        self._channel.persistent = False
+        self.finish()
+
+    def reset(self) -> None:
+        """Abort the connection at once (RST)."""
+        self._exchange = None
+        self._channel.transport.abortConnection()
+
+    # What twisted.web's channel and the clock tell.
+
+    def pauseProducing(self) -> None:
+        """The client does not read."""
+        if self._exchange is not None:
+            self._exchange.pause()
+
+    def resumeProducing(self) -> None:
+        """The client has read."""
+        if self._exchange is not None:
+            self._exchange.resume()
+
+    def stopProducing(self) -> None:
+        """The connection is gone, which `notifyFinish` tells, too."""
+
+    def look(self, now: float) -> None:
+        """See whether the client reads in time; `now` is in seconds."""
+        stuck = self._delivery.look(self._channel.transport, now)
+        if stuck >= self._send_timeout and self._exchange is not None:
+            self._exchange.abort("timed out")
+
+
+def _request_of(request: TwistedRequest) -> Request:
+    lines = tuple(
+        (name, value)
+        for name, values in request.requestHeaders.getAllRawHeaders()
+        for value in values
+    )
+    content = request.content
+    assert content is not None
+    content.seek(0)
+    addresses = addresses_of(
+        request.channel.transport,
+        peer=request.getClientAddress(),
+        here=request.getHost(),
+        is_secure=request.isSecure(),
+    )
+    return request_of(
+        *(request.method, request.uri, request.clientproto, RequestHeaders(lines)),
+        *(content.read(), addresses),
+    )

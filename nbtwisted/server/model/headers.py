@@ -1,0 +1,99 @@
+"""Header fields. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["FIELD", "TOKEN", "HeaderLines", "RequestHeaders", "parse_lines"]
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % TOKEN)
+"""One field line, as RFC 9112, 5, has it."""
+
+SHORT_BLOCK = 2048
+LONGEST_FIELD = 128
+MOST_FIELDS = 32
+"""The journal keeps a header block of up to `SHORT_BLOCK` bytes as it came. Of a longer
+one it keeps so many fields, whose names and values it cuts to so many bytes."""
+
+_SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
+_CONTROL = b"x-nbtwisted-"
+
+Lines = tuple[tuple[bytes, bytes], ...]
+
+HeaderLines = tuple[tuple[str, str], ...]
+"""The header fields of a response."""
+
+
+class RequestHeaders:
+    """Names and values, in the order in which they came.
+
+    `lines` has all of them, and `by_name` the values by the name in lower case.
+    """
+
+    __slots__ = ("_block", "_controls", "_kept", "by_name", "lines")
+
+    def __init__(self, lines: Lines, block: bytes = b"") -> None:
+        self.lines = lines
+        self.by_name: dict[bytes, list[bytes]] = {}
+        for name, value in lines:
+            self.by_name.setdefault(name.lower(), []).append(value)
+        self._block = block
+        self._kept: bytes | None = None
+        self._controls: dict[str, list[str]] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RequestHeaders) and self.lines == other.lines
+
+    def __hash__(self) -> int:
+        return hash(self.lines)
+
+    def get(self, name: str) -> str | None:
+        """The value of a field, with commas between the values of a repeated one.
+
+        `name` is in lower case.
+        """
+        values = self.by_name.get(name.encode())
+        return None if values is None else b", ".join(values).decode("utf-8", "replace")
+
+    def grouped(self) -> Iterable[tuple[bytes, list[bytes]]]:
+        """The values of each name; names are written as httpbin shows them."""
+        return ((name.title(), values) for name, values in self.by_name.items())
+
+    @property
+    def controls(self) -> dict[str, list[str]]:
+        """The values of the fields `X-Nbtwisted-…`, by what follows, in lower case."""
+        if self._controls is None:
+            self._controls = {
+                name[len(_CONTROL) :].decode("latin-1"): [
+                    value.decode("utf-8", "backslashreplace") for value in values
+                ]
+                for name, values in self.by_name.items()
+                if name.startswith(_CONTROL)
+            }
+        return self._controls
+
+    @property
+    def kept(self) -> bytes:
+        """The header block without secrets, and cut if it is long: for the journal."""
+        if self._kept is None:
+            is_secret = not _SECRET.isdisjoint(self.by_name)
+            if self._block and not is_secret and len(self._block) <= SHORT_BLOCK:
+                self._kept = self._block
+            else:
+                self._kept = b"".join(
+                    b"%b: %b\r\n" % (name[:LONGEST_FIELD], value[:LONGEST_FIELD])
+                    for name, value in self.lines[: 2 * MOST_FIELDS]
+                    if name.lower() not in _SECRET
+                )
+        return self._kept
+
+
+def parse_lines(block: bytes, start: int = 0) -> tuple[Lines, int]:
+    """Read field lines from `start` on; returns them, and the position behind them."""
+    lines = []
+    while field := FIELD.match(block, start):
+        lines.append((field[1], field[2].strip(b" \t")))
+        start = field.end()
+    return tuple(lines), start

@@ -1,0 +1,124 @@
+"""A request, as the routes see it, whichever connection carries it. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from nbtwisted.server.model.behaviour import Behaviour
+from nbtwisted.server.model.headers import RequestHeaders
+from nbtwisted.server.model.query import Fields, parse_fields
+
+__all__ = ["NO_ADDRESSES", "Addresses", "Request", "not_a_request", "request_of"]
+
+# RFC 9112, 3.2: a server must accept the whole URL, too, that a proxy gets.
+_WHOLE_URL = re.compile(rb"(https?)://([^/?]+)(.*)", re.I | re.S).fullmatch
+
+NO_HEADERS = RequestHeaders(())
+
+
+class Addresses(NamedTuple):
+    """Where a connection comes from and where it leads."""
+
+    peer: str
+    """The client's address; `unix` if it came through a UNIX socket."""
+    own: str
+    """The host and port that stand in for a Host that a request does not name."""
+    is_local: bool
+    """Whether the client is certainly on this machine."""
+    is_secure: bool
+    """Whether it is TLS."""
+
+
+NO_ADDRESSES = Addresses("", "", False, False)
+
+
+class Request:
+    """A request, whole.
+
+    method, target, version   as they came
+    headers                   its header fields
+    body                      bytes
+    addresses                 of its connection
+    path, query               of the target
+    scheme                    of a target that is a whole URL, otherwise None
+    behaviour                 what its route decided, once it has
+    """
+
+    __slots__ = (
+        *("_fields", "addresses", "behaviour", "body", "headers", "method", "path"),
+        *("query", "scheme", "target", "version"),
+    )
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        version: bytes,
+        headers: RequestHeaders,
+        body: bytes,
+        addresses: Addresses,
+        scheme: str | None = None,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.body = body
+        self.addresses = addresses
+        self.scheme = scheme
+        self.path, _, self.query = target.partition(b"?")
+        self.behaviour: Behaviour | None = None
+        self._fields: Fields | None = None
+
+    @property
+    def fields(self) -> Fields:
+        """The parameters in the target; raises `TooManyFields`."""
+        if self._fields is None:
+            self._fields = parse_fields(self.query) if self.query else {}
+        return self._fields
+
+    def header(self, name: str) -> str | None:
+        """The value of a header field: `RequestHeaders.get`."""
+        return self.headers.get(name)
+
+    def with_body(self, body: bytes) -> Request:
+        """The same request, with another body."""
+        return Request(
+            *(self.method, self.target, self.version, self.headers),
+            *(body, self.addresses, self.scheme),
+        )
+
+
+def request_of(
+    method: bytes,
+    target: bytes,
+    version: bytes,
+    headers: RequestHeaders,
+    body: bytes,
+    addresses: Addresses,
+) -> Request:
+    """The request for a target that may be a whole URL.
+
+    RFC 9112, 3.2.2 and 3.3: the URL's host is in place of the header's, and the URL is
+    what was asked for.
+    """
+    whole = None if target.startswith(b"/") else _WHOLE_URL(target)
+    if whole is None:
+        return Request(method, target, version, headers, body, addresses)
+    scheme, host, rest = whole.groups()
+    lines = (line for line in headers.lines if line[0].lower() != b"host")
+    return Request(
+        method,
+        rest if rest.startswith(b"/") else b"/" + rest,
+        version,
+        RequestHeaders(((b"Host", host), *lines)),
+        body,
+        addresses,
+        scheme.decode().lower(),
+    )
+
+
+def not_a_request(addresses: Addresses, method: bytes = b"") -> Request:
+    """Stands in for bytes that have not become a request."""
+    return Request(method, b"", b"", NO_HEADERS, b"", addresses)
