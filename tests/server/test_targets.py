@@ -146,6 +146,11 @@ class SchemeTests(EveryChannelCase):
             "X-Forwarded-Proto:": "http",
             "Forwarded: proto": "http",
             'Forwarded: for="a,b" ;proto=https': "https",
+            "Forwarded: for=a b;proto=https": "http",
+            "Forwarded: for=a,proto=https": "http",
+            f"Forwarded: for={'a' * 4079};proto=https": "https",
+            # What is longer is not read.
+            f"Forwarded: for={'a' * 4081};proto=https": "http",
             'Forwarded: for="a;proto=https"': "http",
             'Forwarded: for="\\";proto=https;"': "http",
             "Forwarded: for=a, proto=https": "http",
