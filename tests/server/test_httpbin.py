@@ -248,6 +248,8 @@ class StreamTests(HttpbinCase):
         reply = self.ask("/stream/3?a=1")
         lines = [json.loads(line) for line in reply.body.splitlines()]
         self.assertEqual([line["id"] for line in lines], [0, 1, 2])
+        written = [json.dumps(line, sort_keys=True).encode() for line in lines]
+        self.assertEqual(reply.body.splitlines(), written)
         self.assertEqual(lines[0]["args"], {"a": "1"})
         self.assertEqual(reply.headers["transfer-encoding"], "chunked")
 
@@ -495,7 +497,8 @@ BODIES: list[Body] = [
 
 def whole(pieces: Iterable[tuple[bytes, float]]) -> tuple[bytes, list[int], float]:
     """The bytes, the sizes of the pieces, and the seconds from first to last."""
-    made = list(pieces)
+    # A piece of nothing is sent as nothing: it lets others have their turn.
+    made = [(piece, interval) for piece, interval in pieces if piece or interval]
     seconds = sum(interval for _, interval in made[:-1])
     return b"".join(p for p, _ in made), [len(p) for p, _ in made], seconds
 
@@ -522,6 +525,22 @@ class BodyTests(SynchronousTestCase):
         content, sizes, took = whole(pieces(Behaviour(body, rate=rate)))
         self.assertEqual(content, b"".join(body.pieces()))
         self.assertApproximates(took * rate, sum(sizes[:-1]), 1e-6)
+
+    def test_a_large_piece_of_random_bytes_is_made_in_steps(self) -> None:
+        steps = list(RandomBytes(2 * PIECE, 3, PIECE).pieces())
+        self.assertEqual([len(step) for step in steps if step], [PIECE, PIECE])
+        self.assertEqual(b"".join(steps), b"".join(RandomBytes(2 * PIECE, 3).pieces()))
+        random = Random(3)
+        drawn = bytes(random.randint(0, 255) for _ in range(2 * PIECE))
+        self.assertEqual(b"".join(steps), drawn)
+        # Some 2 KiB are drawn in each.
+        self.assertGreater(steps.count(b""), 60)
+
+    def test_small_pieces_are_joined_in_steps(self) -> None:
+        body = Letters(0, 1000, 1)
+        steps = list(pieces(Behaviour(body, drip=Drip(1, 2))))
+        self.assertEqual([len(step) for step, _ in steps if step], [500, 500])
+        self.assertEqual(len(steps), 1000)
 
     def test_nothing_large_is_made_at_once(self) -> None:
         size = 10 * PIECE

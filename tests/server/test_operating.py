@@ -44,6 +44,15 @@ class OperatingCase(ClockCase):
 
 
 class JournalTests(OperatingCase):
+    def test_an_entry_a_chunk_and_a_line(self) -> None:
+        self.assertEqual(self.ask("/__admin/requests").body, b'{"requests": [\n]}\n')
+        for _ in range(3):
+            self.ask("/get")
+        visit = self.visit("/__admin/requests")
+        self.assertEqual(visit.reply().headers["transfer-encoding"], "chunked")
+        self.assertEqual(len(visit.reply().body.splitlines()), 5)
+        self.assertEqual(len(re.findall(rb"\r\n[0-9a-f]+\r\n", visit.received)), 6)
+
     def test_what_was_asked_and_what_became_of_it(self) -> None:
         visit = self.visit("/delay/1?_key=a", "User-Agent: me")
         (held,) = self.journal()
@@ -247,7 +256,10 @@ class StatsAndMetricsTests(OperatingCase):
             (f"{text};version=1.1.0", text, "0.0.4"),
             (open_metrics.upper(), open_metrics, "1.0.0"),
             (f"{open_metrics};Version=1.0.0;Q=0.1, TEXT/plain", text, "0.0.4"),
-            (f"{open_metrics};version={'9' * 5000}.0.0", open_metrics, "1.0.0"),
+            (f"{open_metrics};version={'9' * 1500}.0.0", open_metrics, "1.0.0"),
+            (f"{open_metrics};a=".ljust(2048, "b"), open_metrics, "1.0.0"),
+            # What is longer is not read.
+            (f"{open_metrics};a=".ljust(2049, "b"), text, "0.0.4"),
             (f"{open_metrics};q=nan, {text};q=1e999", text, "0.0.4"),
             # Prometheus' own.
             (

@@ -16,6 +16,7 @@ __all__ = [
     "Body",
     "Endless",
     "Filler",
+    "Generated",
     "Letters",
     "Lines",
     "RandomBytes",
@@ -27,6 +28,9 @@ PIECE = 64 * 1024
 
 RANDOM_PIECE = 10 * 1024
 """The same of random bytes, unless told; the chunk size of httpbin."""
+
+RANDOM_STEP = 2 * 1024
+"""Random bytes that are drawn at a time: 0.6 ms."""
 
 
 class Body(Protocol):
@@ -41,7 +45,11 @@ class Body(Protocol):
         """Whether it is sent in chunks, and its length not announced."""
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes, in pieces as they come naturally."""
+        """The bytes, in pieces as they come naturally.
+
+        Each step takes 2 ms at most. A piece that takes longer to make is preceded by
+        empty ones, so that others can have their turn.
+        """
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,9 @@ class RandomBytes:
         while left:
             wanted = min(self.piece_size, left)
             while len(made) < wanted:
-                made += _randint_0_255(random, wanted)
+                made += _randint_0_255(random, min(wanted, RANDOM_STEP))
+                if len(made) < wanted:
+                    yield b""
             yield made[:wanted]
             made = made[wanted:]
             left -= wanted
@@ -133,6 +143,23 @@ class Lines:
     def pieces(self) -> Iterator[bytes]:
         """As every body's."""
         return (self.make(number) for number in range(self.count))
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Pieces that are made when they are sent: `make` begins anew for each answer."""
+
+    make: Callable[[], Iterator[bytes]]
+    in_chunks: bool = True
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return sum(map(len, self.make()))
+
+    def pieces(self) -> Iterator[bytes]:
+        """As every body's."""
+        return self.make()
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,10 @@ def _drops(length: int, chunks: int, seconds: float) -> Iterator[tuple[int, floa
 
 
 def _cut(pieces: Iterator[bytes], sizes: Iterable[tuple[int, float]]) -> Paced:
-    """Cut and join pieces to the sizes that are wanted."""
+    """Cut and join pieces to the sizes that are wanted.
+
+    Where many have to be joined, a piece of nothing stands for each of them.
+    """
     waiting = bytearray()
     for size, interval in sizes:
         while len(waiting) < size:
@@ -87,5 +90,7 @@ def _cut(pieces: Iterator[bytes], sizes: Iterable[tuple[int, float]]) -> Paced:
                     yield bytes(waiting), interval
                 return
             waiting += piece
+            if len(waiting) < size:
+                yield b"", 0.0
         yield bytes(waiting[:size]), interval
         del waiting[:size]

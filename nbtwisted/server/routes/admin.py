@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour, refusal
-from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.body import Generated, Whole
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
@@ -54,8 +56,17 @@ def requests(server: Server, request: Request) -> Behaviour:
     """The journal: the last requests, oldest first."""
     since = parameter(request, "since", _parse_since, None)
     key = parameter(request, "key", str, None)
-    entries = server.in_flight.journal.entries(since=since or 0, key=key)
-    return json_behaviour({"requests": [entry.as_json() for entry in entries]})
+
+    def pieces() -> Iterator[bytes]:
+        # Ten thousand entries at once would take most of a second.
+        yield b'{"requests": ['
+        separator = b"\n"
+        for entry in server.in_flight.journal.entries(since=since or 0, key=key):
+            yield separator + json.dumps(entry.as_json(), sort_keys=True).encode()
+            separator = b",\n"
+        yield b"\n]}\n"
+
+    return Behaviour(Generated(pieces))
 
 
 @route("/__admin/stats")

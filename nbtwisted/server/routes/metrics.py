@@ -21,6 +21,9 @@ from nbtwisted.server.engine.journal import LATENESS_BUCKETS, Journal
 
 __all__ = ["exposition"]
 
+LONGEST_ACCEPT = 2048
+"""Characters of an Accept that is read; Prometheus sends some 300."""
+
 _OPEN_METRICS = "application/openmetrics-text"
 _TEXT = "text/plain"
 
@@ -52,6 +55,8 @@ def _preferred(accept: str) -> str:
     much and was named. The library takes the first that it can write, whatever its
     weight, and stumbles over a version that is no number. The case does not matter.
     """
+    if len(accept) > LONGEST_ACCEPT:
+        return _TEXT
     ranges = []
     for text, weight in parse_accept_header(accept.lower(), MIMEAccept):
         name, _, parameters = text.partition(";")
