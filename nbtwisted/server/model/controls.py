@@ -93,9 +93,9 @@ class Statuses:
     def parse(cls, text: str) -> Statuses:
         """Read `503`, `200,500` or `200:0.9,500:0.1`; raises `ValueError`."""
         expected = "a status from 200 to 599 such as 503, or 200:0.9,500:0.1"
-        weighted = [part.partition(":") for part in text.split(",")]
-        if len(weighted) > LONGEST_SEQUENCE:
+        if text.count(",") >= LONGEST_SEQUENCE:
             raise ValueError(f"at most {LONGEST_SEQUENCE} statuses")
+        weighted = [part.partition(":") for part in text.split(",")]
         try:
             choices = tuple(_parse_status(status) for status, _, _ in weighted)
             # As httpbin has it, a status without a weight has the weight 1.

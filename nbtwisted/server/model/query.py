@@ -10,10 +10,20 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MOST_FIELDS", "Fields", "TooManyFields", "parse_fields"]
+__all__ = [
+    "MOST_ESCAPES",
+    "MOST_FIELDS",
+    "Fields",
+    "TooMany",
+    "parse_fields",
+]
 
 MOST_FIELDS = 1000
 """Fields of one query or form, as in Django and PHP."""
+
+MOST_ESCAPES = 20_000
+"""Percent signs in one query or form: each takes 0.2 µs, and a query has no room for so
+many."""
 
 Fields = dict[bytes, list[bytes]]
 """The values of each name, both in the order in which they came."""
@@ -22,17 +32,37 @@ Fields = dict[bytes, list[bytes]]
 # urllib's own takes a microsecond for each `%` that begins nothing.
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
+# To translate takes as long whatever is there; to replace takes 5 ms for a million.
+_PLUS_IS_SPACE = bytes.maketrans(b"+", b" ")
 
-class TooManyFields(ValueError):
-    """A query or a form has more than `MOST_FIELDS` fields."""
+_DIGITS = "0123456789abcdefABCDEF"
+_BYTES = {
+    f"{high}{low}".encode(): bytes.fromhex(high + low)
+    for high in _DIGITS
+    for low in _DIGITS
+}
+
+
+class TooMany(ValueError):
+    """A query or a form has more of something than `most`: of `fields` or `escapes`."""
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(what, most)
+        self.what = what
+        self.most = most
 
 
 def parse_fields(raw: bytes) -> Fields:
-    """Read the fields of a query, or of a form; raises `TooManyFields`."""
+    """Read the fields of a query, or of a form.
+
+    Raises `TooMany`.
+    """
     if raw.count(b"&") >= MOST_FIELDS:
-        raise TooManyFields
+        raise TooMany("fields", MOST_FIELDS)
+    if raw.count(b"%") > MOST_ESCAPES:
+        raise TooMany("escapes", MOST_ESCAPES)
     fields: Fields = {}
-    for field in raw.replace(b"+", b" ").split(b"&"):
+    for field in raw.translate(_PLUS_IS_SPACE).split(b"&"):
         if field:
             name, _, value = field.partition(b"=")
             fields.setdefault(_unescaped(name), []).append(_unescaped(value))
@@ -42,4 +72,7 @@ def parse_fields(raw: bytes) -> Fields:
 def _unescaped(raw: bytes) -> bytes:
     if b"%" not in raw:
         return raw
-    return _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), raw)
+    # Plain text, and the digits of an escape, by turns.
+    parts = _ESCAPE.split(raw)
+    parts[1::2] = map(_BYTES.__getitem__, parts[1::2])
+    return b"".join(parts)

@@ -73,7 +73,7 @@ class Request:
 
     @property
     def fields(self) -> Fields:
-        """The parameters in the target; raises `TooManyFields`."""
+        """The parameters in the target; raises `TooMany`."""
         if self._fields is None:
             self._fields = parse_fields(self.query) if self.query else {}
         return self._fields

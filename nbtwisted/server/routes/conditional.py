@@ -22,6 +22,9 @@ _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.I)
 _LARGEST = 10**18
 """Of positions: more than any body has."""
 
+LONGEST_CONDITION = 8 * 1024
+"""Characters of If-Match, and of If-None-Match: 2 ms of commas."""
+
 # RFC 9110, 13.2.1: these do not select a representation.
 _UNCONDITIONAL = (b"CONNECT", b"OPTIONS", b"TRACE")
 
@@ -47,6 +50,11 @@ def _precondition(behaviour: Behaviour, request: Request) -> Instead | None:
     etag, is_weak = unquote_etag(behaviour.header("etag"))
     if etag is None or method in _UNCONDITIONAL:
         return None
+    for name in ("if-match", "if-none-match"):
+        if len(header(name) or "") > LONGEST_CONDITION:
+            expected = f"an {name} of at most {LONGEST_CONDITION} characters"
+            too_long = refusal(431, "too long a condition", expected=expected)
+            return Instead(_SUCCESS, _refused(behaviour, too_long))
     wanted = parse_etags(header("if-match"))
     if wanted and not (wanted.star_tag or (not is_weak and wanted.is_strong(etag))):
         return Instead(_SUCCESS, _failed(behaviour))

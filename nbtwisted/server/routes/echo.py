@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from nbtwisted.server.model.behaviour import Behaviour, json_body
-from nbtwisted.server.model.query import MOST_FIELDS
+from nbtwisted.server.model.behaviour import Behaviour, json_body, refusal
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.origin import client, root_url
 from nbtwisted.server.routes.parameters import (
+    Refused,
     arguments,
     read_fields,
-    too_many_fields,
 )
 
 __all__ = [
@@ -33,6 +32,33 @@ __all__ = [
 
 LONGEST_INDENTED = 10_000
 """Bytes of a body whose echo is laid out as httpbin's."""
+
+DEEPEST_INDENTED = 20
+"""Levels of such a body's JSON: Python takes for each value what its level is."""
+
+LARGEST_JSON = 512 * 1024
+"""Bytes of a body that is read as JSON: written again, it takes up to 6 ms."""
+
+MOST_JSON_MARKS = 5_000
+"""Commas and opening brackets of such a body, and so about its values: floats of many
+digits take 1.5 µs each, others a third."""
+
+LONGEST_INTEGER = 309
+"""Digits of a whole number in JSON: a double has no more, and `int` takes quadratic
+time."""
+
+MOST_PARTS = 100
+"""Parts of one multipart form: each takes up to 40 µs."""
+
+LARGEST_PART_HEADS = 16 * 1024
+"""Bytes of the heads of these parts together, of which each takes up to 0.3 µs; what
+stands before the first part counts too."""
+
+LONGEST_CONTENT_TYPE = 1024
+"""Characters of a Content-Type that is read. A boundary has 70 at most."""
+
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\r\r|\n\n")
+_REST_OF_DELIMITER = re.compile(rb"[^\S\r\n]*(?:\r\n|\n|\r)")
 
 
 def echo(request: Request) -> dict[str, Any]:
@@ -57,6 +83,8 @@ def body_echo(request: Request) -> dict[str, Any]:
     with too many fields.
     """
     content_type = request.header("content-type") or ""
+    if len(content_type) > LONGEST_CONTENT_TYPE:
+        content_type = ""
     mimetype, options = parse_options_header(content_type)
     # RFC 9110, 8.3.1: their case does not matter.
     mimetype = mimetype.lower()
@@ -66,16 +94,11 @@ def body_echo(request: Request) -> dict[str, Any]:
     if mimetype == "application/x-www-form-urlencoded":
         form = _flat(read_fields(request.body))
     elif mimetype == "multipart/form-data":
+        _check_parts(request.body, options.get("boundary", "").encode())
         # What cannot be parsed is no form; werkzeug then gives neither.
-        parser = FormDataParser(
-            stream_factory=_in_memory, silent=True, max_form_parts=MOST_FIELDS
-        )
-        try:
-            _, fields, files = parser.parse(
-                BytesIO(request.body), mimetype, None, options
-            )
-        except RequestEntityTooLarge:
-            raise too_many_fields() from None
+        parser = FormDataParser(stream_factory=_in_memory, silent=True)
+        body = BytesIO(request.body)
+        _, fields, files = parser.parse(body, mimetype, None, options)
         form = _few(fields.lists())
     else:
         data = request.body
@@ -103,12 +126,45 @@ def behaviour_with_body(request: Request, **more: str) -> Behaviour:
     """Answer with the echo and the body, and `more`."""
     echo = {**body_echo(request), **more}
     # A megabyte of nested lists would become hundreds, of nothing but indents.
-    is_short = len(echo["data"]) <= LONGEST_INDENTED
+    is_short = len(request.body) <= LONGEST_INDENTED
+    indent = is_short and _is_shallow(echo["json"])
     try:
-        return Behaviour(json_body(echo, indent=is_short))
+        return Behaviour(json_body(echo, indent=indent))
     except RecursionError:
         # What is nested as deep as can be read may be too deep to be written.
-        return Behaviour(json_body({**echo, "json": None}, indent=is_short))
+        return Behaviour(json_body({**echo, "json": None}, indent=indent))
+
+
+def _check_parts(content: bytes, boundary: bytes) -> None:
+    """Raise `Refused` for a multipart form that would take long to parse."""
+    if not boundary:
+        return
+    # One delimiter stands before each part, and one behind the last.
+    before, *parts = content.split(b"--" + boundary, MOST_PARTS + 2)
+    if len(parts) > MOST_PARTS + 1:
+        expected = f"a multipart form of at most {MOST_PARTS} parts"
+        raise Refused(refusal(400, "too many parts", expected=expected))
+    heads = len(before)
+    for part in parts:
+        # Else it is the end, or only looks like a delimiter.
+        if rest := _REST_OF_DELIMITER.match(part):
+            blank = _BLANK_LINE.search(part, rest.end(), LARGEST_PART_HEADS + 4)
+            heads += len(part) if blank is None else blank.start()
+    if heads > LARGEST_PART_HEADS:
+        expected = f"parts whose heads have at most {LARGEST_PART_HEADS} bytes together"
+        raise Refused(refusal(400, "too large heads of parts", expected=expected))
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST_INDENTED):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, (dict, list))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return not level
 
 
 def _in_memory(*about: Any, **more: Any) -> BytesIO:
@@ -145,10 +201,21 @@ def _json(data: bytes) -> Any:
     """The JSON of RFC 8259 that a body is, or None.
 
     That is UTF-8, without `NaN`, and without numbers such as `1e999`, which could not
-    be written again.
+    be written again. What is larger than `LARGEST_JSON`, or has more than
+    `MOST_JSON_MARKS`, is not read.
     """
+    if len(data) > LARGEST_JSON:
+        return None
+    # Each value but the first follows one of these. Those in strings count, too.
+    if len(data) - len(data.translate(None, b",[{")) > MOST_JSON_MARKS:
+        return None
     try:
-        return json.loads(data.decode(), parse_constant=_no_number, parse_float=_finite)
+        return json.loads(
+            data.decode(),
+            parse_constant=_no_number,
+            parse_float=_finite,
+            parse_int=_short,
+        )
     # A stranger may nest as deep as he likes.
     except (ValueError, RecursionError):
         return None
@@ -156,6 +223,11 @@ def _json(data: bytes) -> Any:
 
 def _no_number(text: str) -> float:
     raise ValueError(text)
+
+
+def _short(text: str) -> float:
+    digits = len(text.removeprefix("-"))
+    return int(text) if digits <= LONGEST_INTEGER else _no_number(text)
 
 
 def _finite(text: str) -> float:

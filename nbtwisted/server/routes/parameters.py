@@ -18,12 +18,7 @@ from nbtwisted.server.model.controls import (
     read_controls,
 )
 from nbtwisted.server.model.memo import Memo
-from nbtwisted.server.model.query import (
-    MOST_FIELDS,
-    Fields,
-    TooManyFields,
-    parse_fields,
-)
+from nbtwisted.server.model.query import Fields, TooMany, parse_fields
 from nbtwisted.server.model.request import Request
 
 __all__ = [
@@ -34,7 +29,6 @@ __all__ = [
     "parameter",
     "read_fields",
     "refuse_controls",
-    "too_many_fields",
     "unreadable",
     "whole_number",
 ]
@@ -65,25 +59,24 @@ def unreadable(control: str, value: str, expected: str) -> Behaviour:
 
 
 def read_fields(raw: bytes) -> Fields:
-    """The fields of a query or a form; raises `Refused` if they are too many."""
+    """The fields of a form; raises `Refused` for too many of them, or of escapes."""
     try:
         return parse_fields(raw)
-    except TooManyFields:
-        raise too_many_fields() from None
-
-
-def too_many_fields() -> Refused:
-    """What refuses a query, or a form, that has more fields than may be."""
-    expected = f"a query, or a form, of at most {MOST_FIELDS} fields"
-    return Refused(refusal(400, "too many fields", expected=expected))
+    except TooMany as error:
+        raise _too_many(error) from None
 
 
 def arguments(request: Request) -> Fields:
     """The parameters in a request's target; raises `Refused` if they are too many."""
     try:
         return request.fields
-    except TooManyFields:
-        raise too_many_fields() from None
+    except TooMany as error:
+        raise _too_many(error) from None
+
+
+def _too_many(error: TooMany) -> Refused:
+    expected = f"a query, or a form, of at most {error.most} {error.what}"
+    return Refused(refusal(400, f"too many {error.what}", expected=expected))
 
 
 def parameter(request: Request, name: str, parse: Callable[[str], T], default: T) -> T:
