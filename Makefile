@@ -66,7 +66,7 @@ check: $(VENV)/.dev ## format, lint and type-check
 	$(BIN)/mypy
 
 .PHONY: soak
-soak: $(VENV)/.run ## show that the server loses and leaks nothing: seven minutes, one table
+soak: $(VENV)/.run ## show that the server loses and leaks nothing: eight minutes, one table
 	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 .PHONY: conformance

@@ -9,8 +9,17 @@ plain sockets: a witness that shares no code with what it watches.
     half-sent    heads that come a byte at a time, until the server has had enough
     many-held    thousands of answers held at once, whose clients then leave at once
     slow-reader  a body of 100 MB that is read at 1 MB a second
+    kept-reader  answers that are read for 40 s, and then another on the connection
+    zero-window  clients that ask for 100 MB and read nothing
+    leavers      clients that leave when much is behind the request that is held
+    closes       `Connection: close`, and 300 KB of requests behind it
     sigterm      a server told to stop while it holds answers
+    drain        the same, with 300 KB of requests behind each that is held
+    uploads      bodies of 1 MB that are nearly all there, by the hundred
+    greedy       one client that asks for what takes long to do, and five others
     mixed        all kinds of answers and of faults at once, for --seconds
+
+Those that mostly wait (half-sent, kept-reader, zero-window) run at the same time.
 
 *Lost* is what a client should have had and did not get, or not as it should be.
 *Leaked* is what the server still holds when its clients are gone: a request in flight,
@@ -34,31 +43,52 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from dataclasses import dataclass
 
-from benchmarks.soak.clients import WAVE
+from benchmarks.soak.clients import WAVE, together
 from benchmarks.soak.figures import MOST_COMPLAINTS_SHOWN, Row, Settings, say
+from benchmarks.soak.greedy import greedy
 from benchmarks.soak.mixed import mixed
-from benchmarks.soak.scenarios import (
-    half_sent,
-    many_held,
-    slow_reader,
-    storm,
-    told_to_stop,
-)
+from benchmarks.soak.pipelining import leavers, pipelined_closes, pipelined_drain
+from benchmarks.soak.scenarios import half_sent, many_held, storm, told_to_stop
 from benchmarks.soak.server import Server, running_server
+from benchmarks.soak.slow_readers import (
+    ZERO_WINDOW_OPTIONS,
+    kept_readers,
+    slow_reader,
+    zero_windows,
+)
+from benchmarks.soak.uploads import uploads
 
 SECONDS_OF_A_SCENARIO = 180.0
 """After which it is given up; the mixed one has --seconds more."""
 
-Scenario = Callable[[Server, Settings, Row], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Scenario:
+    """What clients do to a server."""
+
+    act: Callable[[Server, Settings, Row], Awaitable[None]]
+    options: tuple[str, ...] = ()
+    """Of the server."""
+    mostly_waits: bool = False
+    """Whether it can run beside others, and neither disturbs the other."""
+
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "storm": storm,
-    "half-sent": half_sent,
-    "many-held": many_held,
-    "slow-reader": slow_reader,
-    "sigterm": told_to_stop,
-    "mixed": mixed,
+    "storm": Scenario(storm),
+    "half-sent": Scenario(half_sent, mostly_waits=True),
+    "kept-reader": Scenario(kept_readers, mostly_waits=True),
+    "zero-window": Scenario(zero_windows, ZERO_WINDOW_OPTIONS, mostly_waits=True),
+    "many-held": Scenario(many_held),
+    "slow-reader": Scenario(slow_reader),
+    "leavers": Scenario(leavers),
+    "closes": Scenario(pipelined_closes),
+    "sigterm": Scenario(told_to_stop),
+    "drain": Scenario(pipelined_drain),
+    "uploads": Scenario(uploads),
+    "greedy": Scenario(greedy),
+    "mixed": Scenario(mixed),
 }
 
 
@@ -68,9 +98,10 @@ async def run(name: str, settings: Settings) -> Row:
     row = Row(name)
     began = time.monotonic()
     limit = SECONDS_OF_A_SCENARIO + (settings.seconds if name == "mixed" else 0.0)
-    async with running_server() as server:
+    scenario = SCENARIOS[name]
+    async with running_server(*scenario.options) as server:
         try:
-            await asyncio.wait_for(SCENARIOS[name](server, settings, row), limit)
+            await asyncio.wait_for(scenario.act(server, settings, row), limit)
         # Whatever went wrong, the other scenarios have something to tell.
         except Exception as error:
             row.lost += 1
@@ -81,17 +112,24 @@ async def run(name: str, settings: Settings) -> Row:
         say(f"  complaint: {complaint}")
     row.complaints = len(complaints)
     row.seconds = time.monotonic() - began
-    say(f"  {'good' if row.is_good else 'BAD'}: {row.note}")
+    say(f"  {name} is {'good' if row.is_good else 'BAD'}: {row.note}")
     return row
 
 
 async def run_all(names: Sequence[str], settings: Settings) -> list[Row]:
-    """Run scenarios one after another."""
+    """Run scenarios one after another, but for those that mostly wait."""
     task = asyncio.current_task()
     assert task is not None
     # So that no server is left behind.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return [await run(name, settings) for name in names]
+    patient = [name for name in names if SCENARIOS[name].mostly_waits]
+    rows = {
+        row.name: row for row in await together(*(run(n, settings) for n in patient))
+    }
+    for name in names:
+        if name not in rows:
+            rows[name] = await run(name, settings)
+    return [rows[name] for name in names]
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:

@@ -21,6 +21,9 @@ SOURCES = 8
 WAVE = 500
 """Connections that are opened at a time."""
 
+SMALLEST_BUFFER = 2304
+"""Bytes: what Linux makes of any smaller SO_RCVBUF."""
+
 SECONDS_TO_ANSWER = 10.0
 
 SECONDS_BETWEEN_ORDINARY_REQUESTS = 0.1
@@ -36,10 +39,18 @@ class Answer:
     body: bytes
 
 
-async def open_connection(port: int, number: int = 0) -> socket.socket:
-    """Connect, from one of the addresses by turns."""
+async def open_connection(
+    port: int, number: int = 0, receive_buffer: int | None = None
+) -> socket.socket:
+    """Connect, from one of the addresses by turns.
+
+    The kernel keeps about `receive_buffer` bytes of what is not read; None leaves it
+    to the kernel.
+    """
     connection = socket.socket()
     connection.setblocking(False)
+    if receive_buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     try:
         connection.bind((f"127.0.0.{1 + number % SOURCES}", 0))
         loop = asyncio.get_running_loop()

@@ -13,9 +13,7 @@ from collections.abc import (
 from typing import Any
 
 from benchmarks.soak.clients import (
-    SECONDS_TO_ANSWER,
     Pulse,
-    ask,
     in_waves,
     is_answered,
     open_connection,
@@ -44,12 +42,6 @@ HEAD_EARLIEST, HEAD_LATEST = 29.0, 33.0
 WARM_UP = 2_000
 """Connections, and ordinary requests, for which a server allocates what it keeps."""
 MOST_GROWTH_WHEN_LEFT = 1.2
-
-SLOW_READER_TARGET = "/bytes/100000000"
-SLOW_READER_RATE = 1_000_000
-SLOW_READER_SECONDS = 10.0
-SLOW_READER_GROWTH = 5.0
-"""MB."""
 
 HELD_AT_SIGTERM = 1_000
 
@@ -221,47 +213,6 @@ def leave(connections: Sequence[socket.socket], row: Row) -> None:
             with contextlib.suppress(ConnectionError):
                 connection.recv(1)
             row.lost += 1
-
-
-async def slow_reader(server: Server, settings: Settings, row: Row) -> None:
-    """A body that is made no faster than it is read."""
-    # The first large body allocates what the making of any body takes.
-    await ask(server.port, "/bytes/1000000")
-    descriptors, before = await server.descriptors_at_rest(), server.resident()
-    pulse = Pulse()
-    (count, highest), _ = await together(
-        read_slowly(server), pulse.beat(server.port, SLOW_READER_SECONDS)
-    )
-    row.done, row.unit = count, "bytes"
-    # It is not the reader who may be late, by more than the last read.
-    row.lost = pulse.lost + (count < 0.9 * SLOW_READER_RATE * SLOW_READER_SECONDS)
-    row.leaked = await leaks(server, descriptors) + (
-        highest - before > SLOW_READER_GROWTH
-    )
-    row.note = f"{before:.1f} MB before, at most {highest:.1f} meanwhile; {pulse}"
-
-
-async def read_slowly(server: Server) -> tuple[int, float]:
-    """Read a part of a large body, and leave.
-
-    Returns how many bytes, and the most memory (MB) that the server took meanwhile.
-    """
-    loop = asyncio.get_running_loop()
-    count, highest = 0, 0.0
-    with await open_connection(server.port) as connection:
-        await send(connection, request(SLOW_READER_TARGET))
-        began = time.monotonic()
-        while (elapsed := time.monotonic() - began) < SLOW_READER_SECONDS:
-            allowed = int(elapsed * SLOW_READER_RATE) - count
-            if allowed > 0:
-                receiving = loop.sock_recv(connection, allowed)
-                received = await asyncio.wait_for(receiving, SECONDS_TO_ANSWER)
-                if not received:
-                    raise Unexpected("the body ended early")
-                count += len(received)
-            highest = max(highest, server.resident())
-            await asyncio.sleep(0.05)
-    return count, highest
 
 
 async def told_to_stop(server: Server, settings: Settings, row: Row) -> None:

@@ -121,13 +121,14 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def running_server() -> AsyncIterator[Server]:
+async def running_server(*options: str) -> AsyncIterator[Server]:
     """A server that has started, and which does not outlive the context."""
     environment = {k: v for k, v in os.environ.items() if "NBTWISTED" not in k}
     # Python hides some warnings by default, such as those of files not closed.
     environment["PYTHONWARNINGS"] = "default"
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
+        *options,
         cwd=PROJECT,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
