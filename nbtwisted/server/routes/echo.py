@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
-from werkzeug.datastructures import MultiDict
-from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from nbtwisted.server.model.behaviour import Behaviour, json_body, refusal
+from nbtwisted.server.model.behaviour import Behaviour, json_body
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.origin import client, root_url
 from nbtwisted.server.routes.parameters import (
-    Refused,
     arguments,
     read_fields,
+    read_parts,
 )
 
 __all__ = [
@@ -47,18 +43,8 @@ LONGEST_INTEGER = 309
 """Digits of a whole number in JSON: a double has no more, and `int` takes quadratic
 time."""
 
-MOST_PARTS = 100
-"""Parts of one multipart form: each takes up to 40 µs."""
-
-LARGEST_PART_HEADS = 16 * 1024
-"""Bytes of the heads of these parts together, of which each takes up to 0.3 µs; what
-stands before the first part counts too."""
-
 LONGEST_CONTENT_TYPE = 1024
 """Characters of a Content-Type that is read. A boundary has 70 at most."""
-
-_BLANK_LINE = re.compile(rb"\r\n\r\n|\r\r|\n\n")
-_REST_OF_DELIMITER = re.compile(rb"[^\S\r\n]*(?:\r\n|\n|\r)")
 
 
 def echo(request: Request) -> dict[str, Any]:
@@ -89,34 +75,26 @@ def body_echo(request: Request) -> dict[str, Any]:
     # RFC 9110, 8.3.1: their case does not matter.
     mimetype = mimetype.lower()
     form: dict[str, Any] = {}
-    files: MultiDict[str, Any] = MultiDict()
+    files: dict[str, list[str]] = {}
     data = b""
     if mimetype == "application/x-www-form-urlencoded":
         form = _flat(read_fields(request.body))
     elif mimetype == "multipart/form-data":
-        _check_parts(request.body, options.get("boundary", "").encode())
-        # What cannot be parsed is no form; werkzeug then gives neither.
-        parser = FormDataParser(stream_factory=_in_memory, silent=True)
-        body = BytesIO(request.body)
-        _, fields, files = parser.parse(body, mimetype, None, options)
-        form = _few(fields.lists())
+        fields: dict[str, list[str]] = {}
+        for part in read_parts(request.body, options.get("boundary", "").encode()):
+            if part.filename is None:
+                fields.setdefault(part.name, []).append(part.text)
+            else:
+                kind = part.content_type or "application/octet-stream"
+                shown = _text_or_url(part.content, kind)
+                files.setdefault(part.name, []).append(shown)
+        form = _few(fields.items())
     else:
         data = request.body
     return {
         **echo(request),
         "data": _text_or_url(data, "application/octet-stream"),
-        "files": _few(
-            (
-                name,
-                [
-                    _text_or_url(
-                        file.read(), file.content_type or "application/octet-stream"
-                    )
-                    for file in given
-                ],
-            )
-            for name, given in files.lists()
-        ),
+        "files": _few(files.items()),
         "form": form,
         "json": _json(data),
     }
@@ -135,26 +113,6 @@ def behaviour_with_body(request: Request, **more: str) -> Behaviour:
         return Behaviour(json_body({**echo, "json": None}, indent=indent))
 
 
-def _check_parts(content: bytes, boundary: bytes) -> None:
-    """Raise `Refused` for a multipart form that would take long to parse."""
-    if not boundary:
-        return
-    # One delimiter stands before each part, and one behind the last.
-    before, *parts = content.split(b"--" + boundary, MOST_PARTS + 2)
-    if len(parts) > MOST_PARTS + 1:
-        expected = f"a multipart form of at most {MOST_PARTS} parts"
-        raise Refused(refusal(400, "too many parts", expected=expected))
-    heads = len(before)
-    for part in parts:
-        # Else it is the end, or only looks like a delimiter.
-        if rest := _REST_OF_DELIMITER.match(part):
-            blank = _BLANK_LINE.search(part, rest.end(), LARGEST_PART_HEADS + 4)
-            heads += len(part) if blank is None else blank.start()
-    if heads > LARGEST_PART_HEADS:
-        expected = f"parts whose heads have at most {LARGEST_PART_HEADS} bytes together"
-        raise Refused(refusal(400, "too large heads of parts", expected=expected))
-
-
 def _is_shallow(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST_INDENTED):
@@ -165,11 +123,6 @@ def _is_shallow(value: Any) -> bool:
             for child in (parent.values() if isinstance(parent, dict) else parent)
         ]
     return not level
-
-
-def _in_memory(*about: Any, **more: Any) -> BytesIO:
-    # A body is small: the server takes none above 1 MiB.
-    return BytesIO()
 
 
 def headers(request: Request) -> dict[str, str]:
@@ -190,11 +143,7 @@ def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:
 
 def _few(values: Iterable[tuple[str, Sequence[str]]]) -> dict[str, Any]:
     """As httpbin has it: a list only where there is more than one."""
-    # A part of a form may have no name.
-    return {
-        name or "": list(given) if len(given) > 1 else given[0]
-        for name, given in values
-    }
+    return {name: list(given) if len(given) > 1 else given[0] for name, given in values}
 
 
 def _json(data: bytes) -> Any:

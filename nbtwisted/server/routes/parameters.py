@@ -18,6 +18,7 @@ from nbtwisted.server.model.controls import (
     read_controls,
 )
 from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.multipart import Part, parse_parts
 from nbtwisted.server.model.query import Fields, TooMany, parse_fields
 from nbtwisted.server.model.request import Request
 
@@ -28,6 +29,7 @@ __all__ = [
     "duration",
     "parameter",
     "read_fields",
+    "read_parts",
     "refuse_controls",
     "unreadable",
     "whole_number",
@@ -64,6 +66,19 @@ def read_fields(raw: bytes) -> Fields:
         return parse_fields(raw)
     except TooMany as error:
         raise _too_many(error) from None
+
+
+def read_parts(body: bytes, boundary: bytes) -> list[Part]:
+    """The parts of a multipart form, none if it is not one.
+
+    Raises `Refused` if they, or their heads, are above a cap.
+    """
+    try:
+        return parse_parts(body, boundary)
+    except TooMany as error:
+        raise _too_many(error) from None
+    except ValueError:
+        return []
 
 
 def arguments(request: Request) -> Fields:
