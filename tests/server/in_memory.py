@@ -18,6 +18,8 @@ from twisted.web.server import Site
 
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.site import DelaySite
+from nbtwisted.server.http1.twisted_web import DelayResource
+from nbtwisted.server.http1.watch import Watch
 
 CHANNEL = os.environ.get("NBTWISTED_CHANNEL", "ours")
 """Whose channel the tests are about: `ours`, or `twisted`, which is twisted.web's, as
@@ -28,7 +30,7 @@ class TwistedSite(Site):
     """Serves a server as `twistd web` does."""
 
     def __init__(self, server: DelayServer, clock: Clock) -> None:
-        super().__init__(server.resource(), reactor=clock)
+        super().__init__(DelayResource(server, Watch(clock)), reactor=clock)
         self.in_flight = server.in_flight
 
 

@@ -27,7 +27,7 @@ class ChannelTests(ClockCase):
         self.assertEqual(self.site_clock.getDelayedCalls(), [])
 
     def visit(self, **more: Any) -> Visit:
-        visit = Visit(self.clock, site_clock=self.site_clock, **more)
+        visit = Visit(self.clock, site_clock=self.site_clock, channel="ours", **more)
         self.visits.append(visit)
         return visit
 

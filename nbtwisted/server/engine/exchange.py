@@ -28,13 +28,14 @@ from twisted.python.failure import Failure
 from nbtwisted.server.engine.connection import Connection
 from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.engine.journal import Entry
-from nbtwisted.server.engine.response_head import closes, response_head
+from nbtwisted.server.engine.response_head import CLOSE, head_template
 from nbtwisted.server.engine.source import PacedSource, Source
-from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour
+from nbtwisted.server.model.behaviour import BODILESS, OUR_FAULT, Behaviour
 from nbtwisted.server.model.faults import (
     SECONDS_A_HEADER_BYTE,
     Ending,
     HeadPace,
+    Transmission,
     transmission,
 )
 from nbtwisted.server.model.headers import HeaderLines
@@ -43,6 +44,8 @@ from nbtwisted.server.model.request import Request
 __all__ = ["Engine", "Exchange", "IllegalTransition"]
 
 _logger = Logger(namespace="nbtwisted")
+
+KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
 
 class State(IntEnum):
@@ -107,11 +110,16 @@ class Exchange:
     connection   carries it
     """
 
-    __slots__ = (
-        *("_began", "_closes", "_engine", "_for_browsers", "_is_chunked", "_opening"),
-        *("_outcome", "_is_paused", "_plan", "_random", "_reply", "_request"),
-        *("_source", "_state", "_uncounted", "_wait", "connection", "entry", "is_last"),
-    )
+    _state = State.NEW
+    _wait: Deferred[None] | None = None
+    _source: Source | None = None
+    _is_paused = False
+    _is_chunked = False
+    _closes = False
+    _opening = b""
+    """The head, until it is sent with the beginning of the body."""
+    _uncounted = 0
+    """Bytes of a slow head, which are not of the body."""
 
     def __init__(
         self,
@@ -129,12 +137,6 @@ class Exchange:
         self.entry = entry
         self._for_browsers = for_browsers
         self.is_last = is_last
-        self._state = State.NEW
-        self._wait: Deferred[None] | None = None
-        self._source: Source | None = None
-        self._is_paused = False
-        self._uncounted = 0
-        """Bytes of a slow head, which are not of the body."""
 
     # From the draw to the last byte.
 
@@ -170,57 +172,71 @@ class Exchange:
         engine, entry, reply = self._engine, self.entry, self._reply
         entry.held = held = engine.now() - self._began
         self._plan = plan = transmission(reply, self._random)
-        is_old = self._request.version == b"HTTP/1.0"
-        self._is_chunked = plan.length is None and reply.has_body and not is_old
-        self._opening = b""
+        opening = b""
         pieces = plan.pieces
-        # HTTP/1.0 has no chunks: only the end of the connection ends such a body.
-        self._closes = (
-            self.is_last
-            or not self.connection.is_persistent
-            or (is_old and plan.length is None)
-            or plan.head is HeadPace.BYTE_BY_BYTE
-            or closes(reply.headers)
-        )
         if plan.head is not HeadPace.NEVER:
             entry.status = reply.status
-            head = response_head(
-                reply,
-                self._for_browsers,
-                connection="close" if self._closes else "keep-alive" if is_old else "",
-                length=plan.length,
-                is_chunked=self._is_chunked,
-                held=held,
-                date=engine.date(),
-            )
-            if plan.head is HeadPace.AT_ONCE:
-                self._opening = head
-            else:
-                self._uncounted = len(head)
-                slow = (
-                    (head[i : i + 1], SECONDS_A_HEADER_BYTE) for i in range(len(head))
-                )
-                pieces = chain(slow, pieces)
+            opening = self._head(plan, held)
+            if plan.head is HeadPace.BYTE_BY_BYTE:
+                self._uncounted = len(opening)
+                slow = [(bytes([byte]), SECONDS_A_HEADER_BYTE) for byte in opening]
+                pieces = chain(slow, pieces or ())
+                opening = b""
+        self._opening = opening
+        if pieces is None:
+            self.take([plan.content] if plan.content else [], is_last=True)
+            return
         self._source = PacedSource(pieces, engine.clock, engine.now)
         if self._is_paused:
             self._source.pause()
         self._source.start(self)
 
+    def _head(self, plan: Transmission, held: float) -> bytes:
+        """The head; decides whether the connection closes when the response is sent."""
+        reply = self._reply
+        template = head_template((reply.status, reply.headers, self._for_browsers))
+        is_old = self._request.version == b"HTTP/1.0"
+        self._closes = (
+            self.is_last
+            or template.closes
+            or not self.connection.is_persistent
+            or plan.head is HeadPace.BYTE_BY_BYTE
+            # Only the end of the connection ends such a body.
+            or (is_old and plan.length is None)
+        )
+        framing = b""
+        if reply.status in BODILESS:
+            pass
+        elif plan.length is not None:
+            framing = b"Content-Length: %d\r\n" % plan.length
+        elif reply.has_body and not is_old:
+            self._is_chunked = True
+            framing = b"Transfer-Encoding: chunked\r\n"
+        return template.fill(
+            connection=CLOSE if self._closes else KEEP_ALIVE if is_old else b"",
+            framing=framing,
+            asked=reply.asked,
+            held=held,
+            date=self._engine.date(),
+        )
+
     def take(self, pieces: list[bytes], *, is_last: bool) -> None:
         """Send pieces of the body: as every sink's."""
         sent = sum(map(len, pieces))
         if self._uncounted:
-            sent -= min(sent, self._uncounted)
-            self._uncounted -= min(sum(map(len, pieces)), self._uncounted)
+            of_head = min(sent, self._uncounted)
+            self._uncounted -= of_head
+            sent -= of_head
         self.entry.sent += sent
+        plan = self._plan
         if self._is_chunked:
             pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
-        if is_last:
-            pieces.append(self._plan.junk)
-            if self._is_chunked and self._plan.ending is Ending.FINISH:
+            if is_last and plan.ending is Ending.FINISH:
                 pieces.append(b"0\r\n\r\n")
         data = self._opening + b"".join(pieces)
         self._opening = b""
+        if is_last:
+            data += plan.junk
         if data:
             self.connection.write(data)
         if is_last and self._state is State.SENDING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -167,4 +166,4 @@ class InFlightRequests:
 
 
 def _refused(behaviour: Behaviour, error: str, *headers: tuple[str, str]) -> Behaviour:
-    return replace(refusal(503, error, *headers), key=behaviour.key)
+    return refusal(503, error, *headers)._replace(key=behaviour.key)

@@ -44,7 +44,7 @@ MOST_FIELDS = 32
 bytes, and keeps so many fields."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Entry:
     """One request. What was sent stays raw until somebody looks.
 
@@ -76,13 +76,13 @@ class Entry:
     version: bytes
     block: bytes
     own_key: str | None = None
-    asked: float | None = None
-    held: float | None = None
-    status: int | None = None
-    fault: str | None = None
-    sent: int = 0
-    outcome: str = IN_FLIGHT
-    number: int = 0
+    asked: float | None = field(default=None, init=False)
+    held: float | None = field(default=None, init=False)
+    status: int | None = field(default=None, init=False)
+    fault: str | None = field(default=None, init=False)
+    sent: int = field(default=0, init=False)
+    outcome: str = field(default=IN_FLIGHT, init=False)
+    number: int = field(default=0, init=False)
 
     @property
     def key(self) -> str:
@@ -165,11 +165,6 @@ class Totals:
     )
     """Answers, by the first of `LATENESS_BUCKETS` that they fit; the last fit none."""
 
-    def count(self, status: int | None, fault: str | None, outcome: str) -> None:
-        """Count a request that is over."""
-        self.by_status_and_fault[status, fault] += 1
-        self.outcomes[outcome] += 1
-
     def count_late(self, seconds: float) -> None:
         """Count an answer by how late it was."""
         self.lateness += seconds
@@ -208,11 +203,11 @@ class Journal:
         if entry.number <= self._forgotten:
             return
         self._over.append(entry)
-        self.totals.count(entry.status, entry.fault, entry.outcome)
-        if entry.outcome == "released":
-            return
-        if entry.asked is not None and entry.held is not None:
-            self.totals.count_late(max(entry.held - entry.asked, 0.0))
+        totals = self.totals
+        totals.by_status_and_fault[entry.status, entry.fault] += 1
+        totals.outcomes[entry.outcome] += 1
+        if entry.held is not None and entry.outcome != "released":
+            totals.count_late(max(entry.held - (entry.asked or 0.0), 0.0))
 
     def entries(
         self, *, since: int | datetime = 0, key: str | None = None

@@ -7,92 +7,84 @@ from typing import NamedTuple
 
 from twisted.web.server import version as SERVER
 
-from nbtwisted.server.model.behaviour import BODILESS, Reply, completed
+from nbtwisted.server.model.behaviour import completed
 from nbtwisted.server.model.browsers import with_headers
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.memo import Memo
 
-__all__ = ["closes", "response_head"]
+__all__ = ["CLOSE", "HeadTemplate", "head_template"]
 
 
 LONGEST_REMEMBERED = 2048
 """Characters of the fields of a head that is remembered."""
 
 
-class _Template(NamedTuple):
-    """A head but for what is known only when it is sent."""
+class HeadTemplate(NamedTuple):
+    """The head of a response, but for what is known only when it is sent.
 
-    before_date: bytes
-    says_date: bool
-    """Whether the response has a Date of its own."""
-    after_length: bytes
-
-
-def response_head(
-    reply: Reply,
-    for_browsers: HeaderLines,
-    *,
-    connection: str,
-    length: int | None,
-    is_chunked: bool,
-    held: float,
-    date: bytes,
-) -> bytes:
-    """The bytes of a head, blank line and all.
-
-    connection  `close`, `keep-alive`, or nothing for the field Connection
-    length      bytes of the body, where that is to be announced
-    held        seconds from the request to these bytes
-    date        as HTTP has it
+    closes      whether the response says of itself that its connection is closed
     """
-    template = _template((reply.status, reply.headers, for_browsers, connection))
-    if reply.status in BODILESS:
-        framing = b""
-    elif is_chunked:
-        framing = b"Transfer-Encoding: chunked\r\n"
-    else:
-        framing = b"" if length is None else b"Content-Length: %d\r\n" % length
-    return b"%b%b%b%basked;dur=%b, held;dur=%b\r\n\r\n" % (
-        template.before_date,
-        b"" if template.says_date else b"Date: %b\r\n" % date,
-        framing,
-        template.after_length,
-        _milliseconds(reply.asked),
-        _milliseconds(held),
-    )
+
+    status_line: bytes
+    server_line: bytes
+    says_date: bool
+    fields: bytes
+    closes: bool
+
+    def fill(
+        self,
+        *,
+        connection: bytes,
+        framing: bytes,
+        asked: float,
+        held: float,
+        date: bytes,
+    ) -> bytes:
+        """The bytes of a head, blank line and all.
+
+        connection  the field Connection, or nothing
+        framing     the field Content-Length or Transfer-Encoding, or nothing
+        asked       seconds that the response was to wait
+        held        seconds from the request to these bytes
+        date        as HTTP has it
+        """
+        return b"%b%b%b%b%b%bServer-Timing: asked;dur=%b, held;dur=%b\r\n\r\n" % (
+            self.status_line,
+            b"" if self.closes and connection == CLOSE else connection,
+            self.server_line,
+            b"" if self.says_date else b"Date: %b\r\n" % date,
+            framing,
+            self.fields,
+            _milliseconds(asked) if asked else b"0",
+            _milliseconds(held),
+        )
 
 
-def closes(headers: HeaderLines) -> bool:
-    """Whether a response says of itself that its connection is closed."""
-    return any(n.lower() == "connection" and v.lower() == "close" for n, v in headers)
+CLOSE = b"Connection: close\r\n"
+
+_Given = tuple[int, HeaderLines, HeaderLines]
+"""A status, the headers of a behaviour, and those for browsers."""
 
 
-def _make_template(given: tuple[int, HeaderLines, HeaderLines, str]) -> _Template:
-    status, headers, for_browsers, connection = given
+def _make_template(given: _Given) -> HeadTemplate:
+    status, headers, for_browsers = given
     headers = with_headers(completed(headers, status), for_browsers)
     names = {name.lower() for name, _ in headers}
-    before = [f"HTTP/1.1 {status} {_reason(status)}"]
-    if connection and not (connection == "close" and closes(headers)):
-        before.append(f"Connection: {connection}")
-    if "server" not in names:
-        before.append(f"Server: {SERVER.decode()}")
-    after = [f"{name}: {value}" for name, value in headers]
-    timing = b"Server-Timing: "
-    return _Template(_lines(before), "date" in names, _lines(after) + timing)
-
-
-def _is_short(given: tuple[int, HeaderLines, HeaderLines, str]) -> bool:
-    _, *parts, _ = given
-    return (
-        sum(len(n) + len(v) for lines in parts for n, v in lines) <= LONGEST_REMEMBERED
+    return HeadTemplate(
+        f"HTTP/1.1 {status} {_reason(status)}\r\n".encode(),
+        b"" if "server" in names else b"Server: %b\r\n" % SERVER,
+        "date" in names,
+        "".join(f"{name}: {value}\r\n" for name, value in headers).encode(),
+        any((n.lower(), v.lower()) == ("connection", "close") for n, v in headers),
     )
 
 
-_template = Memo(_make_template, fits=_is_short)
+def _is_short(given: _Given) -> bool:
+    return sum(len(n) + len(v) for n, v in given[1] + given[2]) <= LONGEST_REMEMBERED
 
 
-def _lines(lines: list[str]) -> bytes:
-    return "".join(f"{line}\r\n" for line in lines).encode()
+head_template = Memo(_make_template, fits=_is_short)
+"""The template for a status, the headers of a behaviour, and those for browsers."""
 
 
 def _reason(status: int) -> str:

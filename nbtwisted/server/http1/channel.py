@@ -196,21 +196,24 @@ class Channel(Protocol):
         if self._is_advancing:
             return
         self._is_advancing = True
-        now = self._site.in_flight.now
-        began = now()
+        reader = self._reader
+        ends = 0.0
         try:
             while (
-                self._state <= State.BODY
-                and self._reader
+                reader.left
+                and self._state <= State.BODY
                 and not (self._is_paused or self._turn)
                 and self._take_next()
             ):
-                if self._reader and now() - began >= SECONDS_A_TURN:
-                    self._go_on_next_turn()
+                if reader.left:
+                    now = self._site.in_flight.now()
+                    ends = ends or now + SECONDS_A_TURN
+                    if now >= ends:
+                        self._go_on_next_turn()
         except BadRequest as bad:
             self._refuse(bad)
         self._is_advancing = False
-        if self._reader or self._held:
+        if reader.left or self._held:
             self._hold(self._held_by_body)
         self._read_or_not()
 
@@ -235,7 +238,7 @@ class Channel(Protocol):
                 self._open(request, head.is_persistent)
                 return True
             self._coming = head, request
-            if head.wants_continue and not reader:
+            if head.wants_continue and not reader.left:
                 self._send(CONTINUE)
         head, request = self._coming
         body = reader.next_body(head)
@@ -277,7 +280,7 @@ class Channel(Protocol):
 
     def _read_or_not(self) -> None:
         """Read no further ahead than is worth it, and only while the client reads."""
-        ahead = len(self._reader) if self._state is State.RESPONDING else 0
+        ahead = self._reader.left if self._state is State.RESPONDING else 0
         is_reading = self._state is State.LINGERING or not (
             self._is_paused
             or self._turn is not None
@@ -313,7 +316,7 @@ class Channel(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes: at once, unless there are more requests to answer with them."""
         self._delivery.written += len(data)
-        if self._reader:
+        if self._reader.left:
             self.transport.write(data)
         else:
             self._send(data)
@@ -324,7 +327,7 @@ class Channel(Protocol):
         self._exchange = None
         self._begin_time()
         self._held_by_body = 0
-        if self._reader or self._held:
+        if self._reader.left or self._held:
             self._advance()
 
     def close(self) -> None:

@@ -279,18 +279,16 @@ class RequestReader:
         self._buffer: bytes | bytearray = b""
         self._at = 0
         """Where the bytes begin that were not taken yet."""
+        self.left = 0
+        """How many these are."""
         self._looked_at = 0
         self._line_is_checked = False
         self._chunks: _ChunkedBody | None = None
 
-    def __len__(self) -> int:
-        """Bytes that came, and were not taken."""
-        return len(self._buffer) - self._at
-
     @property
     def held(self) -> int:
         """Bytes in memory: those that were not taken, and the chunks of a body."""
-        return len(self) + (0 if self._chunks is None else len(self._chunks))
+        return self.left + (0 if self._chunks is None else len(self._chunks))
 
     @property
     def has_stopped(self) -> bool:
@@ -304,10 +302,11 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Take bytes that have come."""
-        if self._at == len(self._buffer):
-            self._buffer, self._at = data, 0
-        else:
+        if self.left:
             self._rest().extend(data)
+        else:
+            self._buffer, self._at = data, 0
+        self.left += len(data)
 
     def next_head(self) -> bytes | None:
         """The next head, blank line and all, as it came; None if it is not all here."""
@@ -315,11 +314,12 @@ class RequestReader:
         # RFC 9112, 2.2: an empty line before a request is to be ignored.
         while buffer.startswith(b"\r\n", self._at):
             self._at += 2
+            self.left -= 2
         at = self._at
         end = buffer.find(_BLANK_LINE, at + max(self._looked_at - 3, 0))
         if end < 0:
             self._check_beginning(self._rest())
-            self._looked_at = len(self)
+            self._looked_at = self.left
             return None
         end += len(_BLANK_LINE)
         if end - at > LARGEST_HEAD or buffer.find(b"\r\n", at) - at > LONGEST_TARGET:
@@ -327,6 +327,7 @@ class RequestReader:
         self._looked_at = 0
         self._line_is_checked = False
         self._at = end
+        self.left -= end - at
         return bytes(buffer[at:end])
 
     def next_body(self, head: Head) -> bytes | None:
@@ -335,15 +336,18 @@ class RequestReader:
             return b""
         if head.length is None:
             return self._next_chunked()
-        if len(self) < head.length:
+        if self.left < head.length:
             return None
         at, self._at = self._at, self._at + head.length
+        self.left -= head.length
         return bytes(self._buffer[at : self._at])
 
     def _next_chunked(self) -> bytes | None:
         if self._chunks is None:
             self._chunks = _ChunkedBody()
-        body = self._chunks.take(self._rest())
+        buffer = self._rest()
+        body = self._chunks.take(buffer)
+        self.left = len(buffer)
         if body is not None:
             self._chunks = None
         return body

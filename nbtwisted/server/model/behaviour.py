@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
@@ -95,8 +95,7 @@ class Instead:
     behaviour: Behaviour
 
 
-@dataclass(frozen=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """An answer, its delay, and what is to go wrong with it.
 
     `body` may be made from the seconds that it waits and from what it draws, for the
@@ -127,21 +126,15 @@ class Behaviour:
         """The same answer, but for what the request's controls ask for."""
         if controls is NO_CONTROLS:
             return self
-        return replace(
-            self,
-            body=self.body if controls.size is None else Filler(controls.size),
-            delay=controls.delay or self.delay,
-            statuses=controls.status or self.statuses,
-            headers=_in_place_of(self.headers, controls.headers),
+        changes = controls.changes.copy()
+        if controls.size is not None:
+            changes.update(body=Filler(controls.size), part=None)
+        if controls.headers:
+            changes["headers"] = _in_place_of(self.headers, controls.headers)
+        if controls.rate is not None:
             # A rate that was asked for is not to be outdone by the path's own drip.
-            drip=controls.drip or (self.drip if controls.rate is None else None),
-            rate=controls.rate or self.rate,
-            fault=controls.fault or self.fault,
-            sequence=controls.sequence or self.sequence,
-            limit=controls.limit or self.limit,
-            key=controls.key or self.key,
-            part=self.part if controls.size is None else None,
-        )
+            changes.setdefault("drip", None)
+        return self._replace(**changes)
 
     def header(self, name: str) -> str | None:
         """The first value of a header; `name` is in lower case."""

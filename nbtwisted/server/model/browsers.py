@@ -65,18 +65,20 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _FOR_OPERATORS = re.compile(
     rb"/+(healthz|readyz|metrics|__admin(/.*)?)", re.S
 ).fullmatch
+_BEGINS_FOR_OPERATORS = b"/hrm_%"
 
 
 def is_for_operators(path: bytes) -> bool:
     """Whether a path, quoted or not, is one of those for operators."""
-    unquoted = unquote_to_bytes(path) if b"%" in path else path
-    return _FOR_OPERATORS(unquoted) is not None
+    if path[1:2] not in _BEGINS_FOR_OPERATORS:
+        return False
+    return _FOR_OPERATORS(unquote_to_bytes(path)) is not None
 
 
 def is_preflight(request: Request) -> bool:
     """Whether a browser asks what it may ask for."""
-    asked = request.header("access-control-request-method")
-    return request.method == b"OPTIONS" and asked is not None
+    asked = b"access-control-request-method"
+    return request.method == b"OPTIONS" and asked in request.headers.by_name
 
 
 def headers_for(request: Request) -> HeaderLines:
@@ -84,10 +86,10 @@ def headers_for(request: Request) -> HeaderLines:
 
     They allow what httpbin allows, and to see how long the response was held.
     """
+    if b"origin" not in request.headers.by_name and request.method != b"OPTIONS":
+        return FOR_ANYBODY
     header = request.header
     origin = header("origin")
-    if origin is None and request.method != b"OPTIONS":
-        return FOR_ANYBODY
     told = [*SANDBOX, _WITH_CREDENTIALS]
     if origin is not None and re.fullmatch("[!-~]+", origin):
         told += [

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nbtwisted.duration import parse_duration
 from nbtwisted.numeral import parse_decimal, parse_whole_number
@@ -147,6 +148,21 @@ class Controls:
     sequence: tuple[int, ...] = ()
     limit: Limit | None = None
     key: str | None = None
+
+    @cached_property
+    def changes(self) -> dict[str, Any]:
+        """The fields of a `Behaviour` that are replaced as they are."""
+        replaced = {
+            "delay": self.delay,
+            "statuses": self.status,
+            "drip": self.drip,
+            "rate": self.rate,
+            "fault": self.fault,
+            "sequence": self.sequence,
+            "limit": self.limit,
+            "key": self.key,
+        }
+        return {name: value for name, value in replaced.items() if value}
 
 
 CONTROLS = (

@@ -11,6 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from nbtwisted.server.model.behaviour import Reply
+from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.pace import Paced, paced
 
 __all__ = [
@@ -54,14 +55,16 @@ class Transmission(NamedTuple):
 
     head        how the head is sent
     length      bytes that the head announces, or None for chunks
-    pieces      the body's, to be framed as announced
+    content     a body that is there, and sent with the head
+    pieces      a body that is made while it is sent, in place of `content`
     ending      what becomes of the connection
     junk        bytes that follow the body, without a frame
     """
 
     head: HeadPace
     length: int | None
-    pieces: Paced
+    content: bytes
+    pieces: Paced | None
     ending: Ending
     junk: bytes = b""
 
@@ -70,12 +73,19 @@ def transmission(reply: Reply, random: Random) -> Transmission:
     """The plan for a reply; `random` is the request's own."""
     if reply.fault is not None:
         return _FAULTS[reply.fault](reply, random)
-    length = None if reply.body.in_chunks else reply.body.length
-    return Transmission(HeadPace.AT_ONCE, length, paced(reply), Ending.FINISH)
+    body = reply.body
+    length = None if body.in_chunks else body.length
+    content, pieces = b"", None
+    if reply.has_body:
+        if isinstance(body, Whole) and not (reply.drip or reply.rate or reply.interval):
+            content = body.content
+        else:
+            pieces = paced(reply)
+    return Transmission(HeadPace.AT_ONCE, length, content, pieces, Ending.FINISH)
 
 
 def _nothing(ending: Ending) -> Transmission:
-    return Transmission(HeadPace.NEVER, 0, (), ending)
+    return Transmission(HeadPace.NEVER, 0, b"", None, ending)
 
 
 def _half(reply: Reply) -> Iterator[tuple[bytes, float]]:
@@ -104,19 +114,23 @@ def _garbage(reply: Reply, random: Random) -> Transmission:
 
 def _malformed_chunk(reply: Reply, random: Random) -> Transmission:
     not_a_chunk = b"this is no chunk size\r\n" if reply.has_body else b""
-    return Transmission(HeadPace.AT_ONCE, None, _half(reply), Ending.CLOSE, not_a_chunk)
+    return Transmission(
+        HeadPace.AT_ONCE, None, b"", _half(reply), Ending.CLOSE, not_a_chunk
+    )
 
 
 def _truncate(reply: Reply, random: Random) -> Transmission:
     # An empty body is announced as one byte, so that there is something to miss.
     length = max(reply.body.length, 1)
-    return Transmission(HeadPace.AT_ONCE, length, _half(reply), Ending.CLOSE)
+    return Transmission(HeadPace.AT_ONCE, length, b"", _half(reply), Ending.CLOSE)
 
 
 def _wrong_length(reply: Reply, random: Random) -> Transmission:
     too_many = b"x" * GARBAGE_SIZE if reply.has_body else b""
     length = reply.body.length
-    return Transmission(HeadPace.AT_ONCE, length, paced(reply), Ending.CLOSE, too_many)
+    return Transmission(
+        HeadPace.AT_ONCE, length, b"", paced(reply), Ending.CLOSE, too_many
+    )
 
 
 def _stall(reply: Reply, random: Random) -> Transmission:
@@ -125,12 +139,12 @@ def _stall(reply: Reply, random: Random) -> Transmission:
 
 def _stall_body(reply: Reply, random: Random) -> Transmission:
     length = max(reply.body.length, 1)
-    return Transmission(HeadPace.AT_ONCE, length, _half(reply), Ending.HOLD)
+    return Transmission(HeadPace.AT_ONCE, length, b"", _half(reply), Ending.HOLD)
 
 
 def _slow_headers(reply: Reply, random: Random) -> Transmission:
     length = reply.body.length
-    return Transmission(HeadPace.BYTE_BY_BYTE, length, paced(reply), Ending.CLOSE)
+    return Transmission(HeadPace.BYTE_BY_BYTE, length, b"", paced(reply), Ending.CLOSE)
 
 
 _FAULTS: dict[str, Callable[[Reply, Random], Transmission]] = {

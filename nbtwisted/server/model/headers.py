@@ -41,7 +41,7 @@ class RequestHeaders:
             self.by_name.setdefault(name.lower(), []).append(value)
         self._block = block
         self._kept: bytes | None = None
-        self._controls: dict[str, list[str]] | None = None
+        self._controls: tuple[tuple[bytes, tuple[bytes, ...]], ...] | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RequestHeaders) and self.lines == other.lines
@@ -62,16 +62,14 @@ class RequestHeaders:
         return ((name.title(), values) for name, values in self.by_name.items())
 
     @property
-    def controls(self) -> dict[str, list[str]]:
-        """The values of the fields `X-Nbtwisted-…`, by what follows, in lower case."""
+    def controls(self) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
+        """The values of each `X-Nbtwisted-Name`, as of a parameter `_name`."""
         if self._controls is None:
-            self._controls = {
-                name[len(_CONTROL) :].decode("latin-1"): [
-                    value.decode("utf-8", "backslashreplace") for value in values
-                ]
+            self._controls = tuple(
+                (b"_" + name[len(_CONTROL) :], tuple(values))
                 for name, values in self.by_name.items()
                 if name.startswith(_CONTROL)
-            }
+            )
         return self._controls
 
     @property

@@ -18,10 +18,11 @@ V = TypeVar("V")
 
 
 class Memo(Generic[K, V]):
-    """Calls `step` for an input, and remembers the result.
+    """Calls `step` for an input, and remembers the result when the input comes again.
 
-    It remembers at most `MOST` inputs, and begins anew when it is full. It passes over
-    inputs of which `fits` is false, and steps that raise.
+    What comes only once is not worth its room. At most `MOST` inputs are remembered;
+    the memo begins anew when it is full. It passes over inputs of which `fits` is
+    false, and steps that raise.
     """
 
     MOST = 1024
@@ -33,6 +34,8 @@ class Memo(Generic[K, V]):
         self._step = step
         self._fits = fits
         self._results: dict[K, V] = {}
+        self._came: set[int] = set()
+        """The hashes of inputs that came once."""
 
     def __call__(self, given: K) -> V:
         """The result of the step for `given`; raises what the step raises."""
@@ -40,7 +43,12 @@ class Memo(Generic[K, V]):
         if found is not None:
             return found
         result = self._step(given)
-        if self.is_on and (self._fits is None or self._fits(given)):
+        came, key = self._came, hash(given)
+        if key not in came:
+            if len(came) >= self.MOST:
+                came.clear()
+            came.add(key)
+        elif self.is_on and (self._fits is None or self._fits(given)):
             if len(self._results) >= self.MOST:
                 self._results.clear()
             self._results[given] = result

@@ -59,19 +59,23 @@ def parse_fields(raw: bytes) -> Fields:
     """
     if raw.count(b"&") >= MOST_FIELDS:
         raise TooMany("fields", MOST_FIELDS)
-    if raw.count(b"%") > MOST_ESCAPES:
+    escapes = raw.count(b"%")
+    if escapes > MOST_ESCAPES:
         raise TooMany("escapes", MOST_ESCAPES)
     fields: Fields = {}
     for field in raw.translate(_PLUS_IS_SPACE).split(b"&"):
         if field:
             name, _, value = field.partition(b"=")
-            fields.setdefault(_unescaped(name), []).append(_unescaped(value))
+            if escapes:
+                name, value = _unescaped(name), _unescaped(value)
+            if name in fields:
+                fields[name].append(value)
+            else:
+                fields[name] = [value]
     return fields
 
 
 def _unescaped(raw: bytes) -> bytes:
-    if b"%" not in raw:
-        return raw
     # Plain text, and the digits of an escape, by turns.
     parts = _ESCAPE.split(raw)
     parts[1::2] = map(_BYTES.__getitem__, parts[1::2])

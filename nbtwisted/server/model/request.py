@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from nbtwisted.server.model.behaviour import Behaviour
+from nbtwisted.server.model.behaviour import Behaviour, Reply
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.query import Fields, parse_fields
 
@@ -43,11 +43,12 @@ class Request:
     path, query               of the target
     scheme                    of a target that is a whole URL, otherwise None
     behaviour                 what its route decided, once it has
+    reply                     what that leaves, where it leaves nothing to chance
     """
 
     __slots__ = (
         *("_fields", "addresses", "behaviour", "body", "headers", "method", "path"),
-        *("query", "scheme", "target", "version"),
+        *("query", "reply", "scheme", "target", "version"),
     )
 
     def __init__(
@@ -69,6 +70,7 @@ class Request:
         self.scheme = scheme
         self.path, _, self.query = target.partition(b"?")
         self.behaviour: Behaviour | None = None
+        self.reply: Reply | None = None
         self._fields: Fields | None = None
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 from nbtwisted.duration import print_duration
@@ -31,8 +30,8 @@ def delay(server: Server, request: Request, text: str) -> Behaviour:
     except UnreadableDelay as error:
         raise Refused(unreadable("delay", text, str(error))) from None
     if request.method in (b"GET", b"HEAD"):
-        return replace(json_behaviour(echo(request)), delay=read)
-    return replace(behaviour_with_body(request), delay=read)
+        return json_behaviour(echo(request))._replace(delay=read)
+    return behaviour_with_body(request)._replace(delay=read)
 
 
 def _wait_time(asked: float, random: Random) -> Whole:

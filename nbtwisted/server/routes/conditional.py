@@ -6,7 +6,6 @@ RFC 9110, 13 and 14. Dates are passed over, because nothing here has one of its 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from werkzeug.http import parse_etags, unquote_etag
 
@@ -42,7 +41,7 @@ def conditioned(behaviour: Behaviour, request: Request) -> Behaviour:
     instead = _precondition(behaviour, request)
     if instead is None and request.method == b"GET":
         instead = _part(behaviour, request)
-    return behaviour if instead is None else replace(behaviour, instead=instead)
+    return behaviour if instead is None else behaviour._replace(instead=instead)
 
 
 def _precondition(behaviour: Behaviour, request: Request) -> Instead | None:
@@ -71,7 +70,7 @@ def _precondition(behaviour: Behaviour, request: Request) -> Instead | None:
     )
     return Instead(
         _SUCCESS,
-        replace(behaviour, body=Whole(b""), statuses=Statuses((304,)), headers=headers),
+        behaviour._replace(body=Whole(b""), statuses=Statuses((304,)), headers=headers),
     )
 
 
@@ -104,8 +103,7 @@ def _part(behaviour: Behaviour, request: Request) -> Instead | None:
         return Instead(_OK, _refused(behaviour, refused, "etag", "accept-ranges"))
     body, interval = behaviour.part.make(start, stop)
     about = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
-    part = replace(
-        behaviour,
+    part = behaviour._replace(
         body=body,
         interval=interval,
         statuses=Statuses((206,)),
@@ -121,8 +119,7 @@ def _failed(behaviour: Behaviour) -> Behaviour:
 def _refused(behaviour: Behaviour, refused: Behaviour, *kept: str) -> Behaviour:
     """The refusal, when and as the answer was to be sent, and some of its headers."""
     headers = ((n, v) for n, v in behaviour.headers if n.lower() in kept)
-    return replace(
-        behaviour,
+    return behaviour._replace(
         body=refused.body,
         interval=0.0,
         statuses=refused.statuses,

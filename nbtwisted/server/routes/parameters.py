@@ -146,11 +146,11 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
 
     A parameter that begins with `_` has to be a control, unless `lenient`.
     """
-    given = _given(request, lenient)
+    given = _given(request)
     if not given:
         return NO_CONTROLS
     try:
-        return _read((tuple((n, tuple(vs)) for n, vs in given.items()), max_delay))
+        return _read((given, max_delay, lenient))
     except UnknownControl as error:
         raise Refused(
             refusal(
@@ -165,35 +165,45 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
         raise Refused(unreadable(error.control, error.value, error.expected)) from None
 
 
-Texts = tuple[tuple[tuple[str, tuple[str, ...]], ...], float]
-"""The names of controls, the values of each, and the longest delay."""
+Given = tuple[tuple[bytes, tuple[bytes, ...]], ...]
+"""The names of controls, with `_` before them, and the values of each."""
 
 
-def _is_short(texts: Texts) -> bool:
-    return sum(len(v) for _, vs in texts[0] for v in vs) <= LONGEST_REMEMBERED
+def _texts(given: Given, lenient: bool) -> dict[str, list[str]]:
+    """The values of controls, by their names without `_`."""
+    texts: dict[str, list[str]] = {}
+    for raw_name, values in given:
+        name = raw_name[1:].decode("utf-8", "backslashreplace")
+        if name in CONTROLS or not lenient:
+            texts.setdefault(name, []).extend(
+                value.decode("utf-8", "backslashreplace") for value in values
+            )
+    return texts
 
 
-_read: Memo[Texts, Controls] = Memo(
-    lambda texts: read_controls(dict(texts[0]), max_delay=texts[1]), fits=_is_short
+def _is_short(given: tuple[Given, float, bool]) -> bool:
+    size = sum(len(value) for _, values in given[0] for value in values)
+    return size <= LONGEST_REMEMBERED
+
+
+_read = Memo[tuple[Given, float, bool], Controls](
+    lambda it: read_controls(_texts(it[0], it[2]), max_delay=it[1]), fits=_is_short
 )
 
 
 def refuse_controls(request: Request, *, lenient: bool) -> None:
     """Raise `Refused` for a request that has controls, where none are taken."""
-    for name in _given(request, lenient):
+    for name in _texts(_given(request), lenient):
         control = printable(f"_{name}", longest=80)
         error, expected = "this path takes no controls", f"no {control}"
         raise Refused(refusal(400, error, control=control, expected=expected))
 
 
-def _given(request: Request, lenient: bool) -> dict[str, list[str]]:
-    """The texts of a request's controls, by their names without `_`."""
-    given: dict[str, list[str]] = {}
-    for field, texts in arguments(request).items():
-        if field.startswith(b"_"):
-            name = field[1:].decode("utf-8", "backslashreplace")
-            if name in CONTROLS or not lenient:
-                given[name] = [t.decode("utf-8", "backslashreplace") for t in texts]
-    for name, values in request.headers.controls.items():
-        given[name] = [*given.get(name, ()), *values]
-    return given
+def _given(request: Request) -> Given:
+    """The controls of a request: of its target, and of its header fields."""
+    given = tuple(
+        (name, tuple(values))
+        for name, values in arguments(request).items()
+        if name[:1] == b"_"
+    )
+    return given + request.headers.controls
