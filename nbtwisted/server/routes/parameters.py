@@ -146,11 +146,11 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
 
     A parameter that begins with `_` has to be a control, unless `lenient`.
     """
-    given = _given(request)
+    given = _given(request, lenient)
     if not given:
         return NO_CONTROLS
     try:
-        return _read((given, max_delay, lenient))
+        return _read((given, max_delay))
     except UnknownControl as error:
         raise Refused(
             refusal(
@@ -165,45 +165,46 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
         raise Refused(unreadable(error.control, error.value, error.expected)) from None
 
 
+_NAMES = frozenset(f"_{name}".encode() for name in CONTROLS)
+
 Given = tuple[tuple[bytes, tuple[bytes, ...]], ...]
 """The names of controls, with `_` before them, and the values of each."""
 
 
-def _texts(given: Given, lenient: bool) -> dict[str, list[str]]:
+def _texts(given: Given) -> dict[str, list[str]]:
     """The values of controls, by their names without `_`."""
     texts: dict[str, list[str]] = {}
     for raw_name, values in given:
         name = raw_name[1:].decode("utf-8", "backslashreplace")
-        if name in CONTROLS or not lenient:
-            texts.setdefault(name, []).extend(
-                value.decode("utf-8", "backslashreplace") for value in values
-            )
+        texts.setdefault(name, []).extend(
+            value.decode("utf-8", "backslashreplace") for value in values
+        )
     return texts
 
 
-def _is_short(given: tuple[Given, float, bool]) -> bool:
-    size = sum(len(value) for _, values in given[0] for value in values)
+def _is_short(it: tuple[Given, float]) -> bool:
+    size = sum(len(value) for _, values in it[0] for value in values)
     return size <= LONGEST_REMEMBERED
 
 
-_read = Memo[tuple[Given, float, bool], Controls](
-    lambda it: read_controls(_texts(it[0], it[2]), max_delay=it[1]), fits=_is_short
+_read = Memo[tuple[Given, float], Controls](
+    lambda it: read_controls(_texts(it[0]), max_delay=it[1]), fits=_is_short
 )
 
 
 def refuse_controls(request: Request, *, lenient: bool) -> None:
     """Raise `Refused` for a request that has controls, where none are taken."""
-    for name in _texts(_given(request), lenient):
+    for name in _texts(_given(request, lenient)):
         control = printable(f"_{name}", longest=80)
         error, expected = "this path takes no controls", f"no {control}"
         raise Refused(refusal(400, error, control=control, expected=expected))
 
 
-def _given(request: Request) -> Given:
+def _given(request: Request, lenient: bool) -> Given:
     """The controls of a request: of its target, and of its header fields."""
     given = tuple(
         (name, tuple(values))
         for name, values in arguments(request).items()
-        if name[:1] == b"_"
+        if name[:1] == b"_" and (not lenient or name in _NAMES)
     )
     return given + request.headers.controls
