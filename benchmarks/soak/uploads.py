@@ -25,6 +25,8 @@ HELD_BACK = 8 * 1024
 """Bytes of it that are sent only after the pause."""
 SECONDS_OF_PAUSE = 6.0
 SECONDS_TO_END = 20.0
+LEAST_TAKEN = 32
+"""Of those that come at once: half as many as the server has room for."""
 MOST_GROWTH = 110.0
 """MB: the server holds 64 of bodies, and Python takes memory in larger pieces."""
 
@@ -58,6 +60,7 @@ async def uploads(server: Server, settings: Settings, row: Row) -> None:
         watching.cancel()
     statuses = Counter(uploaded)
     row.done, row.lost = UPLOADS, pulse.lost + UPLOADS - statuses[200] - statuses[503]
+    row.lost += max(LEAST_TAKEN - statuses[200], 0)
     row.leaked = await leaks(server, descriptors) + (highest - before > MOST_GROWTH)
     row.note = (
         f"{before:.1f} MB before, at most {highest:.1f} meanwhile "

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from nbtwisted.server.http1 import site as http1_site
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.model.memo import Memo
 from tests.guard import ClockCase
@@ -68,6 +69,20 @@ class WireTests(ClockCase):
     def known(self, visit: Visit) -> int:
         assert isinstance(visit.site, DelaySite)
         return len(visit.site.requests)
+
+    def test_a_refused_body_makes_room_before_its_connection_ends(self) -> None:
+        self.patch(http1_site, "MOST_HELD", 1000)
+        first = self.visit()
+        refused, last = self.visit(site=first.site), self.visit(site=first.site)
+        whole = asking("/status/200", method="POST", body=b"x" * 600)
+        first.send(whole[:-1])
+        refused.send(whole[:-1])
+        self.assertEqual(refused.reply().status, 503)
+        last.send(whole[:-300])
+        self.assertEqual((first.received, last.received), (b"", b""))
+        first.send(whole[-1:])
+        last.send(whole[-300:])
+        self.assertEqual((first.reply().status, last.reply().status), (200, 200))
 
     def test_answers_are_in_order_though_an_earlier_one_waits(self) -> None:
         for _ in range(2):

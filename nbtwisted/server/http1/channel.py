@@ -335,6 +335,8 @@ class Channel(Protocol):
         self._go(Event.CLOSE)
         self._exchange = None
         self._begin_time()
+        # A refused body makes room for others at once, and not when it has lingered.
+        self._reader = RequestReader()
         self._hold(0)
         self.transport.unregisterProducer()
         self._read_or_not()
