@@ -60,10 +60,11 @@ matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Tw
 	PATH="$$PATH:$(PYENV_PYTHONS)" $(BIN)/tox run
 
 .PHONY: check
-check: $(VENV)/.dev ## format, lint and type-check
+check: $(VENV)/.dev ## format, lint, type-check, and see who imports whom
 	$(BIN)/ruff format $(if $(CI),--check) .
 	$(BIN)/ruff check $(if $(CI),,--fix) .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 .PHONY: soak
 soak: $(VENV)/.run ## show that the server loses and leaks nothing: eight minutes, one table

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-__all__ = ["Answer", "Head", "PastAttempt", "Timing"]
+__all__ = ["LONGEST_PAST", "Answer", "Head", "PastAttempt", "SoFar", "Timing"]
+
+LONGEST_PAST = 8 * 1024
+"""Characters of the header fields that are kept of an attempt which was not the last:
+more than most servers send."""
 
 Rest = Literal["dns", "connect", "tls", "send", "wait"]
 
@@ -113,6 +117,17 @@ class PastAttempt:
     def status(self) -> int | None:
         """The status of its answer, if there was one; else there is an `error`."""
         return None if self.head is None or self.error else self.head.status
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """How far a request has come, in the words of an `Answer`."""
+
+    url: str
+    effective_url: str
+    fileno: int | None
+    timing: Timing
+    history: tuple[PastAttempt, ...]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from nbtwisted import __version__
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.answer import (
+    LONGEST_PAST,
+    Answer,
+    Head,
+    PastAttempt,
+    Timing,
+)
 from nbtwisted.client.errors import Outcome, RequestError
-from nbtwisted.client.request import LONGEST_PAST
 from nbtwisted.client.server_timing import server_durations
 from nbtwisted.client.target import Target
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.answer import (
+    LONGEST_PAST,
+    Answer,
+    Head,
+    PastAttempt,
+    SoFar,
+    Timing,
+)
 from nbtwisted.client.attempt import Attempt
 from nbtwisted.client.errors import (
     AnswerTooLarge,
@@ -30,22 +37,7 @@ from nbtwisted.duration import print_duration
 if TYPE_CHECKING:
     from nbtwisted.client.getting import Getter
 
-__all__ = ["LONGEST_PAST", "Request", "SoFar"]
-
-LONGEST_PAST = 8 * 1024
-"""Characters of the header fields that are kept of an attempt which was not the last:
-more than most servers send."""
-
-
-@dataclass(frozen=True)
-class SoFar:
-    """How far a request has come, in the words of an `Answer`."""
-
-    url: str
-    effective_url: str
-    fileno: int | None
-    timing: Timing
-    history: tuple[PastAttempt, ...]
+__all__ = ["Request"]
 
 
 def _shortened(head: Head | None) -> Head | None:

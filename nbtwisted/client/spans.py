@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.answer import Answer, Head, PastAttempt, SoFar, Timing
 from nbtwisted.client.errors import Outcome, RequestError
-from nbtwisted.client.request import SoFar
 from nbtwisted.client.server_timing import server_durations
 from nbtwisted.printable import printable_ends
 from nbtwisted.timeline import Attempt, Phase, Span

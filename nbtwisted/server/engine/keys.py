@@ -1,7 +1,7 @@
-"""What the server remembers of each key: how often it came, and what it may still ask.
+"""Counters and token buckets, one of each for a key. Pure.
 
-Bounded, so that a stranger's keys cannot fill memory: the key that was not used for the
-longest time is forgotten first, and begins anew when it comes again.
+A stranger's keys cannot fill memory: the key that was not used for the longest time is
+forgotten first, and begins anew when it comes again.
 """
 
 from __future__ import annotations

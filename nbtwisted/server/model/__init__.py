@@ -1,1 +1,1 @@
-"""What a request is, and what a response to it can be: values, and no I/O."""
+"""The values of a request and of a response to it. Pure."""
