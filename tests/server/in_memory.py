@@ -81,7 +81,8 @@ class Visit:
         **settings: Any,
     ) -> None:
         if site is None:
-            server = DelayServer(clock=clock, now=clock.seconds, seed=seed, **settings)
+            settings = {"now": clock.seconds, **settings}
+            server = DelayServer(clock=clock, seed=seed, **settings)
             # The site's timers, for idle connections and for its log, run elsewhere.
             site = site_of(server, site_clock or Clock(), channel)
         self.site: Any = site
@@ -162,3 +163,38 @@ class Visit:
         assert not connection.trailing_data[0]
         headers = {name.decode(): value.decode() for name, value in head.headers}
         return Reply(head.status_code, headers, body)
+
+
+def asking(target: str, *headers: str, method: str = "GET", body: bytes = b"") -> bytes:
+    """A request."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: test", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answers(
+    received: bytes, methods: list[str]
+) -> list[tuple[int, dict[str, str], bytes]]:
+    """The answers to requests by these methods, as far as they are whole."""
+    found = []
+    client = h11.Connection(h11.CLIENT)
+    client.receive_data(received)
+    for method in methods:
+        if client.our_state is h11.DONE:
+            client.start_next_cycle()
+        client.send(h11.Request(method=method, target="/", headers=[("Host", "test")]))
+        client.send(h11.EndOfMessage())
+        head = client.next_event()
+        if not isinstance(head, h11.Response):
+            break
+        body = b""
+        while isinstance(event := client.next_event(), h11.Data):
+            body += event.data
+        if not isinstance(event, h11.EndOfMessage):
+            break
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        found.append((head.status_code, headers, body))
+        if client.their_state is not h11.DONE:
+            break
+    return found

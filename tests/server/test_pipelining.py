@@ -1,60 +1,23 @@
-"""The fast channel: in order, as the slow one answers, and no more than it may."""
+"""Requests one behind another, on one connection and on several."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import h11
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from nbtwisted.server.http1 import site as http1_site
-from nbtwisted.server.http1.site import DelaySite
-from nbtwisted.server.model.memo import Memo
 from tests.guard import ClockCase
-from tests.server.in_memory import Visit
+from tests.server.in_memory import Visit, answers, asking
 from tests.server.test_framing import BAD, GOOD, UNABLE
 
 ANSWER = re.compile(rb"HTTP/1\.1 (\d+) .*?\r\n\r\n", re.S)
 
 
-def asking(target: str, *headers: str, method: str = "GET", body: bytes = b"") -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", "Host: test", *headers]
-    if body:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def answers(
-    received: bytes, methods: list[str]
-) -> list[tuple[int, dict[str, str], bytes]]:
-    """The answers to requests by these methods, as far as they are whole."""
-    found = []
-    client = h11.Connection(h11.CLIENT)
-    client.receive_data(received)
-    for method in methods:
-        if client.our_state is h11.DONE:
-            client.start_next_cycle()
-        client.send(h11.Request(method=method, target="/", headers=[("Host", "test")]))
-        client.send(h11.EndOfMessage())
-        head = client.next_event()
-        if not isinstance(head, h11.Response):
-            break
-        body = b""
-        while isinstance(event := client.next_event(), h11.Data):
-            body += event.data
-        if not isinstance(event, h11.EndOfMessage):
-            break
-        headers = {name.decode(): value.decode() for name, value in head.headers}
-        found.append((head.status_code, headers, body))
-        if client.their_state is not h11.DONE:
-            break
-    return found
-
-
-class WireTests(ClockCase):
+class PipeliningTests(ClockCase):
     def setUp(self) -> None:
         super().setUp()
         self.site_clock = Clock()
@@ -65,10 +28,6 @@ class WireTests(ClockCase):
         )
         self.addCleanup(visit.leave)
         return visit
-
-    def known(self, visit: Visit) -> int:
-        assert isinstance(visit.site, DelaySite)
-        return len(visit.site.requests)
 
     def test_a_refused_body_makes_room_before_its_connection_ends(self) -> None:
         self.patch(http1_site, "MOST_HELD", 1000)
@@ -86,7 +45,7 @@ class WireTests(ClockCase):
 
     def test_answers_are_in_order_though_an_earlier_one_waits(self) -> None:
         for _ in range(2):
-            # The second time, each is known.
+            # The second time, each is remembered.
             visit = self.visit()
             visit.send(
                 asking("/delay/2?n=1") + asking("/?_delay=0") + asking("/delay/1?n=2")
@@ -101,44 +60,6 @@ class WireTests(ClockCase):
             self.assertEqual(bodies[1], b'["wait time: 0sec"]')
             self.assertIn(b"n=2", bodies[2])
 
-    def test_what_is_known_is_answered_as_it_was(self) -> None:
-        for target in [
-            "/?_delay=0",
-            "/get?a=b&a=c",
-            "/status/418",
-            "/status/204",
-            "/delay/2",
-            "/get?_size=5000&_header=A:b&_header=A:c",
-            "/bytes/100?seed=3",
-            "/redirect/3",
-            "/ip",
-            "/get?_delay=x",
-        ]:
-            for method in ("GET", "HEAD"):
-                replies, received = [], set()
-                wire = self.visit().site
-                for site in (self.visit(channel="twisted").site, wire, wire):
-                    visit = self.visit(site=site)
-                    visit.get(target, method=method)
-                    self.clock.advance(2)
-                    reply = visit.reply(method)
-                    reply.headers.pop("date")
-                    replies.append(reply)
-                    if site is wire:
-                        received.add(re.sub(rb"Date: .*", b"", visit.received))
-                self.assertEqual(len(received), 1, received)
-                self.assertEqual(replies[0], replies[1], target)
-                self.assertEqual(replies[1], replies[2], target)
-
-    def test_what_is_known_is_drawn_anew(self) -> None:
-        site = self.visit().site
-        statuses = []
-        for _ in range(4):
-            visit = self.visit(site=site)
-            visit.get("/get?_seq=503,503,200")
-            statuses.append(visit.reply().status)
-        self.assertEqual(statuses, [503, 503, 200, 200])
-
     def test_draws_are_those_of_the_other_channel(self) -> None:
         drawn = []
         for channel in ("ours", "twisted"):
@@ -152,39 +73,6 @@ class WireTests(ClockCase):
             drawn.append(bodies)
         self.assertEqual(drawn[0], drawn[1])
         self.assertGreater(len(set(drawn[0])), 1)
-
-    def test_who_asks_is_part_of_what_is_known(self) -> None:
-        here = self.visit(peer="10.0.0.1")
-        for peer in ("10.0.0.1", "10.0.0.2", "10.0.0.1"):
-            visit = self.visit(site=here.site, peer=peer)
-            visit.get("/ip")
-            self.assertEqual(visit.reply().json(), {"origin": peer})
-
-    def test_where_it_was_asked_is_part_of_what_is_known(self) -> None:
-        site = self.visit().site
-        for here in ("10.0.0.1", "10.0.0.2", "::1", "unix", "10.0.0.1"):
-            shown = {"unix": "localhost", "::1": "[::1]:12345"}
-            visit = self.visit(site=site, here=here)
-            visit.get("/get", "Host:")
-            url = f"http://{shown.get(here, f'{here}:12345')}/get"
-            self.assertEqual(visit.reply().json()["url"], url)
-
-    def test_what_operators_ask_is_never_known(self) -> None:
-        visit = self.visit(peer="127.0.0.1")
-        for number in range(3):
-            operator = self.visit(site=visit.site, peer="127.0.0.1")
-            operator.get("/__admin/stats")
-            self.assertEqual(operator.reply().json()["requests"], number)
-            self.visit(site=visit.site).get("/?_delay=0")
-
-    def test_no_more_is_remembered_than_may_be(self) -> None:
-        visit = self.visit()
-        for number in range(Memo.MOST + 50):
-            visit.send(asking(f"/?_delay=0&n={number}"))
-            self.assertLessEqual(self.known(visit), Memo.MOST)
-        before = self.known(visit)
-        visit.send(asking("/?_delay=0&n=" + "x" * 3000))
-        self.assertEqual(self.known(visit), before)
 
     def test_the_journal_has_them_all(self) -> None:
         visit = self.visit(peer="127.0.0.1")
