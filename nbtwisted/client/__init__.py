@@ -4,38 +4,33 @@
 
     gathered = get_all(urls, reactor=reactor, max_time=5.0)
 
-From a URL to its answer, which is also the order in which they import each other:
+From a URL to its answer:
 
-    answer      what came back, and how long each part of it took    pure
-    errors      what can go wrong, by phase
-    target      URL -> where to connect, and the request's bytes     pure
-    parser      bytes -> one whole answer, with limits               pure
-    tls         whom to trust, whom to be, and which check failed
-    protocol    a connection, and the exchanges that it carries
-    resolving   host names -> addresses
-    connecting  addresses -> a connection, by reactor.connectTCP
-    connections opened as they are needed, and kept for the next request
-    attempt     one attempt at a target
-    redirecting where an answer sends its reader to                  pure
-    retrying    whether to try again, and when                       pure
-    deadline    a deadline that is fair to answers which arrived in time
-    request     one request, from leaving the queue to its end
-    getting     sends GETs that have their deadlines and connections in common
-    url_list    URLs from a file or a pipe, as they are needed
-    queue       what is still to be got, and in which turn
-    gathering   many, by a DeferredList
-    output      how a request ended -> bytes                         pure
-    har         how a request ended -> entries of an HTTP Archive    pure
-    server_timing  what a server says of its own time                pure
-    spans       how a request ended, or how far it came -> a span    pure
-    recording   what is kept and written of a run besides its answers
-    screen      what a stream can show
-    on_screen   lines at the foot of a terminal that change
-    progress    how far a run has come, on such a line
-    live        the waterfall while it grows
-    options     what `nbtwisted get` can be told
-    meanwhile   which of these is shown while a run goes on
-    command     `nbtwisted get`
+    url_list → Queue → Getter → Request → Attempt → Connection and ResponseParser
+     → Answer, or a RequestError that names its phase → gather → output, pictures, files
+
+A *request* has one deadline and ends once. It is made of *attempts*: one, unless there
+are redirects or retries. An attempt is an exchange over a connection that may have
+carried others, and once more over a new one if that one was stale.
+
+- A request has ended when its socket and timers are gone from the reactor, or when its
+  connection is free for the next. `gather` fires when those are gone, too.
+- The `DeferredList` of `gather` has a worker for each request in flight. Each takes its
+  next URL when it is free, so a list of any length costs no memory.
+- One loop wakes waiting requests, and none wakes another: a thousand that fail at once
+  would each stand on the stack of the one before.
+- The protocol is a pull producer, so it knows when the kernel has the last byte of the
+  request: the phase `wait` begins there. (In TLS it is noted a turn early.)
+- One poll of its socket, before a connection is used again, finds most that were closed
+  meanwhile, and keeps early bytes from being taken for the next answer.
+- TLS begins by `startTLS` on a connection, so that each of both has its own time. The
+  name in the certificate is checked before a byte of the request is sent.
+- llhttp is laxer than the client wants. The parser adds: HTTP/1.0 or 1.1 only, statuses
+  from 100, no control characters in the reason, and no transfer coding but `chunked`.
+  h11 gives the tests a second opinion.
+- SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
+- Twisted's `HostnameEndpoint` hides the time of the look-up, and its `Agent` gives no
+  raw bytes and takes statuses such as `2_00`: neither is used.
 """
 
 from __future__ import annotations

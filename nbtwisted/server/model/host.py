@@ -6,6 +6,8 @@ import ipaddress
 import re
 from functools import lru_cache
 
+from nbtwisted.server.model.memo import Memo
+
 __all__ = ["is_host"]
 
 # RFC 3986, 3.2.2, without user information and without addresses of the future.
@@ -18,7 +20,7 @@ _LONGEST_NAME = 253
 """Characters, in DNS."""
 
 
-@lru_cache(256)
+@lru_cache(256 if Memo.is_on else 0)
 def is_host(raw: bytes) -> bool:
     """Whether this is a host as RFC 9110, 7.2, has it, or empty, as it may be.
 
