@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry, Journal
 from nbtwisted.server.routes.viewing import (
     FEW,
-    LINGER,
     MOST_HELD,
     MOST_ROWS,
+    SECONDS_AFTER_END,
     SECONDS_BETWEEN_OVERVIEWS,
     Overview,
     Viewer,
@@ -154,7 +154,7 @@ class RowsTests(ViewingCase):
         self.frame()
         self.end(begun, held=0.0, status=200)
         self.frame()
-        self.assertEqual(self.frame(LINGER - 0.5)["gone"], [])
+        self.assertEqual(self.frame(SECONDS_AFTER_END - 0.5)["gone"], [])
         self.assertEqual(self.frame(0.5)["gone"], [begun.number])
         self.assertEqual(self.model.rows, {})
 
@@ -479,5 +479,5 @@ class AnyOrderTests(ClockCase):
                 )
         self.assertTrue(all(count == 1 for count in model.ends.values()))
         # All that ends is gone in the end.
-        look(LINGER)
+        look(SECONDS_AFTER_END)
         self.assertEqual(set(model.rows), model.in_flight())

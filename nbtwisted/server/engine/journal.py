@@ -12,7 +12,12 @@ from itertools import islice
 from typing import Any
 
 from nbtwisted.server.model.controls import LONGEST_KEY
-from nbtwisted.server.model.headers import RequestHeaders, parse_lines
+from nbtwisted.server.model.headers import (
+    LONGEST_KEPT,
+    MOST_KEPT,
+    RequestHeaders,
+    parse_lines,
+)
 from nbtwisted.server.model.request import Request
 
 __all__ = [
@@ -37,11 +42,8 @@ LATENESS_BUCKETS = (
 IN_FLIGHT = "in flight"
 """The outcome of a request that is not over."""
 
-LONGEST_TARGET = 1024
-LONGEST_FIELD = 128
-MOST_FIELDS = 32
-"""The journal cuts a target, and the names and values of header fields, to so many
-bytes, and keeps so many fields."""
+LONGEST_TARGET_KEPT = 1024
+"""Bytes to which the journal cuts a target."""
 
 
 @dataclass(eq=False)
@@ -96,8 +98,8 @@ class Entry:
         """The header fields, with commas between the values of a repeated one."""
         grouped = RequestHeaders(parse_lines(self.block)[0]).grouped()
         return [
-            (name[:LONGEST_FIELD], b",".join(values)[:LONGEST_FIELD])
-            for name, values in islice(grouped, MOST_FIELDS)
+            (name[:LONGEST_KEPT], b",".join(values)[:LONGEST_KEPT])
+            for name, values in islice(grouped, MOST_KEPT)
         ]
 
     @property
@@ -133,8 +135,8 @@ def entry_of(request: Request, came: float) -> Entry:
     return Entry(
         came,
         request.addresses.peer,
-        method[:LONGEST_FIELD],
-        target[:LONGEST_TARGET],
+        method[:LONGEST_KEPT],
+        target[:LONGEST_TARGET_KEPT],
         request.version,
         request.headers.kept,
         own_key,

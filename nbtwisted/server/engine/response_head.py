@@ -10,13 +10,9 @@ from twisted.web.server import version as SERVER
 from nbtwisted.server.model.behaviour import completed
 from nbtwisted.server.model.browsers import with_headers
 from nbtwisted.server.model.headers import HeaderLines
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 
 __all__ = ["CLOSE", "HeadTemplate", "head_template"]
-
-
-LONGEST_REMEMBERED = 2048
-"""Characters of the fields of a head that is remembered."""
 
 
 class HeadTemplate(NamedTuple):

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.headers import FIELD, TOKEN, RequestHeaders, parse_lines
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
+from nbtwisted.server.model.request import LARGEST_REQUEST_BODY
 
 __all__ = [
     "LARGEST_HEAD",
-    "LARGEST_REQUEST_BODY",
     "BadRequest",
     "Head",
     "RequestReader",
@@ -26,11 +26,7 @@ __all__ = [
 
 LONGEST_TARGET = 16 * 1024
 LARGEST_HEAD = 64 * 1024
-LARGEST_REQUEST_BODY = 1024 * 1024
 """Bytes."""
-
-LONGEST_REMEMBERED = 2048
-"""Bytes of a header block that is remembered."""
 
 CHUNKS_A_TURN = 2000
 """Chunks that are read at a time: 3 ms' work, if they are of one byte each."""

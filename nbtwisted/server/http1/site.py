@@ -13,16 +13,13 @@ from zope.interface import implementer
 from nbtwisted.server.http1.channel import Channel
 from nbtwisted.server.http1.framing import Head, parse_head
 from nbtwisted.server.http1.watch import Watch
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import Addresses, Request, request_of
 from nbtwisted.server.routes.router import Server
 
 __all__ = ["DelaySite"]
 
-LONGEST_REMEMBERED = 2048
-"""Bytes of a head whose request is remembered."""
-
-MOST_HELD = 64 * 1024 * 1024
+MOST_BYTES_HELD = 64 * 1024 * 1024
 """Bytes of what clients have sent that are in memory at a time: then who sends more is
 refused, or waits."""
 
@@ -67,7 +64,7 @@ class DelaySite(Factory):
     @property
     def holds_too_much(self) -> bool:
         """Whether clients have sent more than may be in memory."""
-        return self._held > MOST_HELD
+        return self._held > MOST_BYTES_HELD
 
     def abort_connections(self) -> None:
         """Abort every connection."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from nbtwisted.server.model.headers import HeaderLines
+from nbtwisted.server.model.headers import HeaderLines, is_token
 from nbtwisted.server.model.request import Request
 
 __all__ = [
@@ -60,7 +60,6 @@ _SECONDS_ALLOWED = "3600"
 _BESIDES_OTHERS = frozenset(("Content-Security-Policy", "Vary", _NO_SNIFFING[0]))
 """A second policy only forbids more."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 # Werkzeug takes many slashes at the beginning for one.
 _FOR_OPERATORS = re.compile(
     rb"/+(healthz|readyz|metrics|__admin(/.*)?)", re.S
@@ -102,7 +101,7 @@ def headers_for(request: Request) -> HeaderLines:
         told.append(("Access-Control-Allow-Origin", "*"))
     if request.method == b"OPTIONS":
         asked = header("access-control-request-method") or ""
-        is_other = _TOKEN(asked) and asked not in _METHODS
+        is_other = is_token(asked) and asked not in _METHODS
         methods = (*_METHODS, asked) if is_other else _METHODS
         told += [
             ("Access-Control-Allow-Methods", ", ".join(methods)),

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from nbtwisted.duration import parse_duration
 from nbtwisted.numeral import parse_decimal, parse_whole_number
 from nbtwisted.server.model.delay import Delay
+from nbtwisted.server.model.headers import is_token
 
 __all__ = [
     "CONTROLS",
@@ -285,7 +286,7 @@ def parse_header(text: str) -> tuple[str, str]:
     """Read `Name:Value`; raises `ValueError`."""
     name, colon, value = text.partition(":")
     value = value.strip(" \t")
-    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+    if not colon or not is_token(name):
         raise ValueError("Name:Value")
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
         raise ValueError("Name:Value without CR, LF, NUL or other control characters")

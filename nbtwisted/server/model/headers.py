@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["FIELD", "TOKEN", "HeaderLines", "RequestHeaders", "parse_lines"]
+__all__ = [
+    "FIELD",
+    "LONGEST_KEPT",
+    "MOST_KEPT",
+    "TOKEN",
+    "HeaderLines",
+    "RequestHeaders",
+    "is_token",
+    "parse_lines",
+]
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+is_token = re.compile(TOKEN.decode()).fullmatch
 FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % TOKEN)
 """One field line, as RFC 9112, 5, has it."""
 
 SHORT_BLOCK = 2048
-LONGEST_FIELD = 128
-MOST_FIELDS = 32
+LONGEST_KEPT = 128
+MOST_KEPT = 32
 """The journal keeps a header block of up to `SHORT_BLOCK` bytes as it came. Of a longer
 one it keeps so many fields, whose names and values it cuts to so many bytes."""
 
@@ -81,8 +91,8 @@ class RequestHeaders:
                 self._kept = self._block
             else:
                 self._kept = b"".join(
-                    b"%b: %b\r\n" % (name[:LONGEST_FIELD], value[:LONGEST_FIELD])
-                    for name, value in self.lines[: 2 * MOST_FIELDS]
+                    b"%b: %b\r\n" % (name[:LONGEST_KEPT], value[:LONGEST_KEPT])
+                    for name, value in self.lines[: 2 * MOST_KEPT]
                     if name.lower() not in _SECRET
                 )
         return self._kept

@@ -11,7 +11,10 @@ import os
 from collections.abc import Callable, Hashable
 from typing import ClassVar, Generic, TypeVar
 
-__all__ = ["Memo"]
+__all__ = ["LONGEST_REMEMBERED", "Memo"]
+
+LONGEST_REMEMBERED = 2048
+"""Bytes, or characters, of an input that is worth remembering."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -9,7 +9,17 @@ from nbtwisted.server.model.behaviour import Behaviour, Reply
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.query import Fields, parse_fields
 
-__all__ = ["NO_ADDRESSES", "Addresses", "Request", "not_a_request", "request_of"]
+__all__ = [
+    "LARGEST_REQUEST_BODY",
+    "NO_ADDRESSES",
+    "Addresses",
+    "Request",
+    "not_a_request",
+    "request_of",
+]
+
+LARGEST_REQUEST_BODY = 1024 * 1024
+"""Bytes."""
 
 # RFC 9112, 3.2: a server must accept the whole URL, too, that a proxy gets.
 _WHOLE_URL = re.compile(rb"(https?)://([^/?]+)(.*)", re.I | re.S).fullmatch

@@ -14,7 +14,13 @@ from nbtwisted.server.model.controls import LONGEST_KEY
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
-from nbtwisted.server.routes.viewing import LINGER, MOST_HELD, MOST_ROWS, Viewer, event
+from nbtwisted.server.routes.viewing import (
+    MOST_HELD,
+    MOST_ROWS,
+    SECONDS_AFTER_END,
+    Viewer,
+    event,
+)
 from nbtwisted.timeline.page import asset as shared_asset
 
 __all__ = ["MOST_VIEWERS", "SCRIPTS", "SECONDS_A_FRAME"]
@@ -90,7 +96,7 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
         "seconds_a_frame": SECONDS_A_FRAME,
         "most_rows": MOST_ROWS,
         "most_held": MOST_HELD,
-        "linger": LINGER,
+        "linger": SECONDS_AFTER_END,
     }
     retry = b"retry: %d\n\n" % (SECONDS_TO_RETRY * 1000)
     yield retry + event("hello", hello) + frame()

@@ -17,7 +17,7 @@ from nbtwisted.server.model.controls import (
     UnreadableControl,
     read_controls,
 )
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.multipart import Part, parse_parts
 from nbtwisted.server.model.query import Fields, TooMany, parse_fields
 from nbtwisted.server.model.request import Request
@@ -36,9 +36,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-LONGEST_REMEMBERED = 256
-"""Characters of control texts whose meaning is remembered."""
 
 
 class Refused(Exception):

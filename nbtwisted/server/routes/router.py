@@ -23,8 +23,8 @@ from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
 from nbtwisted.server.model.host import is_host
-from nbtwisted.server.model.memo import Memo
-from nbtwisted.server.model.request import Request
+from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
+from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
 from nbtwisted.server.routes.admission import admit
 from nbtwisted.server.routes.conditional import conditioned
 from nbtwisted.server.routes.parameters import (
@@ -36,12 +36,6 @@ from nbtwisted.server.routes.parameters import (
 from nbtwisted.server.routes.viewing import Overview
 
 __all__ = ["ANY", "Server", "app", "decide", "route"]
-
-LARGEST_REQUEST_BODY = 1024 * 1024
-"""Bytes."""
-
-LONGEST_REMEMBERED = 256
-"""Bytes of a path whose route is remembered."""
 
 _logger = Logger(namespace="nbtwisted")
 

@@ -21,9 +21,9 @@ from nbtwisted.printable import printable_ends
 from nbtwisted.server.engine.journal import IN_FLIGHT, LATENESS_BUCKETS, Entry, Journal
 
 __all__ = [
-    "LINGER",
     "MOST_HELD",
     "MOST_ROWS",
+    "SECONDS_AFTER_END",
     "SECONDS_BETWEEN_OVERVIEWS",
     "Overview",
     "Viewer",
@@ -37,7 +37,7 @@ MOST_HELD = 80
 """Of these, requests in flight: so that there is room for what comes and ends while ten
 thousand are held, a fault or a client that leaves."""
 
-LINGER = 5.0
+SECONDS_AFTER_END = 5.0
 """Seconds for which a request is shown after its end."""
 
 SECONDS_BETWEEN_OVERVIEWS = 1.0
@@ -205,7 +205,7 @@ class _Row:
                 was_sending or entry.outcome == "cancelled"
             ):
                 self.ended = entry.came + entry.held
-            self.leaves = now + LINGER
+            self.leaves = now + SECONDS_AFTER_END
         self.told = state
         return True
 
@@ -237,10 +237,10 @@ class _Row:
 
 
 class Viewer:
-    """Somebody who watches a journal, of the requests whose key has `key` in it.
+    """A viewer of a journal, and of the requests whose key has `key` in it.
 
-    Those in flight that are shown stay until they end, and then for `LINGER` seconds,
-    unless their room is needed. The newest take what room there is.
+    A request that is shown stays until it ends, and for `SECONDS_AFTER_END` more unless
+    its room is needed. The newest requests take the room that is left.
     """
 
     def __init__(self, journal: Journal, overview: Overview, key: str = "") -> None:
@@ -306,7 +306,7 @@ class Viewer:
         gone = [
             number
             for number, row in rows.items()
-            if row.ended is not None and not 0 < row.leaves - now <= LINGER
+            if row.ended is not None and not 0 < row.leaves - now <= SECONDS_AFTER_END
         ]
         for number in gone:
             del rows[number]
