@@ -28,23 +28,18 @@ from twisted.python.failure import Failure
 from nbtwisted.server.engine.connection import Connection
 from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.engine.journal import Entry
-from nbtwisted.server.engine.response_head import CLOSE, head_template
 from nbtwisted.server.engine.source import PacedSource, Source
-from nbtwisted.server.model.behaviour import BODILESS, OUR_FAULT, Behaviour
-from nbtwisted.server.model.faults import (
-    SECONDS_A_HEADER_BYTE,
-    Ending,
-    HeadPace,
-    Transmission,
-    transmission,
-)
+from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour
+from nbtwisted.server.model.faults import SECONDS_A_HEADER_BYTE, Ending
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.request import Request
+from nbtwisted.server.model.response import Response, response_of
 
 __all__ = ["Engine", "Exchange", "IllegalTransition"]
 
 _logger = Logger(namespace="nbtwisted")
 
+CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
 
@@ -110,11 +105,11 @@ class Exchange:
     connection   carries it
     """
 
+    is_last = False
     _state = State.NEW
     _wait: Deferred[None] | None = None
     _source: Source | None = None
     _is_paused = False
-    _is_chunked = False
     _closes = False
     _opening = b""
     """The head, until it is sent with the beginning of the body."""
@@ -128,15 +123,12 @@ class Exchange:
         request: Request,
         entry: Entry,
         for_browsers: HeaderLines,
-        *,
-        is_last: bool,
     ) -> None:
         self._engine = engine
         self.connection = connection
         self._request = request
         self.entry = entry
         self._for_browsers = for_browsers
-        self.is_last = is_last
 
     # From the draw to the last byte.
 
@@ -169,56 +161,46 @@ class Exchange:
     def _send(self, _: None = None) -> None:
         self._go(Event.SEND)
         self._wait = None
-        engine, entry, reply = self._engine, self.entry, self._reply
+        engine, entry = self._engine, self.entry
         entry.held = held = engine.now() - self._began
-        self._plan = plan = transmission(reply, self._random)
-        opening = b""
-        pieces = plan.pieces
-        if plan.head is not HeadPace.NEVER:
-            entry.status = reply.status
-            opening = self._head(plan, held)
-            if plan.head is HeadPace.BYTE_BY_BYTE:
-                self._uncounted = len(opening)
-                slow = [(bytes([byte]), SECONDS_A_HEADER_BYTE) for byte in opening]
-                pieces = chain(slow, pieces or ())
-                opening = b""
-        self._opening = opening
+        self._response = response = self._prepared()
+        entry.status = response.status
+        connection = b""
+        if self.is_last or response.closes or not self.connection.is_persistent:
+            self._closes = True
+            connection = CLOSE
+        elif self._request.version == b"HTTP/1.0":
+            connection = KEEP_ALIVE
+        opening = response.opening(connection, held, engine.date())
+        pieces = response.pieces
         if pieces is None:
-            self.take([plan.content] if plan.content else [], is_last=True)
+            entry.sent = response.sent
+            opening += response.tail
+            if opening:
+                self.connection.write(opening)
+            self._finish()
             return
+        if response.is_slow:
+            self._uncounted = len(opening)
+            pieces = chain(
+                ((bytes([byte]), SECONDS_A_HEADER_BYTE) for byte in opening), pieces
+            )
+        else:
+            self._opening = opening
         self._source = PacedSource(pieces, engine.clock, engine.now)
         if self._is_paused:
             self._source.pause()
         self._source.start(self)
 
-    def _head(self, plan: Transmission, held: float) -> bytes:
-        """The head; decides whether the connection closes when the response is sent."""
-        reply = self._reply
-        template = head_template((reply.status, reply.headers, self._for_browsers))
-        is_old = self._request.version == b"HTTP/1.0"
-        self._closes = (
-            self.is_last
-            or template.closes
-            or not self.connection.is_persistent
-            or plan.head is HeadPace.BYTE_BY_BYTE
-            # Only the end of the connection ends such a body.
-            or (is_old and plan.length is None)
-        )
-        framing = b""
-        if reply.status in BODILESS:
-            pass
-        elif plan.length is not None:
-            framing = b"Content-Length: %d\r\n" % plan.length
-        elif reply.has_body and not is_old:
-            self._is_chunked = True
-            framing = b"Transfer-Encoding: chunked\r\n"
-        return template.fill(
-            connection=CLOSE if self._closes else KEEP_ALIVE if is_old else b"",
-            framing=framing,
-            asked=reply.asked,
-            held=held,
-            date=self._engine.date(),
-        )
+    def _prepared(self) -> Response:
+        """The response, which a request keeps if nothing in it is left to chance."""
+        request, reply = self._request, self._reply
+        if request.response is not None and reply is request.reply:
+            return request.response
+        response = response_of(reply, self._random, self._for_browsers, request.version)
+        if reply is request.reply and response.pieces is None:
+            request.response = response
+        return response
 
     def take(self, pieces: list[bytes], *, is_last: bool) -> None:
         """Send pieces of the body: as every sink's."""
@@ -228,15 +210,12 @@ class Exchange:
             self._uncounted -= of_head
             sent -= of_head
         self.entry.sent += sent
-        plan = self._plan
-        if self._is_chunked:
+        if self._response.is_chunked:
             pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
-            if is_last and plan.ending is Ending.FINISH:
-                pieces.append(b"0\r\n\r\n")
+        if is_last:
+            pieces.append(self._response.tail)
         data = self._opening + b"".join(pieces)
         self._opening = b""
-        if is_last:
-            data += plan.junk
         if data:
             self.connection.write(data)
         if is_last and self._state is State.SENDING:
@@ -250,7 +229,7 @@ class Exchange:
         self.connection.reset()
 
     def _finish(self) -> None:
-        ending = self._plan.ending
+        ending = self._response.ending
         if ending is Ending.HOLD:
             self._go(Event.STALL)
             if self.is_last:

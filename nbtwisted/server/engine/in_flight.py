@@ -86,9 +86,7 @@ class InFlightRequests:
         """
         entry = entry_of(request, time.time())
         if is_for_operators(request.path):
-            exchange = Exchange(
-                self, connection, request, entry, FOR_OPERATORS, is_last=False
-            )
+            exchange = Exchange(self, connection, request, entry, FOR_OPERATORS)
             self._of_operators[exchange] = isinstance(behaviour.body, Endless)
             return exchange, behaviour
         if not request.target:
@@ -100,17 +98,16 @@ class InFlightRequests:
             behaviour = _refused(
                 behaviour, "too many requests in flight", ("Retry-After", "1")
             )
-        exchange = Exchange(
-            *(self, connection, request, entry, headers_for(request)),
-            is_last=self.is_draining,
-        )
+        for_browsers = headers_for(request.method, request.headers)
+        exchange = Exchange(self, connection, request, entry, for_browsers)
+        exchange.is_last = self.is_draining
         self.journal.begin(entry)
         self._exchanges.add(exchange)
         return exchange, behaviour
 
     def end(self, exchange: Exchange) -> None:
         """An exchange is over."""
-        if self._of_operators.pop(exchange, None) is not None:
+        if self._of_operators and self._of_operators.pop(exchange, None) is not None:
             return
         entry = exchange.entry
         self._exchanges.discard(exchange)

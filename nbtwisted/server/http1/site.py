@@ -77,9 +77,8 @@ class DelaySite(Factory):
 
 
 def _read(given: tuple[bytes, Addresses]) -> tuple[Head, Request]:
-    raw, addresses = given
-    head = parse_head(raw)
+    head = parse_head(given[0])
     request = request_of(
-        *(head.method, head.target, head.version, head.headers), b"", addresses
+        head.method, head.target, head.version, head.headers, b"", given[1]
     )
     return head, request

@@ -19,6 +19,7 @@ __all__ = [
     "Generated",
     "Letters",
     "Lines",
+    "Noise",
     "RandomBytes",
     "Whole",
 ]
@@ -125,6 +126,21 @@ class RandomBytes:
             yield made[:wanted]
             made = made[wanted:]
             left -= wanted
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Bytes that are drawn from `random` while they are sent."""
+
+    length: int
+    random: Random
+    piece_size: int = RANDOM_PIECE
+    in_chunks: bool = False
+
+    def pieces(self) -> Iterator[bytes]:
+        """As every body's, but that they can be made only once."""
+        for start in range(0, self.length, self.piece_size):
+            yield self.random.randbytes(min(self.piece_size, self.length - start))
 
 
 @dataclass(frozen=True)

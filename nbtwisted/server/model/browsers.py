@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from nbtwisted.server.model.headers import HeaderLines, is_token
-from nbtwisted.server.model.request import Request
+from nbtwisted.server.model.headers import HeaderLines, RequestHeaders, is_token
 
 __all__ = [
     "FOR_ANYBODY",
@@ -64,7 +63,7 @@ _BESIDES_OTHERS = frozenset(("Content-Security-Policy", "Vary", _NO_SNIFFING[0])
 _FOR_OPERATORS = re.compile(
     rb"/+(healthz|readyz|metrics|__admin(/.*)?)", re.S
 ).fullmatch
-_BEGINS_FOR_OPERATORS = b"/hrm_%"
+_BEGINS_FOR_OPERATORS = frozenset((b"/", b"h", b"r", b"m", b"_", b"%"))
 
 
 def is_for_operators(path: bytes) -> bool:
@@ -74,21 +73,20 @@ def is_for_operators(path: bytes) -> bool:
     return _FOR_OPERATORS(unquote_to_bytes(path)) is not None
 
 
-def is_preflight(request: Request) -> bool:
+def is_preflight(method: bytes, headers: RequestHeaders) -> bool:
     """Whether a browser asks what it may ask for."""
     asked = b"access-control-request-method"
-    return request.method == b"OPTIONS" and asked in request.headers.by_name
+    return method == b"OPTIONS" and asked in headers.by_name
 
 
-def headers_for(request: Request) -> HeaderLines:
+def headers_for(method: bytes, headers: RequestHeaders) -> HeaderLines:
     """The headers for browsers of a response that is not for operators.
 
     They allow what httpbin allows, and to see how long the response was held.
     """
-    if b"origin" not in request.headers.by_name and request.method != b"OPTIONS":
+    if b"origin" not in headers.by_name and method != b"OPTIONS":
         return FOR_ANYBODY
-    header = request.header
-    origin = header("origin")
+    origin = headers.get("origin")
     told = [*SANDBOX, _WITH_CREDENTIALS]
     if origin is not None and re.fullmatch("[!-~]+", origin):
         told += [
@@ -99,15 +97,15 @@ def headers_for(request: Request) -> HeaderLines:
         ]
     else:
         told.append(("Access-Control-Allow-Origin", "*"))
-    if request.method == b"OPTIONS":
-        asked = header("access-control-request-method") or ""
+    if method == b"OPTIONS":
+        asked = headers.get("access-control-request-method") or ""
         is_other = is_token(asked) and asked not in _METHODS
         methods = (*_METHODS, asked) if is_other else _METHODS
         told += [
             ("Access-Control-Allow-Methods", ", ".join(methods)),
             ("Access-Control-Max-Age", _SECONDS_ALLOWED),
         ]
-        names = header("access-control-request-headers")
+        names = headers.get("access-control-request-headers")
         if names is not None and re.fullmatch("[ -~]*", names):
             told.append(("Access-Control-Allow-Headers", names))
     return tuple(told)

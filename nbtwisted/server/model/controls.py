@@ -163,7 +163,12 @@ class Controls:
             "limit": self.limit,
             "key": self.key,
         }
-        return {name: value for name, value in replaced.items() if value}
+        # A rate that was asked for is not to be outdone by the path's own drip.
+        return {
+            name: value
+            for name, value in replaced.items()
+            if value or (name == "drip" and self.rate)
+        }
 
 
 CONTROLS = (

@@ -63,7 +63,9 @@ def parse_fields(raw: bytes) -> Fields:
     if escapes > MOST_ESCAPES:
         raise TooMany("escapes", MOST_ESCAPES)
     fields: Fields = {}
-    for field in raw.translate(_PLUS_IS_SPACE).split(b"&"):
+    if b"+" in raw:
+        raw = raw.translate(_PLUS_IS_SPACE)
+    for field in raw.split(b"&"):
         if field:
             name, _, value = field.partition(b"=")
             if escapes:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from nbtwisted.server.model.behaviour import Behaviour, Reply
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.query import Fields, parse_fields
+from nbtwisted.server.model.response import Response
 
 __all__ = [
     "LARGEST_REQUEST_BODY",
@@ -53,12 +54,12 @@ class Request:
     path, query               of the target
     scheme                    of a target that is a whole URL, otherwise None
     behaviour                 what its route decided, once it has
-    reply                     what that leaves, where it leaves nothing to chance
+    reply, response           what follows from it, if nothing is left to chance
     """
 
     __slots__ = (
         *("_fields", "addresses", "behaviour", "body", "headers", "method", "path"),
-        *("query", "reply", "scheme", "target", "version"),
+        *("query", "reply", "response", "scheme", "target", "version"),
     )
 
     def __init__(
@@ -81,6 +82,7 @@ class Request:
         self.path, _, self.query = target.partition(b"?")
         self.behaviour: Behaviour | None = None
         self.reply: Reply | None = None
+        self.response: Response | None = None
         self._fields: Fields | None = None
 
     @property

@@ -22,9 +22,11 @@ from nbtwisted.server.model.behaviour import (
 from nbtwisted.server.model.body import (
     PIECE,
     RANDOM_PIECE,
+    Body,
     Filler,
     Letters,
     Lines,
+    Noise,
     RandomBytes,
     Whole,
 )
@@ -300,8 +302,10 @@ def _random(
         body = RandomBytes(length, seed, piece_size, in_chunks)
         return Behaviour(body, headers=_BYTES)
 
-    def drawn(asked: float, random: Random) -> RandomBytes:
-        return RandomBytes(length, random.getrandbits(64), piece_size, in_chunks)
+    def drawn(asked: float, random: Random) -> Body:
+        if length <= piece_size:
+            return Whole(random.randbytes(length), in_chunks)
+        return Noise(length, random, piece_size, in_chunks)
 
     return Behaviour(drawn, headers=_BYTES, has_random_body=True)
 

@@ -199,9 +199,12 @@ def refuse_controls(request: Request, *, lenient: bool) -> None:
 
 def _given(request: Request, lenient: bool) -> Given:
     """The controls of a request: of its target, and of its header fields."""
-    given = tuple(
+    of_headers = request.headers.controls
+    if not (request.query or of_headers):
+        return ()
+    given = [
         (name, tuple(values))
         for name, values in arguments(request).items()
         if name[:1] == b"_" and (not lenient or name in _NAMES)
-    )
-    return given + request.headers.controls
+    ]
+    return (*given, *of_headers)

@@ -1,0 +1,164 @@
+"""A reply as the bytes that are sent of it: the one writer of heads. Pure."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from random import Random
+from typing import NamedTuple
+
+from twisted.web.server import version as SERVER
+
+from nbtwisted.server.model.behaviour import BODILESS, Reply, completed
+from nbtwisted.server.model.browsers import with_headers
+from nbtwisted.server.model.faults import Ending, HeadPace, transmission
+from nbtwisted.server.model.headers import HeaderLines
+from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
+from nbtwisted.server.model.pace import Paced
+
+__all__ = ["Response", "response_of"]
+
+class Response(NamedTuple):
+    """A response, but for what is known only when it is sent.
+
+    status      of the head; None if no head is sent
+    start       the status line
+    server      the field Server, and `Date: ` if the time is to follow
+    is_dated    whether it is
+    fields      the fields behind that, up to how long the response was held
+    end         what follows: the blank line, and a body that is there
+    sent        bytes of that body
+    pieces      a body that is made while it is sent; None if nothing more follows
+    is_chunked  whether each piece is a chunk
+    tail        what follows the pieces, without a frame
+    is_slow     whether the head is sent a byte at a time
+    closes      whether the connection cannot be used again
+    says_close  whether the fields say so
+    ending      what becomes of the connection
+    """
+
+    status: int | None
+    start: bytes
+    server: bytes
+    is_dated: bool
+    fields: bytes
+    end: bytes
+    sent: int
+    pieces: Paced | None
+    is_chunked: bool
+    tail: bytes
+    is_slow: bool
+    closes: bool
+    says_close: bool
+    ending: Ending
+
+    def opening(self, connection: bytes, held: float, date: bytes) -> bytes:
+        """The head, and the body that is there.
+
+        connection  the field Connection, or nothing
+        held        seconds from the request to these bytes
+        date        the time, as HTTP has it
+        """
+        if self.status is None:
+            return b""
+        return b"%b%b%b%b%b%b%b" % (
+            self.start,
+            b"" if self.says_close else connection,
+            self.server,
+            date + b"\r\n" if self.is_dated else b"",
+            self.fields,
+            _milliseconds(held),
+            self.end,
+        )
+
+
+class _Template(NamedTuple):
+    """The part of a head that follows from the status and the fields."""
+
+    start: bytes
+    server: bytes
+    is_dated: bool
+    fields: bytes
+    closes: bool
+
+
+def response_of(
+    reply: Reply, random: Random, for_browsers: HeaderLines, version: bytes
+) -> Response:
+    """The response to a request of HTTP's `version`; `random` is the request's own."""
+    head, length, content, pieces, ending, tail = transmission(reply, random)
+    if head is HeadPace.NEVER:
+        return Response(
+            *(None, b"", b"", False, b"", b"", 0, pieces, False, tail),
+            *(False, False, False, ending),
+        )
+    template = _template((reply.status, reply.headers, for_browsers))
+    is_old = version == b"HTTP/1.0"
+    is_chunked = length is None and reply.has_body and not is_old
+    if is_chunked:
+        framing = b"Transfer-Encoding: chunked\r\n"
+        if ending is Ending.FINISH:
+            tail = b"0\r\n\r\n"
+        if content:
+            content = b"%x\r\n%b\r\n" % (len(content), content)
+    elif length is None or reply.status in BODILESS:
+        framing = b""
+    else:
+        framing = b"Content-Length: %d\r\n" % length
+    if pieces is None:
+        content, tail = content + tail, b""
+    asked = _milliseconds(reply.asked) if reply.asked else b"0"
+    return Response(
+        reply.status,
+        template.start,
+        template.server,
+        template.is_dated,
+        b"%b%bServer-Timing: asked;dur=%b, held;dur="
+        % (framing, template.fields, asked),
+        b"\r\n\r\n" + content,
+        reply.body.length if pieces is None and reply.has_body else 0,
+        pieces,
+        is_chunked,
+        tail,
+        head is HeadPace.BYTE_BY_BYTE,
+        # Only the end of the connection ends a body without a length.
+        template.closes or head is HeadPace.BYTE_BY_BYTE or (is_old and length is None),
+        template.closes,
+        ending,
+    )
+
+
+_Given = tuple[int, HeaderLines, HeaderLines]
+"""A status, the headers of a behaviour, and those for browsers."""
+
+
+def _make_template(given: _Given) -> _Template:
+    status, headers, for_browsers = given
+    headers = with_headers(completed(headers, status), for_browsers)
+    names = {name.lower() for name, _ in headers}
+    server = b"" if "server" in names else b"Server: %b\r\n" % SERVER
+    return _Template(
+        f"HTTP/1.1 {status} {_reason(status)}\r\n".encode(),
+        server if "date" in names else server + b"Date: ",
+        "date" not in names,
+        "".join(f"{name}: {value}\r\n" for name, value in headers).encode(),
+        any((n.lower(), v.lower()) == ("connection", "close") for n, v in headers),
+    )
+
+
+def _is_short(given: _Given) -> bool:
+    return sum(len(n) + len(v) for n, v in given[1] + given[2]) <= LONGEST_REMEMBERED
+
+
+_template = Memo(_make_template, fits=_is_short)
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def _milliseconds(seconds: float) -> bytes:
+    """Milliseconds with one decimal, if it is not 0."""
+    return (b"%.1f" % (seconds * 1000)).removesuffix(b".0")
