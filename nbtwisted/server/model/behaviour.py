@@ -126,7 +126,11 @@ class Behaviour(NamedTuple):
         """The same answer, but for what the request's controls ask for."""
         if controls is NO_CONTROLS:
             return self
-        changed = self._replace(**controls.changes)
+        values = list(self)
+        for name, value in controls.changes:
+            values[_POSITIONS[name]] = value
+        # Which takes half of the time of _replace().
+        changed = Behaviour._make(values)
         if controls.size is not None:
             changed = changed._replace(body=Filler(controls.size), part=None)
         if controls.headers:
@@ -180,6 +184,9 @@ class Behaviour(NamedTuple):
             self.rate,
             said.interval,
         )
+
+
+_POSITIONS = {name: position for position, name in enumerate(Behaviour._fields)}
 
 
 def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:

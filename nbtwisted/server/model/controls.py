@@ -151,7 +151,7 @@ class Controls:
     key: str | None = None
 
     @cached_property
-    def changes(self) -> dict[str, Any]:
+    def changes(self) -> tuple[tuple[str, Any], ...]:
         """The fields of a `Behaviour` that are replaced as they are."""
         replaced = {
             "delay": self.delay,
@@ -164,11 +164,11 @@ class Controls:
             "key": self.key,
         }
         # A rate that was asked for is not to be outdone by the path's own drip.
-        return {
-            name: value
+        return tuple(
+            (name, value)
             for name, value in replaced.items()
             if value or (name == "drip" and self.rate)
-        }
+        )
 
 
 CONTROLS = (

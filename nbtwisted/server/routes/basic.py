@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from nbtwisted.duration import print_duration
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.delay import Delay, UnreadableDelay
+from nbtwisted.server.model.memo import Memo
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.echo import behaviour_with_body, echo
 from nbtwisted.server.routes.parameters import Refused, unreadable
@@ -19,7 +18,9 @@ _ONE_TO_THREE_SECONDS = Delay((1.0, 2.0, 3.0))
 @route("/")
 def root(server: Server, request: Request) -> Behaviour:
     """Wait 1, 2 or 3 seconds, or as `_delay` asks, and tell how long it was."""
-    return Behaviour(_wait_time, delay=_ONE_TO_THREE_SECONDS)
+    return Behaviour(
+        lambda asked, random: _wait_time(asked), delay=_ONE_TO_THREE_SECONDS
+    )
 
 
 @route("/delay/<text>", ANY)
@@ -34,5 +35,6 @@ def delay(server: Server, request: Request, text: str) -> Behaviour:
     return behaviour_with_body(request)._replace(delay=read)
 
 
-def _wait_time(asked: float, random: Random) -> Whole:
-    return Whole(b'["wait time: %bsec"]' % print_duration(asked).encode())
+_wait_time = Memo[float, Whole](
+    lambda asked: Whole(b'["wait time: %bsec"]' % print_duration(asked).encode())
+)
