@@ -30,7 +30,7 @@ class PipeliningTests(ClockCase):
         return visit
 
     def test_a_refused_body_makes_room_before_its_connection_ends(self) -> None:
-        self.patch(http1_site, "MOST_HELD", 1000)
+        self.patch(http1_site, "MOST_BYTES_HELD", 1000)
         first = self.visit()
         refused, last = self.visit(site=first.site), self.visit(site=first.site)
         whole = asking("/status/200", method="POST", body=b"x" * 600)

@@ -17,6 +17,7 @@ from nbtwisted.server.model.pace import Paced
 
 __all__ = ["Response", "response_of"]
 
+
 class Response(NamedTuple):
     """A response, but for what is known only when it is sent.
 
