@@ -1,19 +1,28 @@
-"""What is refused before it is a request, in memory and on a clock."""
+"""Connections: what is no request, deadlines, states, and turns; in memory."""
 
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.engine.exchange import IllegalTransition
+from nbtwisted.server.http1 import channel as module
+from nbtwisted.server.http1 import site as http1_site
+from nbtwisted.server.http1.channel import Channel, Event, State
+from nbtwisted.server.model.memo import Memo
 from tests.guard import ClockCase
-from tests.server.in_memory import CHANNEL, Reply, Visit
+from tests.server.in_memory import Reply, Visit, answers, asking, site_of
+from tests.server.state_tables import transitions_in
 
 KIB = 1024
 
 
-class ChannelTests(ClockCase):
+class ChannelCase(ClockCase):
     def setUp(self) -> None:
         super().setUp()
         self.site_clock = Clock()
@@ -27,10 +36,13 @@ class ChannelTests(ClockCase):
         self.assertEqual(self.site_clock.getDelayedCalls(), [])
 
     def visit(self, **more: Any) -> Visit:
-        visit = Visit(self.clock, site_clock=self.site_clock, channel="ours", **more)
+        more = {"channel": "ours", "site_clock": self.site_clock, **more}
+        visit = Visit(self.clock, **more)
         self.visits.append(visit)
         return visit
 
+
+class ChannelTests(ChannelCase):
     def send(self, *pieces: bytes) -> Reply:
         visit = self.visit()
         for piece in pieces:
@@ -247,8 +259,7 @@ class ChannelTests(ClockCase):
         # Our half is closed, and theirs when the time is over.
         self.site_clock.pump([1] * 4)
         self.assertFalse(visit.is_aborted)
-        # twisted.web's channel first asks nicely, which Twisted would wait for.
-        self.site_clock.pump([1] * (1 if CHANNEL == "ours" else 16))
+        self.site_clock.advance(1)
         self.assertTrue(visit.is_aborted)
 
     def test_deadline_of_a_head_behind_another(self) -> None:
@@ -258,3 +269,322 @@ class ChannelTests(ClockCase):
         self.assertFalse(visit.is_closed)
         self.site_clock.advance(1)
         self.assertTrue(visit.is_closed)
+
+
+class StateTests(ChannelCase):
+    def test_the_table_is_what_the_code_does(self) -> None:
+        self.assertEqual(transitions_in(module), module._TRANSITIONS)
+
+    def test_every_transition_happens(self) -> None:
+        seen = set()
+        go = Channel._go
+
+        def noted(channel: Channel, event: Event) -> None:
+            seen.add((channel._state, event))
+            go(channel, event)
+
+        self.patch(Channel, "_go", noted)
+        half = asking("/post", method="POST", body=b"abc")[:-1]
+        for sent in [b"", half, half + b"c", asking("/delay/1"), b"no request\r\n"]:
+            visit = self.visit()
+            visit.send(sent)
+            if sent == half:
+                self.visits[-1].leave()
+                visit = self.visit()
+                visit.send(half)
+                visit.send(b"c")
+            visit.leave()
+        self.assertEqual(seen, set(module._TRANSITIONS))
+
+    def test_what_cannot_happen_is_an_error_that_names_it(self) -> None:
+        for state in State:
+            for event in Event:
+                channel = Channel(self.visit().site)
+                channel._state = state
+                if (state, event) not in module._TRANSITIONS:
+                    with self.assertRaises(IllegalTransition) as caught:
+                        channel._go(event)
+                    expected = f"{event.name} in state {state.name}"
+                    self.assertEqual(str(caught.exception), expected)
+                    self.assertIs(channel._state, state)
+
+    def test_no_response_is_finished_twice(self) -> None:
+        channel = self.visit().site.buildProtocol(None)
+        for end, event in [(channel.finish, "NEXT"), (channel.close, "CLOSE")]:
+            with self.assertRaisesRegex(IllegalTransition, f"{event} in state HEAD"):
+                end()
+
+
+class RememberedTests(ChannelCase):
+    """A request that is remembered gets no further than another."""
+
+    def remembered(self, request: bytes) -> Visit:
+        """A connection to a server that remembers a request."""
+        self.patch(Memo, "is_on", True)
+        first = self.visit(peer="127.0.0.1")
+        for _ in range(3):
+            first.send(request)
+            self.clock.advance(1)
+        self.assertEqual(len(first.site.requests), 1)
+        return self.visit(site=first.site, peer="127.0.0.1")
+
+    def test_not_in_the_middle_of_a_head(self) -> None:
+        request = asking("/get")
+        for begun in [
+            b"GET /range/7 HTTP/1.1\r\nHost: t\r\nX: ",
+            b"GET /range/7 HTTP/1.1\r\nHost: t\r\nX",
+            b"GET /range/7 HTTP/1.1\r\n",
+            b"GET /range/7 HTTP/1.1\r",
+            b"GET /range/7 HTT",
+            b"\r",
+        ]:
+            visit = self.remembered(request)
+            visit.send(begun)
+            visit.send(request)
+            self.assertEqual(visit.reply().status, 400, begun)
+            self.assertTrue(visit.is_closed)
+            entry = next(visit.site.in_flight.journal.latest_over())
+            self.assertEqual((entry.target, entry.status), (b"", 400))
+
+    def test_not_in_the_middle_of_a_body(self) -> None:
+        request = asking("/get")
+        visit = self.remembered(request)
+        visit.send(
+            asking("/post", f"Content-Length: {len(request) + 1}", method="POST")
+        )
+        visit.send(request)
+        self.assertEqual(visit.received, b"")
+        visit.send(b"x")
+        self.assertEqual(visit.reply("POST").json()["data"], request.decode() + "x")
+
+    def test_not_to_a_client_that_does_not_read(self) -> None:
+        request = asking("/get")
+        visit = self.remembered(request)
+        visit.send(request)
+        before = visit.received
+        visit.stop_reading()
+        for more in (request, request[:-1], b"\n", request * 3, b"no request\r\n"):
+            visit.send(more)
+            self.clock.advance(1)
+        self.assertEqual(visit.received, before)
+        self.assertFalse(visit.is_read)
+        journal = visit.site.in_flight.journal
+        self.assertEqual((journal.came, journal.in_flight), (4, 0))
+        visit.read_on()
+        replies = answers(visit.received, ["GET"] * 10)
+        self.assertEqual([status for status, _, _ in replies], [200] * 6 + [400])
+
+    def test_not_to_one_that_stops_reading_in_the_middle(self) -> None:
+        request = asking("/range/300000")
+        visit = self.remembered(request)
+        visit.send(request + asking("/ip"))
+        self.assertEqual(len(answers(visit.received, ["GET"] * 2)), 2)
+        visit = self.visit(site=visit.site, peer="127.0.0.1")
+        visit.send(asking("/delay/1") + request)
+        visit.stop_reading()
+        self.clock.advance(1)
+        # What is whole is sent, and the next has to wait.
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK"), 1)
+        visit.read_on()
+        self.assertEqual(len(answers(visit.received, ["GET"] * 2)), 2)
+
+    def test_no_longer_than_the_server_lives(self) -> None:
+        for version, field in [("1.0", "Connection: keep-alive"), ("1.1", "A: b")]:
+            request = f"GET /delay/1 HTTP/{version}\r\nHost: t\r\n{field}\r\n\r\n"
+            visit = self.remembered(request.encode())
+            late = self.visit(site=visit.site, peer="127.0.0.1")
+            visit.send(request.encode())
+            drained = Deferred.fromCoroutine(visit.site.in_flight.drain())
+            late.send(request.encode())
+            self.clock.advance(1)
+            for one, status in [(visit, 200), (late, 503)]:
+                reply = one.reply()
+                self.assertEqual(reply.status, status)
+                self.assertEqual(reply.headers["connection"], "close")
+                self.assertTrue(one.is_closed)
+                self.assertNoResult(drained)
+                one.leave()
+            self.clock.advance(1)
+            self.successResultOf(drained)
+
+
+class DrainTests(ChannelCase):
+    def test_late_requests(self) -> None:
+        first = self.visit()
+        idle, waits, behind = (self.visit(site=first.site) for _ in range(3))
+        idle.get("/ip")
+        waits.get("/delay/1")
+        behind.send(asking("/delay/1?n=1") + asking("/delay/1?n=2"))
+        before = idle.received
+        drained = Deferred.fromCoroutine(first.site.in_flight.drain())
+        idle.get("/ip")
+        self.assertIn(b"HTTP/1.1 503 ", idle.received[len(before) :])
+        self.assertIn(b"\r\nConnection: close\r\n", idle.received[len(before) :])
+        operator = self.visit(site=first.site, peer="127.0.0.1")
+        operator.get("/readyz")
+        self.assertEqual(operator.reply().status, 503)
+        self.assertFalse(operator.is_closed)
+        self.clock.advance(1)
+        for visit in (waits, behind):
+            self.assertEqual(visit.reply().headers["connection"], "close")
+        for visit in (idle, waits, behind):
+            self.assertTrue(visit.is_closed)
+            self.assertNoResult(drained)
+            visit.leave()
+        self.clock.advance(0.01)
+        self.successResultOf(drained)
+
+
+class BudgetTests(ChannelCase):
+    """What clients have sent, and is in memory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(http1_site, "MOST_BYTES_HELD", 10_000)
+        self.first = self.visit()
+
+    def half(self, size: int = 4000) -> Visit:
+        visit = self.visit(site=self.first.site)
+        visit.send(asking("/post", f"Content-Length: {2 * size}", method="POST"))
+        visit.send(b"x" * size)
+        return visit
+
+    def assert_full(self) -> None:
+        reply = self.half().reply("POST")
+        self.assertEqual((reply.status, reply.headers["retry-after"]), (503, "1"))
+        self.assertEqual(reply.headers["connection"], "close")
+
+    def test_above_it_a_body_is_refused(self) -> None:
+        one, other = self.half(), self.half()
+        self.assert_full()
+        self.assert_full()
+        # Those that were there go on.
+        for visit in (one, other):
+            self.assertEqual(visit.received, b"")
+            visit.send(b"x" * 1000)
+        self.assert_full()
+        # What needs no room is answered.
+        self.first.get("/?_delay=0")
+        self.assertEqual(self.first.reply().status, 200)
+
+    def test_what_ended_makes_room(self) -> None:
+        for end in ("leaves", "is answered", "is too late"):
+            self.half()
+            half = self.half()
+            self.assert_full()
+            if end == "leaves":
+                half.leave()
+            elif end == "is answered":
+                half.send(b"x" * 4000)
+                self.assertEqual(half.reply("POST").status, 200)
+            else:
+                self.site_clock.pump([1] * 30)
+                self.assertEqual(half.reply("POST").status, 408)
+            again = self.half()
+            self.assertEqual(again.received, b"")
+            for visit in self.visits[1:]:
+                visit.leave()
+
+    def test_heads_and_chunks_count_too(self) -> None:
+        head = asking("/get", "A: " + "x" * 4000)[:-1]
+        chunked = asking("/post", "Transfer-Encoding: chunked", method="POST")
+        chunked += b"1000\r\n" + b"x" * 4000
+        for begun in (head, chunked):
+            for _ in range(2):
+                self.visit(site=self.first.site).send(begun)
+            visit = self.visit(site=self.first.site)
+            visit.send(begun)
+            self.assertEqual(visit.reply().status, 503, begun[:20])
+            for visit in self.visits[1:]:
+                visit.leave()
+
+    def test_a_body_counts_while_its_request_is_answered(self) -> None:
+        visit = self.visit(site=self.first.site)
+        visit.send(asking("/delay/1", method="POST", body=b"x" * 8000))
+        self.assert_full()
+        self.clock.advance(1)
+        self.assertEqual(visit.reply("POST").status, 200)
+        self.assertEqual(self.half().received, b"")
+
+    def test_above_it_nothing_is_read_ahead(self) -> None:
+        visit = self.visit(site=self.first.site)
+        visit.send(asking("/delay/1"))
+        self.half()
+        visit.send(asking("/get?" + "x" * 1000) * 4)
+        self.assertTrue(visit.is_read)
+        visit.send(asking("/get?" + "x" * 1000) * 4)
+        self.assertFalse(visit.is_read)
+        self.clock.advance(1)
+        self.assertTrue(visit.is_read)
+        self.assertEqual(len(answers(visit.received, ["GET"] * 9)), 9)
+
+
+class TurnTests(ChannelCase):
+    """No client keeps the others waiting."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        ticks = count()
+        server = DelayServer(
+            clock=self.clock, now=lambda: next(ticks) / 4000, seed=7, max_in_flight=2
+        )
+        self.site: Any = site_of(server, self.site_clock, "ours")
+
+    def assert_takes_turns(self, greedy: Visit) -> None:
+        self.assertFalse(greedy.is_read)
+        visit = self.visit(site=self.site)
+        visit.get("/?_delay=0")
+        self.assertEqual(visit.reply().status, 200)
+        visit.leave()
+
+    def test_thousands_in_one_piece(self) -> None:
+        visit = self.visit(site=self.site)
+        visit.send(asking("/?_delay=0") * 3000)
+        done = visit.received.count(b"HTTP/1.1 200 OK")
+        self.assertTrue(0 < done < 20, done)
+        self.assert_takes_turns(visit)
+        # What comes meanwhile is not answered out of its turn.
+        visit.send(asking("/?_delay=0"))
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK"), done)
+        self.site_clock.advance(0)
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK"), 3001)
+        self.assertTrue(visit.is_read)
+
+    def test_thousands_of_one_who_leaves(self) -> None:
+        visit = self.visit(site=self.site)
+        visit.send(asking("/?_delay=0") * 3000)
+        visit.leave()
+        self.assertEqual(self.site._held, 0)
+        self.assertEqual(self.site_clock.getDelayedCalls(), [])
+
+    def test_thousands_of_one_who_stops_reading(self) -> None:
+        visit = self.visit(site=self.site)
+        visit.send(asking("/?_delay=0") * 3000)
+        done = visit.received
+        visit.stop_reading()
+        self.site_clock.advance(0)
+        self.assertEqual(visit.received, done)
+        visit.read_on()
+        self.site_clock.advance(0)
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK"), 3000)
+
+    def test_chunks_of_a_byte(self) -> None:
+        head = asking("/post", "Transfer-Encoding: chunked", method="POST")
+        visit = self.visit(site=self.site)
+        visit.send(head + b"1\r\nx\r\n" * 9000)
+        self.assert_takes_turns(visit)
+        visit.send(b"0\r\n\r\n")
+        self.assertEqual(visit.received, b"")
+        self.site_clock.advance(0)
+        self.assertEqual(visit.reply("POST").json()["data"], "x" * 9000)
+        self.assertTrue(visit.is_read)
+
+    def test_pieces_of_a_byte(self) -> None:
+        visit = self.visit(site=self.site)
+        visit.get("/stream-bytes/3000?chunk_size=1&seed=1")
+        self.assertTrue(0 < visit.received.count(b"\r\n1\r\n") < 20)
+        other = self.visit(site=self.site)
+        other.get("/?_delay=0")
+        self.assertEqual(other.reply().status, 200)
+        self.clock.advance(0)
+        self.assertEqual(len(visit.reply().body), 3000)

@@ -213,7 +213,7 @@ class Channel(Protocol):
         except BadRequest as bad:
             self._refuse(bad)
         self._is_advancing = False
-        if reader.left or self._held:
+        if reader.left or self._held or self._held_by_body:
             self._hold(self._held_by_body)
         self._read_or_not()
 
