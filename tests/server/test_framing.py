@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 
 import h11
@@ -185,6 +186,28 @@ class FramingTests(ClockCase):
     def test_a_long_line_in_small_pieces_is_read_in_time(self) -> None:
         pieces = [CHUNKED + b"1;", *[b"x" * 10] * 6000, b"\r\nx\r\n0\r\n\r\n"]
         self.assertEqual([body for _, body in read(pieces)[0]], [b"x"])
+
+    def test_nothing_is_kept_of_what_was_taken(self) -> None:
+        filler = b"X: " + b"x" * 50_000 + b"\r\n"
+        length = b"Content-Length: 100000\r\n\r\n"
+        for data in (
+            b"GET / HTTP/1.1\r\nHost: t\r\n" + filler + b"\r\n",
+            START + length + b"x" * 100_000,
+            CHUNKED + b"186a0\r\n" + b"x" * 100_000 + b"\r\n0\r\n\r\n",
+        ):
+            for pieces in ([data], [data[:60_000], data[60_000:]]):
+                reader, raw, body = RequestReader(), None, None
+                tracemalloc.start()
+                self.addCleanup(tracemalloc.stop)
+                for piece in pieces:
+                    # A copy, of which nobody else knows.
+                    reader.feed(bytes(memoryview(piece)))
+                    raw = raw or reader.next_head()
+                    body = reader.next_body(parse_head(raw)) if raw else None
+                self.assertIsNotNone(body)
+                del raw, body
+                self.assertLess(tracemalloc.get_traced_memory()[0], 20_000)
+                tracemalloc.stop()
 
     def test_what_h11_takes_too(self) -> None:
         for data, body in GOOD.items():

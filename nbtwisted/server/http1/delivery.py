@@ -25,7 +25,7 @@ class Delivery:
     def __init__(self) -> None:
         self.written = 0
         self._delivered = 0
-        self._since = 0.0
+        self._since: float | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -37,8 +37,9 @@ class Delivery:
 
         `now` is a reading, in seconds, of a clock that never goes back.
         """
-        if self._delivered == self.written:
+        if self._since is None or self._delivered == self.written:
             self._since = now
+        if self._delivered == self.written:
             return 0.0
         delivered = self.written - _unacknowledged(transport)
         if delivered > self._delivered:

@@ -324,6 +324,9 @@ class RequestReader:
         self._line_is_checked = False
         self._at = end
         self.left -= end - at
+        if not self.left:
+            # An idle connection keeps nothing of what it sent.
+            self._buffer = b""
         return bytes(buffer[at:end])
 
     def next_body(self, head: Head) -> bytes | None:
@@ -336,7 +339,10 @@ class RequestReader:
             return None
         at, self._at = self._at, self._at + head.length
         self.left -= head.length
-        return bytes(self._buffer[at : self._at])
+        body = bytes(self._buffer[at : self._at])
+        if not self.left:
+            self._buffer = b""
+        return body
 
     def _next_chunked(self) -> bytes | None:
         if self._chunks is None:
