@@ -1,4 +1,4 @@
-"""A line for each request that is over: the combined log format, and a little more."""
+"""The access log: a line in the combined log format, and more, for each request."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ __all__ = ["AccessLog", "line"]
 
 
 class AccessLog:
-    """Appends to the file at `path`, or writes to stdout if that is `-`.
+    """A log in the file at `path`, or on stdout if that is `-`.
 
-    It is written in the background, so that nobody who reads it slowly or never holds
-    up the server; lines that do not fit are lost, and `tell` is called with a sentence
-    about the first of them, in whichever thread that is. When the file was moved or
-    removed, as logrotate does, a new one is begun.
+    A thread writes it, so a slow reader does not hold up the server. Lines that do not
+    fit are lost; `tell` is called with a sentence about the first, in any thread. When
+    the file was moved or removed, as logrotate does, a new one is begun.
 
     Raises `OSError` when the file cannot be opened.
     """
@@ -36,14 +35,14 @@ class AccessLog:
                 raise OSError(errno.EBADF, "standard output is closed")
             self._descriptor = sys.stdout.fileno()
         else:
-            # Who goes into the background may go elsewhere, too.
+            # A daemon changes its folder.
             self._path = os.path.abspath(path)
             self._descriptor = _opened(self._path)
         self._writer = BackgroundWriter(self._current, self._on_loss)
 
     @property
     def lost(self) -> int:
-        """How many lines could not be written."""
+        """Lines that could not be written."""
         return self._writer.lost
 
     def write(self, entry: Entry) -> None:
@@ -51,7 +50,7 @@ class AccessLog:
         self._writer.write(line(entry) + "\n")
 
     def close(self) -> None:
-        """Write what there is, for a second at most; what is left then is lost."""
+        """Write the lines that wait, for a second at most; the rest is lost."""
         self._writer.close()
 
     def _on_loss(self, why: str) -> None:
@@ -60,7 +59,7 @@ class AccessLog:
     def _current(self) -> int:
         """The descriptor of the file that is there now."""
         if self._path is not None and not _is_at(self._descriptor, self._path):
-            # While there can be none, the old one is better than nothing.
+            # If no new one can be opened, the old one is better than nothing.
             with suppress(OSError):
                 new = _opened(self._path)
                 os.close(self._descriptor)
@@ -70,7 +69,7 @@ class AccessLog:
 
 def _opened(path: str) -> int:
     """A descriptor that appends to the file at `path`; raises `OSError`."""
-    # To open a FIFO only for writing is to wait for its reader.
+    # Opening a FIFO only for writing waits for its reader.
     is_fifo = os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode)
     access = os.O_RDWR if is_fifo else os.O_WRONLY
     flags = access | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
@@ -85,14 +84,13 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def line(entry: Entry) -> str:
-    """What is written of a request: for people, and for what reads Apache's logs.
+    """The line of a request: Apache's fields, then `asked`, `held` and others.
 
-    After the fields that Apache has come the seconds that the answer was to be held,
-    those that it was, the fault, and what became of it.
+    `asked` is the seconds that the response was to wait, `held` those that it did.
     """
     headers = {name.lower(): value for name, value in entry.headers}
     fields = [
-        # A proxy that speaks PROXY may call it what it likes.
+        # A PROXY header may hold any text.
         printable(entry.peer, longest=80),
         "- -",
         entry.time.strftime("[%d/%b/%Y:%H:%M:%S +0000]"),

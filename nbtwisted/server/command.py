@@ -1,4 +1,4 @@
-"""`nbtwisted serve`: listens, says where on stderr, and stops when told."""
+"""`nbtwisted serve`: listens, says where on stderr, and stops at a signal."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from nbtwisted.server.serving import Serving
 __all__ = ["main"]
 
 FEW_CONNECTIONS = 100
-"""With fewer at once than this, others are soon closed without an answer."""
+"""Open files below which the command warns: with none left, clients are dropped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP.
 
-    Returns the exit code: 0 when told to stop, 1 when listening failed. Raises
+    Returns the exit code: 0 after a signal, 1 when listening failed. Raises
     `SystemExit` for arguments that cannot be read.
     """
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     if sys.stderr is None:
         return _serve(options, lambda text: None)
-    # Who does not read it does not hold up the server.
+    # A reader that is slow does not hold up the server.
     stderr = BackgroundWriter(sys.stderr.fileno)
     _log_warnings(stderr)
     try:
-        # Parts of it, such as paths, may come from anywhere.
+        # Paths in it may hold any character.
         return _serve(
             options, lambda text: stderr.write(f"nbtwisted: {escaped(text)}\n")
         )
@@ -80,8 +80,7 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
         for description in options.listen:
             try:
                 port = await listen_at(reactor, description, site)
-            # Endpoint plugins raise what they like, and whatever it is, the one who
-            # typed the description is who can mend it.
+            # Endpoint plugins raise anything; the operator can mend the description.
             except Exception as error:
                 failures.append(
                     f"{options.listen_named_by}: cannot listen on {description!r}: "
@@ -90,7 +89,7 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
                 reactor.stop()
                 return
             places.append(_url(description, port.getHost()))
-        # Not before all of them listen: whoever reads a line may go on to any.
+        # When all of them listen: a reader of one line may go on to any.
         for place in places:
             say(f"serving on {place}")
 
@@ -102,33 +101,33 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
 
     def stop(number: int) -> None:
         stops.append(number)
-        # Ctrl-C waits for nothing, nor does whoever asks twice.
+        # Ctrl-C waits for nothing, nor does a second signal.
         if number == signal.SIGINT or len(stops) > 1:
             serving.end_now()
         elif journal.in_flight:
             held = journal.in_flight
-            say(f"waiting up to {options.drain:g} s for {held} answers")
+            say(f"waiting up to {options.drain:g} s for {held} responses")
         if len(stops) == 1:
             reactor.stop()
 
     in_turn = IReactorFromThreads(reactor).callFromThread
 
     def listen_to_signals() -> None:
-        # In the place of the reactor's own, which know only one way to stop.
+        # In place of the reactor's own, which know only one way to stop.
         end_when_told(lambda number, frame: in_turn(stop, number))
 
     reactor.callWhenRunning(listen_to_signals)
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(listen()))
     reactor.run()
     if serving.given_up:
-        say(f"gave up {serving.given_up} answers")
+        say(f"gave up {serving.given_up} responses")
     for failure in failures:
         say(f"error: {failure}")
     return 1 if failures else 0
 
 
 def _why_not(error: Exception) -> str:
-    """Why an endpoint does not listen, and what was expected of it."""
+    """The reason why an endpoint does not listen, and the form that it should have."""
     if isinstance(error, CannotListenError):
         error = error.socketError
     if isinstance(error, OverflowError):
@@ -140,7 +139,7 @@ def _why_not(error: Exception) -> str:
         if error.errno == errno.EADDRINUSE:
             reason += ": expected a free place (port 0 is any that is free)"
         return reason
-    # Of Twisted's parsers, or of OpenSSL, whose words are about their own arguments.
+    # Errors of Twisted's parsers and of OpenSSL speak of arguments of their own.
     return (
         "expected a Twisted endpoint, such as tcp:PORT, tcp:PORT:interface=ADDRESS, "
         "ssl:PORT:privateKey=FILE:certKey=FILE or unix:PATH"
@@ -159,7 +158,7 @@ def _url(description: str, address: IAddress) -> str:
 
 
 def _log_warnings(file: Any) -> None:
-    # Until logging begins, Twisted keeps events in memory for whoever may begin it.
+    # Twisted keeps events in memory until logging begins.
     warnings_and_worse = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
     to_file = textFileLogObserver(file)
     globalLogBeginner.beginLoggingTo(

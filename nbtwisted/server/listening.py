@@ -1,9 +1,9 @@
-"""Endpoint descriptions with our defaults, and the UNIX sockets of killed servers.
+"""Twisted's endpoint descriptions, with defaults of ours.
 
-What differs from Twisted's own: a longer backlog; UNIX sockets that only their owner
-may open; UNIX sockets of servers that were killed, which Twisted takes for used if the
-process id in their lock file belongs to anybody by now; and PROXY headers that are
-none, which close the connection without a traceback.
+The backlog is longer, and only their owner may open UNIX sockets. Sockets of servers
+that were killed are taken over: Twisted takes them for used if the process id in their
+lock file belongs to anybody by now. A malformed PROXY header closes its connection
+without a traceback.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from twisted.protocols.policies import WrappingFactory
 __all__ = ["BACKLOG", "completed", "listen"]
 
 BACKLOG = 8192
-"""Connections that the kernel may hold until we accept them, as far as its own cap (on
-Linux net.core.somaxconn, mostly 4096) allows. Twisted's default of 50 drops bursts."""
+"""Connections that may wait to be accepted, below the kernel's own cap (on Linux
+net.core.somaxconn, mostly 4096). Twisted's default of 50 drops bursts."""
 
 UNIX_MODE = "600"
-"""Rights of a UNIX socket: who may open it is an operator. Twisted's default is 666."""
+"""Rights of a UNIX socket: its clients are operators. Twisted's default is 666."""
 
 _PARAMETERS = {
     "tcp": ("port", "interface", "backlog"),
@@ -38,7 +38,7 @@ _PARAMETERS = {
     "ssl": ("port", "privateKey", "certKey", "sslmethod", "interface", "backlog"),
     "unix": ("address", "mode", "backlog", "lockfile"),
 }
-"""Of each kind of endpoint, in the order in which they may be given without a name."""
+"""Arguments of each kind of endpoint, in the order in which they need no name."""
 
 _ARGUMENT = re.compile(r"((?:\\.|[^\\:])*)(?::|$)", re.S)
 _NAMED = re.compile(r"(\w+)=(.*)", re.S)
@@ -47,7 +47,7 @@ _UNKNOWN = b"PROXY UNKNOWN\r\n"
 
 
 def completed(description: str) -> str:
-    """The description, with our defaults for what it leaves open."""
+    """The description, with our defaults for missing arguments."""
     if description.startswith(_PROXIED):
         return _PROXIED + completed(description.removeprefix(_PROXIED))
     kind, given = _read(description)
@@ -62,22 +62,22 @@ def completed(description: str) -> str:
 
 
 class _ByProxy(HAProxyProtocolWrapper):
-    """A connection that begins with a PROXY header: Twisted's, its errors caught."""
+    """Twisted's connection that begins with a PROXY header, with errors caught."""
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what came: the header, or what is behind it."""
+        """Take bytes of the header, or behind it."""
         if self._proxyInfo is not None:
             self.wrappedProtocol.dataReceived(data)
             return
         if data.startswith(_UNKNOWN):
-            # Twisted wants a space, and the protocol's description (2.1) does not.
+            # Twisted wants a space, against the protocol's description (2.1).
             data = data.replace(_UNKNOWN, b"PROXY UNKNOWN \r\n", 1)
         try:
             super().dataReceived(data)
         except (ValueError, KeyError):
             if self._proxyInfo is not None:
                 raise
-            # A port that is no number, an address that is no text, no such family.
+            # The port is no number, the address no text, or the family unknown.
             self.loseConnection()  # type: ignore[no-untyped-call]
 
 
@@ -98,7 +98,7 @@ async def listen(reactor: Any, description: str, factory: Any) -> IListeningPort
 
 
 def _make_way(description: str) -> None:
-    """Remove the UNIX socket, and its lock, that a server left which was killed.
+    """Remove the UNIX socket, and its lock, of a server that was killed.
 
     Raises `OSError` when somebody listens there.
     """
@@ -107,7 +107,7 @@ def _make_way(description: str) -> None:
         return
     path = re.sub(r"\\(.)", r"\1", given["address"])
     with socket.socket(socket.AF_UNIX) as probe:
-        # Where the backlog is full, one would wait.
+        # A full backlog would block.
         probe.setblocking(False)
         try:
             probe.connect(path)
@@ -123,13 +123,13 @@ def _make_way(description: str) -> None:
             _unlock(path)
             return
         except OSError:
-            # bind() will say so.
+            # bind() will report it.
             return
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
 
 
 def _read(description: str) -> tuple[str, dict[str, str]]:
-    """The kind of an endpoint, and the text of its arguments by their names."""
+    """The kind of an endpoint, and its arguments by their names."""
     kind, _, rest = description.partition(":")
     names = iter(_PARAMETERS.get(kind, ()))
     given = {}

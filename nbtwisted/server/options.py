@@ -1,4 +1,4 @@
-"""What the server can be told, by options or by `NBTWISTED_…` in the environment."""
+"""The server's options, by arguments or by `NBTWISTED_…` in the environment."""
 
 from __future__ import annotations
 
@@ -37,20 +37,24 @@ SWITCHES = {
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
 DEFAULT_DRAIN = 30.0
-"""Seconds; what Kubernetes gives a container by default."""
+"""Seconds; Kubernetes' default for a container."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the server was told.
+    """The server's options.
 
-    `listen` are Twisted endpoint strings, at least one, and `listen_named_by` is the
-    option or the variable that chooses another place, as `access_log_named_by` is that
-    of another file. `max_delay`, `drain` and `send_timeout` are in seconds. `lenient`
-    leaves parameters that begin with `_` and are no controls to the path. `seed`
-    decides what is left to chance, if it is given. Above `max_in_flight` requests,
-    others are refused. `admin_token` is what operators have to show, if there is one.
-    `access_log` is a path, or `-` for stdout.
+    listen               Twisted endpoint strings, at least one
+    listen_named_by      the option or variable that named them
+    access_log_named_by  the option or variable that named the access log
+    max_delay            seconds: the longest delay that a request may ask for
+    lenient              leaves unknown parameters that begin with `_` to the path
+    seed                 decides what is left to chance
+    max_in_flight        requests, above which others are refused
+    drain                seconds that a SIGTERM waits
+    send_timeout         seconds for which a client may take nothing of a response
+    admin_token          operators have to show it
+    access_log           a path, or `-` for stdout
     """
 
     listen: tuple[str, ...]
@@ -73,7 +77,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     """
     parser = OneLineParser(
         prog=program,
-        description="Serve HTTP answers that wait as long as each request asks.",
+        description="Serve HTTP responses that wait as long as each request asks.",
         epilog="Each option can also be set in the environment: "
         "NBTWISTED_LISTEN (several with spaces between), NBTWISTED_MAX_DELAY, "
         "NBTWISTED_SEED and so on.",
@@ -125,13 +129,13 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         "--max-in-flight",
         type=count,
         metavar="N",
-        help="refuse requests with 503 while N are being answered (default: no limit)",
+        help="refuse requests with 503 while N are in flight (default: no limit)",
     )
     parser.add_argument(
         "--drain",
         type=duration,
         metavar="DURATION",
-        help="how long a SIGTERM waits for the answers that are held "
+        help="how long a SIGTERM waits for the responses that are held "
         f"(default: {DEFAULT_DRAIN:g})",
     )
     parser.add_argument(
@@ -158,21 +162,21 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
-    told = parser.parse_args(parser.with_values(arguments))
-    if told.listen and (told.port is not None or told.host is not None):
+    args = parser.parse_args(parser.with_values(arguments))
+    if args.listen and (args.port is not None or args.host is not None):
         parser.error("--listen: expected neither --port nor --host beside it")
-    listen: Sequence[str] = told.listen or []
+    listen: Sequence[str] = args.listen or []
     named_by = "--listen"
-    if not listen and told.port is None and told.host is None:
+    if not listen and args.port is None and args.host is None:
         listen = os.environ.get("NBTWISTED_LISTEN", "").split()
         named_by = "NBTWISTED_LISTEN"
 
     def read(name: str, parse: Callable[[str], T]) -> T | None:
-        return _from_environment(parser, name.upper(), getattr(told, name), parse)
+        return _from_environment(parser, name.upper(), getattr(args, name), parse)
 
     if not listen:
         number = read("port", port)
-        is_of_environment = told.port is None and number is not None
+        is_of_environment = args.port is None and number is not None
         named_by = "NBTWISTED_PORT" if is_of_environment else "--port"
         listen = [
             _tcp_endpoint(
@@ -185,7 +189,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
         listen=tuple(listen),
         listen_named_by=named_by,
         access_log_named_by="NBTWISTED_ACCESS_LOG"
-        if told.access_log is None
+        if args.access_log is None
         else "--access-log",
         max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
         lenient=read("lenient", switch) or False,
@@ -199,10 +203,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
 
 
 def switch(text: str) -> bool:
-    """Read whether an option without a value is on, as the environment has it.
-
-    Raises `argparse.ArgumentTypeError`.
-    """
+    """Read an option without a value; raises `argparse.ArgumentTypeError`."""
     if text.lower() not in SWITCHES:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(SWITCHES)}")
     return SWITCHES[text.lower()]
@@ -227,13 +228,13 @@ def host(text: str) -> str:
 
 
 def _tcp_endpoint(address: str, number: int) -> str:
-    """The endpoint string of Twisted's that listens there."""
+    """Twisted's endpoint string for an address and a port."""
     kind = "tcp6" if ":" in address else "tcp"
     return f"{kind}:{number}:interface={quoteStringArgument(address)}"
 
 
 def admin_token(text: str) -> str:
-    """Read what can stand in a header; raises `argparse.ArgumentTypeError`."""
+    """Read a token; raises `argparse.ArgumentTypeError`."""
     if not re.fullmatch(r"[!-~]+", text):
         # Not repeated: it is a secret, though not yet a good one.
         raise argparse.ArgumentTypeError("expected ASCII without spaces")
@@ -241,12 +242,12 @@ def admin_token(text: str) -> str:
 
 
 def _from_environment(
-    parser: OneLineParser, name: str, told: T | None, read: Callable[[str], T]
+    parser: OneLineParser, name: str, given: T | None, read: Callable[[str], T]
 ) -> T | None:
-    """What an option was told, or else what `NBTWISTED_…` says, if anything."""
+    """The value that was given for an option, or else that of `NBTWISTED_…`."""
     text = os.environ.get(f"NBTWISTED_{name}")
-    if told is not None or not text:
-        return told
+    if given is not None or not text:
+        return given
     try:
         return read(text)
     except argparse.ArgumentTypeError as error:

@@ -1,4 +1,4 @@
-"""The server as it was told to be, and how it ends: for `command` and `configured`."""
+"""The server as its options have it, and its orderly end."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ SECONDS_TO_SETTLE = 0.5
 class Serving:
     """A server on `reactor`, which drains it before it stops.
 
-    `given_up` is how many answers were held for longer than that took. `say` is told
-    what an operator should know of the access log.
+    server     the server
+    given_up   responses that were still held when the time to drain was over
 
-    Raises `OSError` when the access log cannot be opened.
+    `say` is called with sentences about the access log for operators. Raises `OSError`
+    when the access log cannot be opened.
     """
 
     def __init__(
@@ -56,16 +57,15 @@ class Serving:
         reactor.addSystemEventTrigger("before", "shutdown", self._drain)
 
     def end_now(self) -> None:
-        """Wait for nothing that is held, now and when the reactor is told to stop."""
+        """Wait for no response, now and when the reactor stops."""
         self._seconds = 0.0
         if self._draining is not None:
             self._draining.cancel()
 
     def _tidy_up(self) -> None:
-        # What is held for long grows old in the collector's eyes: a thousand of these
-        # leave 15 MB of garbage, in cycles that Klein and Twisted make, which it would
-        # look for much later. When nothing is in flight, nobody is kept waiting by it.
-        # The reactor drops timers that were cancelled in its next turn.
+        # The collector looks seldom at old objects, and a thousand requests that were
+        # held leave 15 MB of garbage in cycles. When nothing is in flight, collecting
+        # holds up nobody. The reactor drops cancelled timers in its next turn.
         self._reactor.callLater(SECONDS_TO_SETTLE, give_back)
 
     def _drain(self) -> Deferred[None] | None:

@@ -139,7 +139,7 @@ class CommandTests(SynchronousTestCase):
         assert server.process.stdout is not None
         self.assertEqual(
             server.process.stdout.readline(),
-            "nbtwisted: waiting up to 30 s for 1 answers\n",
+            "nbtwisted: waiting up to 30 s for 1 responses\n",
         )
         refused = server.ask(b"GET /delay/1 HTTP/1.1\r\nHost: test\r\n\r\n")
         self.assertTrue(refused.startswith(b"HTTP/1.1 503"), refused)
@@ -170,7 +170,9 @@ class CommandTests(SynchronousTestCase):
     def test_no_longer_than_it_may(self) -> None:
         server, held = self.holding("--drain", "50ms")
         self.assertEqual(server.stop(), 0)
-        self.assertEqual(server.output.splitlines()[-1], "nbtwisted: gave up 1 answers")
+        self.assertEqual(
+            server.output.splitlines()[-1], "nbtwisted: gave up 1 responses"
+        )
         with contextlib.suppress(ConnectionResetError):
             self.assertEqual(read_all(held), b"")
 
@@ -180,7 +182,9 @@ class CommandTests(SynchronousTestCase):
         assert server.process.stdout is not None
         server.process.stdout.readline()
         self.assertEqual(server.stop(), 0)
-        self.assertEqual(server.output.splitlines()[-1], "nbtwisted: gave up 1 answers")
+        self.assertEqual(
+            server.output.splitlines()[-1], "nbtwisted: gave up 1 responses"
+        )
         self.assertNotIn("Traceback", server.output)
 
     def test_access_log(self) -> None:

@@ -1,4 +1,4 @@
-"""What was asked, and what became of it: the last requests, and totals of all. Pure."""
+"""The journal: the last requests and their ends, and totals of all. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 JOURNAL_SIZE = 1_000
-"""Requests that are over and remembered; each takes 0.5 KB or so, 8 KB at most."""
+"""Requests that are over and remembered: each takes about 0.5 KB, 8 KB at most."""
 
 LATENESS_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -48,7 +48,7 @@ LONGEST_TARGET_KEPT = 1024
 
 @dataclass(eq=False)
 class Entry:
-    """One request. What was sent stays raw until somebody looks.
+    """One request. Its bytes are decoded when somebody looks.
 
     came      Unix time, in seconds
     peer      the client's address
@@ -95,7 +95,7 @@ class Entry:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The header fields, with commas between the values of a repeated one."""
+        """The header fields; the values of a repeated one are joined with commas."""
         grouped = RequestHeaders(parse_lines(self.block)[0]).grouped()
         return [
             (name[:LONGEST_KEPT], b",".join(values)[:LONGEST_KEPT])
@@ -155,7 +155,12 @@ def default_key(method: bytes, target: bytes) -> str:
 
 @dataclass
 class Totals:
-    """Of the requests that are over. `lateness` is in seconds."""
+    """Counts of the requests that are over.
+
+    lateness          the sum, in seconds
+    lateness_counts   responses by the first of `LATENESS_BUCKETS` that they fit, and
+                      at the end those that fit none
+    """
 
     by_status_and_fault: Counter[tuple[int | None, str | None]] = field(
         default_factory=Counter
@@ -165,10 +170,9 @@ class Totals:
     lateness_counts: list[int] = field(
         default_factory=lambda: [0] * (len(LATENESS_BUCKETS) + 1)
     )
-    """Answers, by the first of `LATENESS_BUCKETS` that they fit; the last fit none."""
 
     def count_late(self, seconds: float) -> None:
-        """Count an answer by how late it was."""
+        """Count a response that was so late."""
         self.lateness += seconds
         self.lateness_counts[bisect.bisect_left(LATENESS_BUCKETS, seconds)] += 1
 
@@ -194,13 +198,13 @@ class Journal:
         return len(self._in_flight)
 
     def begin(self, entry: Entry) -> None:
-        """Note that a request came, and number it."""
+        """Add a request that came, and number it."""
         self._last_number += 1
         entry.number = self._last_number
         self._in_flight[entry.number] = entry
 
     def end(self, entry: Entry) -> None:
-        """Note that it is over."""
+        """Move a request to those that are over, and count it."""
         del self._in_flight[entry.number]
         if entry.number <= self._forgotten:
             return
@@ -214,7 +218,7 @@ class Journal:
     def entries(
         self, *, since: int | datetime = 0, key: str | None = None
     ) -> Iterator[Entry]:
-        """The requests that came after a number or a time, oldest first."""
+        """The requests of a key that came after a number or a time, oldest first."""
         for entry in sorted((*self._over, *self._in_flight.values()), key=_number):
             came_later = (
                 entry.number > since if isinstance(since, int) else entry.time > since
@@ -227,15 +231,15 @@ class Journal:
                 yield entry
 
     def newest_in_flight(self) -> Iterator[Entry]:
-        """Those that are not over, the newest first; it costs what is taken of it."""
+        """The requests that are not over, the newest first, as they are taken."""
         return reversed(self._in_flight.values())
 
     def latest_over(self) -> Iterator[Entry]:
-        """Those that are over, the last one to end first; it costs what is taken."""
+        """The requests that are over, the last to end first, as they are taken."""
         return reversed(self._over)
 
     def reset(self) -> None:
-        """Forget what was. Numbers go on, so that `since` never means another one."""
+        """Forget all requests. Numbers go on, so that `since` stays unambiguous."""
         self._over.clear()
         self._forgotten = self._last_number
         self.totals = Totals()

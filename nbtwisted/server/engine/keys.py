@@ -20,7 +20,12 @@ REMEMBERED_KEYS = 10_000
 
 @dataclass
 class _Memory:
-    """What is remembered of one key."""
+    """The state of one key.
+
+    came          requests so far
+    tokens        in its bucket, when it was last refilled
+    refilled_at   seconds
+    """
 
     came: int = 0
     tokens: float = math.inf
@@ -28,25 +33,25 @@ class _Memory:
 
 
 class Keys:
-    """The keys that came, the one used last at the end."""
+    """The keys that were used lately."""
 
     def __init__(self) -> None:
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
+        """The key used last is at the end."""
 
     def __len__(self) -> int:
         return len(self._memories)
 
     def count(self, key: str) -> int:
-        """How many requests of this key came before this one, which now has come."""
+        """Count a request of this key; returns how many came before it."""
         memory = self._recall(key)
         memory.came += 1
         return memory.came - 1
 
     def seconds_to_wait(self, key: str, limit: Limit, now: float) -> float:
-        """Take a token from the key's bucket.
+        """Take a token from the key's bucket, or return the seconds until there is one.
 
-        0 if there was one, else the seconds until there will be. `now` is a reading,
-        in seconds, of a clock that never goes back.
+        `now` is a reading, in seconds, of a clock that never goes back.
         """
         memory = self._recall(key)
         # In this order, because requests a second may be infinitely many.

@@ -1,10 +1,10 @@
-"""The headers of every answer that are for browsers. Pure.
+"""The headers of every response that are for browsers. Pure.
 
 To a browser, all paths of this server are one origin. A stranger's page can lead a
-browser of this machine to an answer whose content and headers the stranger chose: as a
-document of our origin, its script could read `/__admin`. So each answer but those for
-operators is put into a sandbox, in which scripts do not run and which has no origin;
-and it may be read from any origin, as httpbin's may.
+browser of this machine to a response whose content and headers the stranger chose: as a
+document of our origin, its script could read `/__admin`. So every response but those
+for operators goes into a sandbox, which runs no scripts and has no origin. Pages of any
+origin may read it, as they may read httpbin's.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ FOR_OPERATORS: HeaderLines = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     _NO_SNIFFING,
 )
-"""What browsers are told of an answer for operators: nothing of it is for others."""
+"""Headers of responses for operators: no other origin may read these."""
 
 SANDBOX: HeaderLines = (("Content-Security-Policy", "sandbox"), _NO_SNIFFING)
-"""What keeps an answer apart."""
+"""Headers that put a response into the sandbox."""
 
 _WITH_CREDENTIALS = ("Access-Control-Allow-Credentials", "true")
 
@@ -48,16 +48,16 @@ FOR_ANYBODY: HeaderLines = (
     ("Access-Control-Allow-Origin", "*"),
     _WITH_CREDENTIALS,
 )
-"""What browsers are told of other answers, where they did not say for whom they ask."""
+"""Headers of other responses, to requests that name no origin."""
 
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
-"""That pages of other origins may use, in httpbin's order."""
+"""Methods that pages of other origins may use, in httpbin's order."""
 
 _SECONDS_ALLOWED = "3600"
-"""For which a browser remembers what a preflight said; httpbin's."""
+"""Seconds for which a browser remembers a preflight; httpbin's."""
 
 _BESIDES_OTHERS = frozenset(("Content-Security-Policy", "Vary", _NO_SNIFFING[0]))
-"""A second policy only forbids more."""
+"""Headers that do not give way to those of a response: a second policy forbids more."""
 
 # Werkzeug takes many slashes at the beginning for one.
 _FOR_OPERATORS = re.compile(
@@ -67,14 +67,14 @@ _BEGINS_FOR_OPERATORS = frozenset((b"/", b"h", b"r", b"m", b"_", b"%"))
 
 
 def is_for_operators(path: bytes) -> bool:
-    """Whether a path, quoted or not, is one of those for operators."""
+    """Whether a path, quoted or not, is for operators."""
     if path[1:2] not in _BEGINS_FOR_OPERATORS:
         return False
     return _FOR_OPERATORS(unquote_to_bytes(path)) is not None
 
 
 def is_preflight(method: bytes, headers: RequestHeaders) -> bool:
-    """Whether a browser asks what it may ask for."""
+    """Whether a browser asks which requests it may send."""
     asked = b"access-control-request-method"
     return method == b"OPTIONS" and asked in headers.by_name
 
@@ -82,7 +82,7 @@ def is_preflight(method: bytes, headers: RequestHeaders) -> bool:
 def headers_for(method: bytes, headers: RequestHeaders) -> HeaderLines:
     """The headers for browsers of a response that is not for operators.
 
-    They allow what httpbin allows, and to see how long the response was held.
+    They allow the same as httpbin's, and the reading of `Server-Timing`.
     """
     if b"origin" not in headers.by_name and method != b"OPTIONS":
         return FOR_ANYBODY
@@ -114,8 +114,8 @@ def headers_for(method: bytes, headers: RequestHeaders) -> HeaderLines:
 def with_headers(own: HeaderLines, for_browsers: HeaderLines) -> HeaderLines:
     """The headers of a response, and those for browsers.
 
-    An answer may have its own of those that let others read it. The sandbox is added to
-    whatever policy it has, and its own X-Content-Type-Options is left out.
+    A response's own headers may say who reads it. The sandbox is added to whatever
+    policy it has, and its own X-Content-Type-Options is left out.
     """
     names = {name.lower() for name, _ in own}
     if _NO_SNIFFING[0].lower() in names:

@@ -44,7 +44,7 @@ LARGEST_BODY = 100 * 1024 * 1024
 LONGEST_SEQUENCE = 100
 LONGEST_KEY = 200
 LONGEST_NAME = 20
-"""Characters of a control's name that are compared with those of the others."""
+"""Characters of an unknown name that are compared with the controls' names."""
 
 MOST_CHUNKS = 10_000
 
@@ -59,13 +59,18 @@ FAULTS = {
     "stall-body": "",
     "slow-headers": "",
 }
-"""The names of the faults, and WireMock's names for those that it has."""
+"""The names of the faults, and WireMock's names for those of its own."""
 
 _RATE_UNITS = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 
 
 class UnreadableControl(ValueError):
-    """A control has a value that cannot be read; `expected` says what could be."""
+    """A control has a value that cannot be read.
+
+    control    its name, with `_`
+    value      its text
+    expected   texts that can be read
+    """
 
     def __init__(self, control: str, value: str, expected: str) -> None:
         super().__init__(control, value, expected)
@@ -75,18 +80,18 @@ class UnreadableControl(ValueError):
 
 
 class UnknownControl(UnreadableControl):
-    """A control has a name that none has; `expected` begins with the nearest."""
+    """No control has this name; `expected` begins with the nearest one."""
 
 
 @dataclass(frozen=True)
 class Statuses:
-    """Statuses to choose one from, by weight."""
+    """A choice of statuses, by weight."""
 
     choices: tuple[int, ...]
     weights: tuple[float, ...] = ()
 
     def draw(self, random: Random) -> int:
-        """The status of one answer."""
+        """The status of one response."""
         if len(self.choices) == 1:
             return self.choices[0]
         return random.choices(self.choices, self.weights or None)[0]
@@ -113,7 +118,7 @@ class Statuses:
 
 @dataclass(frozen=True)
 class Drip:
-    """A body in `chunks` pieces, from the first to the last in `seconds`."""
+    """A body in `chunks` pieces, with `seconds` from the first to the last."""
 
     seconds: float
     chunks: int
@@ -137,7 +142,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Controls:
-    """What a request asks for besides its path; None or empty where it does not."""
+    """The controls of one request; None or empty where it has none."""
 
     delay: Delay | None = None
     status: Statuses | None = None
@@ -183,16 +188,15 @@ CONTROLS = (
     "limit",
     "key",
 )
-"""The controls' names, without what stands before them."""
+"""The controls' names, without `_`."""
 
 
 def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Controls:
-    """Read the controls of a request: their names, as in `CONTROLS`, and all values.
+    """Read the controls of a request, from all values of each name in `CONTROLS`.
 
-    A control may be given twice, if it is the same both times; `header` may be given
-    as often as one likes.
+    `header` may be given again and again, and others only with the same value.
 
-    Raises `UnreadableControl`, or `UnknownControl` for a name that is none of these.
+    Raises `UnreadableControl`, or `UnknownControl` for another name.
     """
     if not given:
         return NO_CONTROLS
@@ -200,7 +204,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
     if unknown:
         name = min(unknown)
         expected = "one of _" + ", _".join(CONTROLS)
-        # It compares all that it is given, and a name may be as long as a target.
+        # A name may be as long as a target.
         nearest = get_close_matches(name[:LONGEST_NAME].lower(), CONTROLS, n=1)
         if nearest:
             expected = f"_{nearest[0]}, or another {expected}"

@@ -1,4 +1,4 @@
-"""How long an answer waits: text in, seconds out. Pure.
+"""Delays of responses: text in, seconds out. Pure.
 
     1.5   200ms   2s   1m               always the same
     1s,3s                               one of these, each as likely
@@ -8,8 +8,8 @@
     lognormal(200ms,0.4)                by median and sigma, as networks are
     exponential(200ms)                  by mean
 
-The last four take a last argument such as `max=2s`: what is drawn above it waits so
-long, as what is drawn below 0 does not wait at all.
+The last four take a last argument such as `max=2s`: a draw above it becomes it, as a
+draw below 0 becomes 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nbtwisted.numeral import parse_decimal
 __all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay"]
 
 DEFAULT_MAX_DELAY = 300.0
-"""Seconds: the longest delay that a request may ask for, unless the server is told."""
+"""Seconds: the longest delay that a request may ask for by default."""
 
 EXPECTED = "seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 
@@ -37,12 +37,12 @@ _CALL = re.compile(r"([a-z]+)\(([^()]*)\)")
 
 
 class UnreadableDelay(ValueError):
-    """The text is not a delay; the message says what was expected instead."""
+    """The text is not a delay; the message says which text would be."""
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """A distribution: how its arguments are written, and what they draw."""
+    """A distribution: an example, readers of its arguments, and the draw."""
 
     example: str
     readers: tuple[Callable[[str], float], ...]
@@ -77,8 +77,11 @@ _SHAPES = {
 class Delay:
     """A wait that is drawn anew for each request.
 
-    One of `choices`, in seconds, by `weights` if there are any; or, where `shape` names
-    a distribution, what that gives for `arguments`, within 0 and `longest` seconds.
+    choices     seconds to choose from
+    weights     of these; none if all are alike
+    shape       the name of a distribution, in place of choices
+    arguments   of the distribution
+    longest     seconds: the most that a distribution gives
     """
 
     choices: tuple[float, ...] = ()
@@ -89,11 +92,9 @@ class Delay:
 
     @classmethod
     def parse(cls, text: str, *, longest: float) -> Delay:
-        """Read a delay; `longest` is the most seconds that it may ask for.
+        """Read a delay of at most `longest` seconds; raises `UnreadableDelay`.
 
         A distribution is held to `longest` even if it has no `max=`.
-
-        Raises `UnreadableDelay`.
         """
         if call := _CALL.fullmatch(text):
             return _parse_distribution(call[1], call[2].split(","), longest)
@@ -110,7 +111,7 @@ class Delay:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it can be known without a random number."""
+        """Whether it needs no random number."""
         return len(self.choices) == 1
 
 
@@ -150,7 +151,7 @@ def _parse_distribution(name: str, parts: list[str], longest: float) -> Delay:
         raise UnreadableDelay(f"{example}) or {example},max=2s)") from None
     if name == "uniform" and arguments[0] > arguments[1]:
         raise UnreadableDelay(f"the smaller bound first, as in {shape.example}")
-    # Of uniform's arguments both are durations to be waited; of the others the first.
+    # Both arguments of uniform are waits; of the others, the first is.
     asked = arguments[: 2 if name == "uniform" else 1]
     _check_longest(max(*asked, 0.0 if cap == longest else cap), longest)
     return Delay(shape=name, arguments=arguments, longest=cap)

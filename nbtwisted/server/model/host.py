@@ -1,4 +1,4 @@
-"""Which text names a host and perhaps a port, as the header Host has it. Pure."""
+"""Checks values of the header Host: a host, and perhaps a port. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LONGEST_NAME = 253
 
 @lru_cache(256 if Memo.is_on else 0)
 def is_host(raw: bytes) -> bool:
-    """Whether this is a host as RFC 9110, 7.2, has it, or empty, as it may be.
+    """Whether this is a host as RFC 9110, 7.2, has it, or empty.
 
-    Names have to be as DNS could have them, whose labels are neither empty nor long.
+    A name's labels must be neither empty nor longer than DNS allows.
     """
     match = _HOST.fullmatch(raw)
     if match is None:

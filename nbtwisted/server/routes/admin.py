@@ -1,4 +1,4 @@
-"""The paths for operators: health, figures, and what was asked."""
+"""The paths for operators: health, figures, and the journal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
 
-# A time by RFC 3339, and a date alone. What fromisoformat() takes besides depends on
-# Python's version.
+# A time by RFC 3339, or a date. Python's versions differ in other forms.
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ]((?:[01][0-9]|2[0-3]):[0-9]{2})(:[0-9]{2})?(?:\.([0-9]+))?"
@@ -31,7 +30,7 @@ def healthz(server: Server, request: Request) -> Behaviour:
 
 @route("/readyz")
 def readyz(server: Server, request: Request) -> Behaviour:
-    """Say at once whether new requests are answered."""
+    """Say at once whether the server takes new requests."""
     if server.in_flight.is_draining:
         return refusal(503, "the server is about to stop")
     return json_behaviour({"status": "ready"})
@@ -95,7 +94,7 @@ def stats(server: Server, request: Request) -> Behaviour:
 
 @route("/__admin/reactor")
 def reactor_figures(server: Server, request: Request) -> Behaviour:
-    """What the reactor's time goes into, where it is one that knows."""
+    """The shares of the reactor's time, if it is the traced one."""
     if server.reactor_figures is None:
         raise Refused(
             refusal(404, "this reactor records nothing", expected="--reactor traced")
@@ -105,7 +104,7 @@ def reactor_figures(server: Server, request: Request) -> Behaviour:
 
 @route("/__admin/reset", "POST")
 def reset(server: Server, request: Request) -> Behaviour:
-    """Forget what was, and let go of every request in flight."""
+    """Forget all requests, and release those in flight."""
     return json_behaviour({"released": server.in_flight.reset()})
 
 

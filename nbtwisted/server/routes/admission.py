@@ -1,4 +1,4 @@
-"""Who may use `/__admin`: this machine, or whoever shows the server's token."""
+"""Admission to `/__admin`: for this machine, or by the server's token."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ _BEARER = re.compile(rb"bearer +(.*)", re.I).fullmatch
 def admit(request: Request, token: str | None) -> None:
     """Raise `Refused` for a stranger, and for another site's page in a browser.
 
-    Without a token, this machine's own requests are let in; with one, those that show
-    it, wherever they come from.
+    Without a token, requests of this machine are let in; with one, those that show it.
     """
     if _is_from_another_site(request):
         raise Refused(refusal(403, "not for pages of other sites"))
@@ -39,8 +38,7 @@ def admit(request: Request, token: str | None) -> None:
             return
         raise _unauthorized("only with the server's --admin-token")
     if not _names_this_machine(request.header("host") or "localhost"):
-        # A name that leads here may be a stranger's, whose page would have Origin and
-        # Host alike.
+        # A stranger's name may lead here: its page would have Origin and Host alike.
         expected = "localhost or an address as the host, or a token"
         raise Refused(refusal(403, "not by this name", expected=expected))
     if not request.addresses.is_local:
@@ -61,14 +59,14 @@ def _is_from_another_site(request: Request) -> bool:
     if origin is not None:
         # A page in a sandbox has the origin "null".
         return origin not in ours
-    # A picture or script of another site's page has no Origin. To be led here is fine.
+    # Pictures and scripts of other sites' pages have no Origin. Links are fine.
     if request.header("sec-fetch-site") in ("cross-site", "same-site"):
         return not (
             request.header("sec-fetch-mode") == "navigate"
             and request.header("sec-fetch-dest") == "document"
             and request.method in (b"GET", b"HEAD")
         )
-    # Old browsers say neither of a form.
+    # Old browsers send neither with a form.
     return (
         request.method not in (b"GET", b"HEAD")
         and referer is not None

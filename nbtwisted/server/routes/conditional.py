@@ -1,6 +1,6 @@
-"""Conditions and ranges: what they make of an answer that has an ETag or parts. Pure.
+"""Conditions and ranges of responses that have an ETag or parts. Pure.
 
-RFC 9110, 13 and 14. Dates are passed over, because nothing here has one of its own.
+RFC 9110, 13 and 14. Conditions by date are ignored: no response has a date of change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["conditioned"]
 
 _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.I)
 _LARGEST = 10**18
-"""Of positions: more than any body has."""
+"""A position behind the end of every body."""
 
 LONGEST_CONDITION = 8 * 1024
 """Characters of If-Match, and of If-None-Match: 2 ms of commas."""
@@ -32,9 +32,9 @@ _SUCCESS = range(200, 300)
 
 
 def conditioned(behaviour: Behaviour, request: Request) -> Behaviour:
-    """The answer, and what is to be said in its place because of the request's headers.
+    """The behaviour, with another one in its place if the request's headers ask so.
 
-    A status that is no success, whoever asked for it, is not affected.
+    A status that is no success is not affected.
     """
     if behaviour.part is None and not behaviour.header("etag"):
         return behaviour
@@ -61,7 +61,7 @@ def _precondition(behaviour: Behaviour, request: Request) -> Instead | None:
         return None
     if method not in (b"GET", b"HEAD"):
         return Instead(_SUCCESS, _failed(behaviour))
-    # 15.4.5: what describes the body that is not sent is not sent either.
+    # 15.4.5: headers that describe the body are not sent without it.
     headers = tuple(
         (name, value)
         for name, value in behaviour.headers
@@ -80,10 +80,10 @@ def _part(behaviour: Behaviour, request: Request) -> Instead | None:
         return None
     asked = _RANGE.fullmatch(header("range") or "")
     if asked is None or not any(asked.groups()):
-        # 14.2: several ranges, and units that nobody knows, need not be answered.
+        # 14.2: several ranges, and unknown units, may be ignored.
         return None
     etag = behaviour.header("etag") or ""
-    # 13.1.5: unless what is here is what the client has the beginning of.
+    # 13.1.5: only if the client has the beginning of this very representation.
     if header("if-range") not in (None, etag) or (
         header("if-range") is not None and etag.startswith("W/")
     ):
@@ -117,7 +117,7 @@ def _failed(behaviour: Behaviour) -> Behaviour:
 
 
 def _refused(behaviour: Behaviour, refused: Behaviour, *kept: str) -> Behaviour:
-    """The refusal, when and as the answer was to be sent, and some of its headers."""
+    """The refusal, with the delay, the pace and some headers of the behaviour."""
     headers = ((n, v) for n, v in behaviour.headers if n.lower() in kept)
     return behaviour._replace(
         body=refused.body,

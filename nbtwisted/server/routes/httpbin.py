@@ -57,14 +57,14 @@ from nbtwisted.server.routes.router import ANY, Server, route
 T = TypeVar("T")
 
 MOST_LINES = 100
-"""Of `/stream`, as in httpbin; and of `/sse`, as in go-httpbin."""
+"""Most lines of `/stream`, as in httpbin, and events of `/sse`, as in go-httpbin."""
 
 MOST_REDIRECTS = 1000
 
 LARGEST_SEED = 2**64
 
 FASTEST = 1
-"""The level of compression: the highest takes 140 ms for some heads of 64 KiB."""
+"""The level of compression: the best takes 140 ms for some heads of 64 KiB."""
 
 _BYTES = (("Content-Type", "application/octet-stream"),)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -101,7 +101,7 @@ def headers(server: Server, request: Request) -> Behaviour:
 
 @route("/ip")
 def ip(server: Server, request: Request) -> Behaviour:
-    """Tell where the request came from."""
+    """Tell the client's address."""
     return json_behaviour({"origin": client(request)})
 
 
@@ -147,7 +147,7 @@ def stream(server: Server, request: Request, n: str) -> Behaviour:
 
 @route("/range/<n>")
 def range_of_bytes(server: Server, request: Request, n: str) -> Behaviour:
-    """Answer with `n` bytes, which can be had in parts."""
+    """Answer with `n` bytes, of which a part can be asked for."""
     size = _part("n", n, whole_number(1, LARGEST_BODY))
     piece_size = _chunk_size(request)
     seconds = parameter(request, "duration", duration(server.max_delay), 0.0)
@@ -240,7 +240,7 @@ def response_headers(server: Server, request: Request) -> Behaviour:
     for name, value in headers:
         shown.setdefault(name, []).append(value)
     shown = {n: vs[0] if len(vs) == 1 else vs for n, vs in shown.items()}
-    # The length is part of what is as long as this.
+    # The body says its own length.
     without = json_body({**shown, "Content-Length": ""}).length
     length = without
     while without + len(str(length)) != length:
@@ -251,7 +251,7 @@ def response_headers(server: Server, request: Request) -> Behaviour:
 
 @route("/sse")
 def sse(server: Server, request: Request) -> Behaviour:
-    """Answer with server-sent events, which tell when each was due."""
+    """Answer with server-sent events; each tells when it was due."""
     count = parameter(request, "count", whole_number(1, MOST_LINES), 10)
     seconds = parameter(request, "duration", duration(server.max_delay), 5.0)
     interval = seconds / (count - 1) if count > 1 else 0.0
@@ -344,7 +344,7 @@ def _redirection(location: str, status: int) -> Behaviour:
 def _parse_location(text: str) -> str:
     if not text or re.search(r"[\x00-\x20\x7f]", text):
         raise ValueError("a URL without spaces and control characters")
-    # A header is ASCII; what is percent-encoded already stays as it is.
+    # A header is ASCII. Text that is percent-encoded stays as it is.
     return quote(text, safe="%/:=&?~#+!$,;'@()*[]")
 
 

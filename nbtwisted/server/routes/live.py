@@ -1,4 +1,4 @@
-"""The live page for operators, and the events that it is drawn from."""
+"""The live page for operators, and its server-sent events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["MOST_VIEWERS", "SCRIPTS", "SECONDS_A_FRAME"]
 MOST_VIEWERS = 8
 
 SECONDS_A_FRAME = 0.25
-"""Between two frames; the page draws what moves in between."""
+"""Between two frames; the page draws the movement in between."""
 
 SECONDS_TO_RETRY = 2
 
@@ -36,7 +36,7 @@ SCRIPTS = (
     *("elements", "words", "clock", "stream", "axis", "lanes", "details", "rows"),
     *("overview", "figures", "controls", "live"),
 )
-"""The page's modules, each of which imports only such as are before it."""
+"""The page's modules; each imports only those before it."""
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -45,20 +45,20 @@ _NOT_KEPT = ("Cache-Control", "no-store")
 
 @route("/__admin/live")
 def page(server: Server, request: Request) -> Behaviour:
-    """The page."""
+    """Answer with the page."""
     return _file(_asset("live.html"), "text/html")
 
 
 @route("/__admin/live.css")
 def style(server: Server, request: Request) -> Behaviour:
-    """Its looks."""
+    """Answer with its style sheet."""
     shared = shared_asset("colours.css") + shared_asset("look.css")
     return _file(shared + _asset("live.css"), "text/css")
 
 
 @route("/__admin/live/<name>.js")
 def script(server: Server, request: Request, name: str) -> Behaviour:
-    """One of those that draw it."""
+    """Answer with one of its modules."""
     if name not in SCRIPTS:
         value, expected = printable(name, longest=80), ", ".join(SCRIPTS)
         raise Refused(refusal(404, "no such script", value=value, expected=expected))
@@ -67,7 +67,7 @@ def script(server: Server, request: Request, name: str) -> Behaviour:
 
 @route("/__admin/events")
 def events(server: Server, request: Request) -> Behaviour:
-    """What the server holds, as server-sent events without an end."""
+    """Answer with the requests in flight, as server-sent events without an end."""
     key = parameter(request, "key", _parse_key, "")
     if server.in_flight.viewers >= MOST_VIEWERS:
         expected = f"at most {MOST_VIEWERS} viewers at a time"

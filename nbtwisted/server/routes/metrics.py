@@ -1,4 +1,4 @@
-"""The server's figures, as Prometheus reads them."""
+"""The server's figures, for Prometheus."""
 
 from __future__ import annotations
 
@@ -27,19 +27,17 @@ LONGEST_ACCEPT = 2048
 _OPEN_METRICS = "application/openmetrics-text"
 _TEXT = "text/plain"
 
-# Without a version, or with one that there is: the library says that it writes
-# whichever it is asked for.
+# No version, or one that exists: the library claims to write whichever is asked for.
 _VERSION = re.compile(r"(?!.*\bversion=)|.*\bversion=(0\.0\.[14]|1\.0\.0)(;|$)").match
 
 
 def exposition(
     journal: Journal, accept: str, *, lost: Callable[[], int] | None = None
 ) -> tuple[bytes, str]:
-    """The totals of a journal, and the process's, as Prometheus reads them.
+    """The totals of a journal and of the process, and their Content-Type.
 
-    `accept` is the header of who asks, which decides between Prometheus' own format and
-    OpenMetrics; the second value is the Content-Type. `lost` counts lines of the access
-    log, if there is one.
+    The header `accept` decides between Prometheus' own format and OpenMetrics. `lost`
+    counts lost lines of the access log, if there is one.
     """
     registry = CollectorRegistry()
     registry.register(_Totals(journal, lost))
@@ -49,11 +47,11 @@ def exposition(
 
 
 def _preferred(accept: str) -> str:
-    """What an Accept header prefers of our formats, the best first, without weights.
+    """Our formats that an Accept header prefers, the best first, without weights.
 
-    Prometheus' own text, unless OpenMetrics has more weight (RFC 9110, 12.5.1), or as
-    much and was named. The library takes the first that it can write, whatever its
-    weight, and stumbles over a version that is no number. The case does not matter.
+    They are Prometheus' own text, unless OpenMetrics has more weight (RFC 9110,
+    12.5.1), or as much and was named. The library ignores weights, and fails on a
+    version that is no number.
     """
     if len(accept) > LONGEST_ACCEPT:
         return _TEXT
@@ -65,7 +63,7 @@ def _preferred(accept: str) -> str:
     for kind in (_OPEN_METRICS, _TEXT):
         family = kind.partition("/")[0]
         for pattern in ("*/*", f"{family}/*", kind):
-            # The most specific that there is decides.
+            # The most specific range decides.
             found = [weight for name, _, weight in ranges if name == pattern]
             weights[kind] = max(found, default=weights.get(kind, 0.0))
     is_named = any(name == _OPEN_METRICS for name, _, _ in ranges)
@@ -113,7 +111,7 @@ class _Totals(Collector):
             )
         lateness = HistogramMetricFamily(
             "nbtwisted_lateness_seconds",
-            "How much longer answers were held than they were asked to be.",
+            "How much longer responses were held than they were asked to be.",
         )
         buckets, below = [], 0
         for bound, count in zip(

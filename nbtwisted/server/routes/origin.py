@@ -1,4 +1,4 @@
-"""Where a request came from, and the URL that it came to."""
+"""The client of a request, and the URL that it asked for."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["client", "root_url"]
 LONGEST_FORWARDED = 4096
 """Characters of a header Forwarded that is read."""
 
-# What is quoted may have a comma or a semicolon in it.
+# Quoted text may have a comma or a semicolon in it.
 _FORWARDED = re.compile(
     r'[ \t]*([^\s=;,"]*)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)[ \t]*([;,]|$)'
 )
 
 
 def client(request: Request) -> str:
-    """The address that the request came from, or that a proxy says that it did."""
+    """The client's address, as a proxy or else the connection has it."""
     return request.header("x-forwarded-for") or request.addresses.peer
 
 
 def root_url(request: Request) -> str:
-    """The URL that the request came to, up to where the path begins."""
+    """The URL that was asked for, up to its path."""
     host = request.header("host") or request.addresses.own
     return f"{_scheme(request)}://{host}"
 
 
 def _scheme(request: Request) -> str:
-    """`http` or `https`, as the target has it, or a proxy, or else the connection."""
+    """`http` or `https`, by the target, a proxy, or else the connection."""
     if request.scheme is not None:
         return request.scheme
     is_tls_elsewhere = (request.header("x-forwarded-ssl") or "").lower() == "on"
@@ -39,14 +39,13 @@ def _scheme(request: Request) -> str:
         "https" if is_tls_elsewhere else "",
         _forwarded_proto(request.header("forwarded") or ""),
     ):
-        # What is none of these has nothing to do in our URLs.
         if scheme in ("http", "https"):
             return scheme
     return "https" if request.addresses.is_secure else "http"
 
 
 def _first(value: str | None) -> str:
-    """What the first proxy said: each one adds its own behind a comma."""
+    """The first proxy's value: each proxy adds its own behind a comma."""
     return (value or "").partition(",")[0].strip(" \t").lower()
 
 
@@ -57,7 +56,6 @@ def _forwarded_proto(value: str) -> str:
     value = value.lower()
     pair = _FORWARDED.match(value)
     while pair is not None and pair[1] != "proto" and pair[3] == ";":
-        # To search, and not to match here, would take a time that grows with the square
-        # of the length.
+        # To search would take a time that grows with the square of the length.
         pair = _FORWARDED.match(value, pair.end())
     return pair[2].strip('"') if pair is not None and pair[1] == "proto" else ""

@@ -1,9 +1,9 @@
-"""What a viewer of the live page is told: a frame at a time, of a journal. Pure.
+"""Frames of the live page, made from a journal. Pure.
 
-A frame says what has changed since the frame before it, whenever that was: so a viewer
-who takes few of them misses none of it for good. It costs what it says, and not what is
-in flight: ten thousand requests are a hundred rows and an `Overview`, which all viewers
-share. (Of a key, though, all in flight are looked through for those that have it.)
+A frame has the changes since the viewer's frame before it, so a slow viewer misses none
+for good. Its cost does not grow with the requests in flight: ten thousand are a hundred
+rows and an `Overview`, which all viewers share. (A viewer of one key has all requests
+in flight searched for it.)
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ MOST_ROWS = 100
 """Requests that a viewer is shown at a time."""
 
 MOST_HELD = 80
-"""Of these, requests in flight: so that there is room for what comes and ends while ten
-thousand are held, a fault or a client that leaves."""
+"""Of these, requests in flight. The rest is room for requests that come and end while
+ten thousand are held: a fault, or a client that leaves."""
 
 SECONDS_AFTER_END = 5.0
 """Seconds for which a request is shown after its end."""
 
 SECONDS_BETWEEN_OVERVIEWS = 1.0
-"""Looking at ten thousand requests takes some 3 ms."""
+"""An overview of ten thousand requests takes 3 ms."""
 
 FEW = 500
-"""Requests in flight that are looked at for every frame."""
+"""Requests in flight, up to which every frame has a new overview."""
 
 LONGEST_SHOWN = 256
 """Characters of a target or a key."""
@@ -52,8 +52,8 @@ LONGEST_SHOWN = 256
 STEPS = 80
 SECONDS_A_STEP = (0.25, 1.0, 5.0, 15.0, 60.0)
 SHARE_TO_FIT = 0.95
-"""Of the requests that wait. One that waits for an hour is not to hide when the others
-are due."""
+"""Of the requests that wait, those in the picture: one that waits for an hour must not
+flatten it."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -64,9 +64,9 @@ def event(name: str, value: object) -> bytes:
 
 
 class Overview:
-    """When all the requests that wait are due.
+    """The times at which all waiting requests are due.
 
-    It is looked up once a second at most when they are many, whoever asks.
+    If they are many, they are counted once a second for all viewers.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -75,7 +75,7 @@ class Overview:
         self._seen: dict[str, Any] = {}
 
     def at(self, now: float) -> dict[str, Any]:
-        """What is in flight: the same object until it is looked up anew.
+        """The overview: the same object until it is made anew.
 
         waiting  how many wait for their delay
         sending  how many do not: they are being sent, or stall
@@ -84,7 +84,7 @@ class Overview:
         due      how many are due in each step; what is late, in the first
         later    how many are due after the last
         """
-        # A clock that was set back would otherwise stop it.
+        # The clock may be set back.
         age = abs(now - self._seen_at)
         is_quick = self._journal.in_flight <= FEW
         if age >= SECONDS_BETWEEN_OVERVIEWS or (is_quick and age > 0):
@@ -106,8 +106,7 @@ def _overview(entries: Iterable[Entry], now: float) -> dict[str, Any]:
         (step for step in SECONDS_A_STEP if last_to_fit < now + (STEPS - 1) * step),
         SECONDS_A_STEP[-1],
     )
-    # Steps begin at multiples of their length, so that the picture moves and does not
-    # flicker.
+    # Steps begin at multiples of their length, or the picture would flicker.
     start = now // step * step
     counts = Counter(max(int((moment - start) // step), 0) for moment in due)
     fit = [counts[number] for number in range(STEPS)]
@@ -122,7 +121,7 @@ def _overview(entries: Iterable[Entry], now: float) -> dict[str, Any]:
 
 
 class _Meter:
-    """What a journal has counted since it was last read."""
+    """Reads the counts that a journal has added since the last reading."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -131,7 +130,7 @@ class _Meter:
         self._late = self._totals.lateness_counts.copy()
 
     def read(self) -> dict[str, Any]:
-        """How many ended, and how; see `Viewer.frame`."""
+        """Requests that ended, by their ends: see `Viewer.frame`."""
         totals = self._journal.totals
         if totals is not self._totals:
             # There was a reset.
@@ -163,7 +162,7 @@ class _Meter:
 
 
 def _lateness(counts: list[int]) -> dict[str, float | None] | None:
-    """Upper bounds of the buckets that half of the answers reach, and 99 of 100."""
+    """Upper bounds of the buckets of the median and of the 99th percentile."""
     if not any(counts):
         return None
     reached = list(accumulate(counts))
@@ -182,7 +181,7 @@ class _Row:
     entry: Entry
     told: tuple[object, ...] = ()
     ended: float | None = None
-    """Unix time, as far as it can be told."""
+    """Unix time, as nearly as the journal knows it."""
     leaves: float = math.inf
 
     @property
@@ -191,7 +190,7 @@ class _Row:
         return entry.held, entry.status, entry.fault, entry.sent, entry.outcome
 
     def look(self, now: float) -> bool:
-        """Whether there is something new to tell of it."""
+        """Look at the request; returns whether it has changed."""
         if self.ended is not None:
             return False
         state = self.state
@@ -210,7 +209,7 @@ class _Row:
         return True
 
     def change(self) -> dict[str, Any]:
-        """What can change."""
+        """The fields that can change."""
         entry = self.entry
         return {
             "id": entry.number,
@@ -223,7 +222,7 @@ class _Row:
         }
 
     def whole(self) -> dict[str, Any]:
-        """All there is to tell."""
+        """All fields."""
         entry = self.entry
         return {
             **self.change(),
@@ -254,7 +253,7 @@ class Viewer:
         self._matching = 0
 
     def frame(self, now: float, *, is_draining: bool) -> dict[str, Any]:
-        """What there is to tell at `now`, in Unix time; the first time, of all.
+        """The frame at `now`, in Unix time; the first one has all rows.
 
         now        as given
         since      seconds since the frame before
@@ -266,7 +265,7 @@ class Viewer:
         faults     those with a fault, by its name
         lateness   of these: upper bounds (seconds) of the buckets in which their
                    median is, and their 99th percentile; None for above the last
-        changes    what has become of requests that are shown
+        changes    the new state of requests that are shown
         gone       the ids of those that are not shown any more
         rows       requests that are shown from now on
         shown, of  how many in flight are shown, and of how many with such a key
@@ -302,7 +301,7 @@ class Viewer:
         rows = self._rows
         shown_before = set(rows)
         changes = [row.change() for row in rows.values() if row.look(now)]
-        # Or who would leave later than anybody can: the clock was set back.
+        # One that would leave later than it can: the clock was set back.
         gone = [
             number
             for number, row in rows.items()
@@ -319,7 +318,7 @@ class Viewer:
             del rows[number]
             gone.append(number)
         room = MOST_ROWS - len(rows) - len(begun)
-        # What came and ended since the frame before.
+        # Requests that came and ended since the frame before.
         just_ended = islice(self._journal.latest_over(), ended)
         begun += self._newest(just_ended, shown_before, room)
         new = sorted((_Row(entry) for entry in begun), key=_number)

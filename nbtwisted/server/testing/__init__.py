@@ -1,1 +1,1 @@
-"""The server in the hands of tests: on a clock, or in a process beside them."""
+"""The server for tests: on a clock, or in a process beside them."""

@@ -1,14 +1,13 @@
-"""A process of servers for tests, one for each test that asks: told what by stdin.
+"""A process of servers, one for each test that asks for it on stdin.
 
-Each line on stdin is a JSON object, and is answered by a line on stdout:
+Each line on stdin is a JSON object, and gets a line on stdout:
 
     {"open": {"seed": 7, "max_delay": 300.0}}    {"port": 40001}
     {"close": 40001}                             {"closed": 40001}
 
-Whoever started the process ends it by closing its stdin. It also ends when they have
-gone without that: children that they forked may hold the other end of its stdin, too.
-They are the arguments: the PID of who started it, and of others whom it shall not
-outlive.
+The process ends when its stdin is closed. Forked children of its parent may hold the
+other end of that, so it also ends with the processes whose PIDs are its arguments: its
+parent, and others that it shall not outlive.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.site import DelaySite
 
 JOURNAL_SIZE = 10_000
-"""A test may want to look at more requests than an operator."""
+"""Requests that each server remembers: tests may look at more than operators."""
 
 BACKLOG = 1024
 
 SECONDS_TO_NOTICE = 0.25
-"""At most, until the process ends after who started it."""
+"""At most, until the process ends after its parent."""
 
 
 class _Dispenser(LineOnlyReceiver):
@@ -49,16 +48,16 @@ class _Dispenser(LineOnlyReceiver):
         self._open: dict[int, tuple[Any, DelaySite]] = {}
 
     def lineReceived(self, line: bytes) -> None:
-        """Do as told."""
-        told = json.loads(line)
-        if "open" in told:
-            self._say({"port": self._new(**told["open"])})
+        """Open or close a server."""
+        asked = json.loads(line)
+        if "open" in asked:
+            self._say({"port": self._new(**asked["open"])})
         else:
-            self._end(told["close"])
-            self._say({"closed": told["close"]})
+            self._end(asked["close"])
+            self._say({"closed": asked["close"]})
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Whoever told us what to do is gone."""
+        """Stdin is closed: stop."""
         if self._reactor.running:
             self._reactor.stop()
 
@@ -85,9 +84,9 @@ class _Dispenser(LineOnlyReceiver):
 
 
 def _end_with(parent: int, *others: int) -> None:
-    """End the process when one of these has ended; `parent` started it."""
-    # By looking, which works on every Unix. Linux could send a signal instead
-    # (PR_SET_PDEATHSIG), but does so when the thread ends that started the process.
+    """End the process when one of these processes has ended."""
+    # Polling works on every Unix. Linux' PR_SET_PDEATHSIG is about the thread
+    # that started the process.
     pause = Event()
     while os.getppid() == parent and all(map(_is_there, others)):
         pause.wait(SECONDS_TO_NOTICE)
@@ -106,7 +105,7 @@ def _is_there(process: int) -> bool:
 
 def main() -> None:
     """Run until stdin is closed."""
-    # In a thread: the reactor may hang in what a test asked for.
+    # In a thread: a test may make the reactor hang.
     watched = [int(argument) for argument in sys.argv[1:]]
     if watched:
         Thread(target=_end_with, args=watched, daemon=True).start()

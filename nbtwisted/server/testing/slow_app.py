@@ -1,4 +1,4 @@
-"""The app with its time in a test's hands."""
+"""The app on a clock that a test moves."""
 
 from __future__ import annotations
 
@@ -32,15 +32,14 @@ class SlowApp(DelayResource):
             **{"max_delay": A_WEEK, **settings},
         )
         self._server = server
-        # Deadlines of connections run on no clock: what the test's clock is to run are
-        # the delays.
+        # The test's clock runs delays, and no deadlines of connections.
         super().__init__(server, Watch(Clock()))
 
     def requests(self, key: str | None = None) -> list[dict[str, Any]]:
-        """What was asked, oldest first; of one key, if it is given."""
+        """The journal's requests, oldest first; of one key, if it is given."""
         entries = self._server.in_flight.journal.entries(key=key)
         return [entry.as_json() for entry in entries]
 
     def reset(self) -> int:
-        """Forget what was asked, and let go of what is held; returns how many."""
+        """Forget all requests, and release those in flight; returns how many."""
         return self._server.in_flight.reset()
