@@ -97,6 +97,10 @@ class Engine(Protocol):
         """An exchange is over."""
 
 
+def _pass_over(why: Failure) -> None:
+    why.trap(CancelledError)
+
+
 class Exchange:
     """A request, and the response in the making.
 
@@ -153,10 +157,7 @@ class Exchange:
             return
         self._go(Event.WAIT)
         self._wait = deferLater(engine.clock, reply.asked)
-        self._wait.addCallbacks(self._send, self._on_cancelled)
-
-    def _on_cancelled(self, why: Failure) -> None:
-        why.trap(CancelledError)
+        self._wait.addCallbacks(self._send, _pass_over)
 
     def _send(self, _: None = None) -> None:
         self._go(Event.SEND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import marshal
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -178,12 +179,17 @@ class Totals:
 
 
 class Journal:
-    """The last `size` requests, and the totals of all since the last reset."""
+    """The last `size` requests, and the totals of all since the last reset.
+
+    An entry that waited is kept in one piece of memory. It would otherwise be several
+    small objects, strewn over the memory of the connections that came at the same time,
+    and of that the kernel gets nothing back while they are there.
+    """
 
     def __init__(self, size: int = JOURNAL_SIZE) -> None:
         self.totals = Totals()
         self._in_flight: dict[int, Entry] = {}
-        self._over: deque[Entry] = deque(maxlen=size)
+        self._over: deque[Entry | bytes] = deque(maxlen=size)
         self._last_number = 0
         self._forgotten = 0
 
@@ -208,7 +214,7 @@ class Journal:
         del self._in_flight[entry.number]
         if entry.number <= self._forgotten:
             return
-        self._over.append(entry)
+        self._over.append(marshal.dumps(vars(entry)) if entry.asked else entry)
         totals = self.totals
         totals.by_status_and_fault[entry.status, entry.fault] += 1
         totals.outcomes[entry.outcome] += 1
@@ -219,7 +225,8 @@ class Journal:
         self, *, since: int | datetime = 0, key: str | None = None
     ) -> Iterator[Entry]:
         """The requests of a key that came after a number or a time, oldest first."""
-        for entry in sorted((*self._over, *self._in_flight.values()), key=_number):
+        over = map(_unpacked, self._over)
+        for entry in sorted((*over, *self._in_flight.values()), key=_number):
             came_later = (
                 entry.number > since if isinstance(since, int) else entry.time > since
             )
@@ -236,13 +243,21 @@ class Journal:
 
     def latest_over(self) -> Iterator[Entry]:
         """The requests that are over, the last to end first, as they are taken."""
-        return reversed(self._over)
+        return map(_unpacked, reversed(self._over))
 
     def reset(self) -> None:
         """Forget all requests. Numbers go on, so that `since` stays unambiguous."""
         self._over.clear()
         self._forgotten = self._last_number
         self.totals = Totals()
+
+
+def _unpacked(kept: Entry | bytes) -> Entry:
+    if isinstance(kept, Entry):
+        return kept
+    entry = Entry.__new__(Entry)
+    vars(entry).update(marshal.loads(kept))
+    return entry
 
 
 def _number(entry: Entry) -> int:

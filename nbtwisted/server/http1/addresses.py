@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IAddress
 # Twisted's only name for it.
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
+from nbtwisted.server.model.memo import Memo
 from nbtwisted.server.model.request import Addresses
 
 __all__ = ["addresses_of"]
@@ -32,32 +33,41 @@ def addresses_of(
 
 
 def _is_local(address: IAddress) -> bool:
-    if not isinstance(address, (IPv4Address, IPv6Address)):
-        # The rights of our UNIX socket say who may open it.
-        return True
-    try:
-        ip = ipaddress.ip_address(address.host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_loopback
+    # The rights of our UNIX socket say who may open it.
+    return not isinstance(address, (IPv4Address, IPv6Address)) or _is_loopback(
+        address.host
+    )
 
 
 def _host_of(address: IAddress) -> str:
     """The host of a peer; one that speaks IPv4 to an IPv6 socket is shown as IPv4."""
     if not isinstance(address, (IPv4Address, IPv6Address)):
         return "unix"
-    try:
-        mapped = ipaddress.IPv6Address(address.host).ipv4_mapped
-    except ValueError:
-        # It is IPv4, or has a zone, or is what a proxy that speaks PROXY calls it.
-        return address.host
-    return str(mapped or address.host)
+    return _shown(address.host)
 
 
 def _own_host(address: IAddress) -> str:
     """What stands in for a Host that a request has not, or has empty."""
     if not isinstance(address, (IPv4Address, IPv6Address)):
         return "localhost"
-    host = _host_of(address)
+    host = _shown(address.host)
     return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+
+
+@Memo
+def _is_loopback(host: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
+
+
+@Memo
+def _shown(host: str) -> str:
+    try:
+        mapped = ipaddress.IPv6Address(host).ipv4_mapped
+    except ValueError:
+        # It is IPv4, or has a zone, or is what a proxy that speaks PROXY calls it.
+        return host
+    return str(mapped or host)

@@ -109,6 +109,8 @@ class Channel(Protocol):
     transport: Any
     is_persistent = True
     _send: Callable[[bytes], None]
+    _delivery: Delivery | None = None
+    """None until something is sent: ten thousand requests that wait need none."""
     _addresses = NO_ADDRESSES
     _coming: tuple[Head, Request] | None = None
     """A request whose body is not all here."""
@@ -132,7 +134,6 @@ class Channel(Protocol):
         self._site = site
         self._state = State.HEAD
         self._reader = RequestReader()
-        self._delivery = Delivery()
 
     # What the transport tells.
 
@@ -141,7 +142,6 @@ class Channel(Protocol):
         # A UNIX socket has no such thing.
         with suppress(AttributeError):
             self.transport.setTcpNoDelay(True)
-        self._send = prompt_writer(self.transport)
         self.transport.registerProducer(self, True)
         self._site.opened(self)
         self._begin_time()
@@ -239,7 +239,7 @@ class Channel(Protocol):
                 return True
             self._coming = head, request
             if head.wants_continue and not reader.left:
-                self._send(CONTINUE)
+                self.write(CONTINUE)
         head, request = self._coming
         body = reader.next_body(head)
         if body is None:
@@ -315,6 +315,9 @@ class Channel(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes: at once, unless there are more requests to answer with them."""
+        if self._delivery is None:
+            self._delivery = Delivery()
+            self._send = prompt_writer(self.transport)
         self._delivery.written += len(data)
         if self._reader.left:
             self.transport.write(data)
@@ -356,12 +359,15 @@ class Channel(Protocol):
     def look(self, now: float) -> None:
         """See whether the client reads and sends in time; `now` is in seconds."""
         state = self._state
-        stuck = self._delivery.look(self.transport, now)
+        delivery = self._delivery
+        stuck = 0.0 if delivery is None else delivery.look(self.transport, now)
         if stuck >= self._site.send_timeout:
             self._abort("timed out")
         elif not self._is_reading and has_left(self.transport):
             self._abort("cancelled")
-        elif state is State.RESPONDING or not self._delivery.is_complete:
+        elif state is State.RESPONDING or (
+            delivery is not None and not delivery.is_complete
+        ):
             # The client's time begins when it has the response.
             self._since = now
         elif now - self._since >= _DEADLINES[state]:

@@ -271,6 +271,8 @@ class RequestReader:
     `BadRequest`, and then nothing more can be read.
     """
 
+    __slots__ = ("_at", "_buffer", "_chunks", "_line_is_checked", "_looked_at", "left")
+
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
         self._at = 0
