@@ -26,9 +26,8 @@ export function kind({ outcome, held, status, fault }) {
     return fault === "stall" || fault === "stall-body" ? "stalled" : "sending";
   }
   if (outcome === "cancelled") return "cancelled";
-  if (outcome === "failed" || fault !== null || status === null || status >= 500) {
-    return "bad";
-  }
+  const isLost = outcome === "failed" || outcome === "timed out";
+  if (isLost || fault !== null || status === null || status >= 500) return "bad";
   return status >= 400 ? "client" : status >= 300 ? "redirect" : "good";
 }
 
