@@ -16,7 +16,7 @@ from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 
-# To import modules of routes is to add their paths.
+# Importing modules of routes adds their paths.
 from nbtwisted.server.routes import admin, basic, httpbin, live  # noqa: F401
 from nbtwisted.server.routes.router import Server, app
 from nbtwisted.server.routes.viewing import Overview
@@ -24,7 +24,7 @@ from nbtwisted.server.routes.viewing import Overview
 __all__ = ["DelayServer"]
 
 SEED_BITS = 59
-"""Of a seed that nobody gave: it has at most the 18 digits that `--seed` takes."""
+"""Bits of a random seed, which has at most the 18 digits that `--seed` takes."""
 
 
 class DelayServer(Server):
@@ -32,8 +32,7 @@ class DelayServer(Server):
 
     clock            runs the delays
     now              reads the seconds that they are measured by
-    seed             decides all that is left to chance; without one, each server has
-                     its own
+    seed             decides what is left to chance; random unless given
     max_in_flight    above so many requests, others are refused
     on_end           is called with each request that is over
     on_quiet         is called when many that were held are over, and no request is in
@@ -83,5 +82,5 @@ class DelayServer(Server):
         self.instance_id = f"{SystemRandom().getrandbits(64):x}"
 
     def resource(self) -> DelayResource:
-        """The server as twisted.web wants it."""
+        """The server as a resource of twisted.web."""
         return DelayResource(self, Watch(self.in_flight.clock))

@@ -1,4 +1,4 @@
-"""Where a connection comes from and where it leads."""
+"""The addresses of both ends of a connection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def addresses_of(
 
 
 def _is_local(address: IAddress) -> bool:
-    # The rights of our UNIX socket say who may open it.
+    # Its rights let only operators open our UNIX socket.
     return not isinstance(address, (IPv4Address, IPv6Address)) or _is_loopback(
         address.host
     )
@@ -47,7 +47,7 @@ def _host_of(address: IAddress) -> str:
 
 
 def _own_host(address: IAddress) -> str:
-    """What stands in for a Host that a request has not, or has empty."""
+    """The host and port that stand in for a missing or empty Host."""
     if not isinstance(address, (IPv4Address, IPv6Address)):
         return "localhost"
     host = _shown(address.host)
@@ -68,6 +68,6 @@ def _shown(host: str) -> str:
     try:
         mapped = ipaddress.IPv6Address(host).ipv4_mapped
     except ValueError:
-        # It is IPv4, or has a zone, or is what a proxy that speaks PROXY calls it.
+        # It is IPv4, or has a zone, or is any text from a PROXY header.
         return host
     return str(mapped or host)

@@ -1,4 +1,4 @@
-"""What the client's machine has of what was written to a connection."""
+"""The progress of written bytes to the client's machine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Delivery:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the client's machine had all of it, when that was looked at last."""
+        """Whether the client's machine had all bytes at the last look."""
         return self._delivered == self.written
 
     def look(self, transport: Any, now: float) -> float:

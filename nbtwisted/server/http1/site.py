@@ -20,15 +20,15 @@ from nbtwisted.server.routes.router import Server
 __all__ = ["DelaySite"]
 
 MOST_BYTES_HELD = 64 * 1024 * 1024
-"""Bytes of what clients have sent that are in memory at a time: then who sends more is
-refused, or waits."""
+"""Bytes from all clients that may be in memory; beyond it, requests are refused or
+wait."""
 
 
 @implementer(IProtocolNegotiationFactory)
 class DelaySite(Factory):
     """Serves `server`; `reactor` runs the deadlines of its connections.
 
-    requests   from a head and the addresses to what it frames, and the request
+    requests   from a raw head and the addresses to the head and the request
     """
 
     noisy = False
@@ -58,12 +58,12 @@ class DelaySite(Factory):
         self._watch.discard(channel)
 
     def hold(self, more: int) -> None:
-        """So many more bytes that clients have sent are in memory."""
+        """Count `more` bytes from clients that are in memory."""
         self._held += more
 
     @property
     def holds_too_much(self) -> bool:
-        """Whether clients have sent more than may be in memory."""
+        """Whether more bytes from clients are in memory than may be."""
         return self._held > MOST_BYTES_HELD
 
     def abort_connections(self) -> None:
@@ -72,7 +72,7 @@ class DelaySite(Factory):
             channel.transport.abortConnection()
 
     def acceptableProtocols(self) -> list[bytes]:
-        """What is offered in TLS: HTTP/2 would need a channel of its own."""
+        """The protocols that TLS offers: HTTP/2 would need a channel of its own."""
         return [b"http/1.1"]
 
 

@@ -1,4 +1,4 @@
-"""The server as a resource of twisted.web's, such as `twistd web` serves."""
+"""The server as a resource of twisted.web, for `twistd web`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["DelayResource"]
 
 
 class DelayResource(Resource):
-    """Answers every request as `server` does."""
+    """Hands every request to `server`."""
 
     isLeaf = True
 
@@ -76,7 +76,7 @@ class _Connection:
         if exchange is not None:
             exchange.client_left()
 
-    # What the exchange asks of its connection.
+    # Called by the exchange.
 
     @property
     def is_persistent(self) -> bool:
@@ -114,7 +114,7 @@ class _Connection:
         self._exchange = None
         self._channel.transport.abortConnection()
 
-    # What twisted.web's channel and the clock tell.
+    # Called by twisted.web's channel and by the clock.
 
     def pauseProducing(self) -> None:
         """The client does not read."""

@@ -1,1 +1,1 @@
-"""What each path decides: from a request to a behaviour."""
+"""The decisions of each path: from a request to a behaviour."""

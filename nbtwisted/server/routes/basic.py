@@ -25,7 +25,7 @@ def root(server: Server, request: Request) -> Behaviour:
 
 @route("/delay/<text>", ANY)
 def delay(server: Server, request: Request, text: str) -> Behaviour:
-    """Wait as the path asks, then echo the request, and what body it has."""
+    """Wait as the path asks, then echo the request and its body."""
     try:
         read = Delay.parse(text, longest=server.max_delay)
     except UnreadableDelay as error:
