@@ -6,6 +6,7 @@ import re
 import struct
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
@@ -59,6 +60,18 @@ class BehindAProxyTests(ClockCase):
         for data in sent:
             visit.send(data)
         return visit
+
+    def test_a_server_that_drains_sees_that_its_clients_have_closed(self) -> None:
+        for channel in CHANNELS:
+            site = self.site(channel)
+            visit = self.proxied(site, v1("10.1.1.1"), asking("/delay/1"))
+            drained = Deferred.fromCoroutine(site.in_flight.drain())
+            self.clock.advance(1)
+            self.assertEqual(visit.reply().status, 200)
+            self.assertNoResult(drained)
+            visit.leave()
+            self.clock.advance(0.01)
+            self.successResultOf(drained)
 
     def test_each_client_gets_its_own_answer(self) -> None:
         for channel in CHANNELS:

@@ -8,7 +8,7 @@ from fcntl import ioctl
 from termios import TIOCOUTQ
 from typing import Any
 
-__all__ = ["DEFAULT_SEND_TIMEOUT", "Delivery", "has_left"]
+__all__ = ["DEFAULT_SEND_TIMEOUT", "Delivery", "has_left", "innermost"]
 
 DEFAULT_SEND_TIMEOUT = 30.0
 """Seconds for which a client may take nothing of a response."""
@@ -68,7 +68,7 @@ def _unacknowledged(transport: Any) -> int:
 
     Private names of Twisted's, with 24.11.0 and 26.10.0: `_tempDataLen`.
     """
-    transport = _innermost(transport)
+    transport = innermost(transport)
     connection = getattr(transport, "socket", None)
     if connection is None:
         return 0
@@ -82,10 +82,10 @@ def _unacknowledged(transport: Any) -> int:
 
 
 def _socket_of(transport: Any) -> Any:
-    return getattr(_innermost(transport), "socket", None)
+    return getattr(innermost(transport), "socket", None)
 
 
-def _innermost(transport: Any) -> Any:
+def innermost(transport: Any) -> Any:
     """The transport that has the socket: TLS and PROXY wrap it."""
     while getattr(transport, "transport", None) is not None:
         transport = transport.transport

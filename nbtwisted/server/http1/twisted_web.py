@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from nbtwisted.server.engine.exchange import Exchange
 from nbtwisted.server.http1.addresses import addresses_of
-from nbtwisted.server.http1.delivery import Delivery
+from nbtwisted.server.http1.delivery import Delivery, innermost
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Request, request_of
@@ -86,7 +86,8 @@ class _Connection:
     @property
     def is_open(self) -> bool:
         """Whether the connection has not ended."""
-        return bool(getattr(self._channel.transport, "connected", False))
+        # A wrapper, such as that of PROXY, says so for ever.
+        return bool(getattr(innermost(self._channel.transport), "connected", False))
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
