@@ -27,11 +27,15 @@ demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where
 	@$(BIN)/python examples/demo.py
 
 .PHONY: test
-test: $(VENV)/.test ## run the whole suite, under trial and under pytest, and the server's on both channels
+test: $(VENV)/.test ## run the whole suite, under trial and under pytest; the server's as twistd has it, too
 	$(BIN)/python -m twisted.trial -j $(JOBS) --temp-directory=$(VENV)/trial tests
 	$(BIN)/python -m pytest -q -n $(JOBS)
 	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) \
 		$(shell grep -lw Visit tests/server/test_*.py)
+
+.PHONY: memos-off
+memos-off: $(VENV)/.test ## run the server's tests with all its memos off: half a minute
+	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) tests/server
 
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute
