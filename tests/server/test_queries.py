@@ -297,15 +297,17 @@ class JsonTests(EveryChannelCase):
 
     def test_too_many_values(self) -> None:
         for body, is_read in [
-            (json.dumps([0] * 5000), True),
-            (json.dumps([0] * 5001), False),
-            (json.dumps([[]] * 2500), True),
-            (json.dumps([[]] * 2501), False),
-            (json.dumps([{"a": 0}] * 2500), True),
-            (json.dumps([{"a": 0}] * 2501), False),
+            (json.dumps([0] * 10_000), True),
+            (json.dumps([0] * 10_001), False),
+            (json.dumps([[]] * 5000), True),
+            (json.dumps([[]] * 5001), False),
+            (json.dumps([{"a": 0}] * 5000), True),
+            (json.dumps([0.5] * 5000), True),
+            (json.dumps([0.5] * 5001), False),
+            (json.dumps([{"a": 0}] * 5001), False),
             # Those in strings count, too.
-            (json.dumps("," * 5000), True),
-            (json.dumps("," * 5001), False),
+            (json.dumps("," * 10_000), True),
+            (json.dumps("," * 10_001), False),
             (json.dumps("a" * (512 * 1024 - 2)), True),
             (json.dumps("a" * (512 * 1024 - 1)), False),
         ]:

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from nbtwisted.server.engine.exchange import Exchange
 from nbtwisted.server.http1.addresses import addresses_of
-from nbtwisted.server.http1.delivery import Delivery, innermost
+from nbtwisted.server.http1.delivery import Delivery, has_left, innermost
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Request, request_of
@@ -133,8 +133,12 @@ class _Connection:
     def look(self, now: float) -> None:
         """See whether the client reads in time; `now` is in seconds."""
         stuck = self._delivery.look(self._channel.transport, now)
-        if stuck >= self._send_timeout and self._exchange is not None:
+        if self._exchange is None:
+            return
+        if stuck >= self._send_timeout:
             self._exchange.abort("timed out")
+        elif has_left(self._channel.transport):
+            self._exchange.abort("cancelled")
 
 
 def _request_of(request: TwistedRequest) -> Request:
