@@ -160,6 +160,21 @@ class OrderlyCloseTests(SocketsCase):
         await ended
         await drained
 
+    async def test_a_drain_waits_for_what_a_kept_connection_has_to_deliver(
+        self,
+    ) -> None:
+        self.serve()
+        client = self.connect(buffer=4096)
+        await client.send(asking("/bytes/300000"))
+        await self.until(lambda: self.in_flight.journal.came and self.is_idle())
+        drained = Deferred.fromCoroutine(self.in_flight.drain())
+        for _ in range(3):
+            await self.turn()
+            self.assertNoResult(drained)
+        await client.read(300_000)
+        await drained
+        client.socket.close()
+
 
 class LeavingTests(SocketsCase):
     """A client that leaves behind a stall is noticed though it is not read."""

@@ -58,6 +58,9 @@ class InFlightRequests:
         self.draws = Draws(seed)
         self.journal = Journal(journal_size)
         self.is_draining = False
+        self.is_delivered: Callable[[], bool] = lambda: True
+        """Whether clients have all of the responses that are over. Connections that
+        can tell put their own function here."""
         self._max_in_flight = max_in_flight
         self._on_end = on_end
         self._on_quiet = on_quiet
@@ -150,8 +153,12 @@ class InFlightRequests:
             exchange.make_last()
         if self._exchanges:
             await self._when_empty
-        # A connection ends when the client has the last byte, and has closed, too.
-        while any(connection.is_open for connection in self._closing):
+        # A connection ends when the client has the last byte, and has closed, too. One
+        # that was kept may still have to deliver a response from before.
+        while (
+            any(connection.is_open for connection in self._closing)
+            or not self.is_delivered()
+        ):
             await deferLater(self.clock, SECONDS_BETWEEN_LOOKS)
 
     def date(self) -> bytes:

@@ -377,6 +377,14 @@ class Channel(Protocol):
             else:
                 self.transport.abortConnection()
 
+    def is_delivered(self, now: float) -> bool:
+        """Whether the client has every response that is over; `now` is in seconds."""
+        delivery = self._delivery
+        if delivery is None or self._exchange is not None:
+            return True
+        delivery.look(self.transport, now)
+        return delivery.is_complete
+
     def _abort(self, outcome: str) -> None:
         if self._exchange is not None:
             self._exchange.abort(outcome)

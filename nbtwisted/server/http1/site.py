@@ -42,6 +42,7 @@ class DelaySite(Factory):
         self._channels: set[Channel] = set()
         self._watch = Watch(reactor)
         self._held = 0
+        server.in_flight.is_delivered = self._is_delivered
 
     def buildProtocol(self, addr: IAddress | None) -> Channel:
         """The channel of a new connection."""
@@ -65,6 +66,10 @@ class DelaySite(Factory):
     def holds_too_much(self) -> bool:
         """Whether more bytes from clients are in memory than may be."""
         return self._held > MOST_BYTES_HELD
+
+    def _is_delivered(self) -> bool:
+        now = self.reactor.seconds()
+        return all(channel.is_delivered(now) for channel in self._channels)
 
     def abort_connections(self) -> None:
         """Abort every connection."""
