@@ -215,7 +215,8 @@ class Channel(Protocol):
         self._is_advancing = False
         if reader.left or self._held or self._held_by_body:
             self._hold(self._held_by_body)
-        self._read_or_not()
+        if reader.left or self._turn or not self._is_reading:
+            self._read_or_not()
 
     def _go_on_next_turn(self) -> None:
         self._turn = self._site.reactor.callLater(0, self._on_turn)

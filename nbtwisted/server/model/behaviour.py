@@ -140,7 +140,10 @@ class Behaviour(NamedTuple):
 
     def header(self, name: str) -> str | None:
         """The first value of a header; `name` is in lower case."""
-        return next((v for n, v in self.headers if n.lower() == name), None)
+        for known, value in self.headers:
+            if known.lower() == name:
+                return value
+        return None
 
     @property
     def is_counted(self) -> bool:
