@@ -67,8 +67,8 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
         serving = Serving(options, reactor, say)
     except OSError as error:
         say(
-            f"error: {options.access_log_named_by}: cannot write {options.access_log}: "
-            f"{error.strerror}"
+            f"error: {options.named_by['access_log']}: cannot write "
+            f"{options.access_log}: {error.strerror}"
         )
         return 1
     journal = serving.server.in_flight.journal
@@ -83,7 +83,7 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
             # Endpoint plugins raise anything; the operator can mend the description.
             except Exception as error:
                 failures.append(
-                    f"{options.listen_named_by}: cannot listen on {description!r}: "
+                    f"{options.named_by['listen']}: cannot listen on {description!r}: "
                     + _why_not(error)
                 )
                 reactor.stop()

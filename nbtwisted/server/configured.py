@@ -24,7 +24,7 @@ try:
     _serving = Serving(_options, reactor, _say)
 except OSError as error:
     sys.exit(
-        f"nbtwisted: error: {_options.access_log_named_by}: cannot write "
+        f"nbtwisted: error: {_options.named_by['access_log']}: cannot write "
         f"{_options.access_log}: {error.strerror}"
     )
 app = _serving.server.app

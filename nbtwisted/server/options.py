@@ -7,9 +7,9 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from twisted.internet.endpoints import quoteStringArgument
 
@@ -28,188 +28,20 @@ from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["Options", "read_options"]
 
-T = TypeVar("T")
-
-DEFAULT_PORT = 8000
-DEFAULT_HOST = "127.0.0.1"
 SWITCHES = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
-DEFAULT_DRAIN = 30.0
-"""Seconds; Kubernetes' default for a container."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """The server's options.
-
-    listen               Twisted endpoint strings, at least one
-    listen_named_by      the option or variable that named them
-    access_log_named_by  the option or variable that named the access log
-    max_delay            seconds: the longest delay that a request may ask for
-    lenient              leaves unknown parameters that begin with `_` to the path
-    seed                 decides what is left to chance
-    max_in_flight        requests, above which others are refused
-    drain                seconds that a SIGTERM waits
-    send_timeout         seconds for which a client may take nothing of a response
-    admin_token          operators have to show it
-    access_log           a path, or `-` for stdout
-    """
-
-    listen: tuple[str, ...]
-    listen_named_by: str
-    access_log_named_by: str
-    max_delay: float
-    lenient: bool
-    seed: int | None
-    max_in_flight: float
-    drain: float
-    send_timeout: float
-    admin_token: str | None
-    access_log: str | None
-
-
-def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> Options:
-    """Read the command's arguments, and the environment for those not given.
-
-    Raises `SystemExit` after one line on stderr when something cannot be read.
-    """
-    parser = OneLineParser(
-        prog=program,
-        description="Serve HTTP responses that wait as long as each request asks.",
-        epilog="Each option can also be set in the environment: "
-        "NBTWISTED_LISTEN (several with spaces between), NBTWISTED_MAX_DELAY, "
-        "NBTWISTED_SEED and so on.",
-    )
-    parser.add_argument(
-        "--listen",
-        action="append",
-        metavar="ENDPOINT",
-        help="where to listen, as a Twisted endpoint such as tcp:8000 (every "
-        "interface), ssl:8443:privateKey=key.pem:certKey=cert.pem or "
-        "unix:/tmp/slow.sock; may be given more than once",
-    )
-    parser.add_argument(
-        "--port",
-        type=port,
-        metavar="N",
-        help="the TCP port to listen on, in place of --listen; 0 is any free one "
-        f"(default: {DEFAULT_PORT})",
-    )
-    parser.add_argument(
-        "--host",
-        type=host,
-        metavar="ADDRESS",
-        help="the address to listen on, in place of --listen; 0.0.0.0 is every "
-        f"interface (default: {DEFAULT_HOST})",
-    )
-    parser.add_argument(
-        "--max-delay",
-        type=positive_duration,
-        metavar="DURATION",
-        help="the longest delay that a request may ask for "
-        f"(default: {DEFAULT_MAX_DELAY:g})",
-    )
-    parser.add_argument(
-        "--lenient",
-        action="store_const",
-        const=True,
-        help="leave parameters that begin with _ and are no controls to the path, "
-        "and do not refuse them",
-    )
-    parser.add_argument(
-        "--seed",
-        type=whole_number,
-        metavar="N",
-        help="draw the same for the same requests, each time the server is started "
-        "(default: another one each time)",
-    )
-    parser.add_argument(
-        "--max-in-flight",
-        type=count,
-        metavar="N",
-        help="refuse requests with 503 while N are in flight (default: no limit)",
-    )
-    parser.add_argument(
-        "--drain",
-        type=duration,
-        metavar="DURATION",
-        help="how long a SIGTERM waits for the responses that are held "
-        f"(default: {DEFAULT_DRAIN:g})",
-    )
-    parser.add_argument(
-        "--send-timeout",
-        type=positive_duration,
-        metavar="DURATION",
-        help="reset the connection of a client that takes nothing of a response for so "
-        f"long (default: {DEFAULT_SEND_TIMEOUT:g})",
-    )
-    parser.add_argument(
-        "--admin-token",
-        type=admin_token,
-        metavar="TOKEN",
-        help="let 'Authorization: Bearer TOKEN' use /__admin, and nobody else "
-        "(others can see a command's arguments: NBTWISTED_ADMIN_TOKEN hides it)",
-    )
-    parser.add_argument(
-        "--access-log",
-        action=Once,
-        metavar="FILE",
-        help="write a line for each request to FILE, or to stdout if that is -",
-    )
-    add_option(parser)
-    parser.add_argument(
-        "--version", action="version", version=f"nbtwisted {__version__}"
-    )
-    args = parser.parse_args(parser.with_values(arguments))
-    if args.listen and (args.port is not None or args.host is not None):
-        parser.error("--listen: expected neither --port nor --host beside it")
-    listen: Sequence[str] = args.listen or []
-    named_by = "--listen"
-    if not listen and args.port is None and args.host is None:
-        listen = os.environ.get("NBTWISTED_LISTEN", "").split()
-        named_by = "NBTWISTED_LISTEN"
-
-    def read(name: str, parse: Callable[[str], T]) -> T | None:
-        return _from_environment(parser, name.upper(), getattr(args, name), parse)
-
-    if not listen:
-        number = read("port", port)
-        is_of_environment = args.port is None and number is not None
-        named_by = "NBTWISTED_PORT" if is_of_environment else "--port"
-        listen = [
-            _tcp_endpoint(
-                read("host", host) or DEFAULT_HOST,
-                DEFAULT_PORT if number is None else number,
-            )
-        ]
-    drain = read("drain", duration)
-    return Options(
-        listen=tuple(listen),
-        listen_named_by=named_by,
-        access_log_named_by="NBTWISTED_ACCESS_LOG"
-        if args.access_log is None
-        else "--access-log",
-        max_delay=read("max_delay", positive_duration) or DEFAULT_MAX_DELAY,
-        lenient=read("lenient", switch) or False,
-        seed=read("seed", whole_number),
-        max_in_flight=read("max_in_flight", count) or math.inf,
-        drain=DEFAULT_DRAIN if drain is None else drain,
-        send_timeout=read("send_timeout", positive_duration) or DEFAULT_SEND_TIMEOUT,
-        admin_token=read("admin_token", admin_token),
-        access_log=read("access_log", str),
-    )
-
-
-def switch(text: str) -> bool:
+def parse_switch(text: str) -> bool:
     """Read an option without a value; raises `argparse.ArgumentTypeError`."""
     if text.lower() not in SWITCHES:
         raise argparse.ArgumentTypeError(f"expected one of {', '.join(SWITCHES)}")
     return SWITCHES[text.lower()]
 
 
-def port(text: str) -> int:
+def parse_port(text: str) -> int:
     """Read the number of a port; raises `argparse.ArgumentTypeError`."""
     number = whole_number(text)
     if number > 65535:
@@ -217,7 +49,7 @@ def port(text: str) -> int:
     return number
 
 
-def host(text: str) -> str:
+def parse_host(text: str) -> str:
     """Read an address to listen on; raises `argparse.ArgumentTypeError`."""
     try:
         return str(ipaddress.ip_address("127.0.0.1" if text == "localhost" else text))
@@ -233,7 +65,7 @@ def _tcp_endpoint(address: str, number: int) -> str:
     return f"{kind}:{number}:interface={quoteStringArgument(address)}"
 
 
-def admin_token(text: str) -> str:
+def parse_admin_token(text: str) -> str:
     """Read a token; raises `argparse.ArgumentTypeError`."""
     if not re.fullmatch(r"[!-~]+", text):
         # Not repeated: it is a secret, though not yet a good one.
@@ -241,14 +73,146 @@ def admin_token(text: str) -> str:
     return text
 
 
-def _from_environment(
-    parser: OneLineParser, name: str, given: T | None, read: Callable[[str], T]
-) -> T | None:
-    """The value that was given for an option, or else that of `NBTWISTED_…`."""
-    text = os.environ.get(f"NBTWISTED_{name}")
-    if given is not None or not text:
-        return given
-    try:
-        return read(text)
-    except argparse.ArgumentTypeError as error:
-        parser.error(f"NBTWISTED_{name}: {error}")
+def _option(
+    default: Any, parse: Callable[[str], Any], help: str, **argument: Any
+) -> Any:
+    """A field of `Options`, and what argparse is told of it."""
+    if "action" not in argument:
+        argument["type"] = parse
+    if default not in (None, (), False, math.inf):
+        help += f" (default: {str(default).removesuffix('.0')})"
+    argument["help"] = help
+    return field(default=default, metadata={"parse": parse, "argument": argument})
+
+
+@dataclass(frozen=True)
+class Options:
+    """The server's options: `--max-delay`, or `NBTWISTED_MAX_DELAY`, is `max_delay`.
+
+    Durations are in seconds. `named_by` has the argument or the variable that named
+    each option that was given.
+    """
+
+    named_by: Mapping[str, str]
+    listen: tuple[str, ...] = _option(
+        (),
+        lambda text: tuple(text.split()),
+        "where to listen, as a Twisted endpoint such as tcp:8000 (every "
+        "interface), ssl:8443:privateKey=key.pem:certKey=cert.pem or "
+        "unix:/tmp/slow.sock; may be given more than once",
+        action="append",
+        metavar="ENDPOINT",
+    )
+    port: int = _option(
+        8000,
+        parse_port,
+        "the TCP port to listen on, in place of --listen; 0 is any free one",
+        metavar="N",
+    )
+    host: str = _option(
+        "127.0.0.1",
+        parse_host,
+        "the address to listen on, in place of --listen; 0.0.0.0 is every interface",
+        metavar="ADDRESS",
+    )
+    max_delay: float = _option(
+        DEFAULT_MAX_DELAY,
+        positive_duration,
+        "the longest delay that a request may ask for",
+        metavar="DURATION",
+    )
+    lenient: bool = _option(
+        False,
+        parse_switch,
+        "leave parameters that begin with _ and are no controls to the path, "
+        "and do not refuse them",
+        action="store_const",
+        const=True,
+    )
+    seed: int | None = _option(
+        None,
+        whole_number,
+        "draw the same for the same requests, each time the server is started "
+        "(default: another one each time)",
+        metavar="N",
+    )
+    max_in_flight: float = _option(
+        math.inf,
+        count,
+        "refuse requests with 503 while N are in flight (default: no limit)",
+        metavar="N",
+    )
+    # Kubernetes' default for a container.
+    drain: float = _option(
+        30.0,
+        duration,
+        "how long a SIGTERM waits for the responses that are held",
+        metavar="DURATION",
+    )
+    send_timeout: float = _option(
+        DEFAULT_SEND_TIMEOUT,
+        positive_duration,
+        "reset the connection of a client that takes nothing of a response for so long",
+        metavar="DURATION",
+    )
+    admin_token: str | None = _option(
+        None,
+        parse_admin_token,
+        "let 'Authorization: Bearer TOKEN' use /__admin, and nobody else "
+        "(others can see a command's arguments: NBTWISTED_ADMIN_TOKEN hides it)",
+        metavar="TOKEN",
+    )
+    access_log: str | None = _option(
+        None,
+        str,
+        "write a line for each request to FILE, or to stdout if that is -",
+        action=Once,
+        metavar="FILE",
+    )
+
+
+def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> Options:
+    """Read the command's arguments, and the environment for those not given.
+
+    Raises `SystemExit` after one line on stderr when something cannot be read.
+    """
+    parser = OneLineParser(
+        prog=program,
+        description="Serve HTTP responses that wait as long as each request asks.",
+        epilog="Each option can also be set in the environment: "
+        "NBTWISTED_LISTEN (several with spaces between), NBTWISTED_MAX_DELAY, "
+        "NBTWISTED_SEED and so on.",
+    )
+    options = [option for option in fields(Options) if option.metadata]
+    for option in options:
+        name = "--" + option.name.replace("_", "-")
+        parser.add_argument(name, **option.metadata["argument"])
+    add_option(parser)
+    parser.add_argument(
+        "--version", action="version", version=f"nbtwisted {__version__}"
+    )
+    args = vars(parser.parse_args(parser.with_values(arguments)))
+    is_by_port = args["port"] is not None or args["host"] is not None
+    if args["listen"] and is_by_port:
+        parser.error("--listen: expected neither --port nor --host beside it")
+    values: dict[str, Any] = {}
+    named_by: dict[str, str] = {}
+    for option in options:
+        name, variable = option.name, f"NBTWISTED_{option.name.upper()}"
+        values[name], named_by[name] = args[name], "--" + name.replace("_", "-")
+        text = os.environ.get(variable)
+        if args[name] is not None:
+            continue
+        values[name] = option.default
+        is_in_vain = is_by_port if name == "listen" else values["listen"]
+        if not text or (is_in_vain and name in ("listen", "port", "host")):
+            continue
+        named_by[name] = variable
+        try:
+            values[name] = option.metadata["parse"](text)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
+    if not values["listen"]:
+        named_by["listen"] = named_by["port"]
+        values["listen"] = (_tcp_endpoint(values["host"], values["port"]),)
+    return Options(named_by, **{**values, "listen": tuple(values["listen"])})

@@ -176,13 +176,13 @@ class ResponseTests(ExchangeCase):
 
     def test_after_its_delay(self) -> None:
         exchange, connection = self.begin("/get?_delay=2&_key=k")
-        self.assertTrue(exchange.is_waiting)
+        self.assertIs(exchange._state, State.WAITING)
         self.assertEqual(exchange.entry.key, "k")
         self.assertEqual((exchange.entry.asked, exchange.entry.held), (2, None))
         self.clock.advance(1.9)
         self.assertEqual(connection.data, b"")
         self.clock.advance(0.35)
-        self.assertFalse(exchange.is_waiting)
+        self.assertIsNot(exchange._state, State.WAITING)
         self.assertIn(
             b"Server-Timing: asked;dur=2000, held;dur=2250\r\n", connection.head
         )

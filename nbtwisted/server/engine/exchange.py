@@ -15,7 +15,7 @@ Another event is an error of ours, which raises `IllegalTransition`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum, auto
+from enum import IntEnum
 from itertools import chain
 from typing import Protocol
 
@@ -43,34 +43,15 @@ CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
 
-class State(IntEnum):
-    """Where an exchange is in its life."""
+State = IntEnum("State", "NEW WAITING SENDING STALLED OVER")
+Event = IntEnum("Event", "WAIT SEND STALL END")
 
-    NEW = auto()
-    WAITING = auto()
-    SENDING = auto()
-    STALLED = auto()
-    OVER = auto()
-
-
-class Event(IntEnum):
-    """What happens to an exchange."""
-
-    WAIT = auto()
-    SEND = auto()
-    STALL = auto()
-    END = auto()
-
-
-_TRANSITIONS = {
+_TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.NEW, Event.WAIT): State.WAITING,
     (State.NEW, Event.SEND): State.SENDING,
-    (State.NEW, Event.END): State.OVER,
     (State.WAITING, Event.SEND): State.SENDING,
-    (State.WAITING, Event.END): State.OVER,
     (State.SENDING, Event.STALL): State.STALLED,
-    (State.SENDING, Event.END): State.OVER,
-    (State.STALLED, Event.END): State.OVER,
+    **{(s, Event.END): State.OVER for s in State if s is not State.OVER},
 }
 
 
@@ -245,11 +226,6 @@ class Exchange:
             self.connection.finish()
 
     # What others ask of it.
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the delay is not over."""
-        return self._state is State.WAITING
 
     @property
     def is_over(self) -> bool:

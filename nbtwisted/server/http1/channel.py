@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from enum import IntEnum, auto
+from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -60,36 +60,16 @@ SECONDS_A_TURN = 0.004
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class State(IntEnum):
-    """What a connection is doing."""
+State = IntEnum("State", "HEAD BODY RESPONDING LINGERING LOST")
+Event = IntEnum("Event", "BODY REQUEST NEXT CLOSE LOST")
 
-    HEAD = auto()
-    BODY = auto()
-    RESPONDING = auto()
-    LINGERING = auto()
-    LOST = auto()
-
-
-class Event(IntEnum):
-    """What happens to a connection."""
-
-    BODY = auto()
-    REQUEST = auto()
-    NEXT = auto()
-    CLOSE = auto()
-    LOST = auto()
-
-
-_TRANSITIONS = {
+_TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.HEAD, Event.BODY): State.BODY,
     (State.HEAD, Event.REQUEST): State.RESPONDING,
     (State.BODY, Event.REQUEST): State.RESPONDING,
     (State.RESPONDING, Event.NEXT): State.HEAD,
     (State.RESPONDING, Event.CLOSE): State.LINGERING,
-    (State.HEAD, Event.LOST): State.LOST,
-    (State.BODY, Event.LOST): State.LOST,
-    (State.RESPONDING, Event.LOST): State.LOST,
-    (State.LINGERING, Event.LOST): State.LOST,
+    **{(s, Event.LOST): State.LOST for s in State if s is not State.LOST},
 }
 
 _DEADLINES = {

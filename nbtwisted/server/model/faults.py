@@ -14,13 +14,7 @@ from nbtwisted.server.model.behaviour import Reply
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.pace import Paced, paced
 
-__all__ = [
-    "SECONDS_A_HEADER_BYTE",
-    "Ending",
-    "HeadPace",
-    "Transmission",
-    "transmission",
-]
+__all__ = ["SECONDS_A_HEADER_BYTE", "Ending", "HeadPace", "transmission"]
 
 SECONDS_A_HEADER_BYTE = 0.1
 """Of `slow-headers`: a head of 200 bytes takes 20 seconds."""
@@ -29,12 +23,8 @@ GARBAGE_SIZE = 200
 """Bytes of `garbage`, and of what `wrong-length` sends too many."""
 
 
-class HeadPace(Enum):
-    """How the head is sent."""
-
-    AT_ONCE = auto()
-    BYTE_BY_BYTE = auto()
-    NEVER = auto()
+HeadPace = Enum("HeadPace", "AT_ONCE BYTE_BY_BYTE NEVER")
+"""How the head is sent."""
 
 
 class Ending(Enum):
@@ -84,11 +74,17 @@ def transmission(reply: Reply, random: Random) -> Transmission:
     return Transmission(HeadPace.AT_ONCE, length, content, pieces, Ending.FINISH)
 
 
-def _nothing(ending: Ending) -> Transmission:
-    return Transmission(HeadPace.NEVER, 0, b"", None, ending)
+def _nothing(ending: Ending, junk: bytes = b"") -> Transmission:
+    return Transmission(HeadPace.NEVER, 0, b"", None, ending, junk)
 
 
-def _half(reply: Reply) -> Iterator[tuple[bytes, float]]:
+def _half(reply: Reply, ending: Ending) -> Transmission:
+    # An empty body is announced as one byte, so that there is something to miss.
+    length = max(reply.body.length, 1)
+    return Transmission(HeadPace.AT_ONCE, length, b"", _first_half(reply), ending)
+
+
+def _first_half(reply: Reply) -> Iterator[tuple[bytes, float]]:
     left = reply.body.length // 2
     for piece, interval in paced(reply):
         if left:
@@ -98,63 +94,32 @@ def _half(reply: Reply) -> Iterator[tuple[bytes, float]]:
         left -= len(piece)
 
 
-def _reset(reply: Reply, random: Random) -> Transmission:
-    return _nothing(Ending.RESET)
+def _malformed_chunk(reply: Reply, random: Random) -> Transmission:
+    not_a_chunk = b"this is no chunk size\r\n" if reply.has_body else b""
+    return _half(reply, Ending.CLOSE)._replace(length=None, junk=not_a_chunk)
 
 
-def _empty(reply: Reply, random: Random) -> Transmission:
-    return _nothing(Ending.CLOSE)
+def _whole(reply: Reply, head: HeadPace = HeadPace.AT_ONCE) -> Transmission:
+    return Transmission(head, reply.body.length, b"", paced(reply), Ending.CLOSE)
+
+
+def _wrong_length(reply: Reply, random: Random) -> Transmission:
+    return _whole(reply)._replace(junk=b"x" * GARBAGE_SIZE if reply.has_body else b"")
 
 
 def _garbage(reply: Reply, random: Random) -> Transmission:
     # The first byte is not ASCII: no chance garbage is a response.
-    garbage = b"\xff" + random.randbytes(GARBAGE_SIZE - 1)
-    return _nothing(Ending.CLOSE)._replace(junk=garbage)
-
-
-def _malformed_chunk(reply: Reply, random: Random) -> Transmission:
-    not_a_chunk = b"this is no chunk size\r\n" if reply.has_body else b""
-    return Transmission(
-        HeadPace.AT_ONCE, None, b"", _half(reply), Ending.CLOSE, not_a_chunk
-    )
-
-
-def _truncate(reply: Reply, random: Random) -> Transmission:
-    # An empty body is announced as one byte, so that there is something to miss.
-    length = max(reply.body.length, 1)
-    return Transmission(HeadPace.AT_ONCE, length, b"", _half(reply), Ending.CLOSE)
-
-
-def _wrong_length(reply: Reply, random: Random) -> Transmission:
-    too_many = b"x" * GARBAGE_SIZE if reply.has_body else b""
-    length = reply.body.length
-    return Transmission(
-        HeadPace.AT_ONCE, length, b"", paced(reply), Ending.CLOSE, too_many
-    )
-
-
-def _stall(reply: Reply, random: Random) -> Transmission:
-    return _nothing(Ending.HOLD)
-
-
-def _stall_body(reply: Reply, random: Random) -> Transmission:
-    length = max(reply.body.length, 1)
-    return Transmission(HeadPace.AT_ONCE, length, b"", _half(reply), Ending.HOLD)
-
-
-def _slow_headers(reply: Reply, random: Random) -> Transmission:
-    length = reply.body.length
-    return Transmission(HeadPace.BYTE_BY_BYTE, length, b"", paced(reply), Ending.CLOSE)
+    return _nothing(Ending.CLOSE, b"\xff" + random.randbytes(GARBAGE_SIZE - 1))
 
 
 _FAULTS: dict[str, Callable[[Reply, Random], Transmission]] = {
-    "reset": _reset,
-    "empty": _empty,
+    "reset": lambda reply, random: _nothing(Ending.RESET),
+    "empty": lambda reply, random: _nothing(Ending.CLOSE),
     "garbage": _garbage,
     "malformed-chunk": _malformed_chunk,
-    "truncate": _truncate,
+    "truncate": lambda reply, random: _half(reply, Ending.CLOSE),
     "wrong-length": _wrong_length,
-    "stall": _stall,
-    "stall-body": _stall_body,
-    "slow-headers": _slow_headers,
+    "stall": lambda reply, random: _nothing(Ending.HOLD),
+    "stall-body": lambda reply, random: _half(reply, Ending.HOLD),
+    "slow-headers": lambda reply, random: _whole(reply, HeadPace.BYTE_BY_BYTE),
 }
