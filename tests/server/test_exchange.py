@@ -12,15 +12,22 @@ from nbtwisted.server.engine import exchange as module
 from nbtwisted.server.engine.exchange import Event, Exchange, IllegalTransition, State
 from nbtwisted.server.engine.source import Sink
 from nbtwisted.server.model.behaviour import Behaviour
-from nbtwisted.server.model.body import PIECE
+from nbtwisted.server.model.body import PIECE, Generated
+from nbtwisted.server.model.controls import Controls
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Addresses, request_of
+from nbtwisted.server.routes.parameters import controls
 from nbtwisted.server.routes.router import decide
 from tests.guard import ClockCase
 from tests.server.state_tables import transitions_in
 
 ADDRESSES = Addresses("10.0.0.1", "10.0.0.9:80", False, False)
 HOST = RequestHeaders(((b"Host", b"test"),))
+
+
+def controls_of(target: str) -> Controls:
+    request = request_of(b"GET", target.encode(), b"HTTP/1.1", HOST, b"", ADDRESSES)
+    return controls(request, 300.0, lenient=False)
 
 
 class Kept:
@@ -306,6 +313,21 @@ class ResponseTests(ExchangeCase):
         self.assertEqual(connection.ended, "finish")
         self.assert_over(exchange, "failed")
 
+    def test_a_body_that_cannot_be_begun(self) -> None:
+        def broken() -> Any:
+            raise ValueError("not begun")
+
+        behaviour = Behaviour(Generated(broken))
+        for target in ("/get", "/get?_delay=1", "/get?_fault=truncate&_delay=1"):
+            asked = controls_of(target)
+            exchange, connection = self.begin(target, behaviour.under(asked))
+            self.clock.advance(1)
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+            self.assertTrue(connection.data.startswith(b"HTTP/1.1 500 "))
+            self.assertEqual(connection.ended, "finish")
+            self.assertIsNone(exchange.entry.fault)
+            self.assert_over(exchange, "failed")
+
 
 class SourceTests(ExchangeCase):
     """An exchange takes a body from whatever source it has."""
@@ -408,7 +430,10 @@ class ReleaseTests(ExchangeCase):
         self.assert_over(exchange, "released")
 
     def test_what_is_in_the_middle_or_stalled_is_broken_off(self) -> None:
-        for target in ("/drip?numbytes=2&duration=1", "/get?_fault=stall"):
+        for target in (
+            *("/drip?numbytes=2&duration=1", "/get?_fault=stall"),
+            *("/get?_fault=stall&_delay=1", "/get?_fault=stall-body&_delay=1"),
+        ):
             exchange, connection = self.begin(target)
             self.in_flight.reset()
             self.assertEqual(connection.ended, "reset")

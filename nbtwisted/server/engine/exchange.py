@@ -179,7 +179,15 @@ class Exchange:
         request, reply = self._request, self._reply
         if request.response is not None and reply is request.reply:
             return request.response
-        response = response_of(reply, self._random, self._for_browsers, request.version)
+        rest = (self._for_browsers, request.version)
+        try:
+            response = response_of(reply, self._random, *rest)
+        except Exception:
+            self._log(Failure())
+            self._outcome, self.entry.fault = "failed", None
+            now = self._engine.now()
+            reply, random = self._engine.draws.draw(OUR_FAULT, request, now)
+            return response_of(reply, random, *rest)
         if reply is request.reply and response.pieces is None:
             request.response = response
         return response
@@ -214,7 +222,9 @@ class Exchange:
         ending = self._response.ending
         if ending is Ending.HOLD:
             self._go(Event.STALL)
-            if self.is_last:
+            if self._outcome == "released":
+                self.abort("released")
+            elif self.is_last:
                 self.abort("cancelled")
             return
         self._end(self._outcome)
