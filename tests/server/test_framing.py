@@ -226,6 +226,7 @@ class FramingTests(ClockCase):
             (413, START + b"Content-Length: 1048577\r\n\r\n"),
             (414, b"GET /" + b"x" * 16384 + b" HTTP/1.1\r\nHost: t\r\n\r\n"),
             (414, b"GET /" + b"x" * 16385),
+            (414, b"x" * 16385 + b"\r\nHost: t\r\n"),
             (431, START + b"A: " + b"x" * 65536),
             (431, CHUNKED + b"1;" + b"x" * 70_000 + b"\r\n"),
             (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 12_000),
