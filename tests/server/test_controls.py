@@ -56,7 +56,7 @@ class ReadingTests(ClockCase):
                 key="job 1",
             ),
             Controls(
-                status=Statuses((503,), (1.0,)),
+                statuses=Statuses((503,), (1.0,)),
                 drip=Drip(5.0, 10),
                 rate=10_000.0,
                 size=1000,
@@ -88,7 +88,7 @@ class ReadingTests(ClockCase):
     def test_twice_the_same_is_once(self) -> None:
         given = {"status": ["503", "503"], "header": ["A:b", "A:b"]}
         controls = read_controls(given, max_delay=300)
-        self.assertEqual(controls.status, Statuses((503,), (1.0,)))
+        self.assertEqual(controls.statuses, Statuses((503,), (1.0,)))
         self.assertEqual(controls.headers, (("A", "b"), ("A", "b")))
         with self.assertRaises(UnreadableControl) as caught:
             read_controls({"status": ["503", "504"]}, max_delay=300)

@@ -18,8 +18,8 @@ from nbtwisted.server.model.body import (
     PIECE,
     Body,
     Filler,
+    Generated,
     Letters,
-    Lines,
     RandomBytes,
     Whole,
 )
@@ -491,7 +491,7 @@ BODIES: list[Body] = [
     Letters(17, 100, 7),
     RandomBytes(100, 3),
     RandomBytes(100, 3, 9),
-    Lines(7, lambda number: b"%d\n" % number**number),
+    Generated(lambda: (b"%d\n" % number**number for number in range(7))),
 ]
 
 

@@ -18,7 +18,6 @@ __all__ = [
     "Filler",
     "Generated",
     "Letters",
-    "Lines",
     "Noise",
     "RandomBytes",
     "Whole",
@@ -144,24 +143,6 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """`count` pieces, of which `make` makes each when it is to be sent."""
-
-    count: int
-    make: Callable[[int], bytes]
-    in_chunks: bool = True
-
-    @property
-    def length(self) -> int:
-        """Bytes."""
-        return sum(len(self.make(number)) for number in range(self.count))
-
-    def pieces(self) -> Iterator[bytes]:
-        """As every body's."""
-        return (self.make(number) for number in range(self.count))
-
-
-@dataclass(frozen=True)
 class Generated:
     """Pieces that are made when they are sent: `make` begins anew for each answer."""
 
@@ -178,25 +159,16 @@ class Generated:
         return self.make()
 
 
-@dataclass(frozen=True)
-class Endless:
+class Endless(Generated):
     """Pieces as things happen, until the client leaves.
 
-    `make` begins anew for each answer. Each piece is made when it is sent, and not
-    before: a reader who is slow misses some, and none wait.
+    Each is made when it is sent, and not before: slow readers miss some, and none wait.
     """
-
-    make: Callable[[], Iterator[bytes]]
-    in_chunks: bool = True
 
     @property
     def length(self) -> int:
         """None that could be told; whoever needs it has to be refused."""
         raise ValueError("a body without an end has no length")
-
-    def pieces(self) -> Iterator[bytes]:
-        """As every body's."""
-        return self.make()
 
 
 def _randint_0_255(random: Random, about: int) -> bytes:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -145,7 +145,7 @@ class Controls:
     """The controls of one request; None or empty where it has none."""
 
     delay: Delay | None = None
-    status: Statuses | None = None
+    statuses: Statuses | None = None
     drip: Drip | None = None
     rate: float | None = None
     size: int | None = None
@@ -158,37 +158,16 @@ class Controls:
     @cached_property
     def changes(self) -> tuple[tuple[str, Any], ...]:
         """The fields of a `Behaviour` that are replaced as they are."""
-        replaced = {
-            "delay": self.delay,
-            "statuses": self.status,
-            "drip": self.drip,
-            "rate": self.rate,
-            "fault": self.fault,
-            "sequence": self.sequence,
-            "limit": self.limit,
-            "key": self.key,
-        }
         # A rate that was asked for is not to be outdone by the path's own drip.
         return tuple(
-            (name, value)
-            for name, value in replaced.items()
-            if value or (name == "drip" and self.rate)
+            (field.name, value)
+            for field in fields(self)
+            if field.name not in ("size", "headers")
+            and (
+                (value := getattr(self, field.name))
+                or (field.name == "drip" and self.rate)
+            )
         )
-
-
-CONTROLS = (
-    "delay",
-    "status",
-    "drip",
-    "rate",
-    "size",
-    "header",
-    "fault",
-    "seq",
-    "limit",
-    "key",
-)
-"""The controls' names, without `_`."""
 
 
 def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Controls:
@@ -210,28 +189,18 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
             expected = f"_{nearest[0]}, or another {expected}"
         raise UnknownControl(f"_{name}", given[name][0], expected)
 
-    def read(name: str, parse: Callable[[str], T]) -> T | None:
+    read: dict[str, Any] = {}
+    for name, (field, parse) in _FIELDS.items():
         values = given.get(name, ())
-        if not values:
-            return None
-        if len(set(values)) > 1:
+        if name == "header":
+            read[field] = tuple(_read(name, value, parse) for value in values)
+        elif len(set(values)) > 1:
             raise UnreadableControl(f"_{name}", ", ".join(values), "one value")
-        return _read(name, values[0], parse)
-
-    return Controls(
-        delay=read("delay", lambda text: _parse_delay(text, max_delay)),
-        status=read("status", Statuses.parse),
-        drip=read("drip", lambda text: _parse_drip(text, max_delay)),
-        rate=read("rate", _parse_rate),
-        size=read("size", parse_size),
-        headers=tuple(
-            _read("header", value, parse_header) for value in given.get("header", ())
-        ),
-        fault=read("fault", _parse_fault),
-        sequence=read("seq", _parse_sequence) or (),
-        limit=read("limit", _parse_limit),
-        key=read("key", _parse_key),
-    )
+        elif values:
+            if name in ("delay", "drip"):
+                parse = partial(parse, longest=max_delay)
+            read[field] = _read(name, values[0], parse)
+    return Controls(**read)
 
 
 NO_CONTROLS = Controls()
@@ -242,10 +211,6 @@ def _read(name: str, text: str, parse: Callable[[str], T]) -> T:
         return parse(text)
     except ValueError as error:
         raise UnreadableControl(f"_{name}", text, str(error)) from None
-
-
-def _parse_delay(text: str, max_delay: float) -> Delay:
-    return Delay.parse(text, longest=max_delay)
 
 
 def _parse_status(text: str) -> int:
@@ -265,7 +230,7 @@ def parse_size(text: str) -> int:
     return size
 
 
-def _parse_drip(text: str, max_delay: float) -> Drip:
+def _parse_drip(text: str, *, longest: float) -> Drip:
     duration, _, chunks = text.partition("/")
     try:
         drip = Drip(parse_duration(duration), parse_whole_number(chunks))
@@ -275,8 +240,8 @@ def _parse_drip(text: str, max_delay: float) -> Drip:
         raise ValueError("a duration and a number of chunks such as 5s/10")
     if drip.chunks > MOST_CHUNKS:
         raise ValueError(f"at most {MOST_CHUNKS} chunks")
-    if drip.seconds > max_delay:
-        raise ValueError(f"at most {max_delay:g} seconds, this server's --max-delay")
+    if drip.seconds > longest:
+        raise ValueError(f"at most {longest:g} seconds, this server's --max-delay")
     return drip
 
 
@@ -349,3 +314,21 @@ def _parse_key(text: str) -> str:
     if not 0 < len(text) <= LONGEST_KEY:
         raise ValueError(f"1 to {LONGEST_KEY} characters")
     return text
+
+
+_FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "delay": ("delay", Delay.parse),
+    "status": ("statuses", Statuses.parse),
+    "drip": ("drip", _parse_drip),
+    "rate": ("rate", _parse_rate),
+    "size": ("size", parse_size),
+    "header": ("headers", parse_header),
+    "fault": ("fault", _parse_fault),
+    "seq": ("sequence", _parse_sequence),
+    "limit": ("limit", _parse_limit),
+    "key": ("key", _parse_key),
+}
+"""The field of `Controls` for each control, and what reads it."""
+
+CONTROLS = tuple(_FIELDS)
+"""The controls' names, without `_`."""

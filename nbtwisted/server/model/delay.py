@@ -23,7 +23,7 @@ from random import Random
 from nbtwisted.duration import parse_duration, print_duration
 from nbtwisted.numeral import parse_decimal
 
-__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay", "UnreadableDelay"]
+__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay"]
 
 DEFAULT_MAX_DELAY = 300.0
 """Seconds: the longest delay that a request may ask for by default."""
@@ -34,10 +34,6 @@ MOST_CHOICES = 100
 """Choices in one delay: more than anybody would write by hand."""
 
 _CALL = re.compile(r"([a-z]+)\(([^()]*)\)")
-
-
-class UnreadableDelay(ValueError):
-    """The text is not a delay; the message says which text would be."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Delay:
 
     @classmethod
     def parse(cls, text: str, *, longest: float) -> Delay:
-        """Read a delay of at most `longest` seconds; raises `UnreadableDelay`.
+        """Read a delay of at most `longest` seconds; raises `ValueError`.
 
         A distribution is held to `longest` even if it has no `max=`.
         """
@@ -120,15 +116,15 @@ NO_DELAY = Delay((0.0,))
 
 def _parse_choices(parts: Sequence[str], longest: float) -> Delay:
     if len(parts) > MOST_CHOICES:
-        raise UnreadableDelay(f"at most {MOST_CHOICES} choices")
+        raise ValueError(f"at most {MOST_CHOICES} choices")
     weighted = [part.partition(":") for part in parts]
     try:
         choices = tuple(parse_duration(seconds) for seconds, _, _ in weighted)
         weights = tuple(parse_decimal(weight) for _, colon, weight in weighted if colon)
     except ValueError:
-        raise UnreadableDelay(EXPECTED) from None
+        raise ValueError(EXPECTED) from None
     if weights and (len(weights) != len(choices) or not 0 < sum(weights) < math.inf):
-        raise UnreadableDelay("a weight above 0 for each choice, as in 150ms:90,2s:10")
+        raise ValueError("a weight above 0 for each choice, as in 150ms:90,2s:10")
     _check_longest(max(choices), longest)
     return Delay(choices, weights)
 
@@ -136,7 +132,7 @@ def _parse_choices(parts: Sequence[str], longest: float) -> Delay:
 def _parse_distribution(name: str, parts: list[str], longest: float) -> Delay:
     shape = _SHAPES.get(name)
     if shape is None:
-        raise UnreadableDelay(
+        raise ValueError(
             "one of " + ", ".join(shape.example for shape in _SHAPES.values())
         )
     cap = longest
@@ -148,9 +144,9 @@ def _parse_distribution(name: str, parts: list[str], longest: float) -> Delay:
         )
     except ValueError:
         example = shape.example.removesuffix(")")
-        raise UnreadableDelay(f"{example}) or {example},max=2s)") from None
+        raise ValueError(f"{example}) or {example},max=2s)") from None
     if name == "uniform" and arguments[0] > arguments[1]:
-        raise UnreadableDelay(f"the smaller bound first, as in {shape.example}")
+        raise ValueError(f"the smaller bound first, as in {shape.example}")
     # Both arguments of uniform are waits; of the others, the first is.
     asked = arguments[: 2 if name == "uniform" else 1]
     _check_longest(max(*asked, 0.0 if cap == longest else cap), longest)
@@ -159,6 +155,6 @@ def _parse_distribution(name: str, parts: list[str], longest: float) -> Delay:
 
 def _check_longest(asked: float, longest: float) -> None:
     if asked > longest:
-        raise UnreadableDelay(
+        raise ValueError(
             f"at most {print_duration(longest)} seconds, this server's --max-delay"
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nbtwisted.duration import print_duration
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour
 from nbtwisted.server.model.body import Whole
-from nbtwisted.server.model.delay import Delay, UnreadableDelay
+from nbtwisted.server.model.delay import Delay
 from nbtwisted.server.model.memo import Memo
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.echo import behaviour_with_body, echo
-from nbtwisted.server.routes.parameters import Refused, unreadable
+from nbtwisted.server.routes.parameters import read
 from nbtwisted.server.routes.router import ANY, Server, route
 
 _ONE_TO_THREE_SECONDS = Delay((1.0, 2.0, 3.0))
@@ -26,13 +28,10 @@ def root(server: Server, request: Request) -> Behaviour:
 @route("/delay/<text>", ANY)
 def delay(server: Server, request: Request, text: str) -> Behaviour:
     """Wait as the path asks, then echo the request and its body."""
-    try:
-        read = Delay.parse(text, longest=server.max_delay)
-    except UnreadableDelay as error:
-        raise Refused(unreadable("delay", text, str(error))) from None
+    delay = read("delay", text, partial(Delay.parse, longest=server.max_delay))
     if request.method in (b"GET", b"HEAD"):
-        return json_behaviour(echo(request))._replace(delay=read)
-    return behaviour_with_body(request)._replace(delay=read)
+        return json_behaviour(echo(request))._replace(delay=delay)
+    return behaviour_with_body(request)._replace(delay=delay)
 
 
 _wait_time = Memo[float, Whole](

@@ -7,9 +7,10 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from nbtwisted.server.model.behaviour import (
@@ -24,8 +25,8 @@ from nbtwisted.server.model.body import (
     RANDOM_PIECE,
     Body,
     Filler,
+    Generated,
     Letters,
-    Lines,
     Noise,
     RandomBytes,
     Whole,
@@ -49,12 +50,11 @@ from nbtwisted.server.routes.parameters import (
     arguments,
     duration,
     parameter,
+    read,
     unreadable,
     whole_number,
 )
 from nbtwisted.server.routes.router import ANY, Server, route
-
-T = TypeVar("T")
 
 MOST_LINES = 100
 """Most lines of `/stream`, as in httpbin, and events of `/sse`, as in go-httpbin."""
@@ -114,41 +114,43 @@ def user_agent(server: Server, request: Request) -> Behaviour:
 @route("/status/<codes>", ANY)
 def status(server: Server, request: Request, codes: str) -> Behaviour:
     """Answer with a status, or with one of several, and no body."""
-    statuses = _part("status", codes, Statuses.parse)
+    statuses = read("status", codes, Statuses.parse)
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT)
 
 
 @route("/bytes/<n>")
 def random_bytes(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with `n` random bytes."""
-    return _random(request, _part("n", n, parse_size), RANDOM_PIECE, in_chunks=False)
+    return _random(request, read("n", n, parse_size), RANDOM_PIECE, in_chunks=False)
 
 
 @route("/stream-bytes/<n>")
 def stream_bytes(server: Server, request: Request, n: str) -> Behaviour:
     """The same in chunks."""
     return _random(
-        request, _part("n", n, parse_size), _chunk_size(request), in_chunks=True
+        request, read("n", n, parse_size), _chunk_size(request), in_chunks=True
     )
 
 
 @route("/stream/<n>")
 def stream(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with `n` lines of JSON, each in a chunk."""
-    count = _part("n", n, whole_number(0, MOST_LINES))
+    count = read("n", n, whole_number(0, MOST_LINES))
     echo = echoes.echo(request)
     # The echo is encoded once. With its id, its keys are still in order.
     before = _json({name: echo.pop(name) for name in ("args", "headers")})[:-1]
     after = _json(echo)[1:]
-    return Behaviour(
-        Lines(count, lambda number: b'%b, "id": %d, %b\n' % (before, number, after))
-    )
+
+    def lines() -> Iterator[bytes]:
+        return (b'%b, "id": %d, %b\n' % (before, n, after) for n in range(count))
+
+    return Behaviour(Generated(lines))
 
 
 @route("/range/<n>")
 def range_of_bytes(server: Server, request: Request, n: str) -> Behaviour:
     """Answer with `n` bytes, of which a part can be asked for."""
-    size = _part("n", n, whole_number(1, LARGEST_BODY))
+    size = read("n", n, whole_number(1, LARGEST_BODY))
     piece_size = _chunk_size(request)
     seconds = parameter(request, "duration", duration(server.max_delay), 0.0)
 
@@ -196,19 +198,7 @@ def deflate(server: Server, request: Request) -> Behaviour:
 def redirect(server: Server, request: Request, n: str) -> Behaviour:
     """Redirect `n` times, then to `/get`."""
     is_absolute = parameter(request, "absolute", _parse_truth, False)
-    return _redirect(request, n, "absolute" if is_absolute else "relative")
-
-
-@route("/relative-redirect/<n>")
-def relative_redirect(server: Server, request: Request, n: str) -> Behaviour:
-    """The same, by paths."""
-    return _redirect(request, n, "relative")
-
-
-@route("/absolute-redirect/<n>")
-def absolute_redirect(server: Server, request: Request, n: str) -> Behaviour:
-    """The same, by whole URLs."""
-    return _redirect(request, n, "absolute")
+    return _redirect(server, request, n, "absolute" if is_absolute else "relative")
 
 
 @route("/redirect-to", ANY)
@@ -230,10 +220,7 @@ def response_headers(server: Server, request: Request) -> Behaviour:
         for value in values:
             text = f"{name}:{value.decode('utf-8', 'backslashreplace')}"
             if not (name.startswith("_") and name[1:] in CONTROLS):
-                try:
-                    given.append(parse_header(text))
-                except ValueError as error:
-                    raise Refused(unreadable(name, text, str(error))) from None
+                given.append(read(name, text, parse_header))
     names = {name.lower() for name, _ in given}
     headers = (*(() if "content-type" in names else JSON), *given)
     shown: dict[str, Any] = {}
@@ -275,22 +262,12 @@ def unstable(server: Server, request: Request) -> Behaviour:
     return Behaviour(Whole(b""), statuses=statuses, headers=_TEXT, seed=seed)
 
 
-def _part(name: str, text: str, parse: Callable[[str], T]) -> T:
-    """A part of the path; `parse` raises `ValueError` with what was expected."""
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise Refused(unreadable(name, text, str(error))) from None
-
-
 def _chunk_size(request: Request) -> int:
     return parameter(request, "chunk_size", whole_number(1, PIECE), RANDOM_PIECE)
 
 
 def _delay(server: Server, request: Request) -> Delay:
-    def parse(text: str) -> Delay:
-        return Delay.parse(text, longest=server.max_delay)
-
+    parse = partial(Delay.parse, longest=server.max_delay)
     return parameter(request, "delay", parse, NO_DELAY)
 
 
@@ -327,10 +304,14 @@ def _compressed(request: Request, encoding: str, done: str) -> Behaviour:
     return Behaviour(Whole(content), headers=(*JSON, ("Content-Encoding", encoding)))
 
 
-def _redirect(request: Request, n: str, kind: str) -> Behaviour:
-    left = _part("n", n, whole_number(1, MOST_REDIRECTS)) - 1
+def _redirect(server: Server, request: Request, n: str, kind: str) -> Behaviour:
+    left = read("n", n, whole_number(1, MOST_REDIRECTS)) - 1
     path = f"/{kind}-redirect/{left}" if left else "/get"
     return _redirection((root_url(request) if kind == "absolute" else "") + path, 302)
+
+
+route("/relative-redirect/<n>")(partial(_redirect, kind="relative"))
+route("/absolute-redirect/<n>")(partial(_redirect, kind="absolute"))
 
 
 def _redirection(location: str, status: int) -> Behaviour:
@@ -358,9 +339,10 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
-def _events(count: int, interval: float, began: float) -> Lines:
-    def make(number: int) -> bytes:
-        due = int((began + number * interval) * 1000)
-        return b'event: ping\ndata: {"id":%d,"timestamp":%d}\n\n' % (number, due)
+def _events(count: int, interval: float, began: float) -> Generated:
+    def events() -> Iterator[bytes]:
+        for number in range(count):
+            due = int((began + number * interval) * 1000)
+            yield b'event: ping\ndata: {"id":%d,"timestamp":%d}\n\n' % (number, due)
 
-    return Lines(count, make)
+    return Generated(events)

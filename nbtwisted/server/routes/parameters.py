@@ -28,6 +28,7 @@ __all__ = [
     "controls",
     "duration",
     "parameter",
+    "read",
     "read_fields",
     "read_parts",
     "refuse_controls",
@@ -99,7 +100,11 @@ def parameter(request: Request, name: str, parse: Callable[[str], T], default: T
     values = arguments(request).get(name.encode())
     if not values:
         return default
-    text = values[0].decode("utf-8", "backslashreplace")
+    return read(name, values[0].decode("utf-8", "backslashreplace"), parse)
+
+
+def read(name: str, text: str, parse: Callable[[str], T]) -> T:
+    """Read a parameter, or a part of the path, as `parameter` does."""
     try:
         return parse(text)
     except ValueError as error:
