@@ -6,12 +6,17 @@ Deadlines run on a `Clock`, so that nothing is waited for but the kernel.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+import trustme
+from OpenSSL import SSL
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import Clock, deferLater
 
 from nbtwisted.server.delay_server import DelayServer
@@ -25,6 +30,18 @@ from tests.server.in_memory import answers, asking, site_of
 
 RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
 
+WAITS = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a socket raises that would have to wait."""
+
+
+class Certified(ContextFactory):
+    """Context factory with a certificate of an authority that nobody knows."""
+
+    def getContext(self) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_METHOD)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+        return context
+
 
 class Client:
     """A plain socket, which waits for nothing but the reactor's turns."""
@@ -37,13 +54,28 @@ class Client:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setblocking(False)
 
+    async def begin_tls(self) -> None:
+        """Speak TLS from here on, to a server that is not asked who it is."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(
+            self.socket, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
+        while True:
+            try:
+                self.socket.do_handshake()
+            except WAITS:
+                await self._case.turn()
+            else:
+                return
+
     async def send(self, data: bytes) -> None:
         """Send all of it."""
         left = memoryview(data)
         while left:
             try:
                 left = left[self.socket.send(left) :]
-            except BlockingIOError:
+            except WAITS:
                 await self._case.turn()
 
     async def read(self, size: float = float("inf")) -> bytes:
@@ -52,7 +84,7 @@ class Client:
         while len(data) < size:
             try:
                 piece = self.socket.recv(int(min(size - len(data), 65536)))
-            except BlockingIOError:
+            except WAITS:
                 await self._case.turn()
                 continue
             if not piece:
@@ -71,11 +103,16 @@ class SocketsCase(ReactorCase):
         super().setUp()
         self.clock = Clock()
 
-    def serve(self, channel: str = "ours", **settings: Any) -> None:
+    def serve(
+        self, channel: str = "ours", *, is_secure: bool = False, **settings: Any
+    ) -> None:
         server = DelayServer(clock=self.reactor, seed=7, **settings)
         self.in_flight = server.in_flight
         self.site = site_of(server, self.clock, channel)
-        listening = self.reactor.listenTCP(0, self.site, interface="127.0.0.1")
+        listen = self.reactor.listenTCP
+        if is_secure:
+            listen = partial(self.reactor.listenSSL, contextFactory=Certified())
+        listening = listen(0, self.site, interface="127.0.0.1")
         self.port = listening.getHost().port
         self.addCleanup(self.until, lambda: not self.connections)
         if isinstance(self.site, DelaySite):
@@ -140,6 +177,14 @@ class OrderlyCloseTests(SocketsCase):
             for _ in range(5):
                 request = asking(target, "Connection: close")
                 await self.assert_whole(self.connect(), request, 200, size)
+
+    async def test_the_last_request_of_a_connection_in_tls(self) -> None:
+        self.serve(is_secure=True)
+        for target, size in [("/?_delay=0", 19), ("/bytes/1000000", 1_000_000)]:
+            client = self.connect()
+            await client.begin_tls()
+            request = asking(target, "Connection: close")
+            await self.assert_whole(client, request, 200, size)
 
     async def test_a_refusal(self) -> None:
         self.serve()
