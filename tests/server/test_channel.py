@@ -94,6 +94,12 @@ class ChannelTests(ChannelCase):
             self.refused(b"GET / HTTP/1.1\r\nA: " + b"x" * 70 * KIB), expected
         )
 
+    def test_fields(self) -> None:
+        head = b"GET /get HTTP/1.1\r\nHost: test\r\n%b\r\n"
+        self.assertEqual(self.send(head % (b"A: b\r\n" * 999)).status, 200)
+        expected = (431, "at most 1000 header fields")
+        self.assertEqual(self.refused(head % (b"A: b\r\n" * 1000)), expected)
+
     def test_each_request_has_its_own_cap(self) -> None:
         visit = self.visit()
         request = b"GET /?_delay=0 HTTP/1.1\r\nHost: t\r\nA: %b\r\n\r\n"

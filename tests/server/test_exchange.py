@@ -213,6 +213,7 @@ class ResponseTests(ExchangeCase):
 
     def test_what_becomes_of_the_connection(self) -> None:
         close, keep = b"Connection: close\r\n", b"Connection: keep-alive\r\n"
+        several = b"Connection: x, Close\r\n"
         old = {"version": b"HTTP/1.0"}
         cases: list[tuple[str, dict[str, Any], str, bytes]] = [
             ("/get", {}, "finish", b""),
@@ -224,6 +225,7 @@ class ResponseTests(ExchangeCase):
             ("/stream/1", old, "close", close),
             ("/stream/1", {**old, "method": b"HEAD"}, "close", close),
             ("/get?_header=Connection:close", {}, "close", close),
+            ("/get?_header=Connection:x,%20Close", {}, "close", several),
             ("/get?_header=connection:Close", old, "close", b"connection: Close\r\n"),
             ("/status/204", old, "finish", keep),
         ]

@@ -18,6 +18,7 @@ from nbtwisted.server.model.request import (
     request_of,
 )
 from tests.guard import ClockCase
+from tests.server.in_memory import Visit
 from tests.server.test_exchange import Kept
 
 MANY = 10
@@ -81,6 +82,20 @@ class InFlightTests(ClockCase):
         self.assertEqual([each.data[9:12] for each in held], [b"200"] * 2)
         again = self.begin(in_flight, delay=0)
         self.assertEqual(again.data[9:12], b"200")
+
+    def test_a_refused_request_takes_no_step_of_its_key(self) -> None:
+        site = Visit(self.clock, max_in_flight=1, channel="ours").site
+        statuses = []
+        held = Visit(self.clock, site=site)
+        held.get("/delay/1")
+        for _ in range(2):
+            visit = Visit(self.clock, site=site)
+            visit.get("/get?_seq=500,501&_key=k")
+            statuses.append(visit.reply().status)
+            visit.leave()
+            self.clock.advance(1)
+        held.leave()
+        self.assertEqual(statuses, [503, 500])
 
     def test_what_is_no_request_is_answered_as_it_is(self) -> None:
         in_flight = self.requests(max_in_flight=0)

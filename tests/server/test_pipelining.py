@@ -224,6 +224,18 @@ class PipeliningTests(ClockCase):
         visit.read_on()
         self.assertEqual(len(answers(visit.received, ["GET"] * 12)), 12)
 
+    def test_a_large_echo_is_in_flight_until_it_is_read(self) -> None:
+        visit = self.visit()
+        body = b"x" * 500_000
+        visit.send(asking("/anything?_delay=1", method="POST", body=body))
+        visit.stop_reading()
+        self.clock.advance(1)
+        self.assertEqual(visit.site.in_flight.journal.in_flight, 1)
+        self.assertLess(len(visit.received), 100_000)
+        visit.read_on()
+        self.assertEqual(len(visit.reply("POST").json()["data"]), 500_000)
+        self.assertEqual(visit.site.in_flight.journal.in_flight, 0)
+
     def test_a_client_that_asks_too_far_ahead(self) -> None:
         visit = self.visit()
         visit.send(asking("/delay/1"))

@@ -92,15 +92,15 @@ class InFlightRequests:
             exchange = Exchange(self, connection, request, entry, FOR_OPERATORS)
             self._of_operators[exchange] = isinstance(behaviour.body, Endless)
             return exchange, behaviour
+        entry.own_key = behaviour.key or entry.own_key
         if not request.target:
             # It was refused already, because it is no request.
             pass
         elif self.is_draining:
-            behaviour = _refused(behaviour, "the server is about to stop")
+            behaviour = refusal(503, "the server is about to stop")
         elif len(self._exchanges) >= self._max_in_flight:
-            behaviour = _refused(
-                behaviour, "too many requests in flight", ("Retry-After", "1")
-            )
+            retry = ("Retry-After", "1")
+            behaviour = refusal(503, "too many requests in flight", retry)
         for_browsers = headers_for(request.method, request.headers)
         exchange = Exchange(self, connection, request, entry, for_browsers)
         exchange.is_last = self.is_draining
@@ -167,7 +167,3 @@ class InFlightRequests:
         if second != self._second:
             self._second, self._date = second, datetimeToString(second)
         return self._date
-
-
-def _refused(behaviour: Behaviour, error: str, *headers: tuple[str, str]) -> Behaviour:
-    return refusal(503, error, *headers)._replace(key=behaviour.key)

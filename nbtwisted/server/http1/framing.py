@@ -28,6 +28,10 @@ LONGEST_TARGET = 16 * 1024
 LARGEST_HEAD = 64 * 1024
 """Bytes."""
 
+MOST_FIELDS = 1000
+"""Header fields of a request: 8,000 short ones would take 12 ms. twisted.web takes
+500, and nginx what fits into 32 KiB."""
+
 CHUNKS_A_TURN = 2000
 """Chunks that are read at a time: 3 ms' work, if they are of one byte each."""
 
@@ -118,6 +122,8 @@ def _match_request_line(raw: bytes | bytearray) -> re.Match[bytes]:
 
 def _read_block(raw: bytes) -> _Block:
     """Read the header fields of a head, and the blank line; raises `BadRequest`."""
+    if raw.count(b"\r\n") > MOST_FIELDS + 1:
+        raise BadRequest(431, f"at most {MOST_FIELDS} header fields")
     lines, end = parse_lines(raw)
     if raw[end:] != b"\r\n":
         raise _not_a_request()

@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from nbtwisted.server.model.behaviour import Reply
-from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.body import PIECE, Whole
 from nbtwisted.server.model.pace import Paced, paced
 
 __all__ = ["SECONDS_A_HEADER_BYTE", "Ending", "HeadPace", "transmission"]
@@ -67,7 +67,8 @@ def transmission(reply: Reply, random: Random) -> Transmission:
     length = None if body.in_chunks else body.length
     content, pieces = b"", None
     if reply.has_body:
-        if isinstance(body, Whole) and not (reply.drip or reply.rate or reply.interval):
+        is_paced = reply.drip or reply.rate or reply.interval
+        if isinstance(body, Whole) and body.length <= PIECE and not is_paced:
             content = body.content
         else:
             pieces = paced(reply)

@@ -142,7 +142,13 @@ def _make_template(given: _Given) -> _Template:
         server if "date" in names else server + b"Date: ",
         "date" not in names,
         "".join(f"{name}: {value}\r\n" for name, value in headers).encode(),
-        any((n.lower(), v.lower()) == ("connection", "close") for n, v in headers),
+        "close"
+        in (
+            option.strip()
+            for name, value in headers
+            if name.lower() == "connection"
+            for option in value.lower().split(",")
+        ),
     )
 
 
