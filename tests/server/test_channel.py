@@ -594,3 +594,17 @@ class TurnTests(ChannelCase):
         self.assertEqual(other.reply().status, 200)
         self.clock.advance(0)
         self.assertEqual(len(visit.reply().body), 3000)
+
+
+class SiteTests(ChannelCase):
+    def test_to_abort_all_connections(self) -> None:
+        first = self.visit()
+        waits, half = self.visit(site=first.site), self.visit(site=first.site)
+        waits.get("/delay/1")
+        half.send(b"GET /")
+        gone = self.visit(site=first.site)
+        gone.leave()
+        first.site.abort_connections()
+        for visit in (first, waits, half):
+            self.assertTrue(visit.is_aborted)
+        self.assertFalse(gone.is_aborted)

@@ -229,7 +229,9 @@ class FramingTests(ClockCase):
             (414, b"x" * 16385 + b"\r\nHost: t\r\n"),
             (431, START + b"A: " + b"x" * 65536),
             (431, CHUNKED + b"1;" + b"x" * 70_000 + b"\r\n"),
+            (431, CHUNKED + b"1;" + b"x" * 70_000),
             (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 12_000),
+            (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 6000 + b"A: " + b"b" * 40_000),
             (413, CHUNKED + b"10000\r\n%b\r\n" % (b"x" * 65536) * 17),
         ]:
             pieces = [data[i : i + 1000] for i in range(0, len(data), 1000)]

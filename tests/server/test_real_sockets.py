@@ -340,3 +340,15 @@ class BrokenBodyTests(SocketsCase):
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual((self.latest.outcome, self.latest.sent), ("failed", PIECE))
         self.assertTrue(self.is_idle())
+
+
+class NoDelayTests(SocketsCase):
+    async def test_small_pieces_wait_for_no_acknowledgement(self) -> None:
+        self.serve()
+        client = self.connect()
+        await self.until(lambda: self.connections)
+        (connection,) = (
+            one for one in self.reactor.getReaders() if isinstance(one, tcp.Server)
+        )
+        self.assertTrue(connection.getTcpNoDelay())
+        client.socket.close()

@@ -10,6 +10,7 @@ from twisted.web.server import version
 
 from nbtwisted.server.model.behaviour import Reply
 from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.controls import Drip
 from nbtwisted.server.model.faults import Ending
 from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.response import Response, response_of
@@ -113,6 +114,15 @@ class FramingTests(SynchronousTestCase):
             self.assertIn(b"\r\nContent-Length: 3\r\n", head)
             self.assertTrue(head.endswith(TIMING + end))
             self.assertEqual((found.sent, found.pieces), (len(end), None))
+
+    def test_what_is_paced_does_not_go_with_its_head(self) -> None:
+        for more in ({"drip": Drip(2.0, 3)}, {"rate": 2.0}, {"interval": 1.0}):
+            found = response(**more)
+            self.assertTrue(found.opening(b"", 0, DATE).endswith(TIMING), more)
+            assert found.pieces is not None
+            pieces = list(found.pieces)
+            self.assertEqual(b"".join(piece for piece, _ in pieces), b"abc")
+            self.assertGreater(sum(seconds for _, seconds in pieces), 0.9)
 
     def test_statuses_without_a_body(self) -> None:
         for status in (204, 304):

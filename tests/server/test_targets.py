@@ -92,6 +92,10 @@ class TargetTests(EveryChannelCase):
             reply = self.ask(target)
             self.assertEqual(reply.status, 400, target)
             self.assertEqual(reply.json()["control"], "target")
+            expected = "a path such as /get, or a URL"
+            if target == "http:/a":
+                expected = "a URL with a host"
+            self.assertEqual(reply.json()["expected"], expected)
 
     def test_a_path_that_is_no_utf_8(self) -> None:
         for part in ["%FF", "a%FFb/%00", "%C3", "%2F%2e%2e", "%ED%A0%80", "%", "%0A"]:
