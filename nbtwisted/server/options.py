@@ -23,7 +23,7 @@ from nbtwisted.command_line import (
     whole_number,
 )
 from nbtwisted.reactor.choosing import add_option
-from nbtwisted.server.http1.delivery import DEFAULT_SEND_TIMEOUT
+from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 
 __all__ = ["Options", "read_options"]

@@ -15,12 +15,11 @@ from nbtwisted.server.model.request import (
     NO_ADDRESSES,
     NO_HEADERS,
     Request,
-    request_of,
 )
 
 
 def request(target: bytes = b"/get", method: bytes = b"GET") -> Request:
-    return request_of(method, target, b"HTTP/1.1", NO_HEADERS, b"", NO_ADDRESSES)
+    return Request(method, target, b"HTTP/1.1", NO_HEADERS, b"", NO_ADDRESSES)
 
 
 def behaviour(**controls: str) -> Behaviour:

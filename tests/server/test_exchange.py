@@ -15,7 +15,7 @@ from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.body import PIECE, Generated
 from nbtwisted.server.model.controls import Controls
 from nbtwisted.server.model.headers import RequestHeaders
-from nbtwisted.server.model.request import Addresses, request_of
+from nbtwisted.server.model.request import Addresses, Request
 from nbtwisted.server.routes.parameters import controls
 from nbtwisted.server.routes.router import decide
 from tests.guard import ClockCase
@@ -26,7 +26,7 @@ HOST = RequestHeaders(((b"Host", b"test"),))
 
 
 def controls_of(target: str) -> Controls:
-    request = request_of(b"GET", target.encode(), b"HTTP/1.1", HOST, b"", ADDRESSES)
+    request = Request(b"GET", target.encode(), b"HTTP/1.1", HOST, b"", ADDRESSES)
     return controls(request, 300.0, lenient=False)
 
 
@@ -106,7 +106,7 @@ class ExchangeCase(ClockCase):
         is_persistent: bool = True,
     ) -> tuple[Exchange, Kept, Behaviour]:
         """A new exchange, its connection, and the behaviour to begin with."""
-        request = request_of(method, target.encode(), version, HOST, b"", ADDRESSES)
+        request = Request(method, target.encode(), version, HOST, b"", ADDRESSES)
         connection = Kept(is_persistent=is_persistent)
         exchange, behaviour = self.in_flight.open(
             connection, request, behaviour or decide(self.server, request)

@@ -14,8 +14,8 @@ from nbtwisted.server.model.delay import Delay
 from nbtwisted.server.model.request import (
     NO_ADDRESSES,
     NO_HEADERS,
+    Request,
     not_a_request,
-    request_of,
 )
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
@@ -59,9 +59,7 @@ class InFlightTests(ClockCase):
         behaviour = Behaviour(body, delay=Delay((delay,)), key=key)
         if isinstance(body, Endless):
             behaviour = behaviour._replace(interval=1.0)
-        request = request_of(
-            *(b"GET", target, b"HTTP/1.1", NO_HEADERS, b"", NO_ADDRESSES)
-        )
+        request = Request(*(b"GET", target, b"HTTP/1.1", NO_HEADERS, b"", NO_ADDRESSES))
         connection = Kept(is_persistent=True)
         exchange, behaviour = in_flight.open(connection, request, behaviour)
         exchange.begin(behaviour)

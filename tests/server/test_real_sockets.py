@@ -20,9 +20,9 @@ from twisted.internet.ssl import ContextFactory
 from twisted.internet.task import Clock, deferLater
 
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.engine.journal import Entry
 from nbtwisted.server.http1.channel import HEAD_DEADLINE
-from nbtwisted.server.http1.delivery import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.model.body import PIECE, Letters
 from tests.guard import ReactorCase

@@ -59,7 +59,7 @@ class OpeningTests(SynchronousTestCase):
             + b"Server-Timing: asked;dur=1500, held;dur=1500.5\r\n\r\nabc",
         )
         self.assertEqual((sent.sent, sent.pieces, sent.tail), (3, None, b""))
-        self.assertFalse(sent.closes or sent.is_slow or sent.says_close)
+        self.assertFalse(sent.closes or sent.is_slow or sent.template.closes)
 
     def test_milliseconds(self) -> None:
         for asked, held, shown in [
@@ -90,7 +90,7 @@ class OpeningTests(SynchronousTestCase):
     def test_close_is_said_once(self) -> None:
         for value, closes in [("close", True), ("Close", True), ("Upgrade", False)]:
             sent = response(200, ("connection", value))
-            self.assertEqual((sent.closes, sent.says_close), (closes, closes))
+            self.assertEqual((sent.closes, sent.template.closes), (closes, closes))
             given = sent.opening(CLOSE, 0, DATE).lower()
             self.assertEqual(given.count(b"close"), 1)
         self.assertFalse(response(200, ("A", "close")).closes)
@@ -101,7 +101,7 @@ class OpeningTests(SynchronousTestCase):
         for size, is_kept in [(room, True), (room + 1, False)]:
             sent = [response(200, ("A", "x" * size)) for _ in range(3)]
             self.assertEqual(sent[0], sent[2])
-            self.assertIs(sent[1].start is sent[2].start, is_kept)
+            self.assertIs(sent[1].template is sent[2].template, is_kept)
 
 
 class FramingTests(SynchronousTestCase):
@@ -152,7 +152,7 @@ class FramingTests(SynchronousTestCase):
         for has_body in (True, False):
             found = response(body=body, has_body=has_body, old=True)
             self.assertTrue(found.closes)
-            self.assertFalse(found.says_close or found.is_chunked)
+            self.assertFalse(found.template.closes or found.is_chunked)
             head = found.opening(CLOSE, 0, DATE)
             self.assertNotIn(b"chunked", head)
             self.assertNotIn(b"Content-Length", head)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Connection"]
+__all__ = ["DEFAULT_SEND_TIMEOUT", "Connection"]
+
+DEFAULT_SEND_TIMEOUT = 30.0
+"""Seconds for which a client may take nothing of a response."""
 
 
 class Connection(Protocol):

@@ -47,7 +47,6 @@ class InFlightRequests:
         clock: IReactorTime,
         now: Callable[[], float],
         seed: int,
-        *,
         max_in_flight: float = math.inf,
         on_end: Callable[[Entry], None] | None = None,
         on_quiet: Callable[[], None] | None = None,

@@ -8,10 +8,7 @@ from fcntl import ioctl
 from termios import TIOCOUTQ
 from typing import Any
 
-__all__ = ["DEFAULT_SEND_TIMEOUT", "Delivery", "has_left", "innermost"]
-
-DEFAULT_SEND_TIMEOUT = 30.0
-"""Seconds for which a client may take nothing of a response."""
+__all__ = ["Delivery", "has_left", "innermost"]
 
 
 class Delivery:

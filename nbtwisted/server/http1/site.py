@@ -14,7 +14,7 @@ from nbtwisted.server.http1.channel import Channel
 from nbtwisted.server.http1.framing import Head, parse_head
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
-from nbtwisted.server.model.request import Addresses, Request, request_of
+from nbtwisted.server.model.request import Addresses, Request, at_path
 from nbtwisted.server.routes.router import Server
 
 __all__ = ["DelaySite"]
@@ -83,7 +83,5 @@ class DelaySite(Factory):
 
 def _read(given: tuple[bytes, Addresses]) -> tuple[Head, Request]:
     head = parse_head(given[0])
-    request = request_of(
-        head.method, head.target, head.version, head.headers, b"", given[1]
-    )
-    return head, request
+    method, target, version, headers, *_ = head
+    return head, at_path(Request(method, target, version, headers, b"", given[1]))

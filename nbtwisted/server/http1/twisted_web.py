@@ -18,7 +18,7 @@ from nbtwisted.server.http1.addresses import addresses_of
 from nbtwisted.server.http1.delivery import Delivery, has_left, innermost
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.headers import RequestHeaders
-from nbtwisted.server.model.request import Request, request_of
+from nbtwisted.server.model.request import Request, at_path
 from nbtwisted.server.routes.router import Server, decide
 
 __all__ = ["DelayResource"]
@@ -156,7 +156,7 @@ def _request_of(request: TwistedRequest) -> Request:
         here=request.getHost(),
         is_secure=request.isSecure(),
     )
-    return request_of(
-        *(request.method, request.uri, request.clientproto, RequestHeaders(lines)),
-        *(content.read(), addresses),
-    )
+    method, target, version = request.method, request.uri, request.clientproto
+    headers = RequestHeaders(lines)
+    body = content.read()
+    return at_path(Request(method, target, version, headers, body, addresses))

@@ -15,8 +15,8 @@ __all__ = [
     "NO_ADDRESSES",
     "Addresses",
     "Request",
+    "at_path",
     "not_a_request",
-    "request_of",
 ]
 
 LARGEST_REQUEST_BODY = 1024 * 1024
@@ -104,31 +104,24 @@ class Request:
         )
 
 
-def request_of(
-    method: bytes,
-    target: bytes,
-    version: bytes,
-    headers: RequestHeaders,
-    body: bytes,
-    addresses: Addresses,
-) -> Request:
-    """The request for a target that may be a whole URL.
+def at_path(request: Request) -> Request:
+    """The request, or the one that it means if its target is a whole URL.
 
     RFC 9112, 3.2.2 and 3.3: the URL's host is in place of the header's, and the URL is
     what was asked for.
     """
-    whole = None if target.startswith(b"/") else _WHOLE_URL(target)
+    whole = None if request.target.startswith(b"/") else _WHOLE_URL(request.target)
     if whole is None:
-        return Request(method, target, version, headers, body, addresses)
+        return request
     scheme, host, rest = whole.groups()
-    lines = (line for line in headers.lines if line[0].lower() != b"host")
+    lines = (line for line in request.headers.lines if line[0].lower() != b"host")
     return Request(
-        method,
+        request.method,
         rest if rest.startswith(b"/") else b"/" + rest,
-        version,
+        request.version,
         RequestHeaders(((b"Host", host), *lines)),
-        body,
-        addresses,
+        request.body,
+        request.addresses,
         scheme.decode().lower(),
     )
 

@@ -18,39 +18,53 @@ from nbtwisted.server.model.pace import Paced
 __all__ = ["Response", "response_of"]
 
 
-class Response(NamedTuple):
-    """A response, but for what is known only when it is sent.
+class _Template(NamedTuple):
+    """The part of a head that follows from the status and the fields.
 
-    status      of the head; None if no head is sent
-    start       the status line
-    server      the field Server, and `Date: ` if the time is to follow
-    is_dated    whether it is
-    fields      the fields behind that, up to how long the response was held
-    end         what follows: the blank line, and a body that is there
-    sent        bytes of that body
-    pieces      a body that is made while it is sent; None if nothing more follows
-    is_chunked  whether each piece is a chunk
-    tail        what follows the pieces, without a frame
-    is_slow     whether the head is sent a byte at a time
-    closes      whether the connection cannot be used again
-    says_close  whether the fields say so
-    ending      what becomes of the connection
+    start     the status line
+    server    the field Server, and `Date: ` if the time is to follow
+    is_dated  whether it is
+    fields    the fields of the behaviour, and those for browsers
+    closes    whether they say `Connection: close`
     """
 
-    status: int | None
     start: bytes
     server: bytes
     is_dated: bool
     fields: bytes
-    end: bytes
-    sent: int
-    pieces: Paced | None
-    is_chunked: bool
-    tail: bytes
-    is_slow: bool
     closes: bool
-    says_close: bool
+
+
+_NO_HEAD = _Template(b"", b"", False, b"", False)
+
+
+class Response(NamedTuple):
+    """A response, but for what is known only when it is sent.
+
+    pieces      a body that is made while it is sent; None if nothing more follows
+    tail        what follows the pieces, without a frame
+    ending      what becomes of the connection
+    status      of the head; None if no head is sent
+    template    of the head
+    fields      all fields behind the date, up to how long the response was held
+    end         what follows: the blank line, and a body that is there
+    sent        bytes of that body
+    is_chunked  whether each piece is a chunk
+    is_slow     whether the head is sent a byte at a time
+    closes      whether the connection cannot be used again
+    """
+
+    pieces: Paced | None
+    tail: bytes
     ending: Ending
+    status: int | None = None
+    template: _Template = _NO_HEAD
+    fields: bytes = b""
+    end: bytes = b""
+    sent: int = 0
+    is_chunked: bool = False
+    is_slow: bool = False
+    closes: bool = False
 
     def opening(self, connection: bytes, held: float, date: bytes) -> bytes:
         """The head, and the body that is there.
@@ -61,25 +75,16 @@ class Response(NamedTuple):
         """
         if self.status is None:
             return b""
+        start, server, is_dated, _, says_close = self.template
         return b"%b%b%b%b%b%b%b" % (
-            self.start,
-            b"" if self.says_close else connection,
-            self.server,
-            date + b"\r\n" if self.is_dated else b"",
+            start,
+            b"" if says_close else connection,
+            server,
+            date + b"\r\n" if is_dated else b"",
             self.fields,
             _milliseconds(held),
             self.end,
         )
-
-
-class _Template(NamedTuple):
-    """The part of a head that follows from the status and the fields."""
-
-    start: bytes
-    server: bytes
-    is_dated: bool
-    fields: bytes
-    closes: bool
 
 
 def response_of(
@@ -88,10 +93,7 @@ def response_of(
     """The response to a request of HTTP's `version`; `random` is the request's own."""
     head, length, content, pieces, ending, tail = transmission(reply, random)
     if head is HeadPace.NEVER:
-        return Response(
-            *(None, b"", b"", False, b"", b"", 0, pieces, False, tail),
-            *(False, False, False, ending),
-        )
+        return Response(pieces, tail, ending)
     template = _template((reply.status, reply.headers, for_browsers))
     is_old = version == b"HTTP/1.0"
     is_chunked = length is None and reply.has_body and not is_old
@@ -109,22 +111,19 @@ def response_of(
         content, tail = content + tail, b""
     asked = _milliseconds(reply.asked) if reply.asked else b"0"
     return Response(
+        pieces,
+        tail,
+        ending,
         reply.status,
-        template.start,
-        template.server,
-        template.is_dated,
+        template,
         b"%b%bServer-Timing: asked;dur=%b, held;dur="
         % (framing, template.fields, asked),
         b"\r\n\r\n" + content,
         reply.body.length if pieces is None and reply.has_body else 0,
-        pieces,
         is_chunked,
-        tail,
         head is HeadPace.BYTE_BY_BYTE,
         # Only the end of the connection ends a body without a length.
         template.closes or head is HeadPace.BYTE_BY_BYTE or (is_old and length is None),
-        template.closes,
-        ending,
     )
 
 

@@ -6,22 +6,29 @@ is here: which requests get to one, the controls, and the responses to errors.
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
+from random import SystemRandom
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from klein import Klein
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
 from nbtwisted.printable import printable
+from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.engine.in_flight import InFlightRequests
+from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
 from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
+from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.host import is_host
 from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
@@ -39,6 +46,9 @@ __all__ = ["ANY", "Server", "app", "decide", "route"]
 
 _logger = Logger(namespace="nbtwisted")
 
+SEED_BITS = 59
+"""Of a seed that nobody gave: it has at most the 18 digits that `--seed` takes."""
+
 app = Klein()
 # A path is answered as it came, never by a redirect to a tidier one.
 app.url_map.merge_slashes = False
@@ -55,31 +65,53 @@ app.url_map.converters["rest"] = _Rest
 
 
 class Server:
-    """What the routes need of the server that they run in.
+    """The server as the routes see it: its limits, and its requests in flight.
 
     in_flight        the requests in flight, and the journal
     overview         what all viewers are shown of what is in flight
     instance_id      tells this server from one that was started in its place
+    seed             decides what is left to chance; each server has its own without one
     max_delay        seconds: the longest delay that a request may ask for
     send_timeout     seconds for which a client may take nothing of a response
     lenient          whether parameters that begin with `_` and are no controls are left
                      to the path
     admin_token      lets operators in who are not on this machine
-    seed             decides what is left to chance
     access_log_lost  counts lines of the access log, if there is one, that were lost
     reactor_figures  what a reactor that records its time has to say
+
+    The other parameters are those of `InFlightRequests`.
     """
 
-    in_flight: InFlightRequests
-    overview: Overview
-    instance_id: str
-    max_delay: float
-    send_timeout: float
-    lenient: bool
-    admin_token: str | None
-    seed: int
-    access_log_lost: Callable[[], int] | None
-    reactor_figures: Callable[[], Mapping[str, object]] | None
+    def __init__(
+        self,
+        *,
+        clock: IReactorTime,
+        now: Callable[[], float] = time.monotonic,
+        seed: int | None = None,
+        max_delay: float = DEFAULT_MAX_DELAY,
+        send_timeout: float = DEFAULT_SEND_TIMEOUT,
+        lenient: bool = False,
+        max_in_flight: float = math.inf,
+        admin_token: str | None = None,
+        on_end: Callable[[Entry], None] | None = None,
+        on_quiet: Callable[[], None] | None = None,
+        access_log_lost: Callable[[], int] | None = None,
+        journal_size: int = JOURNAL_SIZE,
+    ) -> None:
+        self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
+        self.max_delay = max_delay
+        self.send_timeout = send_timeout
+        self.lenient = lenient
+        self.admin_token = admin_token
+        self.access_log_lost = access_log_lost
+        # The traced reactor has one; Twisted's have not.
+        recorder = getattr(clock, "recorder", None)
+        self.reactor_figures = recorder.figures if recorder is not None else None
+        self.in_flight = InFlightRequests(
+            *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size)
+        )
+        self.overview = Overview(self.in_flight.journal)
+        self.instance_id = f"{SystemRandom().getrandbits(64):x}"
 
     def resource(self) -> IResource:
         """The server as twisted.web wants it."""
