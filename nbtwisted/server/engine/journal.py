@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from hashlib import blake2b
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from nbtwisted.server.model.controls import LONGEST_KEY
@@ -226,7 +227,9 @@ class Journal:
     ) -> Iterator[Entry]:
         """The requests of a key that came after a number or a time, oldest first."""
         over = map(_unpacked, self._over)
-        for entry in sorted((*over, *self._in_flight.values()), key=_number):
+        for entry in sorted(
+            (*over, *self._in_flight.values()), key=attrgetter("number")
+        ):
             came_later = (
                 entry.number > since if isinstance(since, int) else entry.time > since
             )
@@ -258,10 +261,6 @@ def _unpacked(kept: Entry | bytes) -> Entry:
     entry = Entry.__new__(Entry)
     vars(entry).update(marshal.loads(kept))
     return entry
-
-
-def _number(entry: Entry) -> int:
-    return entry.number
 
 
 def _text(raw: bytes) -> str:

@@ -16,13 +16,7 @@ from nbtwisted.server.model.headers import FIELD, TOKEN, RequestHeaders, parse_l
 from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY
 
-__all__ = [
-    "LARGEST_HEAD",
-    "BadRequest",
-    "Head",
-    "RequestReader",
-    "parse_head",
-]
+__all__ = ["BadRequest", "Head", "RequestReader", "parse_head"]
 
 LONGEST_TARGET = 16 * 1024
 LARGEST_HEAD = 64 * 1024

@@ -15,9 +15,7 @@ from urllib.parse import unquote_to_bytes
 from nbtwisted.server.model.headers import HeaderLines, RequestHeaders, is_token
 
 __all__ = [
-    "FOR_ANYBODY",
     "FOR_OPERATORS",
-    "SANDBOX",
     "headers_for",
     "is_for_operators",
     "is_preflight",

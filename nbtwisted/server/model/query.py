@@ -10,13 +10,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "MOST_ESCAPES",
-    "MOST_FIELDS",
-    "Fields",
-    "TooMany",
-    "parse_fields",
-]
+__all__ = ["Fields", "TooMany", "parse_fields"]
 
 MOST_FIELDS = 1000
 """Fields of one query or form, as in Django and PHP."""

@@ -19,12 +19,7 @@ from nbtwisted.server.routes.parameters import (
     read_parts,
 )
 
-__all__ = [
-    "behaviour_with_body",
-    "body_echo",
-    "echo",
-    "headers",
-]
+__all__ = ["behaviour_with_body", "echo", "headers"]
 
 LONGEST_INDENTED = 10_000
 """Bytes of a body whose echo is laid out as httpbin's."""

@@ -15,20 +15,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, islice
+from operator import attrgetter
 from typing import Any
 
 from nbtwisted.printable import printable_ends
 from nbtwisted.server.engine.journal import IN_FLIGHT, LATENESS_BUCKETS, Entry, Journal
 
-__all__ = [
-    "MOST_HELD",
-    "MOST_ROWS",
-    "SECONDS_AFTER_END",
-    "SECONDS_BETWEEN_OVERVIEWS",
-    "Overview",
-    "Viewer",
-    "event",
-]
+__all__ = ["MOST_HELD", "MOST_ROWS", "SECONDS_AFTER_END", "Overview", "Viewer", "event"]
 
 MOST_ROWS = 100
 """Requests that a viewer is shown at a time."""
@@ -184,19 +177,14 @@ class _Row:
     """Unix time, as nearly as the journal knows it."""
     leaves: float = math.inf
 
-    @property
-    def state(self) -> tuple[object, ...]:
-        entry = self.entry
-        return entry.held, entry.status, entry.fault, entry.sent, entry.outcome
-
     def look(self, now: float) -> bool:
         """Look at the request; returns whether it has changed."""
         if self.ended is not None:
             return False
-        state = self.state
+        entry = self.entry
+        state = (entry.held, entry.status, entry.fault, entry.sent, entry.outcome)
         if state == self.told:
             return False
-        entry = self.entry
         if entry.outcome != IN_FLIGHT:
             was_sending = bool(self.told) and self.told[0] is not None
             self.ended = now
@@ -210,16 +198,9 @@ class _Row:
 
     def change(self) -> dict[str, Any]:
         """The fields that can change."""
-        entry = self.entry
-        return {
-            "id": entry.number,
-            "held": entry.held,
-            "status": entry.status,
-            "fault": entry.fault,
-            "sent": entry.sent,
-            "outcome": entry.outcome,
-            "ended": self.ended,
-        }
+        names = ("held", "status", "fault", "sent", "outcome")
+        told = dict(zip(names, self.told, strict=True))
+        return {"id": self.entry.number, **told, "ended": self.ended}
 
     def whole(self) -> dict[str, Any]:
         """All fields."""
@@ -321,7 +302,7 @@ class Viewer:
         # Requests that came and ended since the frame before.
         just_ended = islice(self._journal.latest_over(), ended)
         begun += self._newest(just_ended, shown_before, room)
-        new = sorted((_Row(entry) for entry in begun), key=_number)
+        new = [_Row(entry) for entry in sorted(begun, key=attrgetter("number"))]
         for row in new:
             row.look(now)
             rows[row.entry.number] = row
@@ -342,10 +323,6 @@ class Viewer:
             entries = self._journal.newest_in_flight()
             self._matching = sum(self._key in entry.key for entry in entries)
         return self._matching
-
-
-def _number(row: _Row) -> int:
-    return row.entry.number
 
 
 def _shown(text: str) -> str:
