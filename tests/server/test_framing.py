@@ -88,6 +88,11 @@ BAD = [
     b"G(T / HTTP/1.1\r\nHost: t\r\n\r\n",
     b"GET /\x00 HTTP/1.1\r\nHost: t\r\n\r\n",
     b"GET /\xff HTTP/1.1\r\nHost: t\r\n\r\n",
+    # What cannot become a line.
+    b"{",
+    b"\x16\x03\x01",
+    b"\r\n{",
+    b"\r\n\r\n\x80",
     # Headers.
     START + b"A : b\r\n\r\n",
     START + b" folded\r\n\r\n",
@@ -176,8 +181,9 @@ class FramingTests(ClockCase):
                 self.assertEqual(read([*cut, data[300:]]), ([], expected), cut)
             # What comes first is not held up by what comes next.
             good = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
-            found, status = read([good + data])
-            self.assertEqual((len(found), status), (1, expected), data)
+            for pieces in ([good + data], [good, data], byte_by_byte(good + data)):
+                found, status = read(pieces)
+                self.assertEqual((len(found), status), (1, expected), data)
 
     def test_a_later_version_is_answered_as_this_one(self) -> None:
         head = parse_head(b"GET / HTTP/1.2\r\nHost: t\r\n\r\n")

@@ -222,7 +222,10 @@ class OrderlyCloseTests(SocketsCase):
 
 
 class LeavingTests(SocketsCase):
-    """A client that leaves behind a stall is noticed though it is not read."""
+    """A client that leaves behind a stall is noticed though it is not read.
+
+    If it sent more than the kernel's buffer takes, its FIN would wait behind that.
+    """
 
     async def leave(self, how: Callable[[Client], None]) -> None:
         self.serve()

@@ -8,7 +8,7 @@ from twisted.web.server import NOT_DONE_YET
 from twisted.web.test.requesthelper import DummyRequest
 
 from tests.guard import ClockCase
-from tests.server.in_memory import Visit
+from tests.server.in_memory import Visit, asking
 
 
 class TwistedWebTests(ClockCase):
@@ -50,3 +50,14 @@ class TwistedWebTests(ClockCase):
         request.clientproto = b"HTTP/2"
         self.assertEqual(resource.render(request), NOT_DONE_YET)
         self.assertEqual((request.responseCode, request.finished), (505, 1))
+
+    def test_a_body_that_is_too_large(self) -> None:
+        for size, status in [(1024 * 1024, 200), (1024 * 1024 + 1, 413)]:
+            visit = self.visit()
+            visit.send(asking("/post", method="POST", body=b"x" * size))
+            self.assertEqual(visit.reply("POST").status, status)
+
+    def test_a_method_that_is_none(self) -> None:
+        visit = self.visit()
+        visit.send(b"G\xffT /get HTTP/1.1\r\nHost: t\r\n\r\n")
+        self.assertIn(b"HTTP/1.1 400 ", visit.received)

@@ -313,6 +313,7 @@ class RequestReader:
         while buffer.startswith(b"\r\n", self._at):
             self._at += 2
             self.left -= 2
+            self._looked_at = 0
         at = self._at
         end = buffer.find(_BLANK_LINE, at + max(self._looked_at - 3, 0))
         if end < 0:
