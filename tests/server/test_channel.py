@@ -560,7 +560,7 @@ class TurnTests(ChannelCase):
         visit = self.visit(site=self.site)
         visit.send(asking("/?_delay=0") * 3000)
         visit.leave()
-        self.assertEqual(self.site._held, 0)
+        self.assertEqual(self.site.held, 0)
         self.assertEqual(self.site_clock.getDelayedCalls(), [])
 
     def test_thousands_of_one_who_stops_reading(self) -> None:

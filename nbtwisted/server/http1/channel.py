@@ -145,7 +145,7 @@ class Channel(Protocol):
         """The connection has ended."""
         self._go(Event.LOST)
         self._site.closed(self)
-        self._site.hold(-self._held)
+        self._site.held -= self._held
         if self._turn is not None:
             self._turn.cancel()
         exchange, self._exchange = self._exchange, None
@@ -278,7 +278,7 @@ class Channel(Protocol):
     def _hold(self, by_body: int) -> None:
         """Count the bytes of this client's that are in memory."""
         held = self._reader.held + by_body
-        self._site.hold(held - self._held)
+        self._site.held += held - self._held
         self._held, self._held_by_body = held, by_body
 
     def _refuse_too_much(self) -> None:

@@ -52,7 +52,7 @@ def has_left(transport: Any) -> bool:
 
     A paused transport misses disconnects; this asks the kernel.
     """
-    connection = _socket_of(transport)
+    connection = getattr(innermost(transport), "socket", None)
     if connection is None:
         return False
     poll = select.poll()
@@ -76,10 +76,6 @@ def _unacknowledged(transport: Any) -> int:
     except (OSError, ValueError):
         return waiting
     return waiting + int(unsent)
-
-
-def _socket_of(transport: Any) -> Any:
-    return getattr(innermost(transport), "socket", None)
 
 
 def innermost(transport: Any) -> Any:

@@ -29,6 +29,7 @@ class DelaySite(Factory):
     """Serves `server`; `reactor` runs the deadlines of its connections.
 
     requests   from a raw head and the addresses to the head and the request
+    held       bytes from clients that are in memory
     """
 
     noisy = False
@@ -41,7 +42,7 @@ class DelaySite(Factory):
         self.requests = Memo(_read, fits=lambda it: len(it[0]) <= LONGEST_REMEMBERED)
         self._channels: set[Channel] = set()
         self._watch = Watch(reactor)
-        self._held = 0
+        self.held = 0
         server.in_flight.is_delivered = self._is_delivered
 
     def buildProtocol(self, addr: IAddress | None) -> Channel:
@@ -58,14 +59,10 @@ class DelaySite(Factory):
         self._channels.discard(channel)
         self._watch.discard(channel)
 
-    def hold(self, more: int) -> None:
-        """Count `more` bytes from clients that are in memory."""
-        self._held += more
-
     @property
     def holds_too_much(self) -> bool:
         """Whether more bytes from clients are in memory than may be."""
-        return self._held > MOST_BYTES_HELD
+        return self.held > MOST_BYTES_HELD
 
     def _is_delivered(self) -> bool:
         now = self.reactor.seconds()

@@ -28,7 +28,6 @@ __all__ = [
     "Fault",
     "Limit",
     "Statuses",
-    "UnknownControl",
     "UnreadableControl",
     "parse_header",
     "parse_probability",
@@ -65,22 +64,22 @@ _RATE_UNITS = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 
 
 class UnreadableControl(ValueError):
-    """A control has a value that cannot be read.
+    """A control has a name that is unknown, or a value that cannot be read.
 
     control    its name, with `_`
     value      its text
-    expected   texts that can be read
+    expected   texts that can be read, or names, of which the first is the nearest
+    error      says which of the two it is
     """
 
-    def __init__(self, control: str, value: str, expected: str) -> None:
-        super().__init__(control, value, expected)
+    def __init__(
+        self, control: str, value: str, expected: str, error: str = ""
+    ) -> None:
+        super().__init__(control, value, expected, error)
         self.control = control
         self.value = value
         self.expected = expected
-
-
-class UnknownControl(UnreadableControl):
-    """No control has this name; `expected` begins with the nearest one."""
+        self.error = error or f"bad value for {control}"
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
 
     `header` may be given again and again, and others only with the same value.
 
-    Raises `UnreadableControl`, or `UnknownControl` for another name.
+    Raises `UnreadableControl`.
     """
     if not given:
         return NO_CONTROLS
@@ -187,7 +186,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
         nearest = get_close_matches(name[:LONGEST_NAME].lower(), CONTROLS, n=1)
         if nearest:
             expected = f"_{nearest[0]}, or another {expected}"
-        raise UnknownControl(f"_{name}", given[name][0], expected)
+        raise UnreadableControl(f"_{name}", given[name][0], expected, "no such control")
 
     read: dict[str, Any] = {}
     for name, (field, parse) in _FIELDS.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip as gzip_format
+import gzip
 import json
 import re
 import time
@@ -182,18 +182,6 @@ def drip(server: Server, request: Request) -> Behaviour:
     )
 
 
-@route("/gzip")
-def gzip(server: Server, request: Request) -> Behaviour:
-    """Echo the request, compressed as gzip has it."""
-    return _compressed(request, "gzip", "gzipped")
-
-
-@route("/deflate")
-def deflate(server: Server, request: Request) -> Behaviour:
-    """Echo the request, compressed as zlib has it."""
-    return _compressed(request, "deflate", "deflated")
-
-
 @route("/redirect/<n>")
 def redirect(server: Server, request: Request, n: str) -> Behaviour:
     """Redirect `n` times, then to `/get`."""
@@ -287,7 +275,9 @@ def _random(
     return Behaviour(drawn, headers=_BYTES, has_random_body=True)
 
 
-def _compressed(request: Request, encoding: str, done: str) -> Behaviour:
+def _compressed(
+    server: Server, request: Request, encoding: str, done: str
+) -> Behaviour:
     plain = json_body(
         {
             done: True,
@@ -297,11 +287,15 @@ def _compressed(request: Request, encoding: str, done: str) -> Behaviour:
         }
     ).content
     content = (
-        gzip_format.compress(plain, FASTEST, mtime=0)
+        gzip.compress(plain, FASTEST, mtime=0)
         if encoding == "gzip"
         else zlib.compress(plain, FASTEST)
     )
     return Behaviour(Whole(content), headers=(*JSON, ("Content-Encoding", encoding)))
+
+
+route("/gzip")(partial(_compressed, encoding="gzip", done="gzipped"))
+route("/deflate")(partial(_compressed, encoding="deflate", done="deflated"))
 
 
 def _redirect(server: Server, request: Request, n: str, kind: str) -> Behaviour:

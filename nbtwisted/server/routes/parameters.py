@@ -13,7 +13,6 @@ from nbtwisted.server.model.controls import (
     CONTROLS,
     NO_CONTROLS,
     Controls,
-    UnknownControl,
     UnreadableControl,
     read_controls,
 )
@@ -47,12 +46,12 @@ class Refused(Exception):
         self.behaviour = behaviour
 
 
-def unreadable(control: str, value: str, expected: str) -> Behaviour:
+def unreadable(control: str, value: str, expected: str, error: str = "") -> Behaviour:
     """Answer that a control, or a part of the path, cannot be read."""
     return refusal(
         400,
-        f"bad value for {control}",
-        control=control,
+        error or f"bad value for {control}",
+        control=printable(control, longest=80),
         value=printable(value, longest=80),
         expected=expected,
     )
@@ -153,18 +152,10 @@ def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
         return NO_CONTROLS
     try:
         return _read((given, max_delay))
-    except UnknownControl as error:
-        raise Refused(
-            refusal(
-                400,
-                "no such control",
-                control=printable(error.control, longest=80),
-                value=printable(error.value, longest=80),
-                expected=error.expected,
-            )
-        ) from None
     except UnreadableControl as error:
-        raise Refused(unreadable(error.control, error.value, error.expected)) from None
+        raise Refused(
+            unreadable(error.control, error.value, error.expected, error.error)
+        ) from None
 
 
 _NAMES = frozenset(f"_{name}".encode() for name in CONTROLS)
