@@ -121,7 +121,6 @@ class Exchange:
         """Draw, and wait; or send at once."""
         engine, entry = self._engine, self.entry
         self._began = began = engine.now()
-        entry.own_key = behaviour.key or entry.own_key
         try:
             reply, random = engine.draws.draw(behaviour, self._request, began)
         except Exception:
