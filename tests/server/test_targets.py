@@ -88,12 +88,21 @@ class TargetTests(EveryChannelCase):
             self.assertEqual(self.ask(target).status, 400, target)
 
     def test_no_target(self) -> None:
-        for target in ["xget", "get", "ftp://a/get", "a:80", "?a", "#", "http:/a"]:
+        for target in [
+            "xget",
+            "get",
+            "ftp://a/get",
+            "a:80",
+            "?a",
+            "#",
+            "http:/a",
+            "HTTPS:",
+        ]:
             reply = self.ask(target)
             self.assertEqual(reply.status, 400, target)
             self.assertEqual(reply.json()["control"], "target")
             expected = "a path such as /get, or a URL"
-            if target == "http:/a":
+            if target.lower().startswith("http"):
                 expected = "a URL with a host"
             self.assertEqual(reply.json()["expected"], expected)
 
