@@ -13,11 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import (
-    IAddress,
-    IReactorFromThreads,
-    IReactorTime,
-)
+from twisted.internet.interfaces import IAddress, IReactorFromThreads, IReactorTime
 from twisted.logger import (
     FilteringLogObserver,
     LogLevel,

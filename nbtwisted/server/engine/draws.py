@@ -48,7 +48,8 @@ class Draws:
         if behaviour.limit is not None:
             wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
             if wait:
-                behaviour = _too_many(wait)
+                again = ("Retry-After", str(math.ceil(wait)))
+                behaviour = refusal(429, "too many requests of this key", again)
         # A string, because Random hashes it the same way in every process.
         seed = self._seed if behaviour.seed is None else behaviour.seed
         random = Random(f"{seed} {came_before} {key}")
@@ -57,11 +58,3 @@ class Draws:
     def forget(self) -> None:
         """Begin anew with every key."""
         self._keys = Keys()
-
-
-def _too_many(seconds_to_wait: float) -> Behaviour:
-    return refusal(
-        429,
-        "too many requests of this key",
-        ("Retry-After", str(math.ceil(seconds_to_wait))),
-    )

@@ -29,6 +29,7 @@ _UNCONDITIONAL = (b"CONNECT", b"OPTIONS", b"TRACE")
 
 _OK = range(200, 201)
 _SUCCESS = range(200, 300)
+_FAILED = refusal(412, "precondition failed")
 
 
 def conditioned(behaviour: Behaviour, request: Request) -> Behaviour:
@@ -56,11 +57,11 @@ def _precondition(behaviour: Behaviour, request: Request) -> Instead | None:
             return Instead(_SUCCESS, _refused(behaviour, too_long))
     wanted = parse_etags(header("if-match"))
     if wanted and not (wanted.star_tag or (not is_weak and wanted.is_strong(etag))):
-        return Instead(_SUCCESS, _failed(behaviour))
+        return Instead(_SUCCESS, _refused(behaviour, _FAILED))
     if not parse_etags(header("if-none-match")).contains_weak(etag):
         return None
     if method not in (b"GET", b"HEAD"):
-        return Instead(_SUCCESS, _failed(behaviour))
+        return Instead(_SUCCESS, _refused(behaviour, _FAILED))
     # 15.4.5: headers that describe the body are not sent without it.
     headers = tuple(
         (name, value)
@@ -110,10 +111,6 @@ def _part(behaviour: Behaviour, request: Request) -> Instead | None:
         headers=(*behaviour.headers, about),
     )
     return Instead(_OK, part)
-
-
-def _failed(behaviour: Behaviour) -> Behaviour:
-    return _refused(behaviour, refusal(412, "precondition failed"))
 
 
 def _refused(behaviour: Behaviour, refused: Behaviour, *kept: str) -> Behaviour:

@@ -13,11 +13,7 @@ from werkzeug.http import parse_options_header
 from nbtwisted.server.model.behaviour import Behaviour, json_body
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.origin import client, root_url
-from nbtwisted.server.routes.parameters import (
-    arguments,
-    read_fields,
-    read_parts,
-)
+from nbtwisted.server.routes.parameters import arguments, read_fields, read_parts
 
 __all__ = ["behaviour_with_body", "echo", "headers"]
 
