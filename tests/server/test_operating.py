@@ -110,7 +110,8 @@ class JournalTests(OperatingCase):
         self.patch(httpbin, "_events", stumble)
         visit = Visit(self.clock, site=site)
         visit.get("/sse?_key=own")
-        self.flushLoggedErrors(TypeError, ZeroDivisionError)
+        logged = self.flushLoggedErrors(TypeError, ZeroDivisionError)
+        self.assertEqual(len(logged), 1)
         (entry,) = server.in_flight.journal.entries(key="own")
         self.assertEqual((entry.status, entry.outcome), (500, "failed"))
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nbtwisted.server.model.behaviour import Behaviour
+from nbtwisted.server.routes import router
 from tests.guard import ClockCase
+from tests.server.every_channel import EveryChannelCase
 from tests.server.in_memory import Reply, Visit
 
 
@@ -204,6 +207,19 @@ def queries() -> st.SearchStrategy[str]:
     )
     one = st.tuples(st.sampled_from(names), values).map("=".join)
     return st.lists(one, max_size=4).map("&".join)
+
+
+class FaultOfOurOwnTests(EveryChannelCase):
+    def test_a_route_that_fails(self) -> None:
+        def fails(*_: object) -> Behaviour:
+            raise ZeroDivisionError
+
+        self.patch(router, "conditioned", fails)
+        reply = self.ask("/get")
+        self.assertEqual(reply.status, 500)
+        self.assertEqual(reply.json(), {"error": "internal server error"})
+        # It is logged, once by each channel.
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
 
 class AnyRequestTests(ClockCase):

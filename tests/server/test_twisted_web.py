@@ -61,3 +61,20 @@ class TwistedWebTests(ClockCase):
         visit = self.visit()
         visit.send(b"G\xffT /get HTTP/1.1\r\nHost: t\r\n\r\n")
         self.assertIn(b"HTTP/1.1 400 ", visit.received)
+
+    def test_a_client_that_does_not_read(self) -> None:
+        visit = self.visit()
+        visit.get("/range/1000000?_delay=1")
+        visit.stop_reading()
+        self.clock.advance(1)
+        self.assertEqual(visit.received, b"")
+        visit.read_on()
+        self.assertEqual(len(visit.reply().body), 1_000_000)
+
+    def test_one_that_does_not_read_what_comes_after_the_response(self) -> None:
+        visit = self.visit()
+        visit.get("/ip")
+        visit.stop_reading()
+        visit.read_on()
+        visit.get("/ip")
+        self.assertEqual(visit.received.count(b"HTTP/1.1 200 OK"), 2)
