@@ -291,7 +291,10 @@ class StateTests(ChannelCase):
 
         self.patch(Channel, "_go", noted)
         half = asking("/post", method="POST", body=b"abc")[:-1]
-        for sent in [b"", half, half + b"c", asking("/delay/1"), b"no request\r\n"]:
+        stall = asking("/get?_fault=stall")
+        for sent in [
+            *(b"", half, half + b"c", asking("/delay/1"), b"no request\r\n", stall)
+        ]:
             visit = self.visit()
             visit.send(sent)
             if sent == half:

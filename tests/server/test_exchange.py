@@ -50,6 +50,9 @@ class Kept:
     def finish(self) -> None:
         self._end("finish")
 
+    def stall(self) -> None:
+        """Nothing more follows."""
+
     def close(self) -> None:
         self._end("close")
 

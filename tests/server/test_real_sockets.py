@@ -222,15 +222,16 @@ class OrderlyCloseTests(SocketsCase):
 
 
 class LeavingTests(SocketsCase):
-    """A client that leaves behind a stall is noticed though it is not read.
+    """A client that leaves is noticed, though what it sent is not read.
 
-    If it sent more than the kernel's buffer takes, its FIN would wait behind that.
+    If it sent more than the kernel's buffer takes, its FIN waits behind that until the
+    response is sent; behind a stall, all is read.
     """
 
     async def leave(self, how: Callable[[Client], None]) -> None:
         self.serve()
         client = self.connect()
-        await client.send(asking("/get?_fault=stall") + b"x" * 100_000)
+        await client.send(asking("/delay/300") + b"x" * 100_000)
         await self.until(lambda: not self.is_idle() and not self.connections)
         self.clock.pump([1] * 60)
         await self.turn()
@@ -247,6 +248,15 @@ class LeavingTests(SocketsCase):
 
     async def test_by_closing(self) -> None:
         await self.leave(lambda client: client.socket.close())
+
+    async def test_behind_a_stall(self) -> None:
+        self.serve()
+        client = self.connect()
+        await client.send(asking("/get?_fault=stall") + b"x" * 3_000_000)
+        await self.until(lambda: not self.is_idle())
+        client.socket.close()
+        await self.until(self.is_idle)
+        self.assertEqual(self.latest.outcome, "cancelled")
 
     async def test_while_it_waits(self) -> None:
         self.serve()

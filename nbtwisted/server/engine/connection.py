@@ -31,6 +31,9 @@ class Connection(Protocol):
     def finish(self) -> None:
         """The response is whole; another request may follow."""
 
+    def stall(self) -> None:
+        """Nothing more of the response follows; the connection stays open."""
+
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""
 

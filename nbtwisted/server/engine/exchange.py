@@ -225,6 +225,8 @@ class Exchange:
                 self.abort("released")
             elif self.is_last:
                 self.abort("cancelled")
+            else:
+                self.connection.stall()
             return
         self._end(self._outcome)
         if ending is Ending.RESET:

@@ -4,6 +4,7 @@
     HEAD         body       BODY         a head came, whose body is not all here
     HEAD, BODY   request    RESPONDING   an exchange is open
     RESPONDING   next       HEAD         the response is sent; another request may come
+    RESPONDING   stall      STALLED      nothing more is sent; input is discarded
     RESPONDING   close      LINGERING    closed one way; input is discarded
     any          lost       LOST
 
@@ -60,14 +61,15 @@ SECONDS_A_TURN = 0.004
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-State = IntEnum("State", "HEAD BODY RESPONDING LINGERING LOST")
-Event = IntEnum("Event", "BODY REQUEST NEXT CLOSE LOST")
+State = IntEnum("State", "HEAD BODY RESPONDING STALLED LINGERING LOST")
+Event = IntEnum("Event", "BODY REQUEST NEXT STALL CLOSE LOST")
 
 _TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.HEAD, Event.BODY): State.BODY,
     (State.HEAD, Event.REQUEST): State.RESPONDING,
     (State.BODY, Event.REQUEST): State.RESPONDING,
     (State.RESPONDING, Event.NEXT): State.HEAD,
+    (State.RESPONDING, Event.STALL): State.STALLED,
     (State.RESPONDING, Event.CLOSE): State.LINGERING,
     **{(s, Event.LOST): State.LOST for s in State if s is not State.LOST},
 }
@@ -128,7 +130,7 @@ class Channel(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes: most often a request, and nothing else."""
-        if self._state is State.LINGERING:
+        if self._state >= State.STALLED:
             return
         if self._addresses is NO_ADDRESSES:
             # Behind a proxy that speaks PROXY, they are told in the first bytes.
@@ -262,7 +264,7 @@ class Channel(Protocol):
     def _read_or_not(self) -> None:
         """Read no further ahead than is worth it, and only while the client reads."""
         ahead = self._reader.left if self._state is State.RESPONDING else 0
-        is_reading = self._state is State.LINGERING or not (
+        is_reading = self._state >= State.STALLED or not (
             self._is_paused
             or self._turn is not None
             or ahead > READ_AHEAD
@@ -314,6 +316,13 @@ class Channel(Protocol):
         if self._reader.left or self._held:
             self._advance()
 
+    def stall(self) -> None:
+        """Send nothing more, and read on, so that a client that leaves is noticed."""
+        self._go(Event.STALL)
+        self._reader = RequestReader()
+        self._hold(self._held_by_body)
+        self._read_or_not()
+
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""
         self._go(Event.CLOSE)
@@ -346,7 +355,7 @@ class Channel(Protocol):
             self._abort("timed out")
         elif not self._is_reading and has_left(self.transport):
             self._abort("cancelled")
-        elif state is State.RESPONDING or (
+        elif state not in _DEADLINES or (
             delivery is not None and not delivery.is_complete
         ):
             # The client's time begins when it has the response.

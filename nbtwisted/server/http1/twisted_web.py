@@ -105,6 +105,9 @@ class _Connection:
         self._request.unregisterProducer()
         self._request.finish()
 
+    def stall(self) -> None:
+        """Nothing more of the response follows; twisted.web reads no further."""
+
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""
         self._channel.persistent = False
