@@ -18,6 +18,7 @@ from werkzeug.sansio.multipart import (
     Preamble,
 )
 
+from nbtwisted.server.model.behaviour import json_body
 from nbtwisted.server.model.multipart import parse_parts
 from nbtwisted.server.model.query import parse_fields
 from tests.server.every_channel import EveryChannelCase
@@ -315,6 +316,16 @@ class JsonTests(EveryChannelCase):
             self.assertEqual(reply.json()["data"], body)
             value = json.loads(body) if is_read else None
             self.assertEqual(reply.json()["json"], value)
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text() | st.floats(0, 9),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        )
+    )
+    def test_it_is_laid_out_as_python_does(self, value: Any) -> None:
+        expected = json.dumps(value, indent=2, sort_keys=True) + "\n"
+        self.assertEqual(json_body(value).content.decode(), expected)
 
     def test_it_is_laid_out_unless_it_is_long_or_deep(self) -> None:
         for body, lines in [

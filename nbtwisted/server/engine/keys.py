@@ -18,7 +18,7 @@ REMEMBERED_KEYS = 10_000
 """Keys remembered at a time; each takes some 300 bytes and its own length."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Memory:
     """The state of one key.
 

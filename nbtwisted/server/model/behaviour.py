@@ -228,7 +228,11 @@ def _laid_out(value: Any, margin: str) -> str:
     """
     if isinstance(value, str):
         return _quoted(value)
-    if isinstance(value, dict) and value:
+    if value is None or type(value) is int:
+        return "null" if value is None else str(value)
+    if isinstance(value, dict):
+        if not value:
+            return "{}"
         inner = f"{margin}  "
         items = [
             f"{inner}{_quoted(key)}: {_laid_out(item, inner)}"

@@ -42,7 +42,7 @@ class RequestHeaders:
     `lines` has all of them, and `by_name` the values by the name in lower case.
     """
 
-    __slots__ = ("_block", "_controls", "_kept", "by_name", "lines")
+    __slots__ = ("_block", "_controls", "_kept", "_shown", "by_name", "lines")
 
     def __init__(self, lines: Lines, block: bytes = b"") -> None:
         self.lines = lines
@@ -51,6 +51,7 @@ class RequestHeaders:
             self.by_name.setdefault(name.lower(), []).append(value)
         self._block = block
         self._kept: bytes | None = None
+        self._shown: dict[str, str] | None = None
         self._controls: tuple[tuple[bytes, tuple[bytes, ...]], ...] | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -70,6 +71,18 @@ class RequestHeaders:
     def grouped(self) -> Iterable[tuple[bytes, list[bytes]]]:
         """The values of each name; names are written as httpbin shows them."""
         return ((name.title(), values) for name, values in self.by_name.items())
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The fields as httpbin shows them: an echo's, which nobody may change."""
+        if self._shown is None:
+            self._shown = {
+                name.decode("utf-8", "replace"): ",".join(
+                    value.decode("utf-8", "replace") for value in values
+                )
+                for name, values in self.grouped()
+            }
+        return self._shown
 
     @property
     def controls(self) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:

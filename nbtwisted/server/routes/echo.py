@@ -113,15 +113,14 @@ def _is_shallow(value: Any) -> bool:
             if isinstance(parent, (dict, list))
             for child in (parent.values() if isinstance(parent, dict) else parent)
         ]
-    return not level
+        if not level:
+            return True
+    return False
 
 
 def headers(request: Request) -> dict[str, str]:
     """The request's headers; the values of a repeated one are joined with commas."""
-    return {
-        _text(name): ",".join(map(_text, values))
-        for name, values in request.headers.grouped()
-    }
+    return request.headers.shown
 
 
 def _flat(values: Mapping[bytes, Sequence[bytes]]) -> dict[str, Any]:

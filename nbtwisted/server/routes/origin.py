@@ -17,6 +17,11 @@ _FORWARDED = re.compile(
 )
 
 
+_OF_PROXIES = frozenset(
+    (b"x-forwarded-ssl", b"x-forwarded-proto", b"x-forwarded-protocol", b"forwarded")
+)
+
+
 def client(request: Request) -> str:
     """The client's address, as a proxy or else the connection has it."""
     return request.header("x-forwarded-for") or request.addresses.peer
@@ -32,6 +37,9 @@ def _scheme(request: Request) -> str:
     """`http` or `https`, by the target, a proxy, or else the connection."""
     if request.scheme is not None:
         return request.scheme
+    own = "https" if request.addresses.is_secure else "http"
+    if _OF_PROXIES.isdisjoint(request.headers.by_name):
+        return own
     is_tls_elsewhere = (request.header("x-forwarded-ssl") or "").lower() == "on"
     for scheme in (
         _first(request.header("x-forwarded-proto")),
@@ -41,7 +49,7 @@ def _scheme(request: Request) -> str:
     ):
         if scheme in ("http", "https"):
             return scheme
-    return "https" if request.addresses.is_secure else "http"
+    return own
 
 
 def _first(value: str | None) -> str:
