@@ -122,7 +122,7 @@ class ExchangeCase(ClockCase):
         return exchange, connection
 
     def assert_over(self, exchange: Exchange, outcome: str) -> None:
-        self.assertTrue(exchange.is_over)
+        self.assertIs(exchange._state, State.OVER)
         self.assertEqual(exchange.entry.outcome, outcome)
         self.assertEqual(self.in_flight.journal.in_flight, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -149,7 +149,7 @@ class StateTests(ExchangeCase):
             exchange, _ = self.begin(target)
             self.clock.advance(seconds)
             exchange.client_left()
-            self.assertTrue(exchange.is_over)
+            self.assertIs(exchange._state, State.OVER)
         self.assertEqual(seen, set(module._TRANSITIONS))
 
     def test_what_cannot_happen_is_an_error_that_names_it(self) -> None:
@@ -295,7 +295,7 @@ class ResponseTests(ExchangeCase):
             exchange, connection = self.begin(f"/?_delay=0&_fault={fault}")
             self.clock.advance(1000)
             self.assertEqual((connection.body, connection.ended), (received, ""))
-            self.assertFalse(exchange.is_over)
+            self.assertIsNot(exchange._state, State.OVER)
             exchange.client_left()
             self.assert_over(exchange, "cancelled")
 

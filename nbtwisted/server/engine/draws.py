@@ -29,7 +29,7 @@ class Draws:
     def draw(
         self, behaviour: Behaviour, request: Request, now: float
     ) -> tuple[Reply, Random]:
-        """What to reply, and the `Random` of this request.
+        """Draw the reply; returns it with the `Random` of this request.
 
         It counts the request. `now` is a reading, in seconds, of a clock that never
         goes back.

@@ -60,7 +60,7 @@ class IllegalTransition(Exception):
 
 
 class Engine(Protocol):
-    """What all exchanges share.
+    """The things that all exchanges share.
 
     clock   runs their timers
     now     reads seconds, by which it is measured how long a response was held
@@ -237,11 +237,6 @@ class Exchange:
             self.connection.finish()
 
     # What others ask of it.
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more is to come."""
-        return self._state is State.OVER
 
     def pause(self) -> None:
         """The client does not read."""

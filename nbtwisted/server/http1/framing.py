@@ -33,7 +33,7 @@ _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN)
 _BLANK_LINE = b"\r\n\r\n"
 _LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _BEGINNING = re.compile(rb"%b|\r?\Z" % TOKEN)
-"""Of a request, or of the empty line that may be before one."""
+"""The beginning of a request, or of the empty line that may be before one."""
 
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
@@ -43,7 +43,7 @@ _CHUNK_LINE = re.compile(
 
 
 class BadRequest(Exception):
-    """What came is no request that can be answered; `expected` says what would be."""
+    """The bytes are no request that can be answered; `expected` describes one."""
 
     def __init__(self, status: int, expected: str) -> None:
         super().__init__(status, expected)

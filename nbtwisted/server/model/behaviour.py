@@ -1,4 +1,4 @@
-"""What one response will be. Pure.
+"""Behaviours: responses before chance has decided. Pure.
 
 A route turns a request into a `Behaviour`, which is only a value. The exchange draws
 it, which makes a `Reply` of it, and carries that out.
@@ -50,7 +50,7 @@ _HEADERS_NEEDED: dict[int, HeaderLines] = {
     407: (("Proxy-Authenticate", 'Basic realm="Fake Realm"'),),
     426: (("Upgrade", "HTTP/3.0"), ("Connection", "Upgrade")),
 }
-"""What RFC 9110 wants with a status, or httpbin's `/status` adds to it."""
+"""Fields that RFC 9110 wants with a status, or that httpbin's `/status` adds."""
 
 _RESET_CONTENT = 205
 
@@ -89,7 +89,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Instead:
-    """What is answered in place of a behaviour that has one of these statuses."""
+    """Takes the place of a behaviour that has one of these statuses."""
 
     statuses: range
     behaviour: Behaviour
@@ -120,7 +120,7 @@ class Behaviour(NamedTuple):
     """Decides what is left to chance, in place of the server's."""
     part: Part | None = None
     instead: Instead | None = None
-    """What the request's own conditions make of it."""
+    """Takes its place because of the request's own conditions."""
 
     def under(self, controls: Controls) -> Behaviour:
         """The same answer, but for what the request's controls ask for."""
@@ -263,4 +263,4 @@ def refusal(
 
 
 OUR_FAULT = refusal(500, "internal server error")
-"""What is answered when a route has a fault of ours."""
+"""The response to a request whose route has a fault of ours."""

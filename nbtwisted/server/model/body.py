@@ -34,7 +34,7 @@ RANDOM_STEP = 2 * 1024
 
 
 class Body(Protocol):
-    """What an answer says after its head."""
+    """The content of a response."""
 
     @property
     def length(self) -> int:
@@ -172,7 +172,7 @@ class Endless(Generated):
 
 
 def _randint_0_255(random: Random, about: int) -> bytes:
-    """What calls of `random.randint(0, 255)` would give, more than twice as fast.
+    """Draw as calls of `random.randint(0, 255)` do, more than twice as fast.
 
     Each call takes the upper nine bits of a 32-bit word, and takes another word when
     they are 256 or more (0.6 µs each; this takes 0.28).

@@ -17,7 +17,7 @@ from nbtwisted.server.model.pace import Paced, paced
 __all__ = ["SECONDS_A_HEADER_BYTE", "Ending", "HeadPace", "transmission"]
 
 SECONDS_A_HEADER_BYTE = 0.1
-"""Of `slow-headers`: a head of 200 bytes takes 20 seconds."""
+"""The pace of `slow-headers`: a head of 200 bytes takes 20 seconds."""
 
 GARBAGE_SIZE = 200
 """Bytes of `garbage`, and of what `wrong-length` sends too many."""
@@ -28,7 +28,7 @@ HeadPace = Enum("HeadPace", "AT_ONCE BYTE_BY_BYTE NEVER")
 
 
 class Ending(Enum):
-    """What becomes of the connection when all pieces are sent."""
+    """The fate of the connection when all pieces are sent."""
 
     FINISH = auto()
     """As HTTP has it: it may be used again."""
@@ -41,7 +41,7 @@ class Ending(Enum):
 
 
 class Transmission(NamedTuple):
-    """What is to happen on the wire: the head, the pieces, the junk, and the end.
+    """A plan of the wire: the head, the pieces, the junk, and the end.
 
     head        how the head is sent
     length      bytes that the head announces, or None for chunks

@@ -111,7 +111,7 @@ def read(name: str, text: str, parse: Callable[[str], T]) -> T:
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    """What reads a whole number in these bounds, and raises `ValueError` else."""
+    """A reader of whole numbers in these bounds, which raises `ValueError`."""
     digits = max(len(str(abs(bound))) for bound in (lowest, highest))
 
     def parse(text: str) -> int:
@@ -128,7 +128,7 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def duration(longest: float) -> Callable[[str], float]:
-    """What reads a duration of at most `longest` seconds; it raises `ValueError`."""
+    """A reader of durations up to `longest` seconds, which raises `ValueError`."""
 
     def parse(text: str) -> float:
         try:

@@ -47,7 +47,7 @@ __all__ = ["ANY", "Server", "app", "decide", "route"]
 _logger = Logger(namespace="nbtwisted")
 
 SEED_BITS = 59
-"""Of a seed that nobody gave: it has at most the 18 digits that `--seed` takes."""
+"""The size of a seed that nobody gave: at most the 18 digits that `--seed` takes."""
 
 app = Klein()
 # A path is answered as it came, never by a redirect to a tidier one.
@@ -55,7 +55,7 @@ app.url_map.merge_slashes = False
 
 
 class _Rest(BaseConverter):
-    """Whatever follows in the path, slashes too."""
+    """Matches the rest of the path, slashes too."""
 
     regex = "(?s:.*)"
     part_isolating = False
