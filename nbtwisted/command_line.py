@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import resource
@@ -35,6 +36,7 @@ __all__ = [
     "say",
     "show",
     "whole_number",
+    "write_all_of",
 ]
 
 T = TypeVar("T")
@@ -255,6 +257,23 @@ def show(text: str, *, program: str) -> None:
         abandon(sys.stdout)
         say(f"{program}: error: cannot write: {error.strerror}")
         raise SystemExit(CANNOT_WRITE) from None
+
+
+def write_all_of(stream: TextIO) -> TextIO:
+    """A stream to the same file that writes all of what it is given.
+
+    An unbuffered one, as with PYTHONUNBUFFERED, loses what a signal left unwritten.
+    """
+    buffer: object = stream.buffer
+    if not isinstance(buffer, io.RawIOBase):
+        return stream
+    return open(
+        stream.fileno(),
+        "w",
+        encoding=stream.encoding,
+        errors=stream.errors,
+        closefd=False,
+    )
 
 
 def abandon(stream: TextIO) -> None:

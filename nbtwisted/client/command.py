@@ -41,6 +41,7 @@ from nbtwisted.command_line import (
     end_when_told,
     open_files_left,
     say,
+    write_all_of,
 )
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.timeline import waterfall
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.stdout is None:
         _complain("output: cannot write: standard output is closed")
         raise SystemExit(CANNOT_WRITE)
+    sys.stdout = write_all_of(sys.stdout)
     try:
         recording = _recording(options)
     except CannotWrite as error:
@@ -116,8 +118,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
                 recording.close()
         signal.raise_signal(number)
 
-    def on_signal(number: int, _: object) -> None:
-        end_when_told(end_at_once)
+    was_told = False
+
+    def on_signal(number: int, frame: object) -> None:
+        nonlocal was_told
+        # The second may come while the first is taken.
+        if was_told:  # pragma: no cover
+            end_at_once(number, frame)
+        was_told = True
         IReactorFromThreads(reactor).callFromThread(run.interrupt, 128 + number)
 
     async def begin(reactor: Any) -> None:

@@ -22,6 +22,7 @@ from nbtwisted.command_line import (
     end_when_told,
     open_files_left,
     say,
+    write_all_of,
 )
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.hgrm import hgrm
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if sys.stdout is None:
         _complain("error: cannot write: standard output is closed")
         raise SystemExit(CANNOT_WRITE)
+    sys.stdout = write_all_of(sys.stdout)
     with ExitStack() as files:
         # What cannot be written is said before anything is sent.
         outputs = {

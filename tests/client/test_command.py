@@ -57,6 +57,15 @@ def wait_until_full(pipe: int) -> None:
         fcntl.ioctl(pipe, termios.FIONREAD, waiting)
 
 
+def wait_until_taken(process: int, number: int) -> None:
+    """Wait until a signal that was sent to a process does not wait for it any more."""
+    waiting = 1 << (number - 1)
+    while waiting & (1 << (number - 1)):
+        with open(f"/proc/{process}/status") as status:
+            lines = dict(line.split(":", 1) for line in status)
+        waiting = int(lines["ShdPnd"], 16)
+
+
 def rows(printed: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(printed)))
 
@@ -863,6 +872,23 @@ class InterruptionTests(SynchronousTestCase):
                 client.send_signal(signal.SIGTERM)
                 self.assertEqual(client.wait(10), -signal.SIGTERM)
             self.assert_complete(folder)
+
+    def test_what_a_signal_interrupts_is_written_whole(self) -> None:
+        with RunningServer() as server:
+            # Python's own stream would leave out the rest.
+            environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+            with subprocess.Popen(
+                [*CLIENT, "--format", "body", f"{server.url}bytes/1000000"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            ) as client:
+                assert client.stdout is not None
+                wait_until_full(client.stdout.fileno())
+                client.send_signal(signal.SIGINT)
+                wait_until_taken(client.pid, signal.SIGINT)
+                answer, _ = client.communicate(timeout=10)
+        self.assertEqual(len(answer), 1_000_000)
 
     def assert_complete(self, folder: str) -> None:
         with open(f"{folder}/har") as har, open(f"{folder}/trace") as trace:
