@@ -21,12 +21,12 @@ from typing import Any
 
 from twisted.internet.task import deferLater, react
 
-from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Outcome
-from nbtwisted.client.gathering import gather
-from nbtwisted.client.getting import Getter
-from nbtwisted.client.retrying import Retries
-from nbtwisted.client.url_list import Given
+from nbtwisted.client.many.gathering import gather
+from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.response import Answer
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from nbtwisted.client.options import read_options as read_get_options
-from nbtwisted.client.progress import ProgressLine
-from nbtwisted.client.screen import Screen
+from nbtwisted.client.terminal.progress import ProgressLine
+from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.console import SizedConsole
 from nbtwisted.load.options import read_options as read_load_options
 from nbtwisted.load.progress import LiveLine

@@ -39,12 +39,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbtwisted.client.answer import Answer, Head, Timing
+    from nbtwisted.client.connection.parser import Limits
     from nbtwisted.client.errors import RequestError
-    from nbtwisted.client.gathering import get_all
-    from nbtwisted.client.getting import get
-    from nbtwisted.client.parser import Limits
-    from nbtwisted.client.retrying import Retries
+    from nbtwisted.client.many.gathering import get_all
+    from nbtwisted.client.request.getting import get
+    from nbtwisted.client.request.retrying import Retries
+    from nbtwisted.client.response import Answer, Head, Timing
 
 __all__ = [
     "Answer",
@@ -58,14 +58,14 @@ __all__ = [
 ]
 
 _FOUND_IN = {
-    "Answer": "answer",
-    "Head": "answer",
-    "Timing": "answer",
+    "Answer": "response",
+    "Head": "response",
+    "Timing": "response",
     "RequestError": "errors",
-    "get_all": "gathering",
-    "get": "getting",
-    "Limits": "parser",
-    "Retries": "retrying",
+    "get_all": "many.gathering",
+    "get": "request.getting",
+    "Limits": "connection.parser",
+    "Retries": "request.retrying",
 }
 
 

@@ -17,8 +17,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
-from nbtwisted.client import output
-from nbtwisted.client.answer_folder import AnswerFolder
 from nbtwisted.client.errors import (
     BadURL,
     ConnectFailed,
@@ -27,14 +25,16 @@ from nbtwisted.client.errors import (
     Outcome,
     RequestError,
 )
-from nbtwisted.client.gathering import gather
-from nbtwisted.client.getting import Getter
-from nbtwisted.client.meanwhile import shown_meanwhile
+from nbtwisted.client.many.gathering import gather
+from nbtwisted.client.many.url_list import Given, URLFile
 from nbtwisted.client.options import Options, read_options
-from nbtwisted.client.recording import CannotWrite, Recording
-from nbtwisted.client.screen import Screen
+from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.results import output
+from nbtwisted.client.results.folder import ResultFolder
+from nbtwisted.client.results.recording import CannotWrite, Recording
 from nbtwisted.client.target import shown
-from nbtwisted.client.url_list import Given, URLFile
+from nbtwisted.client.terminal.meanwhile import shown_meanwhile
+from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.command_line import (
     CANNOT_WRITE,
     abandon,
@@ -47,7 +47,7 @@ from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.timeline import waterfall
 
 if TYPE_CHECKING:
-    from nbtwisted.client.on_screen import OnScreen
+    from nbtwisted.client.terminal.on_screen import OnScreen
 
 __all__ = ["main"]
 
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     folder = None
     if options.output_dir is not None:
         try:
-            folder = AnswerFolder(options.output_dir)
+            folder = ResultFolder(options.output_dir)
         except OSError as error:
             _complain(f"output: cannot write {options.output_dir}: {error.strerror}")
             raise SystemExit(CANNOT_WRITE) from None
@@ -176,7 +176,7 @@ class _Run:
         options: Options,
         concurrency: int,
         url_list: URLFile | None,
-        folder: AnswerFolder | None,
+        folder: ResultFolder | None,
         recording: Recording | None,
         progress: OnScreen | None,
     ) -> None:

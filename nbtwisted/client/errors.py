@@ -10,24 +10,24 @@ from typing import ClassVar
 
 from twisted.internet.defer import CancelledError
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing, attempts
+from nbtwisted.client.response import Answer, Head, PastAttempt, Timing, attempts
 
 __all__ = [
-    "AnswerCutShort",
-    "AnswerTooLarge",
     "BadURL",
     "CertificateRefused",
     "ConnectFailed",
     "ConnectTimeout",
     "ConnectionLost",
     "DeadlinePassed",
-    "EmptyAnswer",
+    "EmptyResponse",
     "FirstByteTimeout",
     "Interrupted",
-    "MalformedAnswer",
+    "MalformedResponse",
     "NameNotResolved",
     "Outcome",
     "RequestError",
+    "ResponseCutShort",
+    "ResponseTooLarge",
     "SendFailed",
     "TLSFailed",
     "TooManyRedirects",
@@ -110,7 +110,7 @@ class SendFailed(RequestError):
     exit_code = 55
 
 
-class EmptyAnswer(RequestError):
+class EmptyResponse(RequestError):
     """The server closed the connection without sending a byte."""
 
     phase = "first byte"
@@ -127,7 +127,7 @@ class ConnectionLost(RequestError):
     exit_code = 56
 
 
-class AnswerCutShort(RequestError):
+class ResponseCutShort(RequestError):
     """The server closed the connection in the middle of its answer.
 
     `phase` is "head" if that was not whole yet.
@@ -137,14 +137,14 @@ class AnswerCutShort(RequestError):
     exit_code = 18
 
 
-class MalformedAnswer(RequestError):
+class MalformedResponse(RequestError):
     """What the server sent is not an HTTP/1 answer."""
 
     phase = "framing"
     exit_code = 56
 
 
-class AnswerTooLarge(RequestError):
+class ResponseTooLarge(RequestError):
     """The body is larger than it may be."""
 
     phase = "body"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from nbtwisted import __version__
-from nbtwisted.client.connections import EVERY_HOST, socket_path
-from nbtwisted.client.gathering import DEFAULT_CONCURRENCY
-from nbtwisted.client.getting import DEFAULT_MAX_TIME, How, TLSOptions
+from nbtwisted.client.connection.parser import Limits
+from nbtwisted.client.connection.pool import EVERY_HOST, socket_path
 from nbtwisted.client.host_name import parse_host
-from nbtwisted.client.parser import Limits
-from nbtwisted.client.redirecting import DEFAULT_MAX_REDIRECTS
-from nbtwisted.client.retrying import LONGEST_WAIT, Retries
+from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
+from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How, TLSOptions
+from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
+from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
 from nbtwisted.client.target import parse_header, parse_port
 from nbtwisted.command_line import (
     Once,

@@ -11,10 +11,10 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from nbtwisted.client.connection.protocol import nothing
+from nbtwisted.client.connection.tls import Handshake
 from nbtwisted.client.errors import ConnectionLost, RequestError
-from nbtwisted.client.protocol import nothing
 from nbtwisted.client.target import Origin
-from nbtwisted.client.tls import Handshake
 from nbtwisted.load.response import ResponseReader, Whole
 from nbtwisted.reactor.sending import prompt_writer
 

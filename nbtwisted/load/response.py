@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from nbtwisted.client.parser import Limits, ResponseParser
+from nbtwisted.client.connection.parser import Limits, ResponseParser
 
 __all__ = ["Known", "ResponseReader", "Whole"]
 
@@ -97,7 +97,7 @@ class ResponseReader:
 
         Bytes behind its end are left out, and nothing can follow it then.
 
-        Raises `MalformedAnswer` or `AnswerTooLarge`.
+        Raises `MalformedResponse` or `ResponseTooLarge`.
         """
         parser = self._parser
         is_first = parser is None
@@ -121,7 +121,7 @@ class ResponseReader:
     def end(self) -> Whole:
         """The connection has ended: this may be how the answer ends.
 
-        Raises `EmptyAnswer` or `AnswerCutShort`.
+        Raises `EmptyResponse` or `ResponseCutShort`.
         """
         parser = self._parser or ResponseParser(LIMITS, keeps_body=False)
         parser.end()

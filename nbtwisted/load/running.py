@@ -11,11 +11,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
-from nbtwisted.client.connecting import connect, interleaved
+from nbtwisted.client.connection.connecting import connect, interleaved
+from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.connection.tls import TLS
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
-from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.target import Headers, Origin, Target
-from nbtwisted.client.tls import TLS
 from nbtwisted.load.connection import Connection
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.response import Known, Whole

@@ -116,7 +116,7 @@ def test_tables_and_data(plot: str, open_page: OpenPage) -> None:
     assert HOSTILE in page.locator("main").inner_text()
     assert page.locator("img").count() == 0
     failures = page.locator(".failed").inner_text()
-    assert "AnswerCutShort" in failures
+    assert "ResponseCutShort" in failures
     assert "failed p99>50ms: it is" in page.locator(".conditions").inner_text()
 
 

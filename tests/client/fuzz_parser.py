@@ -12,7 +12,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["nbtwisted.client.parser"]):
+with atheris.instrument_imports(include=["nbtwisted.client.connection.parser"]):
     from tests.client.test_parser import (
         ENDING_WITH_THE_CONNECTION,
         MALFORMED,

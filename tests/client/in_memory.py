@@ -10,9 +10,9 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone, Connection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from nbtwisted.client.getting import Getter
-from nbtwisted.client.protocol import Connection as ClientConnection
-from nbtwisted.client.resolving import Resolver
+from nbtwisted.client.connection.protocol import Connection as ClientConnection
+from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.request.getting import Getter
 
 
 class Connection(StringTransport):

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from nbtwisted.client.answer_folder import AnswerFolder
+from nbtwisted.client.results.folder import ResultFolder
 from tests.guard import ClockCase
 
 
@@ -17,7 +17,7 @@ class AnswerFolderTests(ClockCase):
         self.addCleanup(around.cleanup)
         self.around = Path(around.name)
         self.path = self.around / "new" / "answers"
-        self.folder = AnswerFolder(str(self.path))
+        self.folder = ResultFolder(str(self.path))
 
     def test_files(self) -> None:
         self.folder.write("0.raw", b"longer")
@@ -68,4 +68,4 @@ class AnswerFolderTests(ClockCase):
     def test_one_that_cannot_be_written(self) -> None:
         for path in ("/dev/null/x", "/proc/x"):
             with self.assertRaises(OSError):
-                AnswerFolder(path)
+                ResultFolder(path)

@@ -8,15 +8,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import (
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
     DeadlinePassed,
-    EmptyAnswer,
+    EmptyResponse,
     RequestError,
 )
+from nbtwisted.client.response import Answer
 from tests.client.in_memory import A_TURN, FILENO, Connection, Network
 from tests.guard import ClockCase
 
@@ -292,7 +292,7 @@ class StaleTests(KeepAliveCase):
         other = self.network.accept()
         other.take_request()
         other.close()
-        self.error(self.request, EmptyAnswer)
+        self.error(self.request, EmptyResponse)
         self.assertEqual(self.opened(), 2)
         self.close()
 

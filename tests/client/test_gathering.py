@@ -7,10 +7,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import BadURL, Interrupted, Outcome
-from nbtwisted.client.gathering import MOST_MARKED, gather, get_all
-from nbtwisted.client.url_list import Given
+from nbtwisted.client.many.gathering import MOST_MARKED, gather, get_all
+from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.response import Answer
 from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
 

@@ -7,23 +7,23 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.answer import Answer
+from nbtwisted.client.connection.parser import Limits
 from nbtwisted.client.errors import (
-    AnswerTooLarge,
     BadURL,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
     DeadlinePassed,
-    EmptyAnswer,
+    EmptyResponse,
     FirstByteTimeout,
     Interrupted,
-    MalformedAnswer,
+    MalformedResponse,
     NameNotResolved,
     RequestError,
+    ResponseTooLarge,
     SendFailed,
 )
-from nbtwisted.client.parser import Limits
+from nbtwisted.client.response import Answer
 from tests.client.in_memory import A_TURN, FILENO, Addresses, Connection, Network
 from tests.guard import ClockCase
 
@@ -174,7 +174,7 @@ class FailureTests(GettingCase):
     def test_closed_without_a_byte(self) -> None:
         request = self.get()
         self.sent(request).close()
-        error = self.error(request, EmptyAnswer)
+        error = self.error(request, EmptyResponse)
         self.assertEqual((error.phase, error.exit_code), ("first byte", 52))
         self.assertEqual(error.fileno, FILENO)
 
@@ -205,7 +205,7 @@ class FailureTests(GettingCase):
         self.assertEqual(connection.state, "aborting")
         self.assertNoResult(request)
         connection.finish()
-        error = self.error(request, MalformedAnswer)
+        error = self.error(request, MalformedResponse)
         self.assertEqual((error.phase, error.exit_code), ("framing", 56))
         self.assertEqual(error.received, b"SSH-2.0-x\r\n")
 
@@ -216,7 +216,7 @@ class FailureTests(GettingCase):
         # TLS may have more in its hands when it is told to stop.
         connection.protocol.dataReceived(WHOLE)
         connection.finish()
-        error = self.error(request, MalformedAnswer)
+        error = self.error(request, MalformedResponse)
         self.assertEqual(error.received, b"SSH-2.0-x\r\n")
 
     def test_an_answer_before_the_request(self) -> None:
@@ -224,7 +224,7 @@ class FailureTests(GettingCase):
         connection = self.network.accept()
         connection.answer(WHOLE)
         connection.finish()
-        error = self.error(request, MalformedAnswer)
+        error = self.error(request, MalformedResponse)
         self.assertEqual(str(error), "there was an answer before the request")
 
     def test_too_large(self) -> None:
@@ -232,7 +232,7 @@ class FailureTests(GettingCase):
         connection = self.sent(request)
         connection.answer(HEAD)
         connection.finish()
-        error = self.error(request, AnswerTooLarge)
+        error = self.error(request, ResponseTooLarge)
         self.assertEqual((error.phase, error.exit_code), ("body", 63))
 
 

@@ -14,9 +14,9 @@ from jsonschema import Draft6Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT6
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted, Outcome
-from nbtwisted.client.har import HEAD, LARGEST_BODY, TAIL, entries
+from nbtwisted.client.response import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.results.har import HEAD, LARGEST_BODY, TAIL, entries
 from tests.guard import ClockCase
 
 TIMING = Timing(

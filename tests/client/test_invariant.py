@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
 from nbtwisted.client.errors import Outcome
-from nbtwisted.client.gathering import gather
-from nbtwisted.client.retrying import Retries
-from nbtwisted.client.url_list import Given
+from nbtwisted.client.many.gathering import gather
+from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.request.retrying import Retries
 from tests.client.in_memory import A_TURN, Addresses, Connection, Network
 from tests.guard import ClockCase
 

@@ -9,8 +9,8 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.live import LiveWaterfall, growing
-from nbtwisted.client.recording import Recording
+from nbtwisted.client.results.recording import Recording
+from nbtwisted.client.terminal.live import LiveWaterfall, growing
 from nbtwisted.timeline.folding import Fold
 from tests.client.in_memory import Network
 from tests.client.test_har import answer, lost

@@ -9,9 +9,16 @@ from io import StringIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted
-from nbtwisted.client.output import CSV_HEADER, InOrder, csv, error_line, jsonl, raw
+from nbtwisted.client.response import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.results.output import (
+    CSV_HEADER,
+    InOrder,
+    csv,
+    error_line,
+    jsonl,
+    raw,
+)
 from tests.guard import ClockCase
 
 TIMING = Timing(

@@ -10,9 +10,9 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.answer import Head
+from nbtwisted.client.connection.parser import Limits, ResponseParser
 from nbtwisted.client.errors import RequestError
-from nbtwisted.client.parser import Limits, ResponseParser
+from nbtwisted.client.response import Head
 from tests.guard import ClockCase
 
 
@@ -293,7 +293,7 @@ class BrokenAnswersTests(ClockCase):
     def test_malformed(self) -> None:
         for name, data in MALFORMED.items():
             for pieces in ([data], byte_by_byte(data)):
-                self.assertEqual(read_failure(pieces).error, "MalformedAnswer", name)
+                self.assertEqual(read_failure(pieces).error, "MalformedResponse", name)
 
     def test_malformed_however_it_is_cut(self) -> None:
         for name, data in MALFORMED.items():
@@ -305,10 +305,10 @@ class BrokenAnswersTests(ClockCase):
         for name, data in WHOLE.items():
             for end in range(1, len(data)):
                 said = read_failure([data[:end]])
-                self.assertEqual(said.error, "AnswerCutShort", (name, end))
+                self.assertEqual(said.error, "ResponseCutShort", (name, end))
 
     def test_nothing_at_all(self) -> None:
-        self.assertEqual(read_failure([]).error, "EmptyAnswer")
+        self.assertEqual(read_failure([]).error, "EmptyResponse")
 
     def test_how_much_came(self) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
@@ -342,7 +342,7 @@ class LimitsTests(ClockCase):
         room = 100 - len(start + end)
         self.assertEqual(self.read(start + b"x" * room + end), b"")
         for data in (start + b"x" * (room + 1) + end, b"HTTP/1.1 200 " + b"x" * 99):
-            self.assertEqual(self.read(data), "MalformedAnswer")
+            self.assertEqual(self.read(data), "MalformedResponse")
 
     def test_endless_line_ends_before_an_answer(self) -> None:
         began = time.process_time()
@@ -356,27 +356,27 @@ class LimitsTests(ClockCase):
 
     def test_endless_interim_answers(self) -> None:
         interim = b"HTTP/1.1 100 Continue\r\n\r\n"
-        self.assertEqual(self.read(interim * 5), "MalformedAnswer")
+        self.assertEqual(self.read(interim * 5), "MalformedResponse")
 
     def test_body_of_known_length(self) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
         self.assertEqual(self.read(head % 50 + b"x" * 50), b"x" * 50)
         # Refused on its word, before any of it came.
-        self.assertEqual(self.read(head % 51), "AnswerTooLarge")
+        self.assertEqual(self.read(head % 51), "ResponseTooLarge")
 
     def test_body_that_ends_with_the_connection(self) -> None:
         head = b"HTTP/1.1 200 OK\r\n\r\n"
         self.assertEqual(self.read(head + b"x" * 50), b"x" * 50)
-        self.assertEqual(self.read(head + b"x" * 51), "AnswerTooLarge")
+        self.assertEqual(self.read(head + b"x" * 51), "ResponseTooLarge")
 
     def test_chunks_without_their_framing(self) -> None:
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         chunk, last = b"1\r\nx\r\n", b"0\r\nTrailer: not of the body\r\n\r\n"
         self.assertEqual(self.read(head + chunk * 50 + last), b"x" * 50)
-        self.assertEqual(self.read(head + chunk * 51 + last), "AnswerTooLarge")
+        self.assertEqual(self.read(head + chunk * 51 + last), "ResponseTooLarge")
         self.assertEqual(
             self.read(head + chunk + b"0\r\n" + b"T: x\r\n" * 20),
-            "MalformedAnswer",
+            "MalformedResponse",
         )
 
     def test_a_head_of_folds(self) -> None:
@@ -395,7 +395,7 @@ class LimitsTests(ClockCase):
         self.assertEqual(read_whole([head + b"\r\n\r\nokay"]).body, b"")
         for digits in (b"1" * 19, b"0" * 5000 + b"1" * 19):
             said = read_failure([OK + b"Content-Length: " + digits + b"\r\n\r\nx"])
-            self.assertEqual(said.error, "MalformedAnswer")
+            self.assertEqual(said.error, "MalformedResponse")
             self.assertIn("expected a whole number of at most 18 digits", said.text)
             self.assertLess(len(said.text), 200)
 
@@ -404,7 +404,7 @@ class LimitsTests(ClockCase):
         self.assertIsInstance(read([OK + b"A: b\r\n" * 999 + end]), Whole)
         for number in (1000, 5000):
             said = read_failure([OK + b"A: b\r\n" * number + end])
-            self.assertEqual(said.error, "MalformedAnswer")
+            self.assertEqual(said.error, "MalformedResponse")
             self.assertEqual(said.text, "more than 1000 header fields")
 
     def test_by_default(self) -> None:
@@ -414,7 +414,7 @@ class LimitsTests(ClockCase):
             OK + b"".join(b"A: %b\r\n" % (b"x" * 1000) for _ in range(310)),
         ):
             said = read_failure([data])
-            self.assertEqual(said.error, "MalformedAnswer")
+            self.assertEqual(said.error, "MalformedResponse")
             self.assertEqual(said.text, "the head is larger than 307200 bytes")
 
     def test_number_of_interim_answers(self) -> None:
@@ -426,7 +426,7 @@ class LimitsTests(ClockCase):
 
     def test_chunk_that_is_announced_too_large(self) -> None:
         # Refused on its word, before any of it came.
-        self.assertEqual(self.read(CHUNKED_BRIEF + b"33\r\n"), "AnswerTooLarge")
+        self.assertEqual(self.read(CHUNKED_BRIEF + b"33\r\n"), "ResponseTooLarge")
         said = read_failure([CHUNKED + b"f" * 16 + b"\r\nx"])
         self.assertIn("is to have 18446744073709551615 bytes", said.text)
 

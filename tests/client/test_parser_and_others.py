@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbtwisted.client.parser import Limits
+from nbtwisted.client.connection.parser import Limits
 from tests.client.test_parser import (
     ENDING_WITH_THE_CONNECTION,
     MALFORMED,
@@ -192,7 +192,7 @@ def compare(data: bytes) -> str:
         for verdict in others:
             is_other = verdict.is_malformed is False and verdict.body != ours.body
             assert not is_other, (verdict, data)
-    elif ours.error == "MalformedAnswer":
+    elif ours.error == "MalformedResponse":
         # h11 says nothing before the end of the head, where others can be sure before.
         if any(verdict.is_malformed is not False for verdict in others):
             return ""

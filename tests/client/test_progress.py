@@ -8,7 +8,7 @@ import re
 from io import StringIO
 from unittest import mock
 
-from nbtwisted.client.progress import ProgressLine
+from nbtwisted.client.terminal.progress import ProgressLine
 from tests.guard import ClockCase
 
 

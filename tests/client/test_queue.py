@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
-from nbtwisted.client.queue import MOST_PASSED_OVER, Queue, Ticket
+from nbtwisted.client.many.queue import MOST_PASSED_OVER, Queue, Ticket
+from nbtwisted.client.many.url_list import Given
 from nbtwisted.client.target import Target
-from nbtwisted.client.url_list import Given
 from tests.guard import ClockCase
 
 

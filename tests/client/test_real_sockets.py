@@ -15,20 +15,20 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from nbtwisted.client import Answer, get, get_all
+from nbtwisted.client.connection.parser import Limits
 from nbtwisted.client.errors import (
-    AnswerCutShort,
-    AnswerTooLarge,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
     DeadlinePassed,
-    EmptyAnswer,
+    EmptyResponse,
     Interrupted,
-    MalformedAnswer,
+    MalformedResponse,
     NameNotResolved,
     RequestError,
+    ResponseCutShort,
+    ResponseTooLarge,
 )
-from nbtwisted.client.parser import Limits
 from tests.guard import ReactorCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
@@ -154,7 +154,7 @@ class MisbehavingServerTests(RealSocketsCase):
         self.nothing_left()
 
     async def test_closes_without_a_word(self) -> None:
-        await self.error(send_and_close(b""), EmptyAnswer)
+        await self.error(send_and_close(b""), EmptyResponse)
 
     async def test_resets_without_a_word(self) -> None:
         error = await self.error(send_and_reset(b""), ConnectionLost)
@@ -166,19 +166,19 @@ class MisbehavingServerTests(RealSocketsCase):
         self.assertEqual(error.received, HEAD + b"x" * 10)
 
     async def test_closes_in_the_body(self) -> None:
-        error = await self.error(send_and_close(HEAD + b"x" * 10), AnswerCutShort)
+        error = await self.error(send_and_close(HEAD + b"x" * 10), ResponseCutShort)
         self.assertIn("after 10 of 1000 bytes", str(error))
 
     async def test_closes_in_the_head(self) -> None:
-        await self.error(send_and_close(b"HTTP/1.1 200 OK\r\nCont"), AnswerCutShort)
+        await self.error(send_and_close(b"HTTP/1.1 200 OK\r\nCont"), ResponseCutShort)
 
     async def test_sends_garbage(self) -> None:
-        await self.error(send(os.urandom(16) + b"\r\n\r\n"), MalformedAnswer)
+        await self.error(send(os.urandom(16) + b"\r\n\r\n"), MalformedResponse)
 
     async def test_sends_without_end(self) -> None:
         error = await self.error(
             send(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000),
-            AnswerTooLarge,
+            ResponseTooLarge,
             limits=Limits(body=99_999),
         )
         self.assertIn("99999", str(error))

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from nbtwisted.client import get
-from nbtwisted.client.answer import Answer, Head
+from nbtwisted.client.connection.parser import Limits
 from nbtwisted.client.errors import (
-    AnswerTooLarge,
     BadURL,
     DeadlinePassed,
     RequestError,
+    ResponseTooLarge,
     TooManyRedirects,
 )
-from nbtwisted.client.har import entries
-from nbtwisted.client.parser import Limits
-from nbtwisted.client.redirecting import next_url, trusted_with
+from nbtwisted.client.request.redirecting import next_url, trusted_with
+from nbtwisted.client.response import Answer, Head
+from nbtwisted.client.results.har import entries
 from nbtwisted.client.target import Target
 from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
@@ -318,7 +318,9 @@ class FollowingTests(ClockCase):
             connection.take_request()
             connection.answer(answer)
             connection.finish()
-            kind = TooManyRedirects if options["max_redirects"] == 0 else AnswerTooLarge
+            kind = (
+                TooManyRedirects if options["max_redirects"] == 0 else ResponseTooLarge
+            )
             self.error(request, kind)
 
     def test_a_loop(self) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from twisted.internet.defer import CancelledError, DeferredList
 from twisted.internet.task import Clock, deferLater
 
-from nbtwisted.client import resolving
+from nbtwisted.client.connection import resolving
+from nbtwisted.client.connection.resolving import LOOKUPS_AT_ONCE, Resolver
 from nbtwisted.client.errors import NameNotResolved
-from nbtwisted.client.resolving import LOOKUPS_AT_ONCE, Resolver
 from tests.guard import ReactorCase
 
 

@@ -10,28 +10,28 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.answer import Answer, Head, Timing
 from nbtwisted.client.errors import (
-    AnswerCutShort,
-    AnswerTooLarge,
     BadURL,
     CertificateRefused,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
     DeadlinePassed,
-    EmptyAnswer,
+    EmptyResponse,
     FirstByteTimeout,
     Interrupted,
-    MalformedAnswer,
+    MalformedResponse,
     NameNotResolved,
     Outcome,
     RequestError,
+    ResponseCutShort,
+    ResponseTooLarge,
     SendFailed,
     TLSFailed,
     TooManyRedirects,
 )
-from nbtwisted.client.retrying import LONGEST_WAIT, Retries
+from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
+from nbtwisted.client.response import Answer, Head, Timing
 from tests.client.in_memory import A_TURN, FILENO, Network
 from tests.guard import ClockCase
 
@@ -62,10 +62,10 @@ class WhenTests(ClockCase):
         self.assertEqual(retried, {408, 429, 500, 502, 503, 504})
 
     def test_after_which_errors(self) -> None:
-        passing = [AnswerCutShort, ConnectFailed, ConnectTimeout, ConnectionLost]
-        passing += [EmptyAnswer, FirstByteTimeout, NameNotResolved, SendFailed]
-        lasting = [AnswerTooLarge, BadURL, CertificateRefused, DeadlinePassed]
-        lasting += [Interrupted, MalformedAnswer, TLSFailed, TooManyRedirects]
+        passing = [ResponseCutShort, ConnectFailed, ConnectTimeout, ConnectionLost]
+        passing += [EmptyResponse, FirstByteTimeout, NameNotResolved, SendFailed]
+        lasting = [ResponseTooLarge, BadURL, CertificateRefused, DeadlinePassed]
+        lasting += [Interrupted, MalformedResponse, TLSFailed, TooManyRedirects]
         for kind in passing:
             self.assertIsNotNone(wait(kind()), kind)
         for kind in lasting:

@@ -9,7 +9,7 @@ from fcntl import ioctl
 from termios import TIOCSWINSZ
 from unittest import mock
 
-from nbtwisted.client.screen import Screen
+from nbtwisted.client.terminal.screen import Screen
 from tests.guard import ClockCase
 
 

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.server_timing import server_durations
+from nbtwisted.client.results.server_timing import server_durations
 from tests.guard import ClockCase
 
 

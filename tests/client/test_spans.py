@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, Timing
 from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted
-from nbtwisted.client.retrying import Retries
-from nbtwisted.client.spans import span_of, span_so_far
+from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.response import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.results.spans import span_of, span_so_far
 from nbtwisted.timeline import Span
 from tests.client.in_memory import A_TURN, FILENO, Network
 from tests.guard import ClockCase

@@ -21,15 +21,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client import get
+from nbtwisted.client.connection.tls import TLS
 from nbtwisted.client.errors import (
     CertificateRefused,
     ConnectTimeout,
     RequestError,
     TLSFailed,
 )
-from nbtwisted.client.getting import TLSOptions
+from nbtwisted.client.request.getting import TLSOptions
 from nbtwisted.client.target import Target
-from nbtwisted.client.tls import TLS
 from tests.guard import ReactorCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"

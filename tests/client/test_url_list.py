@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
+from nbtwisted.client.many.url_list import URLFile
 from nbtwisted.client.target import LONGEST_URL
-from nbtwisted.client.url_list import URLFile
 from tests.guard import ClockCase
 
 

@@ -14,7 +14,7 @@ from twisted.internet.error import (
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
-from nbtwisted.client.resolving import Resolver
+from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.target import Target
 from nbtwisted.load.running import Plan, Run
 

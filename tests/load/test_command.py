@@ -140,9 +140,9 @@ class CommandTests(SynchronousTestCase):
             kinds,
             {
                 "ConnectionLost": 2,
-                "EmptyAnswer": 2,
-                "MalformedAnswer": 2,
-                "AnswerCutShort": 2,
+                "EmptyResponse": 2,
+                "MalformedResponse": 2,
+                "ResponseCutShort": 2,
                 "DeadlinePassed": 2,
             },
         )

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.errors import MalformedAnswer, RequestError
-from nbtwisted.client.parser import Limits, ResponseParser
+from nbtwisted.client.connection.parser import Limits, ResponseParser
+from nbtwisted.client.errors import MalformedResponse, RequestError
 from nbtwisted.load.response import REMEMBERED, Known, ResponseReader
 from tests.guard import ClockCase
 
@@ -33,11 +33,11 @@ WHOLE: dict[bytes, tuple[int, int, bool]] = {
 }
 UNTIL_THE_END: dict[bytes, Found] = {
     OK + b"\r\nab": (200, 2, False),
-    b"": "EmptyAnswer",
-    b"HTTP/1.1 2": "AnswerCutShort",
-    OK + b"Content-Length: 5\r\n\r\nhel": "AnswerCutShort",
-    CHUNKED + b"5\r\nhello\r\n": "AnswerCutShort",
-    b"HTTP/1.1 100 Go\r\n\r\n": "AnswerCutShort",
+    b"": "EmptyResponse",
+    b"HTTP/1.1 2": "ResponseCutShort",
+    OK + b"Content-Length: 5\r\n\r\nhel": "ResponseCutShort",
+    CHUNKED + b"5\r\nhello\r\n": "ResponseCutShort",
+    b"HTTP/1.1 100 Go\r\n\r\n": "ResponseCutShort",
 }
 MALFORMED = [
     b"garbage\r\n\r\n",
@@ -82,7 +82,7 @@ class ResponseTests(ClockCase):
         for data in MALFORMED:
             pieces = [data[i : i + 1000] for i in range(0, len(data), 1000)]
             for cut in ([data], pieces):
-                self.assertEqual(read(cut), "MalformedAnswer", data[:80])
+                self.assertEqual(read(cut), "MalformedResponse", data[:80])
 
     def test_bytes_behind_the_end(self) -> None:
         # The answer is good, and nothing can follow it: as `get` has it.
@@ -116,7 +116,7 @@ class ResponseTests(ClockCase):
                 reader = ResponseReader(Known())
                 self.assertIsNone(reader.feed(begin) if begin else None)
                 sent = 0
-                with self.assertRaises(MalformedAnswer) as caught:
+                with self.assertRaises(MalformedResponse) as caught:
                     while sent < 1_000_000:
                         self.assertIsNone(reader.feed(more * at_once))
                         sent += len(more) * at_once
@@ -166,7 +166,7 @@ class ResponseTests(ClockCase):
             for data, expected in {**WHOLE, **UNTIL_THE_END}.items():
                 self.assertEqual(read([data], known), expected, data)
             for data in MALFORMED:
-                self.assertEqual(read([data], known), "MalformedAnswer", data[:80])
+                self.assertEqual(read([data], known), "MalformedResponse", data[:80])
             for data in WHOLE:
                 found = read([data + b"x"], known)
                 self.assertEqual(found, (*WHOLE[data][:2], False), data)
@@ -176,7 +176,7 @@ class ResponseTests(ClockCase):
         head = OK + b"Content-Length: 3\r\n\r\n"
         self.assertEqual(read([head + b"abc"], known), (200, 3, True))
         self.assertEqual(read([head + b"xyz"], known), (200, 3, True))
-        self.assertEqual(read([head + b"xy"], known), "AnswerCutShort")
+        self.assertEqual(read([head + b"xy"], known), "ResponseCutShort")
         self.assertEqual(read([head, b"xyz"], known), (200, 3, True))
         self.assertEqual(
             read([CHUNKED + b"1\r\na\r\n0\r\n\r\n"], known), (200, 1, True)
@@ -184,12 +184,12 @@ class ResponseTests(ClockCase):
         self.assertEqual(
             read([CHUNKED + b"2\r\nab\r\n0\r\n\r\n"], known), (200, 2, True)
         )
-        self.assertEqual(read([CHUNKED + b"2\r\na"], known), "AnswerCutShort")
+        self.assertEqual(read([CHUNKED + b"2\r\na"], known), "ResponseCutShort")
         # As long as the answer is to be, and as far as its head.
         whole = OK + b"Content-Length: 37\r\n\r\n"
         self.assertEqual(len(whole) - 4, 35)
         self.assertEqual(read([whole + b"x" * 37], known), (200, 37, True))
-        self.assertEqual(read([whole[:-3] + b""], known), "AnswerCutShort")
+        self.assertEqual(read([whole[:-3] + b""], known), "ResponseCutShort")
 
     def test_no_more_is_kept_than_may_be(self) -> None:
         known = Known()

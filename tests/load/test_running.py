@@ -180,7 +180,7 @@ class RunningTests(ClockCase):
         run = server.run(number=20, connections=5)
         self.assertEqual((run.tally.answered, run.tally.failed), (0, 20))
         ((kind, phase, _),) = run.tally.errors
-        self.assertEqual((kind, phase), ("EmptyAnswer", "first byte"))
+        self.assertEqual((kind, phase), ("EmptyResponse", "first byte"))
 
     def test_a_connection_that_was_closed_while_it_was_idle(self) -> None:
         # The second request finds that out, and is made again on a new one.
@@ -237,7 +237,9 @@ class RunningTests(ClockCase):
     def test_garbage(self) -> None:
         server = Server(always(0.01, b"garbage"))
         run = server.run(number=4, connections=2)
-        self.assertEqual([kind for kind, _, _ in run.tally.errors], ["MalformedAnswer"])
+        self.assertEqual(
+            [kind for kind, _, _ in run.tally.errors], ["MalformedResponse"]
+        )
 
     def test_deadlines(self) -> None:
         server = Server(always(60.0))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from nbtwisted.client.answer import Head
 from nbtwisted.client.errors import BadURL
+from nbtwisted.client.response import Head
 from nbtwisted.client.target import LONGEST_URL, Headers, Target
 from nbtwisted.client.uri import URI
 

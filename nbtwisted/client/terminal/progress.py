@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from nbtwisted.client.on_screen import OnScreen
+from nbtwisted.client.terminal.on_screen import OnScreen
 
 __all__ = ["ProgressLine"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nbtwisted.client.answer import Answer, Head, PastAttempt, SoFar, Timing
 from nbtwisted.client.errors import Outcome, RequestError
-from nbtwisted.client.server_timing import server_durations
+from nbtwisted.client.response import Answer, Head, PastAttempt, SoFar, Timing
+from nbtwisted.client.results.server_timing import server_durations
 from nbtwisted.printable import printable_ends
 from nbtwisted.timeline import Attempt, Phase, Span
 from nbtwisted.timeline.span import MarkName, PhaseName

@@ -13,13 +13,13 @@ from twisted.internet.defer import Deferred
 from typing_extensions import Unpack
 
 from nbtwisted import steady_clock
-from nbtwisted.client.answer import Answer
-from nbtwisted.client.connections import Connections, TLSOptions
-from nbtwisted.client.deadline import Deadline
-from nbtwisted.client.parser import Limits
-from nbtwisted.client.request import Request
-from nbtwisted.client.resolving import Resolver
-from nbtwisted.client.retrying import Retries
+from nbtwisted.client.connection.parser import Limits
+from nbtwisted.client.connection.pool import Connections, TLSOptions
+from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.request.deadline import Deadline
+from nbtwisted.client.request.request import Request
+from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.response import Answer
 from nbtwisted.client.target import Headers, Origin, check_header
 
 __all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get"]

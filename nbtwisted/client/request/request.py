@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
-from nbtwisted.client.answer import (
-    LONGEST_PAST,
-    Answer,
-    Head,
-    PastAttempt,
-    SoFar,
-    Timing,
-)
-from nbtwisted.client.attempt import Attempt
 from nbtwisted.client.errors import (
-    AnswerTooLarge,
     BadURL,
     ConnectTimeout,
     DeadlinePassed,
@@ -28,14 +18,24 @@ from nbtwisted.client.errors import (
     Interrupted,
     Outcome,
     RequestError,
+    ResponseTooLarge,
     TooManyRedirects,
 )
-from nbtwisted.client.redirecting import next_url, trusted_with
+from nbtwisted.client.request.attempt import Attempt
+from nbtwisted.client.request.redirecting import next_url, trusted_with
+from nbtwisted.client.response import (
+    LONGEST_PAST,
+    Answer,
+    Head,
+    PastAttempt,
+    SoFar,
+    Timing,
+)
 from nbtwisted.client.target import Headers, Origin, Target, shown
 from nbtwisted.duration import print_duration
 
 if TYPE_CHECKING:
-    from nbtwisted.client.getting import Getter
+    from nbtwisted.client.request.getting import Getter
 
 __all__ = ["Request"]
 
@@ -193,7 +193,7 @@ class Request:
 
     def _redirected(self, target: Target, outcome: Outcome) -> Target | None:
         # Nobody is given the body of an answer that redirects, however large it is.
-        is_answered = isinstance(outcome, Answer | AnswerTooLarge)
+        is_answered = isinstance(outcome, Answer | ResponseTooLarge)
         if self._getter.max_redirects is None or not is_answered:
             return None
         assert self._attempt is not None

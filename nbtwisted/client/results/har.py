@@ -14,15 +14,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from nbtwisted import __version__
-from nbtwisted.client.answer import (
+from nbtwisted.client.errors import Outcome, RequestError
+from nbtwisted.client.response import (
     LONGEST_PAST,
     Answer,
     Head,
     PastAttempt,
     Timing,
 )
-from nbtwisted.client.errors import Outcome, RequestError
-from nbtwisted.client.server_timing import server_durations
+from nbtwisted.client.results.server_timing import server_durations
 from nbtwisted.client.target import Target
 
 __all__ = ["HEAD", "LARGEST_BODY", "TAIL", "entries"]

@@ -10,12 +10,12 @@ from typing import Any, Literal, TypedDict
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
 
-from nbtwisted.client.connecting import connect, connect_unix, interleaved
+from nbtwisted.client.connection.connecting import connect, connect_unix, interleaved
+from nbtwisted.client.connection.protocol import Connection, nothing
+from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.connection.tls import TLS
 from nbtwisted.client.errors import NameNotResolved
-from nbtwisted.client.protocol import Connection, nothing
-from nbtwisted.client.resolving import Resolver
 from nbtwisted.client.target import Origin, Target
-from nbtwisted.client.tls import TLS
 from nbtwisted.printable import printable
 
 __all__ = ["EVERY_HOST", "Connections", "TLSOptions", "socket_path"]
@@ -35,7 +35,7 @@ def socket_path(path: str) -> str:
 
 
 class TLSOptions(TypedDict, total=False):
-    """Whom to trust and whom to be, in TLS: as `nbtwisted.client.tls.TLS` takes it."""
+    """Whom to trust and whom to be, in TLS: as `nbtwisted.client.connection.tls.TLS` takes it."""
 
     verify: bool
     authorities: str | None

@@ -33,14 +33,14 @@ from httptools import (
     HttpResponseParser,
 )
 
-from nbtwisted.client.answer import Head
 from nbtwisted.client.errors import (
-    AnswerCutShort,
-    AnswerTooLarge,
-    EmptyAnswer,
-    MalformedAnswer,
+    EmptyResponse,
+    MalformedResponse,
     RequestError,
+    ResponseCutShort,
+    ResponseTooLarge,
 )
+from nbtwisted.client.response import Head
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 
@@ -149,7 +149,7 @@ class ResponseParser:
 
         Bytes behind the end of the answer are left out of it.
 
-        Raises `MalformedAnswer` or `AnswerTooLarge`.
+        Raises `MalformedResponse` or `ResponseTooLarge`.
         """
         start = 0
         while start < len(data):
@@ -171,13 +171,13 @@ class ResponseParser:
             try:
                 self._llhttp.feed_data(strict)
             except HttpParserUpgrade:
-                raise MalformedAnswer(_SWITCHED) from None
+                raise MalformedResponse(_SWITCHED) from None
             except HttpParserCallbackError:
-                raise MalformedAnswer(
+                raise MalformedResponse(
                     f"more than {self._limits.fields} header fields"
                 ) from None
             except HttpParserError as error:
-                raise MalformedAnswer(_in_plain_words(error)) from None
+                raise MalformedResponse(_in_plain_words(error)) from None
             if self.head is None:
                 self._read_head()
             else:
@@ -190,12 +190,12 @@ class ResponseParser:
     def end(self) -> None:
         """Take the orderly end of the connection; returns if it ends the answer.
 
-        Raises `EmptyAnswer` or `AnswerCutShort`.
+        Raises `EmptyResponse` or `ResponseCutShort`.
         """
         if self._ends_with_connection:
             return
         if not self._received:
-            raise EmptyAnswer("the server closed the connection without an answer")
+            raise EmptyResponse("the server closed the connection without an answer")
         got = self.body_size
         if self.head is None:
             part = f"in the head, after {self._size} bytes"
@@ -203,7 +203,7 @@ class ResponseParser:
             part = f"before the last chunk, after {got} bytes of the body"
         else:
             part = f"after {got} of {self._length} bytes of the body"
-        cut_short = AnswerCutShort(f"the server closed the connection {part}")
+        cut_short = ResponseCutShort(f"the server closed the connection {part}")
         if self.head is None:
             cut_short.phase = "head"
         raise cut_short
@@ -267,7 +267,9 @@ class ResponseParser:
         has_body = self.head is None and self._message.body_size > 0
         # Newer ones find fault before this does, so only the oldest gets here.
         if has_body or not self._received.endswith(_BLANK_LINE):  # pragma: no cover
-            raise MalformedAnswer("a head, or trailers, without a blank line behind it")
+            raise MalformedResponse(
+                "a head, or trailers, without a blank line behind it"
+            )
 
     def _check_limits(self) -> None:
         if self._chunks is not None and self._chunks.fault is not None:
@@ -275,16 +277,18 @@ class ResponseParser:
         if self._chunks is not None and self._message.complete:
             self._check_blank_line()
         if self.body_size > self._limits.body:
-            raise AnswerTooLarge(f"the body is larger than {self._limits.body} bytes")
+            raise ResponseTooLarge(f"the body is larger than {self._limits.body} bytes")
         trailers = self._size - (self._trailers_start or self._size)
         if trailers > self._limits.head:
-            raise MalformedAnswer(
+            raise MalformedResponse(
                 f"the trailers are larger than {self._limits.head} bytes"
             )
 
     def _read_head(self) -> None:
         if self._size > self._limits.head:
-            raise MalformedAnswer(f"the head is larger than {self._limits.head} bytes")
+            raise MalformedResponse(
+                f"the head is larger than {self._limits.head} bytes"
+            )
         if not self._message.head_complete:
             return
         self._check_blank_line()
@@ -293,18 +297,18 @@ class ResponseParser:
         # llhttp also reads RTSP, ICE, HTTP/0.9 and HTTP/2.0 status lines.
         protocol = self._received[self._head_start : self._head_start + 5]
         if protocol != b"HTTP/" or version not in ("1.0", "1.1"):
-            raise MalformedAnswer(
+            raise MalformedResponse(
                 "the answer's version is neither HTTP/1.0 nor HTTP/1.1"
             )
         if status < 100:
-            raise MalformedAnswer(f"status {status:03}: expected 100 to 999")
+            raise MalformedResponse(f"status {status:03}: expected 100 to 999")
         if _CONTROL.search(self._message.reason):
-            raise MalformedAnswer("a control character in the reason phrase")
+            raise MalformedResponse("a control character in the reason phrase")
         if status < 200:
             # An interim answer: the one that was asked for is yet to come.
             self.interim_answers += 1
             if self.interim_answers > _MOST_INTERIM_ANSWERS:
-                raise MalformedAnswer(
+                raise MalformedResponse(
                     f"more than {_MOST_INTERIM_ANSWERS} interim answers"
                 )
             self._message.head_complete = False
@@ -339,7 +343,7 @@ class ResponseParser:
         if codings:
             if codings != [b"chunked"]:
                 shown = printable(b", ".join(codings).decode("latin-1"), longest=100)
-                raise MalformedAnswer(
+                raise MalformedResponse(
                     f"transfer-encoding '{shown}': expected 'chunked'"
                 )
             if self.head.http_version == "1.0":
@@ -355,7 +359,7 @@ class ResponseParser:
             # llhttp has seen to it that there is one, and made of digits.
             self._length = lengths[0]
             if self._length > self._limits.body:
-                raise AnswerTooLarge(
+                raise ResponseTooLarge(
                     f"the body is to have {self._length} bytes: "
                     f"expected {self._limits.body} at most"
                 )
@@ -436,26 +440,26 @@ class _Chunks:
         # What is no size, llhttp will find out when it is fed.
         digits = match[0] if match else b"0"
         if len(digits) > _MOST_CHUNK_DIGITS:
-            self.fault = MalformedAnswer(
+            self.fault = MalformedResponse(
                 f"a chunk's size has more than {_MOST_CHUNK_DIGITS} digits"
             )
             return _MOST_CHUNK_DIGITS + 1
         if len(self._line) > _LONGEST_CHUNK_LINE:
-            self.fault = MalformedAnswer(
+            self.fault = MalformedResponse(
                 f"a chunk's line is longer than {_LONGEST_CHUNK_LINE} bytes"
             )
             return _LONGEST_CHUNK_LINE + 1
         if is_whole:
             size = int(digits, 16)
             if size > self._most:
-                self.fault = AnswerTooLarge(
+                self.fault = ResponseTooLarge(
                     f"a chunk is to have {size} bytes: expected {self._most} at most"
                 )
             # A chunk may have some framing, and more the larger it is.
             excess = self._excess + len(self._line) + 2 - 16 - 2 * size
             self._excess = max(excess, 0)
             if self._excess > _MOST_EXCESS:
-                self.fault = MalformedAnswer("the chunks have more framing than data")
+                self.fault = MalformedResponse("the chunks have more framing than data")
             self._left = size + _LINE_END_ONLY
         return len(self._line)
 
@@ -507,7 +511,7 @@ def _length(value: bytes) -> int:
         return parse_whole_number(value.decode("ascii").lstrip("0") or "0")
     except ValueError as error:
         shown = printable(value.decode("latin-1"), longest=100)
-        raise MalformedAnswer(f"content-length '{shown}': {error}") from None
+        raise MalformedResponse(f"content-length '{shown}': {error}") from None
 
 
 def _tokens(value: bytes) -> list[bytes]:

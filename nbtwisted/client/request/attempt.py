@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
 
-from nbtwisted.client.answer import Timing
-from nbtwisted.client.connections import Connections
+from nbtwisted.client.connection.parser import Limits
+from nbtwisted.client.connection.pool import Connections
+from nbtwisted.client.connection.protocol import Connection, Exchange, nothing
 from nbtwisted.client.errors import Interrupted
-from nbtwisted.client.parser import Limits
-from nbtwisted.client.protocol import Connection, Exchange, nothing
+from nbtwisted.client.response import Timing
 from nbtwisted.client.target import Target
 
 __all__ = ["Attempt"]

@@ -13,8 +13,8 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
+from nbtwisted.client.connection.protocol import nothing
 from nbtwisted.client.errors import ConnectFailed
-from nbtwisted.client.protocol import nothing
 
 __all__ = ["connect", "connect_unix", "interleaved"]
 

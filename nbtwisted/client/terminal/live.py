@@ -8,10 +8,10 @@ from typing import TextIO
 
 from rich.text import Text
 
-from nbtwisted.client.on_screen import OnScreen
-from nbtwisted.client.recording import Recording
-from nbtwisted.client.screen import Screen
-from nbtwisted.client.spans import span_so_far
+from nbtwisted.client.results.recording import Recording
+from nbtwisted.client.results.spans import span_so_far
+from nbtwisted.client.terminal.on_screen import OnScreen
+from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.timeline.folding import Fold, Row
 from nbtwisted.timeline.quantity import counted
 from nbtwisted.timeline.span import Span

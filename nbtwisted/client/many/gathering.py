@@ -16,13 +16,13 @@ from twisted.internet.defer import (
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
-from nbtwisted.client.answer import Answer
 from nbtwisted.client.errors import Interrupted, Outcome, RequestError
-from nbtwisted.client.getting import Getter, How
-from nbtwisted.client.queue import Queue
-from nbtwisted.client.request import Request
+from nbtwisted.client.many.queue import Queue
+from nbtwisted.client.many.url_list import Given, URLs
+from nbtwisted.client.request.getting import Getter, How
+from nbtwisted.client.request.request import Request
+from nbtwisted.client.response import Answer
 from nbtwisted.client.target import shown
-from nbtwisted.client.url_list import Given, URLs
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
 

@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from nbtwisted import __version__, steady_clock
-from nbtwisted.client import har
 from nbtwisted.client.errors import Outcome
-from nbtwisted.client.request import Request
-from nbtwisted.client.spans import span_of
+from nbtwisted.client.request.request import Request
+from nbtwisted.client.results import har
+from nbtwisted.client.results.spans import span_of
 from nbtwisted.json_list_file import JSONListFile
 from nbtwisted.timeline.report_page import report_page
 from nbtwisted.timeline.sample import Sample

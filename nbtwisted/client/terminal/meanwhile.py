@@ -8,10 +8,10 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from nbtwisted.client.options import Options
-from nbtwisted.client.recording import Recording
+from nbtwisted.client.results.recording import Recording
 
 if TYPE_CHECKING:
-    from nbtwisted.client.on_screen import OnScreen
+    from nbtwisted.client.terminal.on_screen import OnScreen
 
 __all__ = ["shown_meanwhile"]
 
@@ -30,12 +30,12 @@ def shown_meanwhile(options: Options, recording: Recording | None) -> OnScreen |
         return None
     # They take a tenth of a second to load, which not everybody wants to wait for.
     if options.timeline and recording is not None and is_ours:
-        from nbtwisted.client.live import LiveWaterfall
+        from nbtwisted.client.terminal.live import LiveWaterfall
 
         return LiveWaterfall(
             sys.stderr, options.number, recording, ascii_only=options.ascii_only
         )
-    from nbtwisted.client.progress import ProgressLine
+    from nbtwisted.client.terminal.progress import ProgressLine
 
     return ProgressLine(sys.stderr, options.number)
 

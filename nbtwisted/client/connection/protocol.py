@@ -12,14 +12,14 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from nbtwisted.client.connection.parser import Limits, ResponseParser
+from nbtwisted.client.connection.tls import Handshake
 from nbtwisted.client.errors import (
     ConnectionLost,
-    MalformedAnswer,
+    MalformedResponse,
     RequestError,
     SendFailed,
 )
-from nbtwisted.client.parser import Limits, ResponseParser
-from nbtwisted.client.tls import Handshake
 
 __all__ = ["Connection", "Exchange", "nothing"]
 
@@ -191,7 +191,7 @@ class Connection(Protocol):
         if exchange.is_judged:
             return
         if exchange.sent_at is None and not self._may_answer_early(exchange):
-            exchange.error = MalformedAnswer("there was an answer before the request")
+            exchange.error = MalformedResponse("there was an answer before the request")
             self.abort()
             return
         exchange.last_byte_at = self._now()

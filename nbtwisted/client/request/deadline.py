@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
-from nbtwisted.client.protocol import nothing
+from nbtwisted.client.connection.protocol import nothing
 
 __all__ = ["Deadline"]
 

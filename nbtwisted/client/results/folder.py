@@ -7,10 +7,10 @@ import os
 import stat
 import tempfile
 
-__all__ = ["AnswerFolder"]
+__all__ = ["ResultFolder"]
 
 
-class AnswerFolder:
+class ResultFolder:
     """Writes files into the folder at `path`, which is made if need be.
 
     Nothing outside it is written to, whatever others have put into it: a name that is a

@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import BadURL
+from nbtwisted.client.many.url_list import URLs
 from nbtwisted.client.target import Origin, Target
-from nbtwisted.client.url_list import URLs
 
 __all__ = ["Queue", "Ticket"]
 

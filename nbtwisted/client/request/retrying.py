@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 
-from nbtwisted.client.answer import Answer, Head
 from nbtwisted.client.errors import (
-    AnswerCutShort,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
-    EmptyAnswer,
+    EmptyResponse,
     FirstByteTimeout,
     NameNotResolved,
     Outcome,
+    ResponseCutShort,
     SendFailed,
 )
+from nbtwisted.client.response import Answer, Head
 from nbtwisted.numeral import parse_whole_number
 
 __all__ = ["LONGEST_WAIT", "Retries"]
@@ -32,11 +32,11 @@ _LONGEST_DATE = 100
 
 _STATUSES = {408, 429, 500, 502, 503, 504}
 _ERRORS = (
-    AnswerCutShort,
+    ResponseCutShort,
     ConnectFailed,
     ConnectTimeout,
     ConnectionLost,
-    EmptyAnswer,
+    EmptyResponse,
     FirstByteTimeout,
     NameNotResolved,
     SendFailed,

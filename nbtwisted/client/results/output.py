@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from io import StringIO
 from typing import Any, Generic, TypeVar
 
-from nbtwisted.client.answer import Answer, PastAttempt, Timing
 from nbtwisted.client.errors import Outcome, RequestError
+from nbtwisted.client.response import Answer, PastAttempt, Timing
 from nbtwisted.printable import escaped, escaped_json, printable
 
 __all__ = ["CSV_HEADER", "InOrder", "body", "csv", "error_line", "jsonl", "raw"]

@@ -1,0 +1,1 @@
+"""Connections: opened, secured, spoken on, kept for the next request."""

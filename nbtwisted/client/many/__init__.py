@@ -1,0 +1,1 @@
+"""Many requests: their list, their turns, how they are gathered."""

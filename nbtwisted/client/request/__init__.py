@@ -1,0 +1,1 @@
+"""One request, from leaving the queue to its end."""

@@ -1,0 +1,1 @@
+"""How requests ended: as bytes, spans and archives."""
