@@ -35,7 +35,7 @@ def socket_path(path: str) -> str:
 
 
 class TLSOptions(TypedDict, total=False):
-    """Whom to trust and whom to be, in TLS: as `nbtwisted.client.connection.tls.TLS` takes it."""
+    """Whom to trust and whom to be, in TLS: as `TLS` takes it."""
 
     verify: bool
     authorities: str | None
