@@ -1,12 +1,10 @@
 """Compares with peers, side by side in one run: `make bench`.
 
-Server and load have a core each, where there are two. Each figure is the median of its
-rounds, and rounds of all that is compared take turns. A server's CPU time is read from
-/proc before wrk and after it; a load program's is what the kernel says when it has
-ended (getrusage). A peer that cannot be started is a row that says so. Writes
-docs/benchmarks.md, and a JSON file beside it; with --only or --without-peers, only
-prints: `python -m benchmarks.bench --rounds 1 --seconds 1 --only get`. Needs wrk;
-nginx, its echo module and hey are peers.
+Each figure is the median of its rounds, and rounds of all that is compared take turns.
+A peer that cannot be started is a row that says so. Writes docs/benchmarks.md, and a
+JSON file beside it; with --only or --without-peers, only prints:
+`python -m benchmarks.bench --rounds 1 --seconds 1 --only get`. Needs wrk; nginx, its
+echo module, hey and curl are peers.
 """
 
 from __future__ import annotations
@@ -17,14 +15,12 @@ import os
 import platform
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import date
 from http.client import HTTPConnection
@@ -32,17 +28,24 @@ from pathlib import Path
 from typing import Any
 
 import twisted
+from benchmarks.bench_clients import AT_ONCE, CLIENT_GROUPS, CONNECTIONS, asking
 from benchmarks.bench_page import OURS, Figures, Table, page, summary
+from benchmarks.bench_programs import (
+    BIN,
+    HERE,
+    PEERS,
+    PEERS_BIN,
+    Server,
+    cpu_of,
+    memory_of,
+    on_core,
+    run,
+    running,
+)
 from nbtwisted import __version__
 from nbtwisted.command_line import raise_open_files
 
-HERE = Path(__file__).parent
-PEERS = HERE / "peers"
 DOCS = HERE.parent / "docs"
-BIN = Path(sys.executable).parent
-PEERS_BIN = BIN / ".." / "peers" / "bin"
-CONNECTIONS = 50
-AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -84,25 +87,9 @@ WORK = {
 PARTS: dict[str, tuple[str, ...]] = {
     "server": tuple(WORK),
     "different": ("delay", "get", "bytes", "stream", "anything"),
-    **{group: (group,) for group in (*WORK, "held", "load", "many", "growth")},
+    "client": CLIENT_GROUPS,
+    **{group: (group,) for group in (*WORK, "held", *CLIENT_GROUPS)},
 }
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server, and the target that it answers after three seconds."""
-
-    name: str
-    command: tuple[str, ...]
-    held: str = "/?_delay=3"
-
-
-@dataclass(frozen=True)
-class Done:
-    """The output of a program that has ended, and the seconds that it computed for."""
-
-    printed: str
-    cpu: float
 
 
 def servers(place: str, port: int) -> dict[str, list[Server]]:
@@ -161,86 +148,6 @@ def servers(place: str, port: int) -> dict[str, list[Server]]:
             *(replace(each, name=f"{each.name}, twistd") for each in under_twistd),
         ],
     }
-
-
-def on_core(number: int) -> list[str]:
-    """What begins a command that is to have a core to itself."""
-    cores = sorted(os.sched_getaffinity(0))
-    return ["taskset", "-c", str(cores[number])] if len(cores) > 1 else []
-
-
-@contextmanager
-def running(server: Server, port: int) -> Iterator[int]:
-    """The server, listening; gives its process. Raises `OSError` if there is none."""
-    with subprocess.Popen(
-        [*on_core(0), *server.command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # Where twistd finds the bare Klein app.
-        cwd=HERE.parent,
-        start_new_session=True,
-    ) as process:
-        try:
-            _wait_for(port, process)
-            yield process.pid
-        finally:
-            # Some have processes of their own; one that did not start has none.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends:
-        if process.poll() is not None:
-            raise OSError("it does not start")
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)  # noqa: TID251 - nothing here is non-blocking
-            continue
-        return
-    raise OSError("it does not listen")
-
-
-def run(command: Sequence[str]) -> Done:
-    """Run a program on the load's core, to its end; raises `OSError` if it fails."""
-    with tempfile.TemporaryFile("w+") as printed:
-        process = subprocess.Popen(
-            [*on_core(1), *command], stdout=printed, stderr=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        printed.seek(0)
-        if process.returncode:
-            raise OSError(f"{command[0]} ended with {process.returncode}")
-        return Done(printed.read(), usage.ru_utime + usage.ru_stime)
-
-
-def children_of(process: int) -> list[int]:
-    """List the processes that a process started."""
-    text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [int(child) for child in text.split()]
-
-
-def memory_of(process: int) -> float:
-    """KB resident, of a process and of those that it started."""
-    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
-    own = float(match[1]) if match else 0.0
-    return own + sum(memory_of(child) for child in children_of(process))
-
-
-def cpu_of(process: int) -> float:
-    """Seconds, user and system, of a process and of those that it started."""
-    # The name, in brackets, may have anything in it. See proc(5): utime, stime, and
-    # the same of children that have ended.
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    own = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-    return own + sum(cpu_of(child) for child in children_of(process))
 
 
 def answer(port: int, work: Work) -> bytes:
@@ -322,44 +229,15 @@ def holding(server: Server, port: int) -> Figures:
     }
 
 
-def loading(url: str, name: str, seconds: float) -> Figures:
-    """Requests for each second that the load program computed."""
-    connections = str(CONNECTIONS)
-    if name == "wrk":
-        done = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}", url])
-        answered = int(re.findall(r"(\d+) requests in", done.printed)[0])
-    elif name == "hey":
-        done = run(["hey", "-z", f"{seconds:.0f}s", "-c", connections, url])
-        answered = int(re.findall(r"\[200\]\s+(\d+)", done.printed)[0])
-    elif name == "nbtwisted load":
-        ours = [str(BIN / "nbtwisted"), "load", "--json", "-"]
-        done = run([*ours, "-z", f"{seconds:g}", "-c", connections, url])
-        answered = json.loads(done.printed)["statuses"]["200"]
-    else:
-        script = str(PEERS / "aiohttp_load.py")
-        python = str(PEERS_BIN / "python")
-        done = run([python, script, url, f"{seconds:g}", connections])
-        answered = int(done.printed)
-    return {"per_cpu": answered / done.cpu}
-
-
-def getting(url: str, command: Sequence[str], number: int, *more: str) -> Figures:
-    """Microseconds of computing for each answer, less what starting takes."""
-    start = run([*command, url, "0", *more]).cpu
-    done = run([*command, url, str(number), *more])
-    if int(done.printed) < number:
-        raise ValueError(f"{done.printed.strip()} of {number} were answered")
-    return {"us": (done.cpu - start) / number * 1e6}
-
-
 def measure(
     table: Table,
-    groups: Collection[str],
+    groups: Set[str],
     rounds: int,
     seconds: float,
     place: str,
     port: int,
     with_peers: bool = True,
+    with_long_list: bool = False,
 ) -> None:
     """Measure the groups, so many times."""
     bodies: dict[Work, bytes] = {}
@@ -377,45 +255,13 @@ def measure(
                         *(group, server.name, serving),
                         *(server, port, seconds, WORK[group], bodies),
                     )
-        if {"load", "many", "growth"}.isdisjoint(groups):
+        if not groups & set(CLIENT_GROUPS):
             continue
         try:
             with running(nginx, port):
-                asking(table, groups, seconds, port, with_peers)
+                asking(table, groups, port, Path(place), with_peers, with_long_list)
         except OSError as error:
             print(f"nginx, which the load programs ask: {error}", flush=True)
-
-
-def asking(
-    table: Table, groups: Collection[str], seconds: float, port: int, with_peers: bool
-) -> None:
-    """Measure, once, the programs that ask nginx."""
-    url = f"http://127.0.0.1:{port}/"
-    python = str(BIN / "python")
-    theirs = str(PEERS_BIN / "python")
-    seldom = str(PEERS / "seldom.py")
-    get_all = str(PEERS / "get_all_many.py")
-    aiohttp = str(PEERS / "aiohttp_many.py")
-    many: dict[str, list[str]] = {
-        "nbtwisted get_all": [python, get_all],
-        "aiohttp": [theirs, aiohttp],
-        "nbtwisted get_all, collecting seldom": [python, seldom, get_all],
-        "aiohttp, collecting seldom": [theirs, seldom, aiohttp],
-        "treq": [theirs, str(PEERS / "treq_many.py")],
-    }
-    loads = ("nbtwisted load", "wrk", "hey", "aiohttp")
-    for name in loads if "load" in groups else ():
-        if with_peers or name.startswith(OURS):
-            table.measure("load", name, loading, url, name, seconds)
-    for name, command in many.items() if "many" in groups else ():
-        if with_peers or name.startswith(OURS):
-            more = [str(AT_ONCE)] if name.startswith(OURS) else []
-            table.measure("many", name, getting, url, command, AT_ONCE, *more)
-    for flight in (10, 100, 1000, AT_ONCE) if "growth" in groups else ():
-        table.measure(
-            *("growth", f"{flight:,}", getting),
-            *(url, many["nbtwisted get_all"], AT_ONCE, str(flight)),
-        )
 
 
 def versions() -> str:
@@ -436,7 +282,7 @@ def versions() -> str:
         ]
     except (OSError, subprocess.CalledProcessError):
         found.append("no Python peers")
-    for program, option in (("wrk", "-v"), ("nginx", "-v")):
+    for program, option in (("wrk", "-v"), ("nginx", "-v"), ("curl", "-V")):
         if shutil.which(program):
             said = subprocess.run(
                 [program, option], capture_output=True, text=True, check=False
@@ -460,7 +306,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often all is done")
     parser.add_argument(
-        "--seconds", type=float, default=3.0, help="how long wrk asks, 1 or more"
+        "--seconds",
+        type=float,
+        default=3.0,
+        help="how long wrk asks each server, 1 or more",
     )
     parser.add_argument(
         "--only",
@@ -479,6 +328,11 @@ def main() -> None:
         help="measure ours alone, print the tables and write no file",
     )
     parser.add_argument(
+        "--long",
+        action="store_true",
+        help="get a list of a million URLs, too: some minutes a round",
+    )
+    parser.add_argument(
         "--out", type=Path, default=DOCS, help="the folder to write to (docs)"
     )
     args = parser.parse_args()
@@ -494,6 +348,7 @@ def main() -> None:
         measure(
             *(table, groups, args.rounds, args.seconds, place, port),
             with_peers=not args.without_peers,
+            with_long_list=args.long,
         )
     if args.only or args.without_peers:
         print()
@@ -503,9 +358,9 @@ def main() -> None:
     command = f"make bench BENCH='{given}'" if given else "make bench"
     about = (
         f"Written by `{command}` on {date.today()}: {machine()}; {versions()}. Medians "
-        f"of {args.rounds} rounds, in which all take turns, of {args.seconds:g} s "
-        "each; ratios are medians of each round's. Absolute figures are this "
-        "machine's, ratios carry over."
+        f"of {args.rounds} rounds, in which all take turns; wrk loads each server for "
+        f"{args.seconds:g} s. Ratios are medians of each round's. Absolute figures are "
+        "this machine's, ratios carry over."
     )
     written = page(table, about)
     (args.out / "benchmarks.md").write_text(written)

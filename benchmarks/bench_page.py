@@ -6,7 +6,17 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["OURS", "Figures", "Table", "page", "summary"]
+__all__ = [
+    "ANEW",
+    "COMMAND",
+    "KEPT",
+    "LOAD_SECONDS",
+    "OURS",
+    "Figures",
+    "Table",
+    "page",
+    "summary",
+]
 
 Figures = dict[str, float]
 
@@ -74,7 +84,8 @@ class Target:
     """The value that a figure of ours should have.
 
     With a peer, `least` and `aim` are how many times better than the peer's our figure
-    is. Without one, `least` is the figure itself, and `aim` is a peer's name.
+    is. Without one, they are the figure itself; in place of `aim` there can be the name
+    of a peer that has it.
     """
 
     group: str
@@ -88,6 +99,13 @@ class Target:
 COST = Figure("us", "CPU µs a request", "{:.1f}", less_is_better=True)
 RATE = Figure("rps", "requests a second", "{:,.0f}")
 SPENT = Figure("us", "µs a response", "{:.0f}", less_is_better=True)
+
+LOAD_SECONDS = 8
+"""How long each load program runs: its start is a smaller part of it than of less."""
+
+COMMAND = "nbtwisted get, JSON lines"
+KEPT = "kept alive"
+ANEW = "a connection each"
 
 BY_WRK = (
     "One core for the server, the other for wrk, over 50 connections. CPU time is user "
@@ -126,10 +144,21 @@ SECTIONS = (
         ),
     ),
     Section(
+        "20,000 URLs of one host",
+        "All different, 50 at once over connections that are kept alive, to nginx. CPU "
+        "time is all that the program took, its start included. `nbtwisted get -i FILE "
+        "-c 50 --format jsonl -o FILE` writes a JSON object for each response, in the "
+        "order asked: its head, body, and times by phases. aiohttp reads the same file "
+        "and the bodies, in one session, and writes no JSON. `curl --parallel "
+        "--parallel-max 50 --config FILE` writes the bodies to a file.",
+        ("urls",),
+        (Figure("us", "CPU µs a URL", "{:.1f}", less_is_better=True),),
+    ),
+    Section(
         "Load programs",
-        "50 connections to nginx, kept alive. The figure says what a request costs the "
-        "program that sends it: requests for each second that it computed, its start "
-        "and its end included.",
+        f"50 connections to nginx, kept alive, for {LOAD_SECONDS} s. The figure says "
+        "what a request costs the program that sends it: requests for each second that "
+        "it computed, its start and its end included.",
         ("load",),
         (Figure("per_cpu", "requests a CPU-second", "{:,.0f}"),),
     ),
@@ -142,9 +171,30 @@ SECTIONS = (
     ),
     Section(
         "Cost of a request, by how many are in flight",
-        "10,000 by `get_all`, so many at a time.",
+        "10,000 to nginx by `get_all`, so many at a time, less what starting the "
+        f"program takes. *{KEPT.capitalize()}*: as many connections as requests in "
+        f"flight, used again and again. *{ANEW.capitalize()}*: nginx closes each "
+        "connection after its response. With 10,000 at once each request needs its own "
+        f"connection, so compare that with *{ANEW}*, which is the same work.",
         ("growth",),
         (SPENT,),
+    ),
+    Section(
+        "Memory, by the length of the list",
+        "`nbtwisted get -i FILE -c 50 --format jsonl -o /dev/null`, to nginx: the most "
+        "that was resident. `--long` adds a million URLs.",
+        ("memory",),
+        (Figure("mb", "MB at most", "{:.1f}", less_is_better=True),),
+    ),
+    Section(
+        "Starting",
+        "One GET to nginx, which answers at once, from the start of the program to its "
+        "end; and Python with no more than Twisted's reactor imported.",
+        ("start",),
+        (
+            Figure("wall", "seconds", "{:.3f}", less_is_better=True),
+            Figure("cpu", "CPU seconds", "{:.3f}", less_is_better=True),
+        ),
     ),
 )
 
@@ -192,11 +242,32 @@ TARGETS = (
     Target("same", "us", OURS, "FastAPI + uvicorn", 5.0, 8.0),
     Target("held", "past", OURS, "", 0.5, "nginx + echo"),
     Target("held", "kb", OURS, "", 4.0, "nginx + echo"),
+    Target("urls", "us", COMMAND, "aiohttp + uvloop, bodies only", 1 / 0.7, 1 / 0.5),
+    Target("urls", "us", COMMAND, "curl -Z, bodies only", 1 / 2.0, 1 / 1.3),
     Target("load", "per_cpu", "nbtwisted load", "wrk", 0.8, 1.0),
     Target("load", "per_cpu", "nbtwisted load", "hey", 2.0, 2.7),
     Target("load", "per_cpu", "nbtwisted load", "aiohttp", 6.0, 8.0),
-    Target("many", "us", "nbtwisted get_all", "aiohttp", 2.2, 4.0),
+    Target("many", "us", "nbtwisted get_all", "aiohttp", 1 / 0.6, 1 / 0.4),
     Target("many", "us", "nbtwisted get_all", "treq", 6.7, 12.5),
+    Target(
+        "growth",
+        "us",
+        f"10,000 at once, {ANEW}",
+        f"10 at once, {ANEW}",
+        1 / 2.0,
+        1 / 1.3,
+    ),
+    Target(
+        "growth",
+        "us",
+        f"10,000 at once, {ANEW}",
+        f"10 at once, {KEPT}",
+        1 / 2.0,
+        1 / 1.3,
+    ),
+    Target("memory", "mb", "200,000 URLs", "1,000 URLs", 1 / 1.1, 1.0),
+    Target("memory", "mb", "1,000,000 URLs", "1,000 URLs", 1 / 1.1, 1.0),
+    Target("start", "wall", "nbtwisted get -n 1", "", 0.25, 0.15),
 )
 
 NOTES = """\
@@ -218,6 +289,8 @@ NOTES = """\
 - FastAPI routes and serializes; granian runs a bare ASGI application that does neither;
   nginx's echo module sends a constant.
 - wrk is C and has no deadlines; hey is Go and keeps each latency.
+- `nbtwisted get` collects garbage seldom, as below, and has its limits and deadlines;
+  aiohttp's deadlines are its defaults, curl has none.
 - `get_all` keeps each raw response, its timing by phases and its deadlines; aiohttp and
   treq keep the body. *Collecting seldom* is after `gc.set_threshold(70_000, 20, 100)`,
   which is what `nbtwisted get` does: of ten thousand requests at once, half the cost is
@@ -240,7 +313,7 @@ def _target(table: Table, target: Target) -> str | None:
     """Give a target's row; None if nothing was measured for it."""
     group, key, ours, peer = target.group, target.figure, target.ours, target.peer
     figure = _figure(group, key)
-    aim = f"{target.aim:g}" if isinstance(target.aim, float) else "-"
+    aim = f"{target.aim:.3g}" if isinstance(target.aim, float) else "-"
     if not peer:
         found = table.median(group, ours, key)
         is_met = found is not None and found <= target.least
@@ -255,7 +328,7 @@ def _target(table: Table, target: Target) -> str | None:
         return None
     name = f"{ours}, {REQUESTS[group]}" if group in REQUESTS else ours
     shown = f"{found:.2f}" + ("" if is_met else " (missed)")
-    limit = f"at most {target.least:g}" if not peer else f"{target.least:g}"
+    limit = f"at most {target.least:g}" if not peer else f"{target.least:.3g}"
     return f"| {name}: {figure.label} | {peer or '-'} | {shown} | {limit} | {aim} |"
 
 

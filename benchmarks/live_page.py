@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.bench import on_core
+from benchmarks.bench_programs import on_core
 from nbtwisted.command_line import raise_open_files
 
 RATE = 5_000

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.bench import servers
+from benchmarks.bench_clients import CLIENT_GROUPS, asking, list_urls
 from benchmarks.bench_page import (
     OURS,
     REMEMBERED,
@@ -17,6 +20,26 @@ from benchmarks.bench_page import (
     page,
     summary,
 )
+
+
+class Names(Table):
+    """The names of what would be measured, by group; nothing is run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, list[str]] = {}
+
+    def measure(
+        self, group: str, name: str, what: Callable[..., Figures], *args: object
+    ) -> None:
+        self.found.setdefault(group, []).append(name)
+
+
+def clients(with_peers: bool = True, with_long_list: bool = False) -> Names:
+    """The names of all clients."""
+    names = Names()
+    asking(names, CLIENT_GROUPS, 8000, Path(), with_peers, with_long_list)
+    return names
 
 
 def table_of(group: str, **rounds: list[Figures]) -> Table:
@@ -51,6 +74,9 @@ class RatioTests(SynchronousTestCase):
     def test_twice_the_cost_of_the_peer_misses(self) -> None:
         self.assertEqual(self.row("delay", [40.0], [20.0])[2], "0.50 (missed)")
 
+    def test_ratios_have_three_digits(self) -> None:
+        self.assertEqual(self.row("many", [1.0], [2.0])[2:], ["2.00", "1.67", "2.5"])
+
     def test_more_for_each_second_is_better(self) -> None:
         self.assertEqual(self.row("load", [90.0], [100.0])[2:], ["0.90", "0.8", "1"])
 
@@ -72,6 +98,12 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(
             self.row(0.5), ["-", "0.50", "at most 0.5", "nginx + echo: 0.42"]
         )
+
+    def test_it_can_have_an_aim_without_a_peer(self) -> None:
+        figures = {"wall": 0.2, "cpu": 0.2}
+        table = table_of("start", **{"nbtwisted get -n 1": [figures]})
+        row = row_of(summary(table), "nbtwisted get -n 1: seconds")
+        self.assertEqual(row[1:], ["-", "0.20", "at most 0.25", "0.15"])
 
     def test_more_is_a_miss(self) -> None:
         self.assertEqual(self.row(0.51)[1], "0.51 (missed)")
@@ -129,3 +161,38 @@ class PageTests(SynchronousTestCase):
         table.failures["get"] = {OURS: "it does not start"}
         row = row_of(summary(table), REQUESTS["get"], OURS)
         self.assertEqual(row[2], "it does not start")
+
+
+class ClientTests(SynchronousTestCase):
+    def test_every_target_names_what_is_measured(self) -> None:
+        with TemporaryDirectory() as place:
+            compared = servers(place, 8000)
+        measured = {
+            **{
+                group: [each.name for each in found]
+                for group, found in compared.items()
+            },
+            **clients(with_long_list=True).found,
+        }
+        for target in TARGETS:
+            names = {target.ours, target.peer or target.ours}
+            names |= {target.aim} if isinstance(target.aim, str) else set()
+            self.assertLessEqual(names, set(measured[target.group]), target)
+
+    def test_without_peers_there_is_ours_alone(self) -> None:
+        found = clients(with_peers=False).found
+        self.assertEqual(found["load"], ["nbtwisted load"])
+        self.assertEqual(found["start"], ["nbtwisted get -n 1"])
+        self.assertEqual(found["growth"], clients().found["growth"])
+
+    def test_a_million_urls_are_got_only_when_asked_for(self) -> None:
+        usual = ["1,000 URLs", "200,000 URLs"]
+        self.assertEqual(clients().found["memory"], usual)
+        long = clients(with_long_list=True).found["memory"]
+        self.assertEqual(long, [*usual, "1,000,000 URLs"])
+
+    def test_the_urls_of_a_list_are_all_different(self) -> None:
+        with TemporaryDirectory() as place:
+            lines = list_urls(Path(place), "http://a/", 1000).read_text().splitlines()
+        self.assertEqual(len(set(lines)), 1000)
+        self.assertEqual(lines[7], "http://a/?n=0000000007")
