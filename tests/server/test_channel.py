@@ -9,12 +9,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from nbtwisted.memo import Memo
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine.exchange import IllegalTransition
 from nbtwisted.server.http1 import channel as module
 from nbtwisted.server.http1 import site as http1_site
 from nbtwisted.server.http1.channel import Channel, Event, State
-from nbtwisted.server.model.memo import Memo
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit, answers, asking, site_of
 from tests.server.state_tables import transitions_in

@@ -1,4 +1,4 @@
-"""Memos: they change nothing but the speed."""
+"""The memos of the server: they change nothing but the speed."""
 
 from __future__ import annotations
 
@@ -9,70 +9,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.memo import Memo
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit, asking
-
-
-class MemoTests(SynchronousTestCase):
-    """The policy: what is remembered, and for how long."""
-
-    def setUp(self) -> None:
-        self.patch(Memo, "is_on", True)
-        self.steps: list[str] = []
-        self.memo = Memo(self.step, fits=lambda given: len(given) < 5)
-
-    def step(self, given: str) -> list[str]:
-        self.steps.append(given)
-        return [given, str(int(given, 16))]
-
-    def test_what_came_twice_is_remembered(self) -> None:
-        self.assertEqual(self.memo("a"), ["a", "10"])
-        self.assertEqual(len(self.memo), 0)
-        second = self.memo("a")
-        self.assertEqual(len(self.memo), 1)
-        self.assertIs(self.memo("a"), second)
-        self.assertEqual(self.memo("b"), ["b", "11"])
-        self.assertEqual(self.steps, ["a", "a", "b"])
-
-    def test_what_does_not_fit_is_not(self) -> None:
-        for text in ("1234", "12345"):
-            for _ in range(4):
-                self.memo(text)
-        self.assertEqual(self.steps, ["1234"] * 2 + ["12345"] * 4)
-
-    def test_errors_are_not(self) -> None:
-        for _ in range(3):
-            with self.assertRaises(ValueError):
-                self.memo("x")
-        self.assertEqual(self.steps, ["x"] * 3)
-        self.assertEqual(len(self.memo), 0)
-
-    def test_begins_anew_when_it_is_full(self) -> None:
-        self.patch(Memo, "MOST", 3)
-        for text in ("1", "1", "2", "2", "3", "3"):
-            self.memo(text)
-        self.assertEqual(len(self.memo), 3)
-        self.memo("4")
-        self.assertEqual(len(self.memo), 3)
-        self.memo("4")
-        self.assertEqual(len(self.memo), 1)
-
-    def test_what_came_long_ago_came_for_the_first_time(self) -> None:
-        self.patch(Memo, "MOST", 3)
-        for text in ("1", "2", "3", "4", "1"):
-            self.memo(text)
-        self.assertEqual(len(self.memo), 0)
-        self.memo("4")
-        self.assertEqual(len(self.memo), 1)
-
-    def test_off(self) -> None:
-        self.patch(Memo, "is_on", False)
-        for _ in range(3):
-            self.assertEqual(self.memo("a"), ["a", "10"])
-        self.assertEqual((self.steps, len(self.memo)), (["a"] * 3, 0))
 
 
 def memos() -> list[Memo[Any, Any]]:

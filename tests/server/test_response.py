@@ -8,11 +8,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import version
 
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.behaviour import Reply
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.controls import Drip
 from nbtwisted.server.model.faults import Ending
-from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.response import Response, response_of
 
 SERVER = b"Server: %b\r\n" % version

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress
 # Twisted's only name for it.
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.memo import Memo
 from nbtwisted.server.model.request import Addresses
 
 __all__ = ["addresses_of"]

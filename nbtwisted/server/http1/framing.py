@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.headers import FIELD, TOKEN, RequestHeaders, parse_lines
-from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY
 
 __all__ = ["BadRequest", "Head", "RequestReader", "parse_head"]

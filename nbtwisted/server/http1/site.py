@@ -10,10 +10,10 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.http1.channel import Channel
 from nbtwisted.server.http1.framing import Head, parse_head
 from nbtwisted.server.http1.watch import Watch
-from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import Addresses, Request, at_path
 from nbtwisted.server.routes.router import Server
 

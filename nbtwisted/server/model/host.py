@@ -6,7 +6,7 @@ import ipaddress
 import re
 from functools import lru_cache
 
-from nbtwisted.server.model.memo import Memo
+from nbtwisted.memo import Memo
 
 __all__ = ["is_host"]
 

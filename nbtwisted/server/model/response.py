@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from twisted.web.server import version as SERVER
 
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.behaviour import BODILESS, Reply, completed
 from nbtwisted.server.model.browsers import with_headers
 from nbtwisted.server.model.faults import Ending, HeadPace, transmission
 from nbtwisted.server.model.headers import HeaderLines
-from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.pace import Paced
 
 __all__ = ["Response", "response_of"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from nbtwisted.duration import print_duration
+from nbtwisted.memo import Memo
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.delay import Delay
-from nbtwisted.server.model.memo import Memo
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.echo import behaviour_with_body, echo
 from nbtwisted.server.routes.parameters import read

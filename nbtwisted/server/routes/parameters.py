@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour, refusal
@@ -16,7 +17,6 @@ from nbtwisted.server.model.controls import (
     UnreadableControl,
     read_controls,
 )
-from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.multipart import Part, parse_parts
 from nbtwisted.server.model.query import Fields, TooMany, parse_fields
 from nbtwisted.server.model.request import Request

@@ -21,6 +21,7 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter
 
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.printable import printable
 from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.engine.in_flight import InFlightRequests
@@ -30,7 +31,6 @@ from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.host import is_host
-from nbtwisted.server.model.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
 from nbtwisted.server.routes.admission import admit
 from nbtwisted.server.routes.conditional import conditioned
