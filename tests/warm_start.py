@@ -40,7 +40,7 @@ _IMPORTED = (
     *("nbtwisted.client.many.gathering", "nbtwisted.client.request.getting"),
     *("nbtwisted.client.terminal.meanwhile", "nbtwisted.client.options"),
     *("nbtwisted.client.results.recording", "nbtwisted.client.many.url_list"),
-    "nbtwisted.reactor.traced",
+    *("nbtwisted.client.connection.tls", "nbtwisted.reactor.traced"),
     *("nbtwisted.load.options", "nbtwisted.load.report", "nbtwisted.load.running"),
     *("nbtwisted.server.access_log", "nbtwisted.server.engine.in_flight"),
     *("nbtwisted.server.http1.framing", "nbtwisted.server.http1.watch"),
@@ -272,6 +272,9 @@ if __name__ == "__main__":
     # A Ctrl-C is for the commands, which take it as this process would have.
     _interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = os.getcwd()
+    # As `nbtwisted.reactor.choosing` imports it.
+    with importlib.import_module("nbtwisted.reactor.stand_ins").stand_ins():
+        importlib.import_module("nbtwisted.reactor.eager")
     for _name in _IMPORTED:
         importlib.import_module(_name)
     assert "twisted.internet.reactor" not in sys.modules

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from twisted.internet import reactor
@@ -30,11 +31,9 @@ from nbtwisted.client.many.url_list import Given, URLFile
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.results import output
-from nbtwisted.client.results.folder import ResultFolder
-from nbtwisted.client.results.recording import CannotWrite, Recording
+from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.target import shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
-from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.command_line import (
     CANNOT_WRITE,
     abandon,
@@ -44,9 +43,10 @@ from nbtwisted.command_line import (
     write_all_of,
 )
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
-from nbtwisted.timeline import waterfall
 
 if TYPE_CHECKING:
+    from nbtwisted.client.results.folder import ResultFolder
+    from nbtwisted.client.results.recording import Recording
     from nbtwisted.client.terminal.on_screen import OnScreen
 
 __all__ = ["main"]
@@ -82,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise SystemExit(CANNOT_WRITE) from None
     folder = None
     if options.output_dir is not None:
+        from nbtwisted.client.results.folder import ResultFolder  # 4 ms
+
         try:
             folder = ResultFolder(options.output_dir)
         except OSError as error:
@@ -104,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if at_once > most:  # pragma: no cover - its test leaves no files to coverage
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
     progress = shown_meanwhile(options, recording)
+    if options.may_need_tls:
+        # Before a request is sent, whose time its 60 ms would take.
+        import_module("nbtwisted.client.connection.tls")
     run = _Run(options, min(at_once, most), url_list, folder, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
@@ -157,6 +162,8 @@ def _recording(options: Options) -> Recording | None:
     files = {"report": options.report, "har": options.har, "trace": options.trace}
     if not options.timeline and all(path is None for path in files.values()):
         return None
+    from nbtwisted.client.results.recording import Recording  # 15 ms
+
     return Recording(**files)
 
 
@@ -381,6 +388,9 @@ class _Run:
             _complain(f"{url}: expected a URL in {named_by}, or as an argument")
 
     def _draw(self) -> None:
+        from nbtwisted.client.terminal.screen import Screen
+        from nbtwisted.timeline import waterfall  # 6 ms, both
+
         # JSON on stdout is for a program, which would choke on a picture.
         stream = sys.stdout if self._options.format == "raw" else sys.stderr
         # The test of this closes what coverage then takes for its own files.

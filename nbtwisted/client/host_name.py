@@ -13,8 +13,6 @@ import unicodedata
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import unquote_to_bytes
 
-import idna
-
 from nbtwisted.printable import printable
 
 __all__ = ["parse_host"]
@@ -71,6 +69,8 @@ def _to_ascii(text: str) -> str | None:
         name = unquote_to_bytes(text).decode()
         if name.isascii():
             return name.lower()
+        import idna  # 2 ms
+
         name = idna.uts46_remap(name, std3_rules=False, transitional=False)
         return ".".join(map(_label_to_ascii, name.split(".")))
     # UnicodeError is one, and idna's are.
@@ -95,6 +95,8 @@ def _label_to_ascii(label: str) -> str:
 
 
 def _joins(label: str, position: int) -> bool:
+    import idna
+
     try:
         return idna.valid_contextj(label, position)
     except ValueError:

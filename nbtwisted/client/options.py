@@ -79,6 +79,16 @@ class Options:
         """How many requests that makes, as far as it is known."""
         return math.inf if self.list else len(self.urls) * self.times
 
+    @property
+    def may_need_tls(self) -> bool:
+        """Whether any request may turn out to be one by https."""
+        return (
+            self.list is not None
+            or self.how["tls"] is not None
+            or self.how["max_redirects"] is not None
+            or any("https:" in url.lower() for url in self.urls)
+        )
+
     def each_url(self) -> Iterator[str]:
         """Each URL as often as it is to be got, one request after another."""
         return (url for url in self.urls for _ in range(self.times))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener
@@ -12,11 +12,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nbtwisted.client.connection.protocol import nothing
-from nbtwisted.client.connection.tls import Handshake
 from nbtwisted.client.errors import ConnectionLost, RequestError
 from nbtwisted.client.target import Origin
 from nbtwisted.load.response import ResponseReader, Whole
 from nbtwisted.reactor.sending import prompt_writer
+
+if TYPE_CHECKING:
+    from nbtwisted.client.connection.tls import Handshake
 
 __all__ = ["Connection"]
 

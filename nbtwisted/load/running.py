@@ -6,14 +6,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.connection.connecting import connect, interleaved
 from nbtwisted.client.connection.resolving import Resolver
-from nbtwisted.client.connection.tls import TLS
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.target import Headers, Origin, Target
 from nbtwisted.load.connection import Connection
@@ -21,6 +20,9 @@ from nbtwisted.load.pacing import Pace
 from nbtwisted.load.response import Known, Whole
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
+
+if TYPE_CHECKING:
+    from nbtwisted.client.connection.tls import TLS
 
 __all__ = ["Plan", "Run"]
 
@@ -91,6 +93,10 @@ class Run:
         self._resolver = resolver or Resolver(reactor, fresh=FRESH)
         self._opened: Counter[Origin] = Counter()
         self._tls: TLS | None = None
+        if any(target.is_tls for target in plan.targets):
+            from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
+
+            self._tls = TLS(verify=plan.verify)
         self._requests = [
             target.request(plan.headers, keep_alive=plan.keeps_alive)
             for target in plan.targets
@@ -166,8 +172,7 @@ class Run:
         """For TLS, or None."""
         if not target.is_tls:
             return None
-        if self._tls is None:
-            self._tls = TLS(verify=self._plan.verify)
+        assert self._tls is not None, "a target that is not among the plan's"
         return self._tls.handshake(target.host)
 
     def connect(self, target: Target, connection: Connection) -> Deferred[None]:

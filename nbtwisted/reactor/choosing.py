@@ -15,6 +15,8 @@ from nbtwisted.command_line import (
     raise_open_files,
     say,
 )
+from nbtwisted.gc_tuning import without_collections
+from nbtwisted.reactor.stand_ins import stand_ins
 from nbtwisted.reactor.timers import run_on_steady_clock
 
 __all__ = ["add_option", "choose"]
@@ -59,7 +61,8 @@ def _install(arguments: Sequence[str]) -> None:
         return
     try:
         if name in (None, "", "eager"):
-            from nbtwisted.reactor.eager import install
+            with stand_ins(), without_collections():
+                from nbtwisted.reactor.eager import install
 
             install()
             return

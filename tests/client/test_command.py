@@ -93,6 +93,16 @@ class OptionsTests(SynchronousTestCase):
     def test_options_between_urls(self) -> None:
         self.assertEqual(urls("a", "-c", "2", "b"), ["a", "b"])
 
+    def test_where_tls_may_be_needed(self) -> None:
+        for arguments, may in [
+            (["http://a/", "b"], False),
+            (["http://a/", "HTTPS://b/"], True),
+            (["-L", "http://a/"], True),
+            (["-k", "http://a/"], True),
+            (["-i", "a"], True),
+        ]:
+            self.assertIs(read_options(arguments).may_need_tls, may, arguments)
+
     def test_a_great_many_take_no_memory(self) -> None:
         told = read_options(["-n", "9" * 18, "a"])
         self.assertEqual(told.number, 10**18 - 1)

@@ -15,7 +15,8 @@ from hypothesis import given
 from nbtwisted import steady_clock
 from nbtwisted.client.errors import Interrupted, Outcome
 from nbtwisted.client.request.request import Request
-from nbtwisted.client.results.recording import CannotWrite, Recording, write_span
+from nbtwisted.client.results.cannot_write import CannotWrite
+from nbtwisted.client.results.recording import Recording, write_span
 from nbtwisted.timeline import Span
 from nbtwisted.trace_file import TraceFile
 from tests.client.in_memory import Network

@@ -6,17 +6,19 @@ import os
 import select
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
 
 from nbtwisted.client.connection.connecting import connect, connect_unix, interleaved
 from nbtwisted.client.connection.protocol import Connection, nothing
 from nbtwisted.client.connection.resolving import Resolver
-from nbtwisted.client.connection.tls import TLS
 from nbtwisted.client.errors import NameNotResolved
 from nbtwisted.client.target import Origin, Target
 from nbtwisted.printable import printable
+
+if TYPE_CHECKING:
+    from nbtwisted.client.connection.tls import TLS
 
 __all__ = ["EVERY_HOST", "Connections", "TLSOptions", "socket_path"]
 
@@ -83,7 +85,7 @@ class Connections:
         self._tls: TLS | None = None
         if tls is not None:
             # What is wrong with a file is told before anything is sent.
-            self._tls = TLS(**self._tls_options)
+            self._load_tls()
 
     def reuse(self, target: Target) -> Connection | None:
         """Take a free connection to there, if there is one."""
@@ -115,10 +117,15 @@ class Connections:
             raise
         handshake = None
         if target.is_tls:
-            if self._tls is None:
-                self._tls = TLS(**self._tls_options)
-            handshake = self._tls.handshake(target.host)
+            tls = self._tls or self._load_tls()
+            handshake = tls.handshake(target.host)
         return Connection(self._now, handshake)
+
+    def _load_tls(self) -> TLS:
+        from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
+
+        self._tls = TLS(**self._tls_options)
+        return self._tls
 
     def addresses(self, target: Target) -> Deferred[tuple[str, ...]]:
         """Where to connect; fails with `NameNotResolved`."""

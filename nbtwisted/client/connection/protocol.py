@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -13,13 +13,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nbtwisted.client.connection.parser import Limits, ResponseParser
-from nbtwisted.client.connection.tls import Handshake
 from nbtwisted.client.errors import (
     ConnectionLost,
     MalformedResponse,
     RequestError,
     SendFailed,
 )
+
+if TYPE_CHECKING:
+    from nbtwisted.client.connection.tls import Handshake
 
 __all__ = ["Connection", "Exchange", "nothing"]
 

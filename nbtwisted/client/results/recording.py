@@ -13,6 +13,7 @@ from nbtwisted import __version__, steady_clock
 from nbtwisted.client.errors import Outcome
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.results import har
+from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.results.spans import span_of
 from nbtwisted.json_list_file import JSONListFile
 from nbtwisted.timeline.report_page import report_page
@@ -21,18 +22,11 @@ from nbtwisted.timeline.span import Span
 from nbtwisted.timeline.svg import svg_waterfall
 from nbtwisted.trace_file import TraceFile
 
-__all__ = ["CannotWrite", "Recording"]
+__all__ = ["Recording"]
 
 
 LATEST = 200
 """Spans that a picture of the present may want: more than a screen has lines."""
-
-
-class CannotWrite(Exception):
-    """A file that cannot be written: which, and why."""
-
-    def __init__(self, path: str, error: OSError) -> None:
-        super().__init__(f"cannot write {path}: {error.strerror or error}")
 
 
 class Recording:

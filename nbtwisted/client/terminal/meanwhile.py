@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from nbtwisted.client.options import Options
-from nbtwisted.client.results.recording import Recording
 
 if TYPE_CHECKING:
+    from nbtwisted.client.results.recording import Recording
     from nbtwisted.client.terminal.on_screen import OnScreen
 
 __all__ = ["shown_meanwhile"]
