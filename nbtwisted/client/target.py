@@ -13,6 +13,7 @@ from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.uri import URI, without_dots
+from nbtwisted.http1.syntax import is_token, is_value
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 
@@ -168,9 +169,9 @@ def parse_header(text: str) -> tuple[str, str]:
 
 def check_header(name: str, value: str) -> None:
     """Raise `ValueError` for what cannot be sent, or would be more than a header."""
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+    if not is_token(name):
         raise ValueError("expected 'Name: value'")
-    if not re.fullmatch(r"[\t -~\x80-\xff]*", value):
+    if not is_value(value):
         raise ValueError("expected a value without control characters")
     if name.lower() in ("content-length", "transfer-encoding", "connection"):
         raise ValueError("expected a header that does not frame the request")

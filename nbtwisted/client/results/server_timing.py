@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from nbtwisted.http1.syntax import TOKEN
 from nbtwisted.numeral import parse_decimal
 
 __all__ = ["server_durations"]
@@ -18,7 +19,7 @@ _LONGEST_VALUE = 16 * 1024
 KiB of them, and this is done for each answer."""
 
 # A metric's name and its parameters, up to a comma that is not in quotes.
-_METRIC = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+)((?:"(?:\\.|[^"\\])*"?|[^,"])*)')
+_METRIC = re.compile(rf'({TOKEN.decode()})((?:"(?:\\.|[^"\\])*"?|[^,"])*)')
 _DURATION = re.compile(r';\s*dur\s*=\s*"?([0-9.]+)(?![\w.])', re.IGNORECASE)
 _QUOTED = re.compile(r'(=\s*)?"(?:\\.|[^"\\])*"?')
 

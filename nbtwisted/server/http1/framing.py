@@ -8,12 +8,13 @@ would refuse more: the white space that a chunk's extension may have before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from nbtwisted.http1.framing import elements, keeps_alive, parse_length
+from nbtwisted.http1.syntax import BLANK_LINE, CHUNK_LINE, FIELD, TOKEN
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
-from nbtwisted.numeral import parse_whole_number
-from nbtwisted.server.model.headers import FIELD, TOKEN, RequestHeaders, parse_lines
+from nbtwisted.server.model.headers import RequestHeaders, parse_lines
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY
 
 __all__ = ["BadRequest", "Head", "RequestReader", "parse_head"]
@@ -30,16 +31,9 @@ CHUNKS_A_TURN = 2000
 """Chunks that are read at a time: 3 ms' work, if they are of one byte each."""
 
 _REQUEST_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN)
-_BLANK_LINE = b"\r\n\r\n"
 _LONE_CR_OR_LF = re.compile(rb"(?<!\r)\n|\r[^\n]")
 _BEGINNING = re.compile(rb"%b|\r?\Z" % TOKEN)
 """The beginning of a request, or of the empty line that may be before one."""
-
-_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
-_CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})"
-    rb"(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*\r\n" % (TOKEN, TOKEN, _QUOTED)
-)
 
 
 class BadRequest(Exception):
@@ -95,8 +89,7 @@ def parse_head(raw: bytes) -> Head:
         version,
         headers,
         None if codings else length,
-        b"close" not in connection
-        and (version == b"HTTP/1.1" or b"keep-alive" in connection),
+        keeps_alive(connection, is_1_0=version == b"HTTP/1.0"),
         is_expectant and version == b"HTTP/1.1" and bool(codings or length),
     )
 
@@ -131,18 +124,13 @@ def _read_block(raw: bytes) -> _Block:
     return _Block(
         headers,
         _length(by_name.get(b"content-length", ())),
-        tuple(_options(by_name.get(b"transfer-encoding", ()))),
-        frozenset(_options(by_name.get(b"connection", ()))),
+        tuple(elements(by_name.get(b"transfer-encoding", ()))),
+        frozenset(elements(by_name.get(b"connection", ()))),
         bool(expectation),
     )
 
 
 _parse_block = Memo(_read_block, fits=lambda raw: len(raw) <= LONGEST_REMEMBERED)
-
-
-def _options(values: Iterable[bytes]) -> Iterator[bytes]:
-    """The elements of a list in a header field, in lower case."""
-    return (o.strip(b" \t") for value in values for o in value.lower().split(b","))
 
 
 def _length(lengths: Sequence[bytes]) -> int:
@@ -151,8 +139,7 @@ def _length(lengths: Sequence[bytes]) -> int:
         return 0
     try:
         (text,) = lengths
-        # Zeros in front are as many as there may be bytes in a head.
-        length = parse_whole_number((text.lstrip(b"0") or text[:1]).decode("latin-1"))
+        length = parse_length(text)
     except ValueError:
         raise BadRequest(400, "one Content-Length, of digits") from None
     if length > LARGEST_REQUEST_BODY:
@@ -221,7 +208,7 @@ class _ChunkedBody:
                     if FIELD.fullmatch(buffer, start, end) is None:
                         raise _not_a_request()
                 else:
-                    match = _CHUNK_LINE.fullmatch(buffer, start, end)
+                    match = CHUNK_LINE.fullmatch(buffer, start, end)
                     if match is None:
                         raise _not_a_request()
                     self._begin_chunk(int(match[1], 16))
@@ -315,12 +302,12 @@ class RequestReader:
             self.left -= 2
             self._looked_at = 0
         at = self._at
-        end = buffer.find(_BLANK_LINE, at + max(self._looked_at - 3, 0))
+        end = buffer.find(BLANK_LINE, at + max(self._looked_at - 3, 0))
         if end < 0:
             self._check_beginning(self._rest())
             self._looked_at = self.left
             return None
-        end += len(_BLANK_LINE)
+        end += len(BLANK_LINE)
         if end - at > LARGEST_HEAD or buffer.find(b"\r\n", at) - at > LONGEST_TARGET:
             _check_size(buffer[at:end])
         self._looked_at = 0

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from nbtwisted.server.model.headers import HeaderLines, RequestHeaders, is_token
+from nbtwisted.http1.syntax import is_token
+from nbtwisted.server.model.headers import HeaderLines, RequestHeaders
 
 __all__ = [
     "FOR_OPERATORS",

@@ -16,9 +16,9 @@ from random import Random
 from typing import Any, TypeVar
 
 from nbtwisted.duration import parse_duration
+from nbtwisted.http1.syntax import is_token
 from nbtwisted.numeral import parse_decimal, parse_whole_number
 from nbtwisted.server.model.delay import Delay
-from nbtwisted.server.model.headers import is_token
 
 __all__ = [
     "CONTROLS",

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from nbtwisted.http1.syntax import FIELD
+
 __all__ = [
-    "FIELD",
     "LONGEST_KEPT",
     "MOST_KEPT",
-    "TOKEN",
     "HeaderLines",
     "RequestHeaders",
-    "is_token",
     "parse_lines",
 ]
-
-TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-is_token = re.compile(TOKEN.decode()).fullmatch
-FIELD = re.compile(rb"(%b):([\t -~\x80-\xff]*)\r\n" % TOKEN)
-"""One field line, as RFC 9112, 5, has it."""
 
 SHORT_BLOCK = 2048
 LONGEST_KEPT = 128

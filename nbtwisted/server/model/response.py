@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from twisted.web.server import version as SERVER
 
+from nbtwisted.http1.framing import elements
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.behaviour import BODILESS, Reply, completed
 from nbtwisted.server.model.browsers import with_headers
@@ -141,13 +142,8 @@ def _make_template(given: _Given) -> _Template:
         server if "date" in names else server + b"Date: ",
         "date" not in names,
         "".join(f"{name}: {value}\r\n" for name, value in headers).encode(),
-        "close"
-        in (
-            option.strip()
-            for name, value in headers
-            if name.lower() == "connection"
-            for option in value.lower().split(",")
-        ),
+        b"close"
+        in elements(v.encode() for n, v in headers if n.lower() == "connection"),
     )
 
 

@@ -1,0 +1,31 @@
+"""Header fields about the length of a body and the end of a connection. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from nbtwisted.numeral import parse_whole_number
+
+__all__ = ["elements", "keeps_alive", "parse_length"]
+
+
+def elements(values: Iterable[bytes]) -> list[bytes]:
+    """The elements of a list in the values of a field, in lower case."""
+    return [e.strip(b" \t") for value in values for e in value.lower().split(b",")]
+
+
+def parse_length(value: bytes) -> int:
+    """Read a Content-Length: bytes of a body.
+
+    Raises `ValueError`, whose text says what was expected.
+    """
+    # RFC 9110, 8.6, has no limit for zeros in front, and a head has one.
+    return parse_whole_number((value.lstrip(b"0") or value[:1]).decode("latin-1"))
+
+
+def keeps_alive(options: Collection[bytes], *, is_1_0: bool) -> bool:
+    """Whether a connection stays open behind a message: RFC 9112, 9.3.
+
+    `options` are the elements of Connection.
+    """
+    return b"close" not in options and (not is_1_0 or b"keep-alive" in options)
