@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -110,6 +111,9 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def run(command: Sequence[str]) -> Done:
     """Run a program on the load's core, to its end; raises `OSError` if it fails."""
+    name = Path(command[0]).name
+    if shutil.which(command[0]) is None:
+        raise OSError(f"{name} is not installed")
     with tempfile.TemporaryFile("w+") as printed:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -120,7 +124,7 @@ def run(command: Sequence[str]) -> Done:
         process.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         if process.returncode:
-            raise OSError(f"{command[0]} ended with {process.returncode}")
+            raise OSError(f"{name} ended with {process.returncode}")
         cpu = usage.ru_utime + usage.ru_stime
         return Done(printed.read(), cpu, wall, usage.ru_maxrss)
 

@@ -20,6 +20,7 @@ from benchmarks.bench_page import (
     page,
     summary,
 )
+from benchmarks.bench_programs import run
 
 
 class Names(Table):
@@ -155,6 +156,12 @@ class PageTests(SynchronousTestCase):
         table.measure("get", "aiohttp + uvloop", fail)
         row = row_of(summary(table), REQUESTS["get"], "aiohttp + uvloop")
         self.assertEqual(row[2:], ["it does not start", ""])
+
+    def test_a_program_that_is_not_there_is_named_without_its_folder(self) -> None:
+        table = Table()
+        table.measure("start", "curl", lambda: {"cpu": run(["/nowhere/curl"]).cpu})
+        row = row_of(summary(table), "curl")
+        self.assertEqual(row[1], "curl is not installed")
 
     def test_a_failure_in_a_later_round_takes_the_place_of_figures(self) -> None:
         table = table_of("get", nbtwisted=[{"us": 20.0, "rps": 50_000.0}])
