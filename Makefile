@@ -34,8 +34,9 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest; the se
 		$(shell grep -lw Visit tests/server/test_*.py)
 
 .PHONY: memos-off
-memos-off: $(VENV)/.test ## run the server's tests with all its memos off: half a minute
-	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) tests/server
+memos-off: $(VENV)/.test ## run the tests of server, reader and load with all memos off: a minute
+	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) tests/server tests/load \
+		$(wildcard tests/client/test_reader*.py)
 
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute
@@ -114,8 +115,8 @@ coverage: $(VENV)/.test ## fail if no test takes one of the client's branches
 	$(BIN)/coverage report --include='nbtwisted/client/*' --fail-under=100
 
 .PHONY: fuzz
-fuzz: $(VENV)/.fuzz ## throw bytes at the client's parser: a minute, or FUZZ='-max_total_time=N'
-	$(BIN)/python -m tests.client.fuzz_parser -artifact_prefix=$(VENV)/ \
+fuzz: $(VENV)/.fuzz ## throw bytes at the client's reader: a minute, or FUZZ='-max_total_time=N'
+	$(BIN)/python -m tests.client.fuzz_reader -artifact_prefix=$(VENV)/ \
 		$(or $(FUZZ),-max_total_time=60)
 
 .PHONY: compose

@@ -25,6 +25,8 @@ def parse_whole_number(text: str, *, digits: int = _DIGITS) -> int:
 
     Raises `ValueError`, whose text says what was expected.
     """
+    if len(text) <= digits and text.isascii() and text.isdigit():
+        return int(text)
     match = _WHOLE_NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None or len(match[1]) > digits:
         raise ValueError(f"expected a whole number of at most {digits} digits")

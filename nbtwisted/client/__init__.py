@@ -6,7 +6,7 @@
 
 From a URL to its answer:
 
-    url_list → Queue → Getter → Request → Attempt → Connection and ResponseParser
+    url_list → Queue → Getter → Request → Attempt → Connection and ResponseReader
      → Answer, or a RequestError that names its phase → gather → output, pictures, files
 
 A *request* has one deadline and ends once. It is made of *attempts*: one, unless there
@@ -25,7 +25,7 @@ carried others, and once more over a new one if that one was stale.
   meanwhile, and keeps early bytes from being taken for the next answer.
 - TLS begins by `startTLS` on a connection, so that each of both has its own time. The
   name in the certificate is checked before a byte of the request is sent.
-- llhttp is laxer than the client wants. The parser adds: HTTP/1.0 or 1.1 only, statuses
+- llhttp is laxer than the client wants. The reader adds: HTTP/1.0 or 1.1 only, statuses
   from 100, no control characters in the reason, and no transfer coding but `chunked`.
   h11 gives the tests a second opinion.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
@@ -39,7 +39,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbtwisted.client.connection.parser import Limits
+    from nbtwisted.client.connection.reader import Limits
     from nbtwisted.client.errors import RequestError
     from nbtwisted.client.many.gathering import get_all
     from nbtwisted.client.request.getting import get
@@ -64,7 +64,7 @@ _FOUND_IN = {
     "RequestError": "errors",
     "get_all": "many.gathering",
     "get": "request.getting",
-    "Limits": "connection.parser",
+    "Limits": "connection.reader",
     "Retries": "request.retrying",
 }
 

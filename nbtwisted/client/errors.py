@@ -1,6 +1,6 @@
 """What can go wrong with one request: each error names the phase where it did.
 
-Everything that Twisted, the resolver and the parser raise is translated into one of
+Everything that Twisted, the resolver and llhttp raise is translated into one of
 these at the boundary where it is caught, so a `get` fails with nothing else.
 """
 

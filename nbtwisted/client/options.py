@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
 from nbtwisted import __version__
-from nbtwisted.client.connection.parser import Limits
 from nbtwisted.client.connection.pool import EVERY_HOST, socket_path
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How, TLSOptions

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from nbtwisted.client.result import Head
+
 __all__ = ["LONGEST_PAST", "Answer", "Head", "PastAttempt", "SoFar", "Timing"]
 
 LONGEST_PAST = 8 * 1024
@@ -71,18 +73,6 @@ class Timing:
         elif self.tls is None and is_tls:
             spent_on = "tls"
         return spent_on, max(seconds, 0.0)
-
-
-@dataclass(frozen=True)
-class Head:
-    """The status line and the header fields of an answer."""
-
-    http_version: str
-    """`1.0` or `1.1`."""
-    status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...]
-    """Names and values in the order and the letters received, as ISO 8859-1."""
 
 
 @dataclass(frozen=True)

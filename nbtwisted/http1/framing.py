@@ -14,13 +14,13 @@ def elements(values: Iterable[bytes]) -> list[bytes]:
     return [e.strip(b" \t") for value in values for e in value.lower().split(b",")]
 
 
-def parse_length(value: bytes) -> int:
+def parse_length(value: str) -> int:
     """Read a Content-Length: bytes of a body.
 
     Raises `ValueError`, whose text says what was expected.
     """
     # RFC 9110, 8.6, has no limit for zeros in front, and a head has one.
-    return parse_whole_number((value.lstrip(b"0") or value[:1]).decode("latin-1"))
+    return parse_whole_number(value.lstrip("0") or value[:1])
 
 
 def keeps_alive(options: Collection[bytes], *, is_1_0: bool) -> bool:

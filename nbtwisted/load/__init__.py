@@ -4,8 +4,8 @@ A `Run` has `Worker`s, each with a connection, and gives a request to a free one
 its `Pace` says that one is due. URLs, connecting, TLS and errors are the client's. The
 connection is not, because a request costs 10 µs in all:
 
-- An answer that came before, byte for byte, is not parsed again. The others go through
-  the client's parser, which counts their bodies and keeps nothing of them.
+- Responses go through the client's reader, which counts their bodies and keeps nothing
+  of them. A head that came before, byte for byte, is not parsed again.
 - Figures are appended to an array, and put into the histogram some thousands at a time.
 - One timer looks at all deadlines. How late it is says how late the client is.
 - With `--plot`, a `Series` is told at the end of each interval; the hot path is the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,19 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nbtwisted.client.connection.protocol import nothing
+from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.errors import ConnectionLost, RequestError
 from nbtwisted.client.target import Origin
-from nbtwisted.load.response import ResponseReader, Whole
+from nbtwisted.load.tally import Whole
 from nbtwisted.reactor.sending import prompt_writer
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import Handshake
 
 __all__ = ["Connection"]
+
+LIMITS = Limits(body=sys.maxsize)
+"""Those of `nbtwisted get`, but for the body: it is counted and not kept."""
 
 
 @implementer(IHandshakeListener)
@@ -37,7 +42,6 @@ class Connection(Protocol):
     def __init__(
         self,
         now: Callable[[], float],
-        reader: ResponseReader,
         handshake: Handshake | None,
         on_whole: Callable[[Whole], None],
         on_end: Callable[[Connection, RequestError | None], None],
@@ -53,7 +57,7 @@ class Connection(Protocol):
         self.was_used = False
         self.is_over = False
         self._now = now
-        self._reader = reader
+        self._reader = ResponseReader(LIMITS, keeps_body=False)
         self._handshake = handshake
         self._on_whole = on_whole
         self._on_end = on_end
@@ -62,6 +66,7 @@ class Connection(Protocol):
     def send(self, request: bytes) -> None:
         """Send a request; there is none under way."""
         self._is_waiting = True
+        self._reader.reset()
         self.first_byte_at = 0.0
         self._write(request)
 
@@ -98,19 +103,23 @@ class Connection(Protocol):
             self._end(None)
             return
         try:
-            whole = self._reader.feed(data)
+            is_whole = self._reader.feed(data)
         except RequestError as error:
             self._end(error)
             return
-        if whole is None:
+        if not is_whole:
             if not self.first_byte_at:
                 self.first_byte_at = self._now()
             return
         self._is_waiting = False
         self.was_used = True
-        if not whole.can_be_followed:
+        if not self._reader.can_be_followed:
             self.close()
-        self._on_whole(whole)
+        self._on_whole(self._whole())
+
+    def _whole(self) -> Whole:
+        assert self._reader.head is not None
+        return Whole(self._reader.head.status, self._reader.size)
 
     @property
     def has_begun(self) -> bool:
@@ -142,13 +151,13 @@ class Connection(Protocol):
             self._end(None)
         elif reason.check(ConnectionDone):
             try:
-                whole = self._reader.end()
+                self._reader.end()
             except RequestError as error:
                 self._end(error)
             else:
                 self.is_over = True
                 self._is_waiting = False
-                self._on_whole(whole)
+                self._on_whole(self._whole())
         else:
             has_begun = self._reader.has_begun
             where = "in the middle of" if has_begun else "before"

@@ -17,8 +17,7 @@ from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.target import Headers, Origin, Target
 from nbtwisted.load.connection import Connection
 from nbtwisted.load.pacing import Pace
-from nbtwisted.load.response import Known, Whole
-from nbtwisted.load.tally import Tally
+from nbtwisted.load.tally import Tally, Whole
 from nbtwisted.load.worker import Worker
 
 if TYPE_CHECKING:
@@ -83,7 +82,6 @@ class Run:
         self.tally = Tally() if tally is None else tally
         self.began = self.ended = 0.0
         """When the requests that count began, and when the last was over."""
-        self.known = Known()
         self._reactor = reactor
         self._plan = plan
         self._now = now

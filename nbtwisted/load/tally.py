@@ -6,15 +6,14 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from hdrh.histogram import HdrHistogram
 
 from nbtwisted.client.errors import DeadlinePassed, RequestError
-from nbtwisted.load.response import Whole
 from nbtwisted.load.series import Series
 
-__all__ = ["Latencies", "Spread", "Tally"]
+__all__ = ["Latencies", "Spread", "Tally", "Whole"]
 
 LONGEST = 3600
 """Seconds: what takes longer counts as this."""
@@ -29,6 +28,13 @@ MOST_ERRORS = 100
 
 POINTS = 20
 """Of a curve, for each nine more."""
+
+
+class Whole(NamedTuple):
+    """A response that came: its status, and the bytes of its body."""
+
+    status: int
+    size: int
 
 
 class Latencies:
@@ -202,7 +208,7 @@ class Tally:
     def fold(self) -> None:
         """Count what came: seldom, because each answer pays for all that is done then.
 
-        Most answers are one and the same `Whole`.
+        Most answers are equal.
         """
         for whole, count in self.wholes.items():
             self.statuses[whole.status] += count

@@ -12,16 +12,13 @@ from nbtwisted.client.errors import ConnectFailed, DeadlinePassed, RequestError
 from nbtwisted.client.target import Origin, Target
 from nbtwisted.duration import print_duration
 from nbtwisted.load.connection import Connection
-from nbtwisted.load.response import Known, ResponseReader, Whole
+from nbtwisted.load.tally import Whole
 
 __all__ = ["Opens", "Worker"]
 
 
 class Opens(Protocol):
     """What a worker needs of its run, to connect."""
-
-    known: Known
-    """What answers that came before mean."""
 
     def handshake(self, target: Target) -> Any:
         """For TLS, or None."""
@@ -115,7 +112,6 @@ class Worker:
         target = self._target
         connection = self._connection = Connection(
             self._now,
-            ResponseReader(self._opens.known),
             self._opens.handshake(target),
             self._whole,
             self._ended,

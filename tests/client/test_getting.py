@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.connection.parser import Limits
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import (
     BadURL,
     ConnectFailed,

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from nbtwisted.client import Answer, get, get_all
-from nbtwisted.client.connection.parser import Limits
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import (
     ConnectFailed,
     ConnectionLost,

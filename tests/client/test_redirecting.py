@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from nbtwisted.client import get
-from nbtwisted.client.connection.parser import Limits
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import (
     BadURL,
     DeadlinePassed,

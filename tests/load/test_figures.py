@@ -15,14 +15,13 @@ from nbtwisted.load.conditions import Condition
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.report import report, text
-from nbtwisted.load.response import Whole
-from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally
+from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally, Whole
 from tests.guard import ClockCase
 
 
 def tally_of(latencies: list[float], *, failed: int = 0, status: int = 200) -> Tally:
     tally = Tally()
-    whole = Whole(status, 10, True)
+    whole = Whole(status, 10)
     for seconds in latencies:
         tally.wholes[whole] += 1
         tally.latencies.add(seconds)

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from nbtwisted.client.connection.parser import Limits, ResponseParser
+from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.errors import (
     ConnectionLost,
     MalformedResponse,
@@ -44,7 +44,7 @@ class Exchange:
 
     def __init__(self, request: bytes, limits: Limits, *, is_last: bool) -> None:
         self.request = request
-        self.parser = ResponseParser(limits)
+        self.parser = ResponseReader(limits)
         self.is_last = is_last
         self.is_whole = False
         self.error: RequestError | None = None

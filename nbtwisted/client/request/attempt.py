@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
 
-from nbtwisted.client.connection.parser import Limits
 from nbtwisted.client.connection.pool import Connections
 from nbtwisted.client.connection.protocol import Connection, Exchange, nothing
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import Interrupted
 from nbtwisted.client.response import Timing
 from nbtwisted.client.target import Target

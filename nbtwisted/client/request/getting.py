@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 from typing_extensions import Unpack
 
 from nbtwisted import steady_clock
-from nbtwisted.client.connection.parser import Limits
 from nbtwisted.client.connection.pool import Connections, TLSOptions
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.request.deadline import Deadline
 from nbtwisted.client.request.request import Request

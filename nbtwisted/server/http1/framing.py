@@ -139,7 +139,7 @@ def _length(lengths: Sequence[bytes]) -> int:
         return 0
     try:
         (text,) = lengths
-        length = parse_length(text)
+        length = parse_length(text.decode("latin-1"))
     except ValueError:
         raise BadRequest(400, "one Content-Length, of digits") from None
     if length > LARGEST_REQUEST_BODY:

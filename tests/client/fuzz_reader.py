@@ -1,4 +1,4 @@
-"""Throws bytes at the parser that libFuzzer makes up: `make fuzz`.
+"""Throws bytes at the reader that libFuzzer makes up: `make fuzz`.
 
 They are to be read or refused, the same however they are cut, and where two other
 parsers find them malformed, so must ours.
@@ -12,15 +12,15 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["nbtwisted.client.connection.parser"]):
-    from tests.client.test_parser import (
+with atheris.instrument_imports(include=["nbtwisted.client.connection"]):
+    from tests.client.test_reader import (
         ENDING_WITH_THE_CONNECTION,
         MALFORMED,
         WHOLE,
         byte_by_byte,
         read,
     )
-    from tests.client.test_parser_and_others import compare
+    from tests.client.test_reader_and_others import compare
 
 
 def fuzz(data: bytes) -> None:

@@ -1,8 +1,10 @@
-"""The parser, fed whole, byte by byte, and cut at every position."""
+"""The reader of responses, fed whole, byte by byte, and cut at every position."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,9 +12,11 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.connection.parser import Limits, ResponseParser
-from nbtwisted.client.errors import RequestError
-from nbtwisted.client.response import Head
+from nbtwisted.client.connection.head import parse_head
+from nbtwisted.client.connection.reader import Limits, ResponseReader
+from nbtwisted.client.errors import MalformedResponse, RequestError
+from nbtwisted.client.result import Head
+from nbtwisted.memo import Memo
 from tests.guard import ClockCase
 
 
@@ -30,15 +34,15 @@ class Failed:
 
 
 def read(pieces: Iterable[bytes], limits: Limits | None = None) -> Whole | Failed:
-    """What the parser makes of a connection on which `pieces` arrive, then its end."""
-    parser = ResponseParser(limits or Limits())
+    """What the reader makes of a connection on which `pieces` arrive, then its end."""
+    reader = ResponseReader(limits or Limits())
     try:
-        if not any(parser.feed(piece) for piece in pieces):
-            parser.end()
+        if not any(reader.feed(piece) for piece in pieces):
+            reader.end()
     except RequestError as error:
         return Failed(type(error).__name__, str(error))
-    assert parser.head is not None
-    return Whole(parser.head, parser.body, parser.raw)
+    assert reader.head is not None
+    return Whole(reader.head, reader.body, reader.raw)
 
 
 def read_whole(pieces: Iterable[bytes]) -> Whole:
@@ -70,7 +74,7 @@ WHOLE = {
     b"0\r\nTrailer: 1\r\n\r\n",
     "chunked, with white space in extensions": b"HTTP/1.1 200 OK\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
-    b'2 ; a = "b ; c"\t;d\r\n\r\n\r\n1\t;a\r\nx\r\n0 ; b\r\nA: b\r\n\r\n',
+    b'2 ; a = "b ; c"\t;d\r\n\r\n\r\n1\t;a= b\r\nx\r\n0 ; b\r\nA: b\r\n\r\n',
     "chunked, empty": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "interim answers": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
     b"Link: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -182,11 +186,15 @@ MALFORMED = {
     "bare LF behind a chunk size": CHUNKED + b"1\nx\r\n0\r\n\r\n",
     "bare LF behind a chunk": CHUNKED + b"1\r\nx\n0\r\n\r\n",
     "bare LF behind an extension": CHUNKED + b"1;a\nx\r\n0\r\n\r\n",
+    "no name in an extension": CHUNKED + b"1;=b\r\nx\r\n0\r\n\r\n",
+    "no value in an extension": CHUNKED + b"1;a=\r\nx\r\n0\r\n\r\n",
+    "junk behind an extension": CHUNKED + b'1;a="b"c\r\nx\r\n0\r\n\r\n',
     "control byte in an extension": CHUNKED + b"1;\x01\r\nx\r\n0\r\n\r\n",
     "no line end behind a chunk": CHUNKED + b"1\r\nxx0\r\n\r\n",
     "trailer without a colon": CHUNKED + b"0\r\nA b\r\n\r\n",
     "folded last chunk": CHUNKED + b"0\r\n c\r\n\r\n",
     "folded chunk size": CHUNKED + b"1\r\n x\r\n0\r\n\r\n",
+    "interim answer that closes": b"HTTP/1.1 100 Go\r\nConnection: close\r\n\r\n" + OK,
     "switched protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n"
     b"Connection: upgrade\r\n\r\nnot http",
     "switched protocols without a word": b"HTTP/1.1 101 x\r\n\r\nnot http",
@@ -249,12 +257,12 @@ class WholeAnswersTests(ClockCase):
         self.assertEqual(read_whole([data]).body, b"\r\nx")
 
     def test_values_in_detail(self) -> None:
-        parser = ResponseParser(Limits())
-        parser.feed(
+        reader = ResponseReader(Limits())
+        reader.feed(
             b"HTTP/1.0 404 Not  \xe9\r\nX-A:  b c \t\r\nx-a: \xff\r\nEmpty:\r\n"
             b"Content-Length: 0\r\n\r\n"
         )
-        head = parser.head
+        head = reader.head
         assert head is not None
         self.assertEqual((head.http_version, head.status), ("1.0", 404))
         self.assertEqual(head.reason, "Not  é")
@@ -454,36 +462,249 @@ class LimitsTests(ClockCase):
         self.assertEqual(len(body), 10_000)
 
 
-class CountedTests(ClockCase):
-    def count(self, pieces: Iterable[bytes]) -> int | str:
-        """The size of the body, of which nothing is kept."""
-        parser = ResponseParser(Limits(), keeps_body=False)
-        self.assertEqual(parser.body_size, 0)
-        try:
-            if not any(parser.feed(piece) for piece in pieces):
-                parser.end()
-        except RequestError as error:
-            return str(error)
-        return parser.body_size
+class ManyPiecesTests(ClockCase):
+    """No byte costs more because of those that came before it."""
 
-    def test_as_many_bytes_as_were_kept(self) -> None:
-        answers = [
-            *((data, len(body)) for data, body in COUNTED.items()),
-            (OK + b"Content-Length: 5\r\n\r\nhel", None),
-            (CHUNKED + b"5\r\nhello\r\n", None),
-        ]
-        for data, size in answers:
-            for pieces in ([data], byte_by_byte(data)):
-                kept = read(pieces)
-                expected = kept.text if isinstance(kept, Failed) else len(kept.body)
-                self.assertEqual(self.count(pieces), expected)
-                self.assertIn(size, (None, expected))
+    def seconds(self, begin: bytes, more: bytes, times: int) -> float:
+        """To read what comes byte by byte, until it is refused or has come."""
+        reader = ResponseReader(Limits())
+        pieces = byte_by_byte(begin + more * times)
+        began = time.process_time()
+        with contextlib.suppress(MalformedResponse):
+            for piece in pieces:
+                reader.feed(piece)
+        return time.process_time() - began
+
+    def test_byte_by_byte(self) -> None:
+        size = 100 * 1024
+        for begin, more in [
+            (b"", b"\r\n"),
+            (b"HTTP/1.1 200 ", b"x"),
+            (OK + b"A: ", b"x"),
+            (OK + b"A: b\r\n ", b" "),
+            (OK + b"A: b", b"\r\n "),
+            (OK + b"A: b\r\n", b"B: " + b"c" * 400 + b"\r\n"),
+            (OK + b"\r\n", b"x"),
+            (CHUNKED, b"1\r\nx\r\n"),
+            (CHUNKED + b"fffff\r\n", b"x"),
+            (CHUNKED + b"0\r\n", b"A: b\r\n"),
+            (CHUNKED + b"0\r\nA: ", b"x"),
+        ]:
+            # A fifth of a second; where it is quadratic, it may be thirty.
+            taken = self.seconds(begin, more, size // len(more))
+            self.assertLess(taken, 3, (begin[-20:], more[:20]))
+
+    def test_a_large_body_is_copied_when_it_is_asked_for(self) -> None:
+        size, piece = 16 * 1024 * 1024, b"x" * 65536
+        chunk = b"10000\r\n" + piece + b"\r\n"
+        for begin, each, copies in [
+            (OK + b"Content-Length: %d\r\n\r\n" % size, piece, 1),
+            (CHUNKED, chunk, 2),
+        ]:
+            reader = ResponseReader(Limits())
+            tracemalloc.start()
+            reader.feed(begin)
+            for _ in range(size // len(piece)):
+                reader.feed(each)
+            _, peak = tracemalloc.get_traced_memory()
+            self.assertLess(peak, copies * 1.3 * size)
+            self.assertEqual(len(reader.body), size)
+            tracemalloc.stop()
 
 
-COUNTED = {
-    OK + b"\r\nuntil it closes": b"until it closes",
-    OK + b"Content-Length: 5\r\n\r\nhello": b"hello",
-    CHUNKED + b"5\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n": b"hello!",
-    b"HTTP/1.1 100 Go\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\nokmore": b"ok",
-    b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n": b"",
+COUNTED: dict[bytes, tuple[int, int, bool]] = {
+    OK + b"Content-Length: 5\r\n\r\nhello": (200, 5, True),
+    OK + b"Content-Length: 0\r\n\r\n": (200, 0, True),
+    OK + b"Content-Length: 4\r\n\r\n\r\n\r\n": (200, 4, True),
+    OK + b"Content-Length: 2\r\nConnection: close\r\n\r\nab": (200, 2, False),
+    OK + b"Content-Length: 2\r\nConnection: a, Close\r\n\r\nab": (200, 2, False),
+    b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nab": (200, 2, False),
+    b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nab": (
+        *(200, 2, True),
+    ),
+    b"HTTP/1.1 204 No\r\n\r\n": (204, 0, True),
+    b"HTTP/1.1 304 No\r\nContent-Length: 7\r\n\r\n": (304, 0, True),
+    CHUNKED + b"5\r\nhello\r\n0\r\n\r\n": (200, 5, True),
+    CHUNKED + b"5\r\nhello\r\n1\r\n!\r\n0\r\nA: b\r\n\r\n": (200, 6, True),
+    CHUNKED + b"2;a=b\r\n\r\n\r\n0\r\nA: b\r\n\r\n": (200, 2, True),
+    b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n": (200, 1, False),
+    b"HTTP/1.1 100 Go\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na": (200, 1, True),
+    b"HTTP/1.1 103 X\r\nA: b\r\n\r\n" + CHUNKED + b"0\r\n\r\n": (200, 0, True),
 }
+"""The status of each, the size of its body, and whether another may follow."""
+
+Counted = tuple[int, int, bool] | str
+
+COUNTED_AT_THE_END: dict[bytes, Counted] = {
+    OK + b"\r\nab": (200, 2, False),
+    b"": "EmptyResponse",
+    b"HTTP/1.1 2": "ResponseCutShort",
+    OK + b"Content-Length: 5\r\n\r\nhel": "ResponseCutShort",
+    CHUNKED + b"5\r\nhello\r\n": "ResponseCutShort",
+    CHUNKED + b"5\r\nhello\r\n0\r\n": "ResponseCutShort",
+    b"HTTP/1.1 100 Go\r\n\r\n": "ResponseCutShort",
+    OK + b"A b": "MalformedResponse",
+    CHUNKED + b"0\r\nA b": "MalformedResponse",
+}
+
+
+def count(reader: ResponseReader, pieces: Iterable[bytes]) -> Counted:
+    """What the reader says of what comes in these pieces, and then the end."""
+    reader.reset()
+    try:
+        if not any(reader.feed(piece) for piece in pieces if piece):
+            reader.end()
+    except RequestError as error:
+        return type(error).__name__
+    assert reader.head is not None
+    return reader.head.status, reader.size, reader.can_be_followed
+
+
+def cuts(data: bytes) -> Iterable[list[bytes]]:
+    yield [data]
+    yield byte_by_byte(data)
+    for at in range(1, len(data)):
+        yield [data[:at], data[at:]]
+
+
+class CountedTests(ClockCase):
+    """Readers that keep no body, and read one response after another."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(Memo, "is_on", True)
+        self.forget()
+        self.addCleanup(self.forget)
+        self.reader = ResponseReader(Limits(), keeps_body=False)
+
+    def forget(self) -> None:
+        parse_head._results.clear()
+        parse_head._came.clear()
+
+    def test_one_after_another(self) -> None:
+        keeper = ResponseReader(Limits())
+        for data, expected in {**COUNTED, **COUNTED_AT_THE_END}.items():
+            for cut in cuts(data):
+                self.assertEqual(count(self.reader, cut), expected, cut)
+                self.assertEqual((self.reader.raw, self.reader.body), (b"", b""))
+                self.assertEqual(count(keeper, cut), expected, cut)
+                self.assertEqual(keeper.raw, data)
+                for reader in (self.reader, keeper):
+                    self.assertEqual(reader.received, len(data))
+                    self.assertEqual(reader.has_begun, bool(data))
+
+    def test_bytes_behind_the_end(self) -> None:
+        # The response is good, and nothing can follow it.
+        for data, (status, size, _) in COUNTED.items():
+            for more in (b"x", b"\r\n", b"\0" * 70_000, data):
+                for cut in (
+                    [data + more],
+                    [*byte_by_byte(data[:-1]), data[-1:] + more],
+                ):
+                    counted = count(self.reader, cut)
+                    self.assertEqual(counted, (status, size, False), data)
+                    self.assertTrue(self.reader.has_more)
+                    self.assertEqual(self.reader.received, len(data))
+
+    def test_bytes_that_come_later_are_behind_the_end(self) -> None:
+        for keeps_body in (True, False):
+            reader = ResponseReader(Limits(), keeps_body=keeps_body)
+            for data in COUNTED:
+                reader.reset()
+                self.assertTrue(reader.feed(data))
+                self.assertFalse(reader.has_more)
+                self.assertTrue(reader.feed(b"HTTP/1.1 200"))
+                self.assertEqual(
+                    (reader.has_more, reader.can_be_followed), (True, False)
+                )
+                self.assertEqual(reader.received, len(data))
+                self.assertEqual(reader.raw, data if keeps_body else b"")
+
+    def test_what_is_known_means_the_same(self) -> None:
+        # Memos are off in the second of these.
+        for is_on in (True, False):
+            self.patch(Memo, "is_on", is_on)
+            self.forget()
+            for _ in range(3):
+                for data, expected in {**COUNTED, **COUNTED_AT_THE_END}.items():
+                    self.assertEqual(count(self.reader, [data]), expected, data)
+                for data in MALFORMED.values():
+                    counted = count(self.reader, [data])
+                    self.assertEqual(counted, "MalformedResponse", data)
+            self.assertEqual(len(parse_head) > 10, is_on)
+
+    def test_another_body_behind_a_known_head(self) -> None:
+        head = OK + b"Content-Length: 3\r\n\r\n"
+        for body, expected in {
+            b"abc": (200, 3, True),
+            b"xyz": (200, 3, True),
+            b"xy": "ResponseCutShort",
+            b"": "ResponseCutShort",
+        }.items():
+            self.assertEqual(count(self.reader, [head + body]), expected)
+            self.assertEqual(count(self.reader, [head, body]), expected)
+
+    def test_limits_are_a_reader_s_own(self) -> None:
+        small = ResponseReader(Limits(head=30, body=2))
+        for data, expected in {
+            OK + b"Content-Length: 3\r\n\r\nabc": "MalformedResponse",
+            b"HTTP/1.1 204 No\r\n\r\n": (204, 0, True),
+            OK + b"\r\nabc": "ResponseTooLarge",
+        }.items():
+            for _ in range(3):
+                self.assertEqual(count(small, [data]), expected, data)
+                self.assertIsInstance(count(self.reader, [data]), tuple)
+
+    def test_limits_on_framing(self) -> None:
+        """Whatever a server sends without an end, it is told to stop, and soon."""
+        long = b"x" * 1000
+        endless: dict[str, tuple[bytes, bytes]] = {
+            "the head is larger": (OK, b"A: " + long + b"\r\n"),
+            "the head is larger than": (OK + b"A: ", long),
+            "the head is larger t": (b"HTTP/1.1 200 ", long),
+            "more than 20 interim": (b"", b"HTTP/1.1 100 Go\r\n\r\n"),
+            "more than 20 interim answers": (b"", b"HTTP/1.1 103 X\r\nA: b\r\n\r\n"),
+            "more than 1000 header fields": (OK, b"A:b\r\n"),
+            "the trailers are larger": (CHUNKED + b"0\r\n", b"A: " + long + b"\r\n"),
+            "the trailers are larger than": (CHUNKED + b"0\r\nA: ", long),
+            "a chunk's line is longer": (CHUNKED + b"1;a=", long),
+            "a chunk's line is longer than": (CHUNKED + b"0;", long),
+            "a chunk's size has more than 16": (CHUNKED, b"0" * 9),
+            "more framing than data": (CHUNKED, b"1;" + long + b"\r\nx\r\n"),
+        }
+        for expected, (begin, more) in endless.items():
+            for at_once in (1, 60):
+                self.reader.reset()
+                self.assertFalse(self.reader.feed(begin) if begin else False)
+                sent = 0
+                with self.assertRaises(MalformedResponse) as caught:
+                    while sent < 1_000_000:
+                        self.assertFalse(self.reader.feed(more * at_once))
+                        sent += len(more) * at_once
+                self.assertIn(expected, str(caught.exception))
+                self.assertLess(sent, 400_000, expected)
+
+    def test_nothing_of_a_body_is_kept(self) -> None:
+        piece = b"x" * 65536
+        chunk = b"10000\r\n" + piece + b"\r\n"
+        pieces = 400
+        for begin, each, end in [
+            (OK + b"\r\n", piece, b""),
+            (OK + b"Content-Length: %d\r\n\r\n" % (65536 * pieces), piece, b""),
+            (CHUNKED, chunk, b"0\r\n\r\n"),
+            (CHUNKED[:-2] + b"A: " + b"y" * 100_000 + b"\r\n\r\n", chunk, b""),
+        ]:
+            reader = self.reader
+            reader.reset()
+            reader.feed(begin)
+            reader.feed(each)
+            tracemalloc.start()
+            for _ in range(pieces - 1):
+                reader.feed(each)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            self.assertLess(peak, 500_000)
+            if end:
+                self.assertTrue(reader.feed(end))
+            self.assertEqual(reader.size, 65536 * pieces)

@@ -1,4 +1,4 @@
-"""Our parser beside two others: llhttp alone, and h11.
+"""Our reader beside two others: llhttp alone, and h11.
 
 Where both find an answer malformed, so must we, but for folded fields, which llhttp
 does not take, and for white space before a chunk's extension, which neither takes
@@ -16,12 +16,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbtwisted.client.connection.parser import Limits
-from tests.client.test_parser import (
+from nbtwisted.client.connection.reader import Limits
+from tests.client.test_reader import (
     ENDING_WITH_THE_CONNECTION,
     MALFORMED,
     WHOLE,
     Whole,
+    byte_by_byte,
     read,
 )
 from tests.guard import ClockCase
@@ -36,6 +37,9 @@ STRICTER = {
     "a chunk's size has more than": "digits",
     "content-length .* at most 18 digits": "digits",
     "a chunk's line is longer than": "line",
+    # RFC 9112, 7.1.1: an extension has a name; a value is a token, or is in quotes.
+    # llhttp takes `;;a`, `;=b`, `;a=` and `;a=b"c"`, and h11 anything.
+    "invalid character in chunk extensions": "extension",
     "the chunks have more framing than data": "excess",
     # llhttp goes on to read another answer in its place; h11 waits for one.
     "more than .* header fields": "fields",
@@ -129,6 +133,9 @@ BODIES = [
 ]
 BODIES += [b"-5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"g\r\n", b"\r\n"]
 BODIES += [b"00000000000000005\r\nhello\r\n0\r\n\r\n", b"5\nhello\n0\n\n", b"0x5\r\n"]
+EXTENSIONS = [b"", b";a", b";a=b", b' ;a = "b"', b";a=", b";;a", b" ", b";a=b;c ; d"]
+EXTENSIONS += [b';a="b"c', b';a="\\""', b';a="', b";\x01", b";a=\xff", b";a\n", b"\r"]
+BODIES += [b"5%b\r\nhello\r\n1\r\nx\r\n00;a\r\n\r\n" % each for each in EXTENSIONS]
 BODIES += [b"5\r\nhello\r\n0\r\nA: b\r\n\r\n", b"5\r\nhello\r\n0\r\nA b\r\n\r\n"]
 LINE_ENDS = [b"\r\n"] * 8 + [b"\n", b"\r", b"\r\r\n", b"\r\n ", b"\r\n\t"]
 
@@ -177,7 +184,7 @@ def unfolded(text: bytes) -> bytes:
 def compare(data: bytes) -> str:
     """Compare what the three make of it; returns why we are stricter, if we are.
 
-    Raises `AssertionError` where we should not differ. `fuzz_parser.py` uses it, too.
+    Raises `AssertionError` where we should not differ. `fuzz_reader.py` uses it, too.
     """
     ours = read([data], Limits(body=10**9))
     others = [llhttp(data), by_h11(data)]
@@ -203,6 +210,23 @@ def compare(data: bytes) -> str:
 
 
 class DifferentialTests(ClockCase):
+    @settings(max_examples=1000)
+    @given(
+        answers(),
+        st.sampled_from([Limits(), Limits(head=100, body=9)]),
+        st.lists(st.integers(1, 40), min_size=1, max_size=20),
+    )
+    def test_however_they_are_cut(
+        self, data: bytes, limits: Limits, sizes: list[int]
+    ) -> None:
+        whole = read([data], limits)
+        self.assertEqual(read(byte_by_byte(data), limits), whole)
+        pieces, at = [], 0
+        for size in [*sizes, len(data)]:
+            pieces.append(data[at : at + size])
+            at += size
+        self.assertEqual(read(pieces, limits), whole)
+
     @settings(max_examples=1500)
     @given(answers())
     def test_built_answers(self, data: bytes) -> None:
@@ -226,6 +250,7 @@ class DifferentialTests(ClockCase):
             "reason": b"HTTP/1.1 200 \x01\r\n\r\n",
             "digits": chunked + b"0" * 17 + b"\r\n\r\n",
             "line": chunked + b"1;" + b"x" * 5000 + b"\r\nx\r\n0\r\n\r\n",
+            "extension": chunked + b"1;a=\r\nx\r\n0\r\n\r\n",
             "excess": chunked + (b"1;" + b"x" * 4000 + b"\r\nx\r\n") * 5 + b"0\r\n\r\n",
             "fields": head + b"A: b\r\n" * 1001 + b"\r\n",
         }
