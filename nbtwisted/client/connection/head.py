@@ -46,7 +46,6 @@ _STATUS_LINE = re.compile(
 _FIELDS = re.compile("([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)[ \t]*\r\n")
 """The fields of a head that is known to be well-formed, and has one line for each."""
 
-_FRAMING = ("content-length", "transfer-encoding", "connection")
 _NO_BODY = (204, 304)
 
 _SWITCHED = "the server switched protocols, though it was not asked to"
@@ -73,8 +72,8 @@ def _parse_head(head: bytes) -> ParsedHead:
         # No field begins with the status line, so none goes on behind it.
         fields_start = head.find(b"\r\n") + 2
         text = head[:fields_start] + _unfolded(head[fields_start:])
-    is_long = text.count(b"\n") > MOST_FIELDS
-    section = _LongHead() if is_long else _Head()
+    # A field has four bytes at least.
+    section = _LongHead() if len(text) > 4 * MOST_FIELDS else _Head()
     llhttp = HttpResponseParser(section)
     _feed_last(llhttp, section, text)
     lines = text.decode("latin-1")
@@ -114,8 +113,8 @@ def _with_framing(head: Head) -> ParsedHead:
     codings: list[bytes] = []
     options: list[bytes] = []
     for name, value in head.headers:
-        # Most have another length.
-        if len(name) in (10, 14, 17):
+        # Most have another length, which is quick to see.
+        if len(name) in {10, 14, 17}:
             lowered = name.lower()
             if lowered == "content-length":
                 # llhttp has seen to it that there is one, of digits, or chunks.
