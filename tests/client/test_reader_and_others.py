@@ -169,11 +169,12 @@ def without_white_space(data: bytes) -> bytes:
 
 
 def simpler(data: bytes) -> Iterator[bytes]:
-    """The same without what only we take: folds in the head, and in the trailers."""
+    """The same without what only we take: folds in heads, and in the trailers."""
     for text in (data, without_white_space(data)):
-        head, end, body = text.partition(b"\r\n\r\n")
         yield text
-        yield unfolded(head) + end + body
+        # A body may have what looks like a fold.
+        for end in re.finditer(b"\r\n\r\n", text):
+            yield unfolded(text[: end.start()]) + text[end.start() :]
         yield unfolded(text)
 
 
