@@ -1,4 +1,4 @@
-"""Header fields about the length of a body and the end of a connection. Pure."""
+"""What a head says of the body behind it, and of the connection. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterable
 
 from nbtwisted.numeral import parse_whole_number
 
-__all__ = ["elements", "keeps_alive", "parse_length"]
+__all__ = ["BODILESS", "elements", "keeps_alive", "parse_length"]
+
+BODILESS = frozenset((204, 304))
+"""Statuses of 200 and above that no body follows: RFC 9110, 15.3.5 and 15.4.5."""
 
 
 def elements(values: Iterable[bytes]) -> list[bytes]:

@@ -29,7 +29,7 @@ from httptools import (
 
 from nbtwisted.client.errors import MalformedResponse
 from nbtwisted.client.result import Head
-from nbtwisted.http1.framing import elements, keeps_alive, parse_length
+from nbtwisted.http1.framing import BODILESS, elements, keeps_alive, parse_length
 from nbtwisted.http1.syntax import BLANK_LINE
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.printable import printable
@@ -46,7 +46,6 @@ _STATUS_LINE = re.compile(
 _FIELDS = re.compile("([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)[ \t]*\r\n")
 """The fields of a head that is known to be well-formed, and has one line for each."""
 
-_NO_BODY = (204, 304)
 
 _SWITCHED = "the server switched protocols, though it was not asked to"
 _NO_BLANK_LINE = "a head, or trailers, without a blank line behind it"
@@ -133,7 +132,7 @@ def _with_framing(head: Head) -> ParsedHead:
     if codings and codings != [b"chunked"]:
         shown = printable(b", ".join(codings).decode("latin-1"), longest=100)
         raise MalformedResponse(f"transfer-encoding '{shown}': expected 'chunked'")
-    if head.status in _NO_BODY:
+    if head.status in BODILESS:
         length = 0
     elif codings:
         # RFC 9112, 6.1: in 1.0, somebody on the way may not have understood it.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
+from nbtwisted.http1.framing import BODILESS
 from nbtwisted.server.model.body import Body, Filler, Whole
 from nbtwisted.server.model.controls import (
     NO_CONTROLS,
@@ -25,7 +26,6 @@ from nbtwisted.server.model.delay import NO_DELAY, Delay
 from nbtwisted.server.model.headers import HeaderLines
 
 __all__ = [
-    "BODILESS",
     "OUR_FAULT",
     "Behaviour",
     "Instead",
@@ -38,8 +38,6 @@ __all__ = [
 ]
 
 JSON = (("Content-Type", "application/json"),)
-BODILESS = frozenset((204, 304))
-"""Statuses whose answers have no body; RFC 9110, 15.3.5 and 15.4.5."""
 
 _OK = Statuses((200,))
 

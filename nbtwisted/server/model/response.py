@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from twisted.web.server import version as SERVER
 
-from nbtwisted.http1.framing import elements
+from nbtwisted.http1.framing import BODILESS, elements
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
-from nbtwisted.server.model.behaviour import BODILESS, Reply, completed
+from nbtwisted.server.model.behaviour import Reply, completed
 from nbtwisted.server.model.browsers import with_headers
 from nbtwisted.server.model.faults import Ending, HeadPace, transmission
 from nbtwisted.server.model.headers import HeaderLines
