@@ -30,6 +30,7 @@ class Whole:
 @dataclass
 class Failed:
     error: str
+    phase: str
     text: str
 
 
@@ -40,8 +41,10 @@ def read(pieces: Iterable[bytes], limits: Limits | None = None) -> Whole | Faile
         if not any(reader.feed(piece) for piece in pieces):
             reader.end()
     except RequestError as error:
-        return Failed(type(error).__name__, str(error))
+        return Failed(type(error).__name__, error.phase, str(error))
     assert reader.head is not None
+    assert isinstance(reader.body, bytes)
+    assert isinstance(reader.raw, bytes)
     return Whole(reader.head, reader.body, reader.raw)
 
 
@@ -314,6 +317,8 @@ class BrokenAnswersTests(ClockCase):
             for end in range(1, len(data)):
                 said = read_failure([data[:end]])
                 self.assertEqual(said.error, "ResponseCutShort", (name, end))
+                is_in_head = "in the head" in said.text
+                self.assertEqual(said.phase, "head" if is_in_head else "body")
 
     def test_nothing_at_all(self) -> None:
         self.assertEqual(read_failure([]).error, "EmptyResponse")

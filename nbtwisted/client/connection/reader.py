@@ -211,8 +211,7 @@ class ResponseReader:
         self.has_more = True
         self.can_be_followed = False
         self.received -= behind
-        if self._keeps_body:
-            self._data = self._data[:-behind]
+        self._data = self._data[:-behind]
 
     def _read_heads(self, data: bytes) -> int:
         """Read interim heads and the head; returns where that ends in `data`, or -1."""
