@@ -312,6 +312,31 @@ class BrokenAnswersTests(ClockCase):
             for cut in range(1, len(data)):
                 self.assertEqual(read([data[:cut], data[cut:]]), said, (name, cut))
 
+    def test_what_there_is_of_them(self) -> None:
+        limits = Limits(head=400, body=20)
+        for data, status, body in [
+            (OK + b"Content-Length: 9\r\n\r\nabc", 200, b"abc"),
+            (OK + b"Content-Length: 21\r\n\r\nabc", 200, b""),
+            (OK + b"\r\n" + b"x" * 21, 200, b"x" * 21),
+            (CHUNKED + b"3\r\nabc\r\n2\r\nx", 200, b"abcx"),
+            (CHUNKED + b"3\r\nabc\r\n15\r\n", 200, b"abc"),
+            (CHUNKED + b"3\r\nabc\r\nx\r\n", 200, b"abc"),
+            (OK + b"A: b", None, b""),
+            (b"x" * 500, None, b""),
+            (b"", None, b""),
+        ]:
+            for pieces in ([data], byte_by_byte(data)):
+                reader = ResponseReader(limits)
+                with self.assertRaises(RequestError):
+                    for piece in pieces:
+                        reader.feed(piece)
+                    reader.end()
+                self.assertEqual(reader.head and reader.head.status, status)
+                self.assertEqual((reader.body, reader.size), (body, len(body)))
+                self.assertTrue(data.startswith(reader.raw))
+                self.assertEqual(len(reader.raw), reader.received)
+                self.assertFalse(reader.can_be_followed)
+
     def test_cut_short_anywhere(self) -> None:
         for name, data in WHOLE.items():
             for end in range(1, len(data)):
@@ -618,6 +643,7 @@ class CountedTests(ClockCase):
             for data in COUNTED:
                 reader.reset()
                 self.assertTrue(reader.feed(data))
+                reader.end()
                 self.assertFalse(reader.has_more)
                 self.assertTrue(reader.feed(b"HTTP/1.1 200"))
                 self.assertEqual(

@@ -84,7 +84,6 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_body_start",
         "_chunks",
         "_data",
         "_head_reader",
@@ -144,7 +143,8 @@ class ResponseReader:
         """The body, without the framing of its chunks."""
         if self._chunks is not None:
             return bytes(self._chunks.body)
-        return self.raw[self._body_start :] if self.head else b""
+        # It is what came last.
+        return self.raw[len(self._data) - self.size :]
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes received; True when the response is whole.
@@ -165,7 +165,6 @@ class ResponseReader:
             start = self._read_heads(data)
             if start < 0:
                 return False
-            self._body_start = before + start
         end = self._read_body(data, start)
         if end < 0:
             return False
@@ -181,7 +180,7 @@ class ResponseReader:
 
         Raises `EmptyResponse`, `ResponseCutShort` or `MalformedResponse`.
         """
-        if self._part is _TO_END:
+        if self._part in (_TO_END, _WHOLE):
             self._part = _WHOLE
             return
         if not self.received:
