@@ -21,12 +21,11 @@ from typing import Any
 
 from twisted.internet.task import deferLater, react
 
-from nbtwisted.client.errors import Outcome
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.url_list import Given
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.retrying import Retries
-from nbtwisted.client.response import Answer
+from nbtwisted.client.result import Result
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 
@@ -136,12 +135,12 @@ async def attack(reactor: Any, urls: list[str], seed: int, late: float) -> int:
     ended: Counter[str] = Counter()
     latest = 0.0
 
-    def take(index: int, outcome: Outcome) -> None:
+    def take(index: int, result: Result) -> None:
         nonlocal latest
-        is_answer = isinstance(outcome, Answer)
-        ended["answer" if is_answer else type(outcome).__name__] += 1
-        assert outcome.timing is not None, outcome
-        latest = max(latest, outcome.timing.total - MAX_TIME)
+        error = result.error
+        ended["answer" if error is None else type(error).__name__] += 1
+        assert result.timing is not None, result
+        latest = max(latest, result.timing.total - MAX_TIME)
 
     chance = random.Random(seed)
     getter = Getter(

@@ -5,14 +5,14 @@ from typing import Any
 
 from twisted.internet.task import react
 
-from nbtwisted.client import Answer, get_all
+from nbtwisted.client import Response, get_all
 
 
 async def main(reactor: Any, *urls: str) -> None:
     """Print how each URL was answered."""
     results = await get_all(urls, reactor=reactor, max_time=1.0)
     for url, (_, result) in zip(urls, results, strict=True):
-        if isinstance(result, Answer):
+        if isinstance(result, Response):
             print(url, result.status, f"after {result.timing.wait:.2f} s")
         else:
             print(url, result.getErrorMessage())

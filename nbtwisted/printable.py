@@ -58,6 +58,10 @@ def escaped_json(document: str) -> str:
 
     It can stand nowhere but in strings, where `\u202e` and the like mean the same.
     """
+    # Of ASCII, which most documents are, JSON itself escapes all but this. (It takes a
+    # thirtieth of the time to see.)
+    if document.isascii() and "\x7f" not in document:
+        return document
     return document if document.isprintable() else document.translate(_IN_JSON)
 
 

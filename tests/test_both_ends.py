@@ -12,7 +12,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.server import Site
 
-from nbtwisted.client import Answer, get, get_all
+from nbtwisted.client import Response, get, get_all
 from nbtwisted.client.errors import DeadlinePassed
 from nbtwisted.server.delay_server import DelayServer
 from tests.guard import real_reactor
@@ -35,7 +35,7 @@ async def url() -> AsyncIterator[str]:
 async def test_five_waits_take_the_time_of_one(url: str) -> None:
     asked = [f"{url}delay/300ms?n={n}" for n in range(5)]
     results = await get_all(asked, reactor=real_reactor())
-    answers = [answer for _, answer in results if isinstance(answer, Answer)]
+    answers = [answer for _, answer in results if isinstance(answer, Response)]
     assert [answer.url for answer in answers] == asked
     # One after another the last would have waited for 1.5 seconds.
     assert max(answer.timing.wait or 99 for answer in answers) < 2 * 0.3

@@ -6,8 +6,9 @@
 
 From a URL to its answer:
 
-    url_list → Queue → Getter → Request → Attempt → Connection and ResponseReader
-     → Answer, or a RequestError that names its phase → gather → output, pictures, files
+    url_list → Queue → Getter → Request → Attempt → Connection and ResponseParser
+     → Result: a Response, or a RequestError that names its phase → gather → output,
+     pictures, files
 
 A *request* has one deadline and ends once. It is made of *attempts*: one, unless there
 are redirects or retries. An attempt is an exchange over a connection that may have
@@ -25,7 +26,7 @@ carried others, and once more over a new one if that one was stale.
   meanwhile, and keeps early bytes from being taken for the next answer.
 - TLS begins by `startTLS` on a connection, so that each of both has its own time. The
   name in the certificate is checked before a byte of the request is sent.
-- llhttp is laxer than the client wants. The reader adds: HTTP/1.0 or 1.1 only, statuses
+- llhttp is laxer than the client wants. The parser adds: HTTP/1.0 or 1.1 only, statuses
   from 100, no control characters in the reason, and no transfer coding but `chunked`.
   h11 gives the tests a second opinion.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
@@ -44,13 +45,15 @@ if TYPE_CHECKING:
     from nbtwisted.client.many.gathering import get_all
     from nbtwisted.client.request.getting import get
     from nbtwisted.client.request.retrying import Retries
-    from nbtwisted.client.response import Answer, Head, Timing
+    from nbtwisted.client.result import Attempt, Head, Response, Result, Timing
 
 __all__ = [
-    "Answer",
+    "Attempt",
     "Head",
     "Limits",
     "RequestError",
+    "Response",
+    "Result",
     "Retries",
     "Timing",
     "get",
@@ -58,9 +61,7 @@ __all__ = [
 ]
 
 _FOUND_IN = {
-    "Answer": "response",
-    "Head": "response",
-    "Timing": "response",
+    **dict.fromkeys(("Attempt", "Head", "Response", "Result", "Timing"), "result"),
     "RequestError": "errors",
     "get_all": "many.gathering",
     "get": "request.getting",

@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -23,13 +23,12 @@ from nbtwisted.client.errors import (
     ConnectFailed,
     Interrupted,
     NameNotResolved,
-    Outcome,
-    RequestError,
 )
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.url_list import Given, URLFile
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
 from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.target import shown
@@ -262,44 +261,44 @@ class _Run:
         assert self._gathering is not None, "interrupted before it was begun"
         self._gathering.cancel()
 
-    def _take(self, index: int, outcome: Outcome) -> None:
-        if isinstance(outcome, Interrupted):
+    def _take(self, index: int, result: Result) -> None:
+        error, response = result.error, result.response
+        if isinstance(error, Interrupted):
             self._interrupted += 1
-        elif isinstance(outcome, RequestError):
+        elif error is not None:
             self._failed += 1
-            self._first_failure = min(self._first_failure, (index, outcome.exit_code))
+            self._first_failure = min(self._first_failure, (index, error.exit_code))
         else:
             self._answered += 1
-            if self._options.fail and outcome.status >= 400:
+            if self._options.fail and response is not None and response.status >= 400:
                 self._first_failure = min(self._first_failure, (index, _FAILED_STATUS))
         _, exit_code = self._first_failure
         if self._options.fail_early and exit_code and self._exit_code is None:
             self.interrupt(exit_code)
-        with self._outside_deadlines():
-            if self._recording is not None and self._cannot_write is None:
-                try:
-                    self._recording.end(index, outcome)
-                except CannotWrite as error:
-                    self._stop_writing(str(error))
-            if self._progress is not None and not isinstance(outcome, Interrupted):
-                self._progress.count(failed=isinstance(outcome, RequestError))
-            self._deliver(index, outcome)
+        began = time.monotonic()
+        if self._recording is not None and self._cannot_write is None:
+            try:
+                self._recording.end(index, result)
+            except CannotWrite as cannot_write:
+                self._stop_writing(str(cannot_write))
+        if self._progress is not None and not isinstance(error, Interrupted):
+            self._progress.count(failed=error is not None)
+        self._deliver(index, result)
+        self._could_not_read_since(began)
 
     def _draw_progress(self) -> None:
         assert self._progress is not None
-        with self._outside_deadlines():
-            self._progress.draw()
-
-    @contextmanager
-    def _outside_deadlines(self) -> Iterator[None]:
-        """Whatever is done within takes no time from the deadlines of the requests.
-
-        A slow reader of ours must not make answers late that came in time.
-        """
         began = time.monotonic()
-        yield
-        assert self._getter is not None, "an outcome without a request"
-        self._getter.postpone_deadlines(time.monotonic() - began)
+        self._progress.draw()
+        self._could_not_read_since(began)
+
+    def _could_not_read_since(self, began: float) -> None:
+        """Take nothing of what passed since then from the deadlines of the requests.
+
+        A slow reader of ours must not make responses late that came in time.
+        """
+        assert self._getter is not None, "a result without a request"
+        self._getter.deadlines.postpone(time.monotonic() - began)
 
     def _stop_writing(self, why: str) -> None:
         self._cannot_write = why
@@ -307,24 +306,24 @@ class _Run:
         if self._exit_code is None:
             self.interrupt(CANNOT_WRITE)
 
-    def _print(self, index: int, outcome: Outcome) -> None:
+    def _print(self, index: int, result: Result) -> None:
         if self._cannot_write is not None:
             return
         try:
             with self._beside_progress(self._on_terminal):
-                self._write(index, self._format(index, outcome))
+                self._write(index, self._format(index, result))
         except OSError as error:
             self._stop_writing(_cannot_write(error))
             return
         # Interruptions are counted at the end. And where both streams are one, a raw
         # error stands in its place already.
         if (
-            isinstance(outcome, RequestError)
-            and not isinstance(outcome, Interrupted)
+            result.error is not None
+            and not isinstance(result.error, Interrupted)
             and not (self._options.format == "raw" and self._one_stream)
         ):
             with self._beside_progress():
-                _complain(output.error_line(outcome))
+                _complain(output.error_line(result))
 
     def _beside_progress(
         self, is_on_terminal: bool = True
@@ -339,9 +338,10 @@ class _Run:
             name = f"{index}.{self._options.format}"
             self._folder.write(name, self._header + printed)
             return
-        sys.stdout.buffer.write(self._header + printed)
-        # Before the first answer, whichever that is.
-        self._header = b""
+        if self._header:
+            # Before the first response, whichever that is.
+            printed, self._header = self._header + printed, b""
+        sys.stdout.buffer.write(printed)
         sys.stdout.buffer.flush()
 
     def _finish(self) -> NoReturn:

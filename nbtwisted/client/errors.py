@@ -6,11 +6,12 @@ these at the boundary where it is caught, so a `get` fails with nothing else.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from twisted.internet.defer import CancelledError
 
-from nbtwisted.client.response import Answer, Head, PastAttempt, Timing, attempts
+if TYPE_CHECKING:
+    from nbtwisted.client.result import Result
 
 __all__ = [
     "BadURL",
@@ -24,7 +25,6 @@ __all__ = [
     "Interrupted",
     "MalformedResponse",
     "NameNotResolved",
-    "Outcome",
     "RequestError",
     "ResponseCutShort",
     "ResponseTooLarge",
@@ -35,30 +35,17 @@ __all__ = [
 
 
 class RequestError(Exception):
-    """A request that ended without a whole answer.
-
-    `phase` says where, and `exit_code` is what curl would exit with. `url`, `fileno`,
-    `received` (the bytes that came before it went wrong), `head` (if that came whole),
-    `timing`, `request`, `effective_url` and `history` are as in `Answer`; `fileno`,
-    `head` and `timing` are None if it never got so far.
-    """
+    """A request that ended without a whole response: its message says why."""
 
     phase: str
+    """Where it went wrong."""
     exit_code: ClassVar[int]
+    """What curl would exit with."""
+    result: Result | None = None
+    """All that there was: earlier attempts, what was received, and how long it took.
 
-    url: str = ""
-    fileno: int | None = None
-    received: bytes = b""
-    head: Head | None = None
-    request: bytes = b""
-    timing: Timing | None = None
-    effective_url: str = ""
-    history: tuple[PastAttempt, ...] = ()
-
-    @property
-    def attempts(self) -> int:
-        """How often it was tried: 1, and 1 for each retry."""
-        return attempts(self.history)
+    It is there once the error has reached who called `get` or `get_all`.
+    """
 
 
 class BadURL(RequestError):
@@ -177,7 +164,3 @@ class Interrupted(RequestError, CancelledError):
 
     phase = "interrupted"
     exit_code = 130
-
-
-Outcome = Answer | RequestError
-"""How a request ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ LONGEST_PAST = 8 * 1024
 """Characters of the header fields that are kept of an attempt which was not the last:
 more than most servers send, and a request may have many such attempts."""
 
+Phases = tuple[float | None, float | None, float | None, float | None, float | None]
+
 Rest = Literal["dns", "connect", "tls", "send", "wait"]
 
 Then = Literal["redirect", "retry", "resend"]
@@ -24,12 +26,15 @@ that is no retry, for the server has said nothing.
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Timing:
     """When a request, or an attempt, began, and the seconds that each phase took.
 
     A phase that was not reached is None.
     """
+
+    # Not frozen, which takes four times as long to make: one is made each time that
+    # somebody asks.
 
     started: float
     """Unix time at which it began; a request begins when it leaves the queue."""
@@ -128,8 +133,20 @@ class Attempt:
 
     @property
     def timing(self) -> Timing:
-        """How long each part of it took; its end has to be known."""
+        """How long each phase of it took; it has to have ended."""
         assert self.ended_at is not None, "it has not ended"
+        return self.timing_until(self.ended_at)
+
+    def timing_until(self, moment: float) -> Timing:
+        """The same; of one that is under way, until that moment."""
+        ended_at = moment if self.ended_at is None else self.ended_at
+        return Timing(
+            self.began, 0.0, *self.phases_until(moment), ended_at - self.began
+        )
+
+    def phases_until(self, moment: float) -> Phases:
+        """The seconds of `dns`, `connect`, `tls`, `wait` and `receive` in it."""
+        ended_at = moment if self.ended_at is None else self.ended_at
         resolved_at, connected_at = self.resolved_at, self.connected_at
         dns: float | None = 0.0
         connect: float | None = 0.0
@@ -141,16 +158,11 @@ class Attempt:
         first_byte_at = self.first_byte_at
         # A response may begin before all of a long request was taken.
         sent_at = first_byte_at if self.sent_at is None else self.sent_at
-        return Timing(
-            self.began,
-            0.0,
-            dns,
-            connect,
-            tls,
-            _between(sent_at, first_byte_at),
-            _between(first_byte_at, self.ended_at),
-            self.ended_at - self.began,
-        )
+        wait = _between(sent_at, first_byte_at)
+        return dns, connect, tls, wait, _between(first_byte_at, ended_at)
+
+
+_NOT_REACHED: Phases = (None, None, None, None, None)
 
 
 def _between(begin: float | None, end: float | None) -> float | None:
@@ -177,7 +189,7 @@ class Result:
     queued: float = 0.0
     """Seconds from being asked for to leaving the queue."""
     ended_at: float = 0.0
-    """When it ended, as Unix time."""
+    """When it ended, as Unix time; of one that is under way, the present."""
 
     @property
     def last(self) -> Attempt | None:
@@ -189,9 +201,14 @@ class Result:
     def response(self) -> Response | None:
         """What came back, if all of it did."""
         last = self.last
-        if last is None or last.head is None or self.error is not None:
+        if self.error is not None or last is None or last.ended_at is None:
             return None
         return Response(self)
+
+    @property
+    def earlier(self) -> tuple[Attempt, ...]:
+        """The attempts before the last."""
+        return self.attempts if self.last is None else self.attempts[:-1]
 
     @property
     def effective_url(self) -> str:
@@ -201,12 +218,12 @@ class Result:
     @property
     def tries(self) -> int:
         """How often it was tried: 1, and 1 for each retry."""
-        return 1 + sum(attempt.then == "retry" for attempt in self.attempts)
+        return 1 + [attempt.then for attempt in self.attempts].count("retry")
 
     @property
     def resent(self) -> int:
         """How often it was sent again, because a kept connection had been closed."""
-        return sum(attempt.then == "resend" for attempt in self.attempts)
+        return [attempt.then for attempt in self.attempts].count("resend")
 
     @property
     def timing(self) -> Timing | None:
@@ -214,14 +231,14 @@ class Result:
 
         None if it never began.
         """
-        if self.began is None:
+        began = self.began
+        if began is None:
             return None
-        total = self.ended_at - self.began
+        ended_at, phases = self.ended_at, _NOT_REACHED
         last = self.last
-        if last is None:
-            nothing = (None, None, None, None, None)
-            return Timing(self.began, self.queued, *nothing, total)
-        return replace(last.timing, started=self.began, queued=self.queued, total=total)
+        if last is not None:
+            phases = last.phases_until(ended_at)
+        return Timing(began, self.queued, *phases, ended_at - began)
 
 
 class Response:

@@ -7,12 +7,14 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.host_name import parse_host
-from nbtwisted.client.uri import URI, without_dots
+from nbtwisted.client.uri import URI, split_uri, without_dots
 from nbtwisted.http1.syntax import is_token, is_value
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
@@ -31,9 +33,6 @@ __all__ = [
 Headers = Sequence[tuple[str, str]]
 """Names and values, a character for each byte (ISO 8859-1), as `Head` has them."""
 
-Origin = tuple[bool, str, int]
-"""Whether it speaks TLS, the host, and the port."""
-
 LONGEST_URL = 64 * 1024
 """Bytes. Servers take 8 to 16 KiB; what is longer comes from a file of something else,
 or from a server that redirects to it."""
@@ -41,6 +40,7 @@ or from a server that redirects to it."""
 # What may stand in a request target as it is: RFC 3986's reserved and unreserved
 # characters and "%". urllib quotes the rest, as UTF-8.
 _SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"
+_SAFE = re.compile(rf"[A-Za-z0-9_.~{re.escape(_SAFE_IN_TARGET)}-]*")
 _UNFIT = re.compile("[\x00- \x7f\ud800-\udfff]")
 _PORTS = {"http": 80, "https": 443}
 _LARGEST_PORT = 65535
@@ -49,25 +49,38 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/|https?:", re.IGNORECASE)
 _PLACE = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::([^:\]]*))?")
 
 
-@dataclass(frozen=True)
+class Origin(NamedTuple):
+    """What a connection is to, and credentials are for."""
+
+    is_tls: bool
+    host: str
+    """A name in ASCII, or an address without brackets."""
+    port: int
+
+    @property
+    def scheme(self) -> str:
+        """As in a URL."""
+        return "https" if self.is_tls else "http"
+
+    @property
+    def place(self) -> str:
+        """The host, and the port unless it is the scheme's own, as in a URL."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        is_usual = self.port == _PORTS[self.scheme]
+        return host if is_usual else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where a URL points."""
 
     url: str
     """The URL as it may be shown: without a user name and password."""
-    host: str
-    """A name in ASCII, or an address without brackets."""
-    port: int
-    is_tls: bool
+    origin: Origin
     path: str
     """What is asked for at the host: the path, and the query if there is one."""
     credentials: str = field(repr=False)
     """The user name and password in the URL, and the `@` behind them; mostly empty."""
-
-    @property
-    def origin(self) -> Origin:
-        """What a connection is to, and credentials are for."""
-        return self.is_tls, self.host, self.port
 
     @classmethod
     def parse(cls, url: str, *, is_absolute: bool = False) -> Target:
@@ -91,41 +104,27 @@ class Target:
             )
         if not is_absolute and not _SCHEME.match(url):
             url = f"http://{url}"
-        parts = URI.split(url)
-        if parts.scheme not in _PORTS:
-            scheme = printable(parts.scheme or "", longest=100)
+        as_typed, authority, path, query, _ = split_uri(url)
+        scheme = (as_typed or "").lower()
+        if scheme not in _PORTS:
+            scheme = printable(scheme, longest=100)
             raise BadURL(f"scheme '{scheme}': expected http:// or https://")
         # What comes after the last "@" is safe to show.
-        user, at, place = (parts.authority or "").rpartition("@")
-        host, port = _host_and_port(place)
-        path = quote(without_dots(parts.path) or "/", safe=_SAFE_IN_TARGET)
-        if parts.query is not None:
-            path += "?" + quote(parts.query, safe=_SAFE_IN_TARGET)
-        return cls(
-            url=str(replace(parts, authority=place) if at else parts),
-            host=host,
-            port=_PORTS[parts.scheme] if port is None else port,
-            is_tls=parts.scheme == "https",
-            path=path,
-            credentials=user + at,
-        )
-
-    @property
-    def place(self) -> str:
-        """The host, and the port unless it is the scheme's own, as in a URL."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        is_usual = self.port == _PORTS[self.scheme]
-        return host if is_usual else f"{host}:{self.port}"
-
-    @property
-    def scheme(self) -> str:
-        """As in a URL."""
-        return "https" if self.is_tls else "http"
+        user, at, place = (authority or "").rpartition("@")
+        if at or as_typed != scheme:
+            url = str(replace(URI.split(url), authority=place))
+        origin = _origin(scheme, place)
+        path = without_dots(path) or "/"
+        if query is not None:
+            path = f"{path}?{query}"
+        if not _SAFE.fullmatch(path):
+            path = quote(path, safe=_SAFE_IN_TARGET)
+        return cls(url, origin, path, user + at)
 
     @property
     def sent_url(self) -> str:
         """The URL as the server is asked for it: in ASCII, and without a fragment."""
-        return f"{self.scheme}://{self.place}{self.path}"
+        return f"{self.origin.scheme}://{self.origin.place}{self.path}"
 
     def request(self, headers: Headers = (), *, keep_alive: bool = False) -> bytes:
         """The whole request; nothing that a URL holds can end a line of it, or itself.
@@ -133,23 +132,31 @@ class Target:
         `headers` are names and values as `parse_header` reads them, in place of ours.
         Unless it is to `keep_alive`, the server is told that the connection may close.
         """
-        ours = {
-            "Host": self.place,
-            "User-Agent": f"nbtwisted/{__version__}",
-            "Accept": "*/*",
-        }
-        if not keep_alive:
-            ours["Connection"] = "close"
-        if self.credentials:
-            user, _, password = self.credentials[:-1].partition(":")
-            pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
-            ours["Authorization"] = f"Basic {b64encode(pair).decode()}"
-        given = {name.lower() for name, _ in headers}
-        lines = [f"GET {self.path} HTTP/1.1"]
-        lines += [f"{n}: {v}" for n, v in ours.items() if n.lower() not in given]
-        # A name without a value takes our header away, as with curl.
-        lines += [f"{name}: {value}" for name, value in headers if value]
-        return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+        fields = _fields(self.origin, self.credentials, tuple(headers), keep_alive)
+        return b"GET %b HTTP/1.1\r\n%b" % (self.path.encode("ascii"), fields)
+
+
+@lru_cache(1024)
+def _fields(
+    origin: Origin, credentials: str, headers: tuple[tuple[str, str], ...], keep: bool
+) -> bytes:
+    """The header of a request, with the blank line behind it."""
+    ours = {
+        "Host": origin.place,
+        "User-Agent": f"nbtwisted/{__version__}",
+        "Accept": "*/*",
+    }
+    if not keep:
+        ours["Connection"] = "close"
+    if credentials:
+        user, _, password = credentials[:-1].partition(":")
+        pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+        ours["Authorization"] = f"Basic {b64encode(pair).decode()}"
+    given = {name.lower() for name, _ in headers}
+    lines = [f"{n}: {v}" for n, v in ours.items() if n.lower() not in given]
+    # A name without a value takes our header away, as with curl.
+    lines += [f"{name}: {value}" for name, value in headers if value]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
 
 
 def parse_header(text: str) -> tuple[str, str]:
@@ -184,7 +191,9 @@ def shown(url: str) -> str:
     return printable(without_secrets, longest=200)
 
 
-def _host_and_port(place: str) -> tuple[str, int | None]:
+@lru_cache(1024)
+def _origin(scheme: str, place: str) -> Origin:
+    """The origin of a scheme, and a host and port as a URL has them."""
     match = _PLACE.fullmatch(place)
     if match is None and place.startswith("[") and "]" in place:
         raise BadURL("something behind the brackets: expected [address]:port")
@@ -196,14 +205,14 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
     host, digits = match.groups()
     if not host:
         raise BadURL("no host: expected http://host[:port]/path")
-    port = None
+    port = _PORTS[scheme]
     if digits:
         try:
             port = parse_port(digits)
         except ValueError as error:
             raise BadURL(f"the port cannot be read: {error}") from None
     try:
-        return parse_host(host), port
+        return Origin(scheme == "https", parse_host(host), port)
     except ValueError as error:
         raise BadURL(str(error)) from None
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["URI", "without_dots"]
+__all__ = ["URI", "split_uri", "without_dots"]
 
 # RFC 3986, appendix B; but a scheme begins with a letter (3.1).
 _PARTS = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?",
     re.DOTALL,
 )
+
+
+def split_uri(text: str) -> tuple[str | None, str | None, str, str | None, str | None]:
+    """Take any text apart: the fields of a `URI`, but for the scheme as it came."""
+    match = _PARTS.fullmatch(text)
+    assert match is not None, "the expression takes any text"
+    return match.groups()  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,7 @@ class URI:
     @classmethod
     def split(cls, text: str) -> URI:
         """Take any text apart."""
-        match = _PARTS.fullmatch(text)
-        assert match is not None, "the expression takes any text"
-        scheme, authority, path, query, fragment = match.groups()
+        scheme, authority, path, query, fragment = split_uri(text)
         return cls(scheme and scheme.lower(), authority, path, query, fragment)
 
     def __str__(self) -> str:

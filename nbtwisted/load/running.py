@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
-from nbtwisted.client.connection.connecting import connect, interleaved
+from nbtwisted.client.connection.opening import Opening, interleaved
+from nbtwisted.client.connection.protocol import Connection
+from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.target import Headers, Origin, Target
-from nbtwisted.load.connection import Connection
 from nbtwisted.load.pacing import Pace
-from nbtwisted.load.tally import Tally, Whole
+from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ FRESH = 1.0
 
 A run for minutes follows a name whose addresses change, and a name server is not part
 of what is measured."""
+
+LIMITS = Limits(body=sys.maxsize)
+"""Those of `nbtwisted get`, but for the body: it is counted and not kept."""
 
 PRECISION = 0.08
 """Seconds between two looks at deadlines."""
@@ -91,7 +96,7 @@ class Run:
         self._resolver = resolver or Resolver(reactor, fresh=FRESH)
         self._opened: Counter[Origin] = Counter()
         self._tls: TLS | None = None
-        if any(target.is_tls for target in plan.targets):
+        if any(target.origin.is_tls for target in plan.targets):
             from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
 
             self._tls = TLS(verify=plan.verify)
@@ -166,27 +171,34 @@ class Run:
 
     # What workers need.
 
-    def handshake(self, target: Target) -> Any:
-        """For TLS, or None."""
-        if not target.is_tls:
-            return None
-        assert self._tls is not None, "a target that is not among the plan's"
-        return self._tls.handshake(target.host)
+    def new(self, target: Target, worker: Worker) -> Connection:
+        """A connection to the target's host, for the worker; it is yet to be opened."""
+        handshake = None
+        if target.origin.is_tls:
+            assert self._tls is not None, "a target that is not among the plan's"
+            handshake = self._tls.handshake(target.origin.host)
+        return Connection(
+            self._reactor,
+            worker,
+            worker,
+            ResponseReader(LIMITS, keeps_body=False),
+            handshake,
+            keeps_alive=self._plan.keeps_alive,
+        )
 
-    def connect(self, target: Target, connection: Connection) -> Deferred[None]:
-        """Connect to the target's host; fails with `RequestError`.
+    def open(self, connection: Connection, target: Target) -> None:
+        """Open it; the host's addresses take turns in being tried first."""
+        origin = target.origin
 
-        Its addresses take turns in being tried first.
-        """
-
-        def begin(addresses: Sequence[str]) -> Deferred[None]:
+        def by_turns(addresses: Sequence[str]) -> tuple[str, ...]:
             in_order = interleaved(addresses)
-            first = self._opened[target.origin] % len(in_order)
-            self._opened[target.origin] += 1
-            by_turns = in_order[first:] + in_order[:first]
-            return connect(self._reactor, by_turns, target.port, connection)
+            first = self._opened[origin] % len(in_order)
+            self._opened[origin] += 1
+            return in_order[first:] + in_order[:first]
 
-        return self._resolver.resolve(target.host).addCallback(begin)
+        connection.opening = Opening(self._reactor, connection, origin.port)
+        found = self._resolver.resolve(origin.host)
+        connection.opening.begin(found.addCallback(by_turns))
 
     # Each request.
 
@@ -213,7 +225,7 @@ class Run:
         self._busy += 1
         worker.send(self._plan.targets[turn], self._requests[turn], due, now)
 
-    def _request_ended(self, worker: Worker, how: Whole | RequestError) -> None:
+    def _request_ended(self, worker: Worker, error: RequestError | None) -> None:
         # This is done for each answer, and what is left out here is left out 100,000
         # times a second.
         now = self._now()
@@ -227,18 +239,18 @@ class Run:
             tally = self.tally
             # A request that ran out of time would have taken at least as long. To leave
             # it out would make the percentiles better the more requests do.
-            if isinstance(how, (Whole, DeadlinePassed)):
+            if error is None or isinstance(error, DeadlinePassed):
                 tally.latencies.add(now - due)
                 if self._pace.rate is not None:
                     tally.service.add(now - worker.sent_at)
-            if isinstance(how, Whole):
-                tally.wholes[how] += 1
+            if error is None:
+                tally.responses[worker.status, worker.size] += 1
                 if worker.connecting is not None:
                     tally.connecting.add(worker.connecting)
                 if worker.receiving:
                     tally.receiving.add(worker.receiving)
             else:
-                tally.fail(how)
+                tally.fail(error)
             if worker.was_resent:
                 tally.resent += 1
         if worker.failures:

@@ -6,14 +6,14 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
 from nbtwisted.client.errors import DeadlinePassed, RequestError
 from nbtwisted.load.series import Series
 
-__all__ = ["Latencies", "Spread", "Tally", "Whole"]
+__all__ = ["Latencies", "Spread", "Tally"]
 
 LONGEST = 3600
 """Seconds: what takes longer counts as this."""
@@ -28,13 +28,6 @@ MOST_ERRORS = 100
 
 POINTS = 20
 """Of a curve, for each nine more."""
-
-
-class Whole(NamedTuple):
-    """A response that came: its status, and the bytes of its body."""
-
-    status: int
-    size: int
 
 
 class Latencies:
@@ -191,8 +184,8 @@ class Tally:
         self.lateness = Latencies()
         self.connecting = Spread()
         self.receiving = Spread()
-        self.wholes: Counter[Whole] = Counter()
-        """Answers that came, until `fold` has counted them."""
+        self.responses: Counter[tuple[int, int]] = Counter()
+        """Status, and bytes of the body, of those that came since the last `fold`."""
         self.statuses: Counter[int] = Counter()
         self.errors: Counter[tuple[str, str, str]] = Counter()
         self.bytes = 0
@@ -208,12 +201,12 @@ class Tally:
     def fold(self) -> None:
         """Count what came: seldom, because each answer pays for all that is done then.
 
-        Most answers are equal.
+        Most are alike.
         """
-        for whole, count in self.wholes.items():
-            self.statuses[whole.status] += count
-            self.bytes += whole.size * count
-        self.wholes.clear()
+        for (status, size), count in self.responses.items():
+            self.statuses[status] += count
+            self.bytes += size * count
+        self.responses.clear()
         self.latencies.flush_if_many()
         self.service.flush_if_many()
         self.lateness.flush_if_many()

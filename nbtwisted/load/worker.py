@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
-from nbtwisted.client.errors import ConnectFailed, DeadlinePassed, RequestError
+from nbtwisted.client.connection.protocol import Connection, State
+from nbtwisted.client.errors import DeadlinePassed, RequestError
 from nbtwisted.client.target import Origin, Target
 from nbtwisted.duration import print_duration
-from nbtwisted.load.connection import Connection
-from nbtwisted.load.tally import Whole
 
 __all__ = ["Opens", "Worker"]
 
@@ -20,27 +18,29 @@ __all__ = ["Opens", "Worker"]
 class Opens(Protocol):
     """What a worker needs of its run, to connect."""
 
-    def handshake(self, target: Target) -> Any:
-        """For TLS, or None."""
+    def new(self, target: Target, worker: Worker) -> Connection:
+        """A connection to the target's host, for the worker; it is yet to be opened."""
 
-    def connect(self, target: Target, connection: Connection) -> Deferred[None]:
-        """Connect to the target's host; fails with `RequestError`."""
+    def open(self, connection: Connection, target: Target) -> None:
+        """Open it."""
 
 
 class Worker:
     """Makes requests one at a time, over connections that it keeps.
 
-    `on_end` is called with the worker and a `Whole`, or with a `RequestError`.
+    `on_end` is called with the worker and the error of a request, or None for a
+    response. It is the listener of its connections, and their keeper.
 
-    `due` and `sent_at` are readings of `now` for the request that is being made, or was
-    last; so are the seconds `connecting` and `receiving`, and whether it `was_resent`.
+    Of the request that is being made, or was last: `due` and `sent_at` are readings of
+    `now`, `connecting` and `receiving` are seconds, `status` and `size` (bytes of the
+    body) those of its response.
     """
 
     def __init__(
         self,
         opens: Opens,
         now: Callable[[], float],
-        on_end: Callable[[Worker, Whole | RequestError], None],
+        on_end: Callable[[Worker, RequestError | None], None],
         *,
         keeps_alive: bool,
         timeout: float,
@@ -49,6 +49,7 @@ class Worker:
         self.sent_at = 0.0
         self.connecting: float | None = None
         self.receiving = 0.0
+        self.status = self.size = 0
         self.was_resent = False
         self.is_busy = False
         self.failures = 0
@@ -61,9 +62,13 @@ class Worker:
         self._target: Target
         self._request = b""
         self._connection: Connection | None = None
-        self._connections: dict[Origin, Connection] = {}
-        self._connected: Deferred[None] | None = None
-        self._closing: set[Connection] = set()
+        self._is_reused = False
+        # Pieces that the response came in, and when the first did.
+        self._pieces = 0
+        self._first_byte_at = 0.0
+        self._kept: dict[Origin, Connection] = {}
+        # Those that are there, kept or not.
+        self._open: set[Connection] = set()
         self._when_closed: Deferred[None] | None = None
 
     def send(self, target: Target, request: bytes, due: float, now: float) -> None:
@@ -74,16 +79,91 @@ class Worker:
         self.connecting = None
         self.receiving = 0.0
         self.was_resent = False
-        connection = self._connection
         # Mostly it is the same again, over the same.
-        if request is not self._request or connection is None or connection.is_over:
+        if request is not self._request:
             self._target = target
             self._request = request
-            connection = self._connection = self._connections.get(target.origin)
-        if connection is None:
-            self._open()
+            self._connection = self._kept.get(target.origin)
+        connection = self._connection
+        if connection is None or connection.state is not State.IDLE:
+            self._connect()
         else:
+            self._is_reused = True
+            self._pieces = 0
+            connection.listener = self
             connection.send(request)
+
+    def _connect(self) -> None:
+        self._is_reused = False
+        self._pieces = 0
+        connection = self._connection = self._opens.new(self._target, self)
+        self._open.add(connection)
+        self._opens.open(connection, self._target)
+
+    # As the listener of a connection.
+
+    def host_resolved(self) -> None:
+        """Nobody wants to know when."""
+
+    def connection_made(self) -> None:
+        """The same."""
+
+    def connection_ready(self) -> None:
+        """Send what there is to be sent."""
+        self.connecting = self._now() - self.sent_at
+        assert self._connection is not None
+        self._connection.send(self._request)
+
+    def request_sent(self) -> None:
+        """Nobody wants to know when."""
+
+    def bytes_received(self) -> None:
+        """Note when the first of several pieces came."""
+        self._pieces += 1
+        if self._pieces == 1:
+            self._first_byte_at = self._now()
+
+    def exchange_over(self, error: RequestError | None) -> None:
+        """The response is whole, or will not be."""
+        connection = self._connection
+        assert connection is not None
+        if connection.state is not State.IDLE:
+            self._connection = None
+        if error is None:
+            reader = connection.reader
+            assert reader.head is not None
+            self.status, self.size = reader.head.status, reader.size
+            if self._pieces > 1:
+                self.receiving = self._now() - self._first_byte_at
+            self.failures = 0
+        elif self._is_reused and not self._pieces:
+            # The server has closed it before it took the request, which may be sent
+            # again then: RFC 9110, 9.2.2.
+            self.was_resent = True
+            self._connect()
+            return
+        else:
+            self.failures += 1
+        self.is_busy = False
+        self._on_end(self, error)
+
+    # As their keeper.
+
+    def connection_free(self, connection: Connection) -> None:
+        """Keep it for the next request to there."""
+        self._kept[self._target.origin] = connection
+
+    def connection_gone(self, connection: Connection) -> None:
+        """Forget it."""
+        self._open.discard(connection)
+        for origin, kept in list(self._kept.items()):
+            if kept is connection:
+                del self._kept[origin]
+        if self._connection is connection and not self.is_busy:
+            self._connection = None
+        self._look_if_closed()
+
+    # Its end.
 
     def is_late(self, now: float) -> bool:
         """Whether the deadline of what it does has passed."""
@@ -96,102 +176,23 @@ class Worker:
 
     def stop(self, error: RequestError) -> None:
         """End the request that is being made with this."""
-        self._drop()
-        self._over(error)
-
-    def close(self) -> Deferred[None]:
-        """Close what is kept; fires when it is gone."""
-        for connection in list(self._connections.values()):
-            self._connection = connection
-            self._drop()
-        done = self._when_closed = Deferred()
-        self._look_if_closed()
-        return done
-
-    def _open(self) -> None:
-        target = self._target
-        connection = self._connection = Connection(
-            self._now,
-            self._opens.handshake(target),
-            self._whole,
-            self._ended,
-            target.origin,
-        )
-        connection.on_ready = lambda: self._ready(connection)
-        connected = self._connected = self._opens.connect(target, connection)
-        connected.addCallbacks(self._has_connected, self._could_not_connect)
-
-    def _has_connected(self, _: object) -> None:
-        connection, self._connected = self._connection, None
-        assert connection is not None
-        connection.on_gone = lambda: self._gone(connection)
-        self._closing.add(connection)
-
-    def _could_not_connect(self, failure: Failure) -> None:
-        self._connected = None
-        if failure.check(CancelledError):
-            return
-        error = failure.value
-        if not isinstance(error, RequestError):
-            error = ConnectFailed(str(error))
-        self._connection = None
-        self._over(error)
-
-    def _ready(self, connection: Connection) -> None:
-        self.connecting = self._now() - self.sent_at
-        if self._keeps_alive:
-            self._connections[connection.origin] = connection
-        connection.send(self._request)
-
-    def _gone(self, connection: Connection) -> None:
-        self._closing.discard(connection)
-        self._look_if_closed()
-
-    def _whole(self, whole: Whole) -> None:
-        connection = self._connection
-        assert connection is not None
-        if connection.first_byte_at:
-            self.receiving = self._now() - connection.first_byte_at
-        if connection.is_over:
-            self._connections.pop(connection.origin, None)
-        elif not self._keeps_alive:
-            connection.close()
-            self._connection = None
-        self.is_busy = False
-        self.failures = 0
-        self._on_end(self, whole)
-
-    def _ended(self, connection: Connection, error: RequestError | None) -> None:
-        self._connections.pop(connection.origin, None)
-        if connection is not self._connection or not self.is_busy:
-            # The server has closed a connection that nothing was asked on.
-            return
-        self._connection = None
-        if connection.was_used and not connection.has_begun:
-            # Or was about to, when something was: RFC 9110, 9.2.2, lets us ask again.
-            self.was_resent = True
-            self._open()
-            return
-        assert error is not None
-        self._over(error)
-
-    def _over(self, error: RequestError) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.listener = None
+            connection.abort()
         self.is_busy = False
         self.failures += 1
         self._on_end(self, error)
 
-    def _drop(self) -> None:
-        """Let go of the connection, or of the attempt at one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._connections.pop(connection.origin, None)
-        connected, self._connected = self._connected, None
-        if connected is not None:
-            connected.cancel()
-        elif connection is not None and not connection.is_over:
+    def close(self) -> Deferred[None]:
+        """Close what is kept; fires when it is gone."""
+        done = self._when_closed = Deferred()
+        for connection in list(self._open):
             connection.abort()
+        self._look_if_closed()
+        return done
 
     def _look_if_closed(self) -> None:
-        if self._when_closed is not None and not self._closing:
+        if self._when_closed is not None and not self._open:
             when, self._when_closed = self._when_closed, None
             when.callback(None)

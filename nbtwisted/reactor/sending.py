@@ -8,6 +8,7 @@ more requests of wrk's for it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
@@ -42,11 +43,12 @@ _DO_WRITE = _as_it_came(abstract.FileDescriptor.doWrite, abstract)
 _WRITE_SOME_DATA = _as_it_came(tcp.Connection.writeSomeData, tcp)
 
 
-def prompt_writer(transport: Any) -> Callable[[bytes], None]:
+def prompt_writer(transport: Any) -> Callable[[bytes], bool | None]:
     """What to call in place of `transport.write`, until the connection becomes TLS.
 
     It sends before it returns, as far as the kernel takes it, and writes the rest as
-    ever. For transports that are no plain TCP it is `write` itself.
+    ever; it returns whether the kernel took all. For transports that are no plain TCP
+    it is `write` itself, which returns nothing.
 
     Private names, with Twisted 24.11.0 and 26.10.0: `_tempDataBuffer`, `_aborting`.
     """
@@ -56,26 +58,28 @@ def prompt_writer(transport: Any) -> Callable[[bytes], None]:
         and not transport.TLS
     )
     if not is_plain:
-        write: Callable[[bytes], None] = transport.write
+        write: Callable[[bytes], bool | None] = transport.write
         return write
-    send = transport.socket.send
+    # One of them stays for each connection, so a closure would be four objects more.
+    return partial(_send_promptly, transport)
 
-    def write_now(data: bytes) -> None:
-        if (
-            transport.dataBuffer
-            or transport._tempDataBuffer
-            or transport.disconnecting
-            or transport._aborting
-            or not transport.connected
-        ):
-            transport.write(data)
-            return
-        try:
-            sent = send(data)
-        except OSError:
-            # Full, or broken: Twisted will find out, and say so in its own time.
-            sent = 0
-        if sent < len(data):
-            transport.write(data[sent:])
 
-    return write_now
+def _send_promptly(transport: Any, data: bytes) -> bool:
+    if (
+        transport.dataBuffer
+        or transport._tempDataBuffer
+        or transport.disconnecting
+        or transport._aborting
+        or not transport.connected
+    ):
+        transport.write(data)
+        return False
+    try:
+        sent = transport.socket.send(data)
+    except OSError:
+        # Full, or broken: Twisted will find out, and say so in its own time.
+        sent = 0
+    if sent == len(data):
+        return True
+    transport.write(data[sent:])
+    return False

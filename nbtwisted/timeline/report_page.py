@@ -53,6 +53,8 @@ def _figures(spans: Sequence[Span], totals: Totals) -> str:
         ("errors", f"{totals.errors:,}"),
         ("in all", readable(totals.seconds)),
     ]
+    if totals.resent:
+        figures.insert(2, ("resent", f"{totals.resent:,}"))
     if totals.number > 1 and totals.seconds > 0:
         times = totals.in_turn / totals.seconds
         figures.append(
@@ -147,6 +149,7 @@ def _data(spans: Sequence[Span], totals: Totals) -> dict[str, Any]:
         "totals": {
             "answers": totals.answers,
             "errors": totals.errors,
+            "resent": totals.resent,
             "seconds": _short(totals.seconds),
             "in_turn": _short(totals.in_turn),
         },

@@ -99,6 +99,8 @@ class Span:
     """One or more; the first may begin with its time in the queue."""
     size: int | None = None
     """Bytes of the body, if there was an answer."""
+    resent: int = 0
+    """How often it was sent again, because a kept connection had been closed."""
 
     @property
     def outcome(self) -> str:
@@ -158,6 +160,8 @@ class Totals:
 
     answers: int = 0
     errors: int = 0
+    resent: int = 0
+    """How often requests were sent again, because a kept connection had been closed."""
     began: float = field(default=float("inf"))
     ended: float = field(default=float("-inf"))
     in_turn: float = 0.0
@@ -177,6 +181,7 @@ class Totals:
             self.errors += 1
         else:
             self.answers += 1
+        self.resent += span.resent
         self.began = min(self.began, span.began)
         self.ended = max(self.ended, span.ended)
         self.in_turn += span.seconds

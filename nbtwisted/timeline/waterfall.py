@@ -343,6 +343,8 @@ def summary(totals: Totals) -> str:
     if totals.errors:
         counts.append(counted(totals.errors, "error"))
     text = f"{' and '.join(counts)} in {readable(totals.seconds)}"
+    if totals.resent:
+        text += f"; {totals.resent:,} resent"
     if totals.number > 1 and totals.seconds > 0:
         times = totals.in_turn / totals.seconds
         text += f"; one after another: {readable(totals.in_turn)} ({times:.1f}x)"

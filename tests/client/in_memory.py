@@ -12,7 +12,29 @@ from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.protocol import Connection as ClientConnection
 from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.errors import RequestError
 from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.result import Attempt, Result, Timing
+
+
+def result_of(error: RequestError) -> Result:
+    """What an error that was handed out knows of its request."""
+    assert error.result is not None
+    return error.result
+
+
+def last_of(error: RequestError) -> Attempt:
+    """The attempt that its request ended in."""
+    last = result_of(error).last
+    assert last is not None
+    return last
+
+
+def timing_of(error: RequestError) -> Timing:
+    """How long its request took."""
+    timing = result_of(error).timing
+    assert timing is not None
+    return timing
 
 
 class Connection(StringTransport):

@@ -16,7 +16,8 @@ from nbtwisted.client.errors import (
     EmptyResponse,
     RequestError,
 )
-from nbtwisted.client.response import Answer
+from nbtwisted.client.request.request import Request
+from nbtwisted.client.result import Response
 from tests.client.in_memory import A_TURN, FILENO, Connection, Network
 from tests.guard import ClockCase
 
@@ -31,7 +32,7 @@ class KeepAliveCase(ClockCase):
         self.clock = self.network
         self.getter = self.network.getter(more_to_come=True, connections=3)
 
-    def get(self, url: str = URL) -> Deferred[Answer]:
+    def get(self, url: str = URL) -> Deferred[Response]:
         return self.getter.get(url)
 
     def opened(self) -> int:
@@ -58,7 +59,7 @@ class KeepAliveCase(ClockCase):
         self.successResultOf(closed)
 
     def error(
-        self, request: Deferred[Answer], kind: type[RequestError]
+        self, request: Deferred[Response], kind: type[RequestError]
     ) -> RequestError:
         error = self.failureResultOf(request, kind).value
         assert isinstance(error, RequestError)
@@ -111,7 +112,7 @@ class ReuseTests(KeepAliveCase):
         self.close(self.first_connection())
 
     def first_connection(self) -> Connection:
-        (connection,) = self.getter.connections._free
+        (connection,) = self.getter.pool._idle
         transport = connection.transport
         assert isinstance(transport, Connection)
         return transport
@@ -249,7 +250,7 @@ class StaleTests(KeepAliveCase):
         self.request = self.get()
         self.assertEqual(self.opened(), 1)
 
-    def answered(self) -> Answer:
+    def answered(self) -> Response:
         connection = self.network.accept()
         connection.take_request()
         connection.answer(WHOLE)
@@ -270,9 +271,9 @@ class StaleTests(KeepAliveCase):
         self.assertEqual(answer.fileno, FILENO + 1)
         self.assertEqual((answer.timing.wait, answer.timing.total), (0, 2))
         # It is no retry, and yet not kept quiet.
-        self.assertEqual(answer.attempts, 1)
-        (first,) = answer.history
-        self.assertEqual((first.then, first.phase), ("resend", "first byte"))
+        self.assertEqual(answer.result.tries, 1)
+        (first,) = answer.result.attempts[:-1]
+        self.assertEqual((first.then, type(first.error)), ("resend", EmptyResponse))
         self.assertEqual((first.fileno, first.timing.total), (FILENO, 2))
 
     def test_by_a_reset(self) -> None:
@@ -305,6 +306,9 @@ class StaleTests(KeepAliveCase):
 
     def test_the_new_one_has_its_own_time_to_connect(self) -> None:
         self.getter.connect_timeout = 0.5
+        self.getter.until_connected = self.getter.deadlines.lane(
+            0.5, Request.expire_connecting
+        )
         self.connection.take_request()
         self.connection.close()
         self.network.pump([0.5, A_TURN])

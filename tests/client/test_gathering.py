@@ -7,10 +7,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from nbtwisted.client.errors import BadURL, Interrupted, Outcome
+from nbtwisted.client.errors import BadURL, Interrupted
 from nbtwisted.client.many.gathering import MOST_MARKED, gather, get_all
 from nbtwisted.client.many.url_list import Given
-from nbtwisted.client.response import Answer
+from nbtwisted.client.result import Response, Result
 from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
 
@@ -23,7 +23,7 @@ class GatheringCase(ClockCase):
         super().setUp()
         self.network = Network()
         self.clock = self.network
-        self.delivered: list[tuple[int, Outcome]] = []
+        self.delivered: list[tuple[int, Result]] = []
 
     def gather(self, urls: list[str], concurrency: int, **more: Any) -> Deferred[None]:
         return gather(
@@ -53,8 +53,8 @@ class GatheringCase(ClockCase):
 
     def ended(self) -> list[tuple[int, Any]]:
         return [
-            (index, outcome.status if isinstance(outcome, Answer) else type(outcome))
-            for index, outcome in self.delivered
+            (index, result.response.status if result.response else type(result.error))
+            for index, result in self.delivered
         ]
 
 
@@ -81,9 +81,9 @@ class GatherTests(GatheringCase):
         self.answer(0)
         self.answer(1)
         queued = [
-            outcome.timing.queued
-            for _, outcome in self.delivered
-            if outcome.timing is not None
+            result.timing.queued
+            for _, result in self.delivered
+            if result.timing is not None
         ]
         self.assertEqual(queued, [0, 7])
 
@@ -122,7 +122,7 @@ class GatherTests(GatheringCase):
                 self.gather(ABC, concurrency)
 
     def test_an_error_of_whoever_takes_the_answers_is_not_lost(self) -> None:
-        def deliver(index: int, outcome: Outcome) -> None:
+        def deliver(index: int, result: Result) -> None:
             raise ZeroDivisionError
 
         gathered = gather(
@@ -131,7 +131,7 @@ class GatherTests(GatheringCase):
         self.failureResultOf(gathered, ZeroDivisionError)
 
     def test_nor_do_others_wait_for_it(self) -> None:
-        def deliver(index: int, outcome: Outcome) -> None:
+        def deliver(index: int, result: Result) -> None:
             raise ZeroDivisionError
 
         network = self.network
@@ -164,9 +164,8 @@ class GatherTests(GatheringCase):
 
     def test_cancelled_while_no_url_has_come(self) -> None:
         class Slow(Given):
-            async def next(self) -> str | None:
-                await Deferred()
-                raise AssertionError("nothing came")
+            def take(self) -> str | None:
+                return None
 
         gathered = gather(
             self.network.getter(), Slow([]), concurrency=2, deliver=lambda *_: None
@@ -218,9 +217,9 @@ class GatherTests(GatheringCase):
         self.send_to_the_second(0)
         gathered.cancel()
         self.successResultOf(gathered)
-        (error,) = (outcome for index, outcome in self.delivered if index == 0)
+        (result,) = (result for index, result in self.delivered if index == 0)
         self.assertEqual(
-            str(error),
+            str(result.error),
             "cancelled while waiting for a turn at the host that it was redirected to",
         )
 
@@ -233,8 +232,8 @@ class GetAllTests(GatheringCase):
         results = self.successResultOf(gathered)
         self.assertEqual([success for success, _ in results], [True, True, False])
         first, second, third = (result for _, result in results)
-        assert isinstance(first, Answer)
-        assert isinstance(second, Answer)
+        assert isinstance(first, Response)
+        assert isinstance(second, Response)
         assert isinstance(third, Failure)
         self.assertEqual((first.status, second.status), (500, 201))
         third.trap(BadURL)

@@ -23,8 +23,17 @@ from nbtwisted.client.errors import (
     ResponseTooLarge,
     SendFailed,
 )
-from nbtwisted.client.response import Answer
-from tests.client.in_memory import A_TURN, FILENO, Addresses, Connection, Network
+from nbtwisted.client.result import Response, Result
+from tests.client.in_memory import (
+    A_TURN,
+    FILENO,
+    Addresses,
+    Connection,
+    Network,
+    last_of,
+    result_of,
+    timing_of,
+)
 from tests.guard import ClockCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
@@ -37,11 +46,11 @@ class GettingCase(ClockCase):
         self.network = Network()
         self.clock = self.network
 
-    def get(self, url: str = "http://10.0.0.1/x", **options: Any) -> Deferred[Answer]:
+    def get(self, url: str = "http://10.0.0.1/x", **options: Any) -> Deferred[Response]:
         return self.network.getter(**options).get(url)
 
     def error(
-        self, request: Deferred[Answer], kind: type[RequestError]
+        self, request: Deferred[Response], kind: type[RequestError]
     ) -> RequestError:
         """The error that the request has ended with; and nothing of it is left."""
         error = self.failureResultOf(request, kind).value
@@ -50,7 +59,7 @@ class GettingCase(ClockCase):
         self.assertEqual(self.network.getDelayedCalls(), [])
         return error
 
-    def sent(self, request: Deferred[Answer]) -> Connection:
+    def sent(self, request: Deferred[Response]) -> Connection:
         """The connection of a request that was sent."""
         self.assertNoResult(request)
         connection = self.network.accept()
@@ -63,7 +72,10 @@ class AnswerTests(GettingCase):
         name: Deferred[tuple[str, ...]] = Deferred()
         getter = self.network.getter(resolver=Addresses(host=name), max_time=60.0)
         self.network.advance(100)
-        request = getter.request("http://host:8080/x", queued_at=98).start()
+        results: list[Result] = []
+        getter.request("http://host:8080/x", queued_at=98).start(
+            lambda _, result: results.append(result)
+        )
         self.network.advance(1)
         name.callback(("10.0.0.1",))
         self.assertEqual(self.network.attempts, [("10.0.0.1", 8080)])
@@ -80,10 +92,12 @@ class AnswerTests(GettingCase):
         connection.answer(b"hello")
         self.network.advance(16)
         # Not before the connection is gone, though its end takes no part in the time.
-        self.assertNoResult(request)
+        self.assertEqual(results, [])
         self.assertEqual(connection.state, "closing")
         connection.finish()
-        answer = self.successResultOf(request)
+        (result,) = results
+        answer = result.response
+        assert answer is not None
         self.assertEqual(answer.url, "http://host:8080/x")
         self.assertEqual(
             (answer.status, answer.body, answer.raw), (200, b"hello", WHOLE)
@@ -135,8 +149,8 @@ class FailureTests(GettingCase):
     def test_bad_url(self) -> None:
         error = self.error(self.get("ftp://me:secret@x/\x1b"), BadURL)
         self.assertEqual((error.phase, error.exit_code), ("url", 3))
-        self.assertEqual(error.url, "ftp://x/\\x1b")
-        self.assertIsNone(error.fileno)
+        self.assertEqual(result_of(error).url, "ftp://x/\\x1b")
+        self.assertEqual(result_of(error).attempts, ())
 
     def test_unknown_host(self) -> None:
         name: Deferred[tuple[str, ...]] = Deferred()
@@ -144,7 +158,7 @@ class FailureTests(GettingCase):
         name.errback(NameNotResolved("cannot find host 'host': no such thing"))
         error = self.error(request, NameNotResolved)
         self.assertEqual((error.phase, error.exit_code), ("dns", 6))
-        self.assertEqual(error.url, "http://host/")
+        self.assertEqual(result_of(error).url, "http://host/")
 
     def test_an_attempt_that_cannot_even_begin(self) -> None:
         def no_descriptor(*_: object, **__: object) -> None:
@@ -176,7 +190,7 @@ class FailureTests(GettingCase):
         self.sent(request).close()
         error = self.error(request, EmptyResponse)
         self.assertEqual((error.phase, error.exit_code), ("first byte", 52))
-        self.assertEqual(error.fileno, FILENO)
+        self.assertEqual(last_of(error).fileno, FILENO)
 
     def test_reset_before_the_answer(self) -> None:
         request = self.get()
@@ -193,10 +207,9 @@ class FailureTests(GettingCase):
         connection.reset()
         error = self.error(request, ConnectionLost)
         self.assertEqual((error.phase, error.exit_code), ("body", 56))
-        self.assertEqual(error.received, HEAD + b"he")
-        assert error.timing is not None
-        self.assertEqual((error.timing.wait, error.timing.receive), (1, 2))
-        self.assertEqual(error.timing.total, 3)
+        self.assertEqual(last_of(error).raw, HEAD + b"he")
+        self.assertEqual((timing_of(error).wait, timing_of(error).receive), (1, 2))
+        self.assertEqual(timing_of(error).total, 3)
 
     def test_garbage_is_not_read_to_its_end(self) -> None:
         request = self.get()
@@ -207,7 +220,7 @@ class FailureTests(GettingCase):
         connection.finish()
         error = self.error(request, MalformedResponse)
         self.assertEqual((error.phase, error.exit_code), ("framing", 56))
-        self.assertEqual(error.received, b"SSH-2.0-x\r\n")
+        self.assertEqual(last_of(error).raw, b"SSH-2.0-x\r\n")
 
     def test_what_comes_after_it_has_failed(self) -> None:
         request = self.get()
@@ -217,7 +230,7 @@ class FailureTests(GettingCase):
         connection.protocol.dataReceived(WHOLE)
         connection.finish()
         error = self.error(request, MalformedResponse)
-        self.assertEqual(error.received, b"SSH-2.0-x\r\n")
+        self.assertEqual(last_of(error).raw, b"SSH-2.0-x\r\n")
 
     def test_an_answer_before_the_request(self) -> None:
         request = self.get()
@@ -295,7 +308,7 @@ class HappyEyeballsTests(GettingCase):
 
 
 class DeadlineTests(GettingCase):
-    def passed(self, request: Deferred[Answer], words: str) -> None:
+    def passed(self, request: Deferred[Response], words: str) -> None:
         self.network.advance(30.001)
         self.assertNoResult(request)
         self.network.advance(A_TURN)
@@ -416,15 +429,15 @@ class DeadlineTests(GettingCase):
     def test_postponed_while_this_process_could_not_read(self) -> None:
         getter = self.network.getter(connect_timeout=2.0)
         request = getter.get("http://10.0.0.1/")
-        getter.postpone_deadlines(5)
+        getter.deadlines.postpone(5)
         self.network.pump([6.9, A_TURN])
         connection = self.sent(request)
-        getter.postpone_deadlines(5)
+        getter.deadlines.postpone(5)
         self.network.pump([33, A_TURN])
         connection.answer(WHOLE)
         connection.finish()
         self.assertEqual(self.successResultOf(request).status, 200)
-        getter.postpone_deadlines(5)
+        getter.deadlines.postpone(5)
 
     def test_seconds_that_make_no_sense(self) -> None:
         for seconds in (0, -1, float("nan"), float("inf")):
@@ -507,7 +520,7 @@ class CancellingTests(GettingCase):
         connection.finish()
         error = self.error(request, Interrupted)
         self.assertEqual((error.phase, error.exit_code), ("interrupted", 130))
-        self.assertEqual(error.received, HEAD)
+        self.assertEqual(last_of(error).raw, HEAD)
         # Twisted's own name for it does as well.
         self.assertIsInstance(error, CancelledError)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +13,25 @@ from jsonschema import Draft6Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT6
 
-from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted, Outcome
-from nbtwisted.client.response import Answer, Head, PastAttempt, Timing
+from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted
+from nbtwisted.client.result import LONGEST_PAST, Result
 from nbtwisted.client.results.har import HEAD, LARGEST_BODY, TAIL, entries
+from tests.client.results import BEGAN, REQUEST, attempt, lost, result
 from tests.guard import ClockCase
 
-TIMING = Timing(
-    started=1_800_000_000.25,
-    queued=0.5,
-    dns=0.001,
-    connect=0.002,
-    tls=0.004,
-    wait=1.0,
-    receive=0.25,
-    total=1.3,
-)
-REQUEST = (
-    b"GET /a?b=c&d=%20e&f HTTP/1.1\r\nHost: h\r\nAuthorization: Basic c2VjcmV0\r\n\r\n"
-)
 URL = "https://h/a?b=c&d=%20e&f"
+TIMES: dict[str, Any] = {
+    "dns": 0.001,
+    "connect": 0.002,
+    "tls": 0.004,
+    "send": 0.043,
+    "wait": 1.0,
+    "receive": 0.25,
+}
 
 
-def answer(
-    body: bytes = b"body", *headers: tuple[str, str], received: bytes = b""
-) -> Answer:
-    head = Head("1.1", 200, "OK", headers)
-    raw = received or b"HTTP/1.1 200 OK\r\n\r\n" + body
-    return Answer(URL, 7, head, raw, body, TIMING, request=REQUEST)
-
-
-def lost(**how: Any) -> ConnectionLost:
-    error = ConnectionLost("it broke")
-    error.url, error.fileno, error.timing = URL, 8, TIMING
-    error.request, error.received = REQUEST, b"HTTP/1.1 200"
-    for name, value in how.items():
-        setattr(error, name, value)
-    return error
+def answered(*headers: tuple[str, str], url: str = URL, **more: Any) -> Result:
+    return result(attempt(*headers, url=url, **{**TIMES, **more}))
 
 
 def _validator() -> Draft6Validator:
@@ -66,30 +48,30 @@ def _validator() -> Draft6Validator:
 VALIDATOR = _validator()
 
 
-def archive(*outcomes: Outcome) -> list[dict[str, Any]]:
+def archive(*results: Result) -> list[dict[str, Any]]:
     """The entries, of an archive that is valid."""
-    lines = [json.dumps(e) for i, o in enumerate(outcomes) for e in entries(i, o)]
+    lines = [json.dumps(e) for i, r in enumerate(results) for e in entries(i, r)]
     whole = json.loads(HEAD + ",".join(lines) + TAIL)
     VALIDATOR.validate(whole)
     found: list[dict[str, Any]] = whole["log"]["entries"]
     return found
 
 
-def entry(outcome: Outcome) -> dict[str, Any]:
-    (only,) = archive(outcome)
+def entry(ended: Result) -> dict[str, Any]:
+    (only,) = archive(ended)
     return only
 
 
 class EntryTests(ClockCase):
     def test_the_schema_can_refuse(self) -> None:
         self.assertFalse(VALIDATOR.is_valid({"log": {"version": "1.2"}}))
-        bad = next(iter(entries(0, answer())))
+        bad = next(iter(entries(0, answered())))
         del bad["timings"]["wait"]
         log = {**json.loads(HEAD + TAIL)["log"], "entries": [bad]}
         self.assertFalse(VALIDATOR.is_valid({"log": log}))
 
     def test_an_answer(self) -> None:
-        found = entry(answer(b"body", ("Content-Type", "text/plain"), ("X", "\xff")))
+        found = entry(answered(("Content-Type", "text/plain"), ("X", "\xff")))
         # From when it was asked for, in milliseconds.
         self.assertEqual(found["startedDateTime"], "2027-01-15T07:59:59.750+00:00")
         self.assertEqual(found["time"], 1800.0)
@@ -122,21 +104,19 @@ class EntryTests(ClockCase):
             ("http://h:80/a/../ü?q=ü+1&;x#y", "http://h/%C3%BC?q=%C3%BC+1&;x"),
             ("https://bücher.test/#", "https://xn--bcher-kva.test/"),
         ]:
-            request = entry(replace(answer(), url=asked))["request"]
+            request = entry(answered(url=asked))["request"]
             self.assertEqual(request["url"], sent)
             query = {each["name"]: each["value"] for each in request["queryString"]}
             self.assertEqual(query, {"q": "ü 1", ";x": ""} if "q=" in asked else {})
-        past = PastAttempt(
-            *("https://h/a#b", 7, None, "no", "dns", TIMING, REQUEST, 0),
-            then="redirect",
-            waited=0.0,
+        ended = result(
+            attempt(url="https://h/a#b", status=302, then="redirect"),
+            attempt(url="https://h/c#b"),
         )
-        last = replace(answer(), effective_url="https://h/c#b", history=(past,))
-        urls = [each["request"]["url"] for each in archive(last)]
+        urls = [each["request"]["url"] for each in archive(ended)]
         self.assertEqual(urls, ["https://h/a", "https://h/c"])
 
     def test_timings(self) -> None:
-        found = entry(answer())
+        found = entry(answered())
         self.assertEqual(
             found["timings"],
             {
@@ -154,27 +134,28 @@ class EntryTests(ClockCase):
         self.assertAlmostEqual(sum(max(part, 0) for part in parts.values()), 1800.0)
 
     def test_a_connection_that_was_there(self) -> None:
-        reused = replace(TIMING, dns=0.0, connect=0.0, tls=0.0, queued=0.0)
-        timings = entry(replace(answer(), timing=reused))["timings"]
+        ended = answered(is_reused=True)
+        ended.queued = 0.0
+        timings = entry(ended)["timings"]
         for name in ("blocked", "dns", "connect", "ssl"):
             self.assertEqual(timings[name], -1)
 
     def test_secrets_stay_out(self) -> None:
-        outcome = answer(b"", ("Set-Cookie", "session=secret"), ("ETag", "shown"))
-        text = json.dumps(archive(outcome))
+        ended = answered(("Set-Cookie", "session=secret"), ("ETag", "shown"))
+        text = json.dumps(archive(ended))
         self.assertNotIn("c2VjcmV0", text)
         self.assertNotIn("session", text)
         self.assertIn("shown", text)
         self.assertIn('{"name": "Authorization", "value": "(not written)"}', text)
 
     def test_bodies(self) -> None:
-        content = entry(answer(b"\xff\x00"))["response"]["content"]
+        content = entry(answered(body=b"\xff\x00"))["response"]["content"]
         self.assertEqual(content["encoding"], "base64")
         self.assertEqual(b64decode(content["text"]), b"\xff\x00")
-        large = entry(answer(b"x" * (LARGEST_BODY + 1)))["response"]["content"]
+        large = entry(answered(body=b"x" * (LARGEST_BODY + 1)))["response"]["content"]
         self.assertNotIn("text", large)
         self.assertEqual(large["size"], LARGEST_BODY + 1)
-        zipped = entry(answer(b"zip", ("Content-Encoding", "gzip")))
+        zipped = entry(answered(("Content-Encoding", "gzip")))
         self.assertIn("compressed", zipped["response"]["content"]["comment"])
 
     def test_sizes_where_a_body_was_framed(self) -> None:
@@ -182,13 +163,13 @@ class EntryTests(ClockCase):
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",
             b"HTTP/1.1 200 OK\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
         ):
-            response = entry(answer(received=received))["response"]
+            response = entry(answered(raw=received))["response"]
             self.assertEqual((response["headersSize"], response["bodySize"]), (-1, -1))
             self.assertEqual(response["_transferSize"], len(received))
 
     def test_what_the_server_says_of_its_time(self) -> None:
         timing = ("Server-Timing", "asked;dur=100, held;dur=100.5, db;dur=3")
-        found = entry(answer(b"", timing))
+        found = entry(answered(timing))
         self.assertEqual((found["_asked"], found["_held"]), (100.0, 100.5))
         self.assertNotIn("_db", found)
 
@@ -199,46 +180,40 @@ class EntryTests(ClockCase):
         self.assertEqual(found["_error"], {"phase": "body", "message": "it broke"})
 
     def test_an_error_behind_a_head(self) -> None:
-        response = entry(lost(head=Head("1.1", 206, "Part", ())))["response"]
+        response = entry(lost(status=206, reason="Part"))["response"]
         self.assertEqual((response["status"], response["statusText"]), (206, "Part"))
         self.assertIn("it broke", response["_error"])
 
     def test_where_an_unfinished_phase_stands(self) -> None:
-        nothing = replace(
-            TIMING, dns=None, connect=None, tls=None, wait=None, receive=None
-        )
-        for timing, name in (
-            (nothing, "dns"),
-            (replace(nothing, dns=0.001), "connect"),
-            (replace(nothing, dns=0.001, connect=0.001), "ssl"),
-            (replace(nothing, dns=0.001, connect=0.001, tls=0.001), "wait"),
+        reached: dict[str, float] = {}
+        for name, unfinished in (
+            ("dns", "dns"),
+            ("connect", "connect"),
+            ("tls", "ssl"),
+            ("wait", "wait"),
         ):
-            timings = entry(lost(timing=timing))["timings"]
-            self.assertGreater(timings[name], 1290, name)
+            nothing = dict.fromkeys(TIMES)
+            ended = lost(url=URL, rest=1.5, **{**nothing, **reached})
+            timings = entry(ended)["timings"]
+            self.assertGreater(timings[unfinished], 1490, name)
+            reached[name] = 0.001
 
     def test_an_entry_for_each_attempt(self) -> None:
-        moved = PastAttempt(
-            url="https://h/old",
-            fileno=6,
-            head=Head("1.1", 302, "Found", (("Location", "/a"),)),
-            error=None,
-            phase=None,
-            timing=replace(TIMING, queued=0.0),
-            request=REQUEST,
-            received=100,
-            then="redirect",
-            waited=0.0,
+        past: dict[str, Any] = {"url": "https://h/old", "fileno": 6, **TIMES}
+        moved = ("Location", "/a")
+        ended = result(
+            attempt(moved, status=302, then="redirect", **past),
+            attempt(
+                status=None,
+                error=ConnectFailed("refused"),
+                then="retry",
+                waited=1.5,
+                **past,
+            ),
+            attempt(status=None, then="resend", error=ConnectFailed("reset"), **past),
+            attempt(**{**past, "url": "https://h/new", "began": BEGAN + 0.3}),
         )
-        refused = replace(
-            moved, head=None, error="refused", phase="connect", then="retry", waited=1.5
-        )
-        outcome = replace(
-            answer(),
-            history=(moved, refused),
-            timing=replace(TIMING, earlier=0.3),
-            effective_url="https://h/new",
-        )
-        first, second, third = archive(outcome)
+        first, second, third, fourth = archive(ended)
         self.assertEqual(first["response"]["redirectURL"], "/a")
         self.assertEqual((first["_then"], first["_attempt"]), ("redirect", 0))
         # The time in the queue was before the first of them.
@@ -246,19 +221,42 @@ class EntryTests(ClockCase):
         self.assertEqual(second["timings"]["blocked"], -1)
         self.assertEqual((second["response"]["status"], second["_waited"]), (0, 1500.0))
         self.assertEqual(second["_error"]["phase"], "connect")
-        self.assertEqual(third["request"]["url"], "https://h/new")
-        self.assertEqual(third["startedDateTime"], "2027-01-15T08:00:00.550+00:00")
-        self.assertEqual((third["_attempt"], third["time"]), (2, 1000.0))
+        self.assertEqual((third["_then"], third["_waited"]), ("resend", 0.0))
+        self.assertEqual(fourth["request"]["url"], "https://h/new")
+        self.assertEqual(fourth["startedDateTime"], "2027-01-15T08:00:00.550+00:00")
+        self.assertEqual((fourth["_attempt"], fourth["time"]), (3, 1300.0))
+        self.assertNotIn("_then", fourth)
+        # Of the last alone there is a body.
+        self.assertNotIn("text", first["response"]["content"])
+        self.assertEqual(fourth["response"]["content"]["text"], "body")
+
+    def test_stopped_between_two_attempts(self) -> None:
+        ended = result(
+            attempt(status=503, then="retry", waited=1.5), error=Interrupted("told to")
+        )
+        found = entry(ended)
+        self.assertEqual((found["_then"], found["response"]["status"]), ("retry", 503))
+        self.assertNotIn("_error", found)
+
+    def test_long_heads_that_were_not_kept(self) -> None:
+        for size, said in ((LONGEST_PAST, False), (LONGEST_PAST + 1, True)):
+            ended = result(
+                attempt(status=302, raw=b"x" * size, then="redirect"),
+                attempt(raw=b"x" * size),
+            )
+            past, last = (each["response"] for each in archive(ended))
+            self.assertEqual(("comment" in past, "comment" in last), (said, False))
+            self.assertEqual(past["_transferSize"], size)
 
     def test_what_was_no_request_has_no_entry(self) -> None:
-        self.assertEqual(archive(Interrupted("cancelled before it was sent")), [])
-        error = BadURL("no host")
-        error.timing = TIMING
-        self.assertEqual(archive(error), [])
+        never = Result(URL, error=Interrupted("cancelled before it was sent"))
+        self.assertEqual(archive(never), [])
+        bad = Result("x", error=BadURL("no host"), began=BEGAN, ended_at=BEGAN)
+        self.assertEqual(archive(bad), [])
 
     @given(st.binary(max_size=60), st.text(st.characters(codec="latin-1")))
     def test_any_body_and_header(self, body: bytes, value: str) -> None:
-        found = entry(answer(body, ("X", value), ("Content-Type", value)))
+        found = entry(answered(("X", value), ("Content-Type", value), body=body))
         content = found["response"]["content"]
         text = content["text"]
         back = b64decode(text) if "encoding" in content else text.encode()

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.errors import Outcome
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.url_list import Given
 from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.result import Result
 from tests.client.in_memory import A_TURN, Addresses, Connection, Network
 from tests.guard import ClockCase
 
@@ -131,14 +131,14 @@ class InvariantTests(ClockCase):
             resolver=Addresses(both=("::1", "10.0.0.1"), never=Deferred),
             **options,
         )
-        ended: dict[int, tuple[float, Outcome]] = {}
+        ended: dict[int, tuple[float, Result]] = {}
         gathered = gather(
             getter,
             Given(urls),
             concurrency=concurrency,
             per_host=per_host,
-            deliver=lambda index, outcome: ended.__setitem__(
-                index, (network.seconds(), outcome)
+            deliver=lambda index, result: ended.__setitem__(
+                index, (network.seconds(), result)
             ),
         )
         for _ in range(chance.randrange(150)):
@@ -154,9 +154,9 @@ class InvariantTests(ClockCase):
             world.turn()
         self.successResultOf(gathered)
         self.assertEqual(sorted(ended), list(range(len(urls))))
-        for at, outcome in ended.values():
-            if outcome.timing is not None:
-                self.assertLessEqual(at - outcome.timing.started, 5.1)
+        for at, result in ended.values():
+            if result.timing is not None:
+                self.assertLessEqual(at - result.timing.started, 5.1)
         self.assertEqual(network.getDelayedCalls(), [])
         self.assertEqual(world.open(), [])
         self.assertEqual(world.pending(), [])

@@ -13,7 +13,7 @@ from nbtwisted.client.results.recording import Recording
 from nbtwisted.client.terminal.live import LiveWaterfall, growing
 from nbtwisted.timeline.folding import Fold
 from tests.client.in_memory import Network
-from tests.client.test_har import answer, lost
+from tests.client.results import attempt, lost, result
 from tests.client.test_progress import Gone, Terminal
 from tests.guard import ClockCase
 from tests.timeline.spans import span
@@ -34,7 +34,7 @@ class LiveTests(ClockCase):
     def begin(self, index: int, url: str = "http://10.0.0.1/a") -> None:
         request = self.network.getter().request(url)
         self.recording.begin(index, request)
-        request.start().addErrback(lambda _: None)
+        request.start(lambda *_: None)
 
     def test_bars_grow(self) -> None:
         self.begin(0)
@@ -49,7 +49,7 @@ class LiveTests(ClockCase):
         self.assertRegex(picture, r"^1 /a +─+  3\.00 s")
 
     def test_counts(self) -> None:
-        self.recording.end(0, answer())
+        self.recording.end(0, result(attempt()))
         self.live.count(failed=False)
         self.recording.end(1, lost())
         self.live.count(failed=True)

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from nbtwisted.client import Answer, get, get_all
+from nbtwisted.client import Response, get, get_all
 from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import (
     ConnectFailed,
@@ -29,11 +29,19 @@ from nbtwisted.client.errors import (
     ResponseCutShort,
     ResponseTooLarge,
 )
+from tests.client.in_memory import last_of, result_of
 from tests.guard import ReactorCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 
 Behave = Callable[[Any], None]
+
+
+def received(error: RequestError) -> bytes:
+    """What came before it went wrong."""
+    assert error.result is not None
+    assert error.result.last is not None
+    return error.result.last.raw
 
 
 class Misbehaving(Protocol):
@@ -109,7 +117,7 @@ class RealSocketsCase(ReactorCase):
             answer = await get(url, reactor=self.reactor, **options)
         except RequestError as error:
             self.assertEqual(type(error), kind, str(error))
-            self.assertEqual(error.url, url)
+            self.assertEqual(result_of(error).url, url)
             self.nothing_left()
             return error
         raise AssertionError(answer)
@@ -163,7 +171,7 @@ class MisbehavingServerTests(RealSocketsCase):
     async def test_resets_in_the_body(self) -> None:
         error = await self.error(send_and_reset(HEAD + b"x" * 10), ConnectionLost)
         self.assertEqual(error.phase, "body")
-        self.assertEqual(error.received, HEAD + b"x" * 10)
+        self.assertEqual(last_of(error).raw, HEAD + b"x" * 10)
 
     async def test_closes_in_the_body(self) -> None:
         error = await self.error(send_and_close(HEAD + b"x" * 10), ResponseCutShort)
@@ -193,7 +201,7 @@ class MisbehavingServerTests(RealSocketsCase):
 
         error = await self.error(drip, DeadlinePassed, max_time=0.1)
         self.assertIn("receiving the answer", str(error))
-        self.assertIn(b"\r\n\r\n..", error.received)
+        self.assertIn(b"\r\n\r\n..", last_of(error).raw)
 
     async def test_sends_more_than_it_said(self) -> None:
         answer_and_more = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more"
@@ -246,7 +254,7 @@ class ManyTests(RealSocketsCase):
             concurrency=500,
         )
         for n, (_, answer) in enumerate(results):
-            assert isinstance(answer, Answer), answer
+            assert isinstance(answer, Response), answer
             self.assertEqual(answer.url, f"http://127.0.0.1:{port}/{n}")
         self.nothing_left()
 

@@ -13,17 +13,23 @@ from xml.etree import ElementTree
 from hypothesis import given
 
 from nbtwisted import steady_clock
-from nbtwisted.client.errors import Interrupted, Outcome
+from nbtwisted.client.errors import Interrupted
 from nbtwisted.client.request.request import Request
+from nbtwisted.client.result import Result
 from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.results.recording import Recording, write_span
 from nbtwisted.timeline import Span
 from nbtwisted.trace_file import TraceFile
 from tests.client.in_memory import Network
-from tests.client.test_har import answer, lost
+from tests.client.results import URL, attempt, lost, result
 from tests.full_disk import files_of_at_most
 from tests.guard import ClockCase
-from tests.timeline.spans import any_spans, attempt
+from tests.timeline.spans import any_spans
+from tests.timeline.spans import attempt as drawn
+
+
+def answered(body: bytes = b"body") -> Result:
+    return result(attempt(body=body))
 
 
 class RecordingCase(ClockCase):
@@ -52,11 +58,12 @@ class RecordingTests(RecordingCase):
         first, second = self.request(), self.request()
         recording.begin(0, first)
         recording.begin(1, second)
-        span = recording.end(0, answer())
+        span = recording.end(0, answered())
         self.assertEqual(recording.under_way, {1: second})
         self.assertEqual(recording.sample.spans, [span])
         self.assertEqual(list(recording.latest), [span])
-        self.assertIsNone(recording.end(2, Interrupted("cancelled before")))
+        never = Result(URL, error=Interrupted("cancelled before"))
+        self.assertIsNone(recording.end(2, never))
         self.assertEqual(recording.close(), [])
 
     def test_files(self) -> None:
@@ -64,10 +71,9 @@ class RecordingTests(RecordingCase):
         recording = Recording(**paths)
         for path in paths.values():
             self.assertTrue(os.path.exists(path))
-        outcomes: list[Outcome] = [answer(), lost()]
-        for index, outcome in enumerate(outcomes):
+        for index, ended in enumerate((answered(), lost())):
             recording.begin(index, self.request())
-            recording.end(index, outcome)
+            recording.end(index, ended)
         self.assertEqual(recording.close(), list(paths.values()))
         self.assertEqual(recording.close(), [])
         har = json.loads(Path(paths["har"]).read_text())
@@ -79,7 +85,7 @@ class RecordingTests(RecordingCase):
     def test_a_picture_alone(self) -> None:
         recording = Recording(report=self.path("picture.svg"))
         recording.begin(0, self.request())
-        recording.end(0, answer())
+        recording.end(0, answered())
         recording.close()
         root = ElementTree.parse(self.path("picture.svg")).getroot()
         self.assertTrue(root.tag.endswith("svg"))
@@ -99,10 +105,10 @@ class RecordingTests(RecordingCase):
         for index in (0, 1, 2):
             recording.begin(index, self.request())
         for index in (0, 2):
-            recording.end(index, answer())
+            recording.end(index, answered())
         recording.begin(3, self.request())
         for index in (3, 1):
-            recording.end(index, answer())
+            recording.end(index, answered())
         recording.close()
         lanes = [e["tid"] for e in self.events() if e.get("cat") == "request"]
         self.assertEqual(lanes, [1, 3, 1, 2])
@@ -126,9 +132,9 @@ class RecordingTests(RecordingCase):
         recording = Recording(har=har, trace=self.path("trace"))
         for index in range(3):
             recording.begin(index, self.request())
-        recording.end(0, answer(b"x" * 100_000))
+        recording.end(0, answered(b"x" * 100_000))
         with files_of_at_most(300_000), self.assertRaises(CannotWrite) as caught:
-            recording.end(1, answer(b"y" * 200_000))
+            recording.end(1, answered(b"y" * 200_000))
         self.assertIn(f"cannot write {har}: File too large", str(caught.exception))
         # Both are complete, as far as they came.
         self.assertEqual(len(json.loads(Path(har).read_text())["log"]["entries"]), 1)
@@ -152,8 +158,8 @@ class TraceTests(RecordingCase):
     def test_a_request_its_attempts_and_their_phases(self) -> None:
         began = steady_clock.now()
         attempts = (
-            attempt("503", ended_by="retry", queued=1.0, held=2.0, pause=0.5),
-            attempt("200", held=3.0),
+            drawn("503", ended_by="retry", queued=1.0, held=2.0, pause=0.5),
+            drawn("200", held=3.0),
         )
         request, *events = self.write(Span(9, "http://h/", began, attempts))
         # On the machine's clock, and from when it left the queue.
@@ -177,14 +183,14 @@ class TraceTests(RecordingCase):
         self.assertEqual({e["tid"] for e in events}, {5})
 
     def test_an_error_says_what_it_was(self) -> None:
-        broken = attempt("dns", ended_by="error", message="no host", dns=1.0)
-        again = attempt("dns", ended_by="error", message="no host", dns=1.0)
+        broken = drawn("dns", ended_by="error", message="no host", dns=1.0)
+        again = drawn("dns", ended_by="error", message="no host", dns=1.0)
         events = self.write(Span(1, "http://h/", 0.0, (broken, again)))
         tried = [e["args"]["error"] for e in events if e.get("cat") == "attempt"]
         self.assertEqual(tried, ["no host", "no host"])
 
     def test_where_phases_lie(self) -> None:
-        only = attempt("200", connect=1.0, held=2.0, wait=0.5, receive=0.25)
+        only = drawn("200", connect=1.0, held=2.0, wait=0.5, receive=0.25)
         began = steady_clock.now()
         request, *phases = self.write(Span(1, "http://h/", began, (only,)))
         begins = [round((e["ts"] - request["ts"]) / 1e6, 6) for e in phases]

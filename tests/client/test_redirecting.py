@@ -18,7 +18,7 @@ from nbtwisted.client.errors import (
     TooManyRedirects,
 )
 from nbtwisted.client.request.redirecting import next_url, trusted_with
-from nbtwisted.client.response import Answer, Head
+from nbtwisted.client.result import Head, Response, Result
 from nbtwisted.client.results.har import entries
 from nbtwisted.client.target import Target
 from tests.client.in_memory import A_TURN, Network
@@ -191,17 +191,16 @@ class FollowingTests(ClockCase):
         self.network = Network()
         self.clock = self.network
 
-    def get(self, url: str = "http://10.0.0.1/a", **options: Any) -> Deferred[Answer]:
+    def get(self, url: str = "http://10.0.0.1/a", **options: Any) -> Deferred[Response]:
         options.setdefault("max_redirects", 50)
         self.getter = self.network.getter(**options)
         return self.getter.get(url)
 
-    def error(
-        self, request: Deferred[Answer], kind: type[RequestError]
-    ) -> RequestError:
+    def ended(self, request: Deferred[Response], kind: type[RequestError]) -> Result:
         error = self.failureResultOf(request, kind).value
         assert isinstance(error, RequestError)
-        return error
+        assert error.result is not None
+        return error.result
 
     def test_long_heads_of_the_past_are_not_kept(self) -> None:
         request = self.get()
@@ -211,14 +210,15 @@ class FollowingTests(ClockCase):
             connection.answer(redirect("/b", f"Padding: {padding}"))
         connection.take_request()
         connection.answer(OK)
-        answer = self.successResultOf(request)
-        first, second = (past.head for past in answer.history)
-        assert first is not None
-        assert second is not None
-        self.assertEqual((len(first.headers), len(second.headers)), (3, 0))
+        result = self.successResultOf(request).result
+        first, second = result.earlier
+        assert first.head is not None
+        assert second.head is not None
+        self.assertEqual((len(first.head.headers), len(second.head.headers)), (3, 0))
         self.assertEqual((first.status, second.status), (302, 302))
-        self.assertEqual(answer.history[1].received, len(redirect("/b")) + 10_011)
-        (_, entry, _) = entries(0, answer)
+        self.assertEqual(second.received, len(redirect("/b")) + 10_011)
+        self.assertEqual((second.raw, second.body), (b"", b""))
+        (_, entry, _) = entries(0, result)
         self.assertIn("too long", entry["response"]["comment"])
         self.getter.close()
         connection.finish()
@@ -232,16 +232,17 @@ class FollowingTests(ClockCase):
         self.assertTrue(connection.take_request().startswith(b"GET /b "))
         self.network.advance(2)
         connection.answer(OK)
-        answer = self.successResultOf(request)
-        self.assertEqual(answer.url, "http://10.0.0.1/a")
-        self.assertEqual(answer.effective_url, "http://10.0.0.1/b")
-        self.assertEqual((answer.raw, answer.attempts), (OK, 1))
-        (first,) = answer.history
+        response = self.successResultOf(request)
+        result = response.result
+        self.assertEqual((response.url, response.raw), ("http://10.0.0.1/b", OK))
+        self.assertEqual((result.url, result.tries), ("http://10.0.0.1/a", 1))
+        self.assertEqual(result.effective_url, "http://10.0.0.1/b")
+        (first,) = result.earlier
         self.assertEqual((first.url, first.status), ("http://10.0.0.1/a", 302))
         self.assertEqual((first.then, first.waited), ("redirect", 0))
         self.assertEqual((first.timing.wait, first.timing.total), (1, 1))
-        timing = answer.timing
-        self.assertEqual((timing.wait, timing.earlier, timing.total), (2, 1, 3))
+        timing = response.timing
+        self.assertEqual((timing.wait, timing.total), (2, 3))
         self.assertEqual(timing.started, first.timing.started)
         closed = self.getter.close()
         connection.finish()
@@ -267,7 +268,7 @@ class FollowingTests(ClockCase):
         self.assertNotIn(b"Authorization", connection.take_request())
         connection.answer(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         connection.finish()
-        self.assertEqual(len(self.successResultOf(request).history), 2)
+        self.assertEqual(len(self.successResultOf(request).result.earlier), 2)
 
     def test_credentials_stay_where_they_are_for(self) -> None:
         request = self.get("http://me:pw@LOCALHOST/", more_to_come=True)
@@ -303,7 +304,7 @@ class FollowingTests(ClockCase):
             connection.answer(OK)
             ended = self.successResultOf(request)
             self.assertEqual(ended.body, b"ok")
-            (past,) = ended.history
+            (past,) = ended.result.earlier
             self.assertEqual(
                 (past.status, past.error, past.then), (302, None, "redirect")
             )
@@ -321,7 +322,7 @@ class FollowingTests(ClockCase):
             kind = (
                 TooManyRedirects if options["max_redirects"] == 0 else ResponseTooLarge
             )
-            self.error(request, kind)
+            self.ended(request, kind)
 
     def test_a_loop(self) -> None:
         request = self.get(max_redirects=3)
@@ -329,11 +330,13 @@ class FollowingTests(ClockCase):
         for _ in range(4):
             connection.take_request()
             connection.answer(redirect("/a"))
-        error = self.error(request, TooManyRedirects)
-        self.assertEqual((error.phase, error.exit_code), ("redirect", 47))
-        self.assertEqual(str(error), "more than 3 redirects")
-        self.assertEqual(len(error.history), 3)
-        self.assertEqual(error.received, redirect("/a"))
+        ended = self.ended(request, TooManyRedirects)
+        assert ended.error is not None
+        assert ended.last is not None
+        self.assertEqual((ended.error.phase, ended.error.exit_code), ("redirect", 47))
+        self.assertEqual(str(ended.error), "more than 3 redirects")
+        self.assertEqual(len(ended.earlier), 3)
+        self.assertEqual(ended.last.raw, redirect("/a"))
         closed = self.getter.close()
         connection.finish()
         self.successResultOf(closed)
@@ -344,7 +347,7 @@ class FollowingTests(ClockCase):
         connection.take_request()
         connection.answer(redirect("/a"))
         connection.finish()
-        self.error(request, TooManyRedirects)
+        self.ended(request, TooManyRedirects)
         with self.assertRaises(ValueError):
             self.get(max_redirects=-1)
 
@@ -362,12 +365,12 @@ class FollowingTests(ClockCase):
         connection.take_request()
         connection.answer(redirect("ftp://me:secret@10.0.0.2/", "Connection: close"))
         connection.finish()
-        error = self.error(request, BadURL)
+        ended = self.ended(request, BadURL)
         self.assertEqual(
-            str(error),
+            str(ended.error),
             "redirected to ftp://10.0.0.2/: scheme 'ftp': expected http:// or https://",
         )
-        self.assertEqual(error.url, "http://10.0.0.1/a")
+        self.assertEqual(ended.url, "http://10.0.0.1/a")
 
     def test_one_deadline_for_all(self) -> None:
         request = self.get(max_time=5.0)
@@ -379,10 +382,11 @@ class FollowingTests(ClockCase):
                 connection.answer(redirect(f"/{n}"))
         self.network.advance(A_TURN)
         connection.finish()
-        error = self.error(request, DeadlinePassed)
-        self.assertEqual(str(error), "5 s passed while waiting for the first byte")
-        self.assertEqual(error.effective_url, "http://10.0.0.1/1")
-        self.assertEqual(len(error.history), 2)
+        ended = self.ended(request, DeadlinePassed)
+        why = "5 s passed while waiting for the first byte"
+        self.assertEqual(str(ended.error), why)
+        self.assertEqual(ended.effective_url, "http://10.0.0.1/1")
+        self.assertEqual(len(ended.earlier), 2)
 
     def test_a_redirect_in_the_turn_of_the_deadline(self) -> None:
         request = self.get(max_time=5.0)
@@ -392,7 +396,7 @@ class FollowingTests(ClockCase):
         connection.answer(redirect("/b", "Connection: close"))
         self.network.advance(A_TURN)
         connection.finish()
-        self.error(request, DeadlinePassed)
+        self.ended(request, DeadlinePassed)
         self.assertEqual(len(self.network.attempts), 1)
 
     def test_get_leaves_no_connection(self) -> None:

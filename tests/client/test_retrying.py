@@ -22,7 +22,6 @@ from nbtwisted.client.errors import (
     Interrupted,
     MalformedResponse,
     NameNotResolved,
-    Outcome,
     RequestError,
     ResponseCutShort,
     ResponseTooLarge,
@@ -31,28 +30,32 @@ from nbtwisted.client.errors import (
     TooManyRedirects,
 )
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
-from nbtwisted.client.response import Answer, Head, Timing
+from nbtwisted.client.result import Attempt, Response, Result
 from tests.client.in_memory import A_TURN, FILENO, Network
+from tests.client.results import attempt
 from tests.guard import ClockCase
 
 NOW = 1_800_000_000.0
-TIMING = Timing(NOW, 0, 0, 0, None, 0, 0, 0)
 
 
-def answered(status: int, **headers: str) -> Answer:
-    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Answer("http://h/", 7, Head("1.1", status, "", fields), b"", b"", TIMING)
+def answered(status: int, **headers: str) -> Attempt:
+    fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return attempt(*fields, status=status)
+
+
+def failed(error: RequestError, status: int | None = None) -> Attempt:
+    return attempt(("Retry-After", "7"), status=status, error=error)
 
 
 def wait(
-    outcome: Outcome,
+    ended: Attempt,
     before: int = 1,
     passed: float = 0,
     draw: float = 0.5,
     **retries: Any,
 ) -> float | None:
     return Retries(**{"number": 3, **retries}).wait(
-        outcome, before=before, passed=passed, now=NOW, draw=lambda: draw
+        ended, before=before, passed=passed, now=NOW, draw=lambda: draw
     )
 
 
@@ -67,9 +70,14 @@ class WhenTests(ClockCase):
         lasting = [ResponseTooLarge, BadURL, CertificateRefused, DeadlinePassed]
         lasting += [Interrupted, MalformedResponse, TLSFailed, TooManyRedirects]
         for kind in passing:
-            self.assertIsNotNone(wait(kind()), kind)
+            self.assertIsNotNone(wait(failed(kind())), kind)
         for kind in lasting:
-            self.assertIsNone(wait(kind()), kind)
+            self.assertIsNone(wait(failed(kind())), kind)
+
+    def test_an_error_counts_and_not_the_head_before_it(self) -> None:
+        self.assertIsNone(wait(failed(ResponseTooLarge(), 503)))
+        # Nor what that asked for.
+        self.assertEqual(wait(failed(ResponseCutShort(), 200)), 0.5)
 
     def test_how_often(self) -> None:
         self.assertIsNotNone(wait(answered(503), before=3))
@@ -153,7 +161,7 @@ class AgainTests(ClockCase):
         self.network = Network()
         self.clock = self.network
 
-    def get(self, retries: Retries, **options: Any) -> Deferred[Answer]:
+    def get(self, retries: Retries, **options: Any) -> Deferred[Response]:
         getter = self.network.getter(retries=retries, draw=lambda: 0.5, **options)
         return getter.get("http://10.0.0.1/")
 
@@ -163,13 +171,13 @@ class AgainTests(ClockCase):
         connection.answer(data)
         connection.finish()
 
-    def error(
-        self, request: Deferred[Answer], kind: type[RequestError]
-    ) -> RequestError:
+    def ended(self, request: Deferred[Response], kind: type[RequestError]) -> Result:
         error = self.failureResultOf(request, kind).value
         assert isinstance(error, RequestError)
+        assert error.result is not None
+        self.assertIs(error.result.error, error)
         self.assertEqual(self.network.getDelayedCalls(), [])
-        return error
+        return error.result
 
     def test_each_attempt_is_recorded(self) -> None:
         request = self.get(Retries(3))
@@ -182,16 +190,17 @@ class AgainTests(ClockCase):
         self.network.advance(1.001)
         self.answer(OK)
         answer = self.successResultOf(request)
-        self.assertEqual((answer.status, answer.attempts), (200, 3))
-        first, second = answer.history
-        self.assertEqual((first.phase, first.status), ("connect", None))
-        self.assertIn("Connection refused", first.error or "")
+        self.assertEqual((answer.status, answer.result.tries), (200, 3))
+        first, second = answer.result.earlier
+        assert first.error is not None
+        self.assertEqual((first.error.phase, first.status), ("connect", None))
+        self.assertIn("Connection refused", str(first.error))
         self.assertEqual((first.then, first.waited), ("retry", 0.5))
         self.assertEqual(first.timing.total, 1)
         self.assertEqual((second.status, second.error), (503, None))
         self.assertEqual((second.waited, second.fileno), (1.0, FILENO))
         self.assertAlmostEqual(answer.timing.total, 2.502)
-        self.assertEqual(answer.effective_url, "")
+        self.assertEqual(answer.result.effective_url, answer.result.url)
 
     def test_a_date_is_the_wall_s(self) -> None:
         # Which was set by an hour since the run began.
@@ -203,7 +212,7 @@ class AgainTests(ClockCase):
         self.assertNoResult(request)
         self.network.advance(2)
         self.answer(OK)
-        self.assertEqual(self.successResultOf(request).history[0].waited, 9)
+        self.assertEqual(self.successResultOf(request).result.attempts[0].waited, 9)
 
     def test_the_last_word_counts(self) -> None:
         request = self.get(Retries(1))
@@ -211,15 +220,14 @@ class AgainTests(ClockCase):
         self.network.advance(0.5)
         self.answer(BUSY)
         answer = self.successResultOf(request)
-        self.assertEqual((answer.status, answer.attempts), (503, 2))
+        self.assertEqual((answer.status, answer.result.tries), (503, 2))
 
     def test_the_last_error_counts(self) -> None:
         request = self.get(Retries(1))
         self.answer(BUSY)
         self.network.advance(0.5)
         self.network.refuse(ConnectionRefusedError(111))
-        error = self.error(request, ConnectFailed)
-        self.assertEqual(error.attempts, 2)
+        self.assertEqual(self.ended(request, ConnectFailed).tries, 2)
 
     def test_a_deadline_of_a_phase_can_be_tried_again(self) -> None:
         request = self.get(Retries(1), first_byte_timeout=2.0)
@@ -229,8 +237,8 @@ class AgainTests(ClockCase):
         connection.finish()
         self.network.advance(0.5)
         self.answer(OK)
-        answer = self.successResultOf(request)
-        self.assertEqual(answer.history[0].phase, "first byte")
+        first, _ = self.successResultOf(request).result.attempts
+        self.assertIsInstance(first.error, FirstByteTimeout)
 
     def test_the_deadline_of_all_cannot(self) -> None:
         request = self.get(Retries(3), max_time=2.0)
@@ -240,9 +248,9 @@ class AgainTests(ClockCase):
         connection.take_request()
         self.network.pump([1.5, A_TURN])
         connection.finish()
-        error = self.error(request, DeadlinePassed)
-        self.assertEqual(str(error), "2 s passed while waiting for the first byte")
-        self.assertEqual(error.attempts, 2)
+        ended = self.ended(request, DeadlinePassed)
+        why = "2 s passed while waiting for the first byte"
+        self.assertEqual((str(ended.error), ended.tries), (why, 2))
 
     def test_no_wait_that_ends_behind_the_deadline(self) -> None:
         request = self.get(Retries(3), max_time=0.5)
@@ -256,9 +264,8 @@ class AgainTests(ClockCase):
         self.answer(BUSY)
         self.network.advance(0.25)
         request.cancel()
-        error = self.error(request, Interrupted)
-        self.assertEqual(str(error), "cancelled while waiting to try again")
-        assert error.timing is not None
-        self.assertEqual((error.timing.total, error.timing.earlier), (1.25, 1.25))
-        self.assertEqual((error.timing.wait, error.fileno), (None, None))
-        self.assertEqual(len(error.history), 1)
+        ended = self.ended(request, Interrupted)
+        self.assertEqual(str(ended.error), "cancelled while waiting to try again")
+        assert ended.timing is not None
+        self.assertEqual((ended.timing.total, ended.timing.wait), (1.25, None))
+        self.assertEqual((len(ended.attempts), ended.last), (1, None))

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.error import ConnectionRefusedError
 
-from nbtwisted.client.errors import BadURL, ConnectionLost, Interrupted
+from nbtwisted.client.errors import (
+    BadURL,
+    ConnectFailed,
+    DeadlinePassed,
+    EmptyResponse,
+    Interrupted,
+)
 from nbtwisted.client.request.retrying import Retries
-from nbtwisted.client.response import Answer, Head, PastAttempt, Timing
-from nbtwisted.client.results.spans import span_of, span_so_far
+from nbtwisted.client.result import Result
+from nbtwisted.client.results.spans import span_of
 from nbtwisted.timeline import Span
 from tests.client.in_memory import A_TURN, FILENO, Network
+from tests.client.results import URL, attempt, lost, result
 from tests.guard import ClockCase
 
-TIMING = Timing(
-    started=100.0,
-    queued=0.5,
-    dns=0.125,
-    connect=0.25,
-    tls=None,
-    wait=2.0,
-    receive=0.5,
-    total=3.0,
-)
-URL = "http://10.0.0.1/a"
 
-
-def answer(*headers: tuple[str, str], timing: Timing = TIMING) -> Answer:
-    head = Head("1.1", 200, "OK", headers)
-    return Answer(
-        URL, 7, head, b"", b"body", timing, request=b"GET /a HTTP/1.1\r\n\r\n"
-    )
-
-
-def lost(timing: Timing, url: str = URL) -> ConnectionLost:
-    error = ConnectionLost("it broke")
-    error.url, error.timing, error.request = url, timing, b"GET / HTTP/1.1\r\n\r\n"
-    return error
+def answered(*headers: tuple[str, str], **more: Any) -> Result:
+    return result(attempt(*headers, began=100.0, **more))
 
 
 def phases(span: Span | None) -> dict[str, float]:
@@ -46,15 +31,15 @@ def phases(span: Span | None) -> dict[str, float]:
     return {phase.name: phase.seconds for phase in span.phases}
 
 
-def made(outcome: Any) -> Span:
-    span = span_of(1, outcome)
+def made(of: Result) -> Span:
+    span = span_of(1, of)
     assert span is not None
     return span
 
 
 class SpanTests(ClockCase):
     def test_an_answer(self) -> None:
-        span = made(answer())
+        span = made(answered())
         self.assertEqual((span.number, span.label, span.began), (1, URL, 99.5))
         self.assertEqual((span.outcome, span.failed, span.size), ("200", False, 4))
         self.assertEqual(
@@ -63,7 +48,7 @@ class SpanTests(ClockCase):
                 "queued": 0.5,
                 "dns": 0.125,
                 "connect": 0.25,
-                # What is in no other phase was spent on sending.
+                # That is in no other phase.
                 "send": 0.125,
                 "wait": 2.0,
                 "receive": 0.5,
@@ -72,12 +57,12 @@ class SpanTests(ClockCase):
         self.assertEqual((span.seconds, span.ended), (3.0, 103.0))
 
     def test_what_the_server_held_is_told_apart(self) -> None:
-        span = made(answer(("Server-Timing", "asked;dur=1500, held;dur=1750")))
+        span = made(answered(("Server-Timing", "asked;dur=1500, held;dur=1750")))
         self.assertEqual((phases(span)["held"], phases(span)["wait"]), (1.75, 0.25))
         self.assertEqual((span.attempts[0].asked, span.attempts[0].held), (1.5, 1.75))
 
     def test_a_server_whose_clock_disagrees(self) -> None:
-        span = made(answer(("Server-Timing", "held;dur=9000")))
+        span = made(answered(("Server-Timing", "held;dur=9000")))
         self.assertEqual(phases(span)["held"], 2.0)
         self.assertNotIn("wait", phases(span))
         # What it says is kept, for who wants to know.
@@ -85,52 +70,96 @@ class SpanTests(ClockCase):
         self.assertEqual(span.seconds, 3.0)
 
     def test_an_unfinished_phase_has_the_rest(self) -> None:
-        nothing = replace(TIMING, dns=None, connect=None, wait=None, receive=None)
-        for timing, url, name, seconds in (
-            (nothing, URL, "dns", 3.0),
-            (replace(nothing, dns=0.5), URL, "connect", 2.5),
-            (replace(nothing, dns=0.5, connect=1.0), URL, "wait", 1.5),
-            (replace(nothing, dns=0.5, connect=1.0), "https://h/", "tls", 1.5),
-            (replace(nothing, dns=0.0, connect=0.0, tls=0.0), "https://h/", "wait", 3),
+        unreached = dict.fromkeys(("dns", "connect", "send", "wait", "receive"))
+        for name, url, reached in (
+            ("dns", URL, ()),
+            ("connect", URL, ("dns",)),
+            ("wait", URL, ("dns", "connect")),
+            ("tls", "https://h/", ("dns", "connect")),
+            ("wait", "https://h/", ("dns", "connect", "tls")),
         ):
-            span = made(lost(timing, url))
-            self.assertEqual(phases(span)[name], seconds, (timing, url))
+            times = {**unreached, **dict.fromkeys(reached, 0.5)}
+            ended = lost(url=url, began=100.0, rest=1.5, **times)
+            span = made(ended)
+            self.assertEqual(phases(span)[name], 1.5, (name, url))
             self.assertEqual((span.failed, span.outcome), (True, "body"))
             self.assertEqual([mark.name for mark in span.marks], ["error"])
 
+    def test_an_unfinished_phase_of_a_connection_that_was_there(self) -> None:
+        ended = lost(
+            url="https://h/", began=100.0, is_reused=True, send=None, wait=None, rest=3
+        )
+        self.assertEqual(phases(made(ended)), {"queued": 0.5, "wait": 3.5})
+
     def test_what_was_never_begun_has_none(self) -> None:
-        self.assertIsNone(span_of(1, Interrupted("cancelled before it was sent")))
+        never = Result(URL, error=Interrupted("cancelled before it was sent"))
+        self.assertIsNone(span_of(1, never))
 
     def test_a_url_that_cannot_be_read_took_no_time(self) -> None:
         error = BadURL("no host")
-        error.url = "http://\x1b[31m"
-        error.timing = replace(
-            TIMING, dns=None, connect=None, wait=None, receive=None, total=0.001
+        span = made(
+            Result("http://\x1b[31m", error=error, began=100.0, ended_at=100.001)
         )
-        span = made(error)
         self.assertEqual((span.seconds, span.outcome), (0.0, "url"))
+        self.assertEqual((span.failed, span.attempts[0].message), (True, "no host"))
         # And is fit for a screen.
         self.assertEqual(span.label, "http://\\x1b[31m")
 
     def test_a_long_url_is_cut(self) -> None:
-        span = made(replace(answer(), url="http://h/" + "x" * 5000))
+        span = made(answered(url="http://h/" + "x" * 5000))
         self.assertEqual(len(span.label), 200)
 
 
-class ManyAttemptsTests(ClockCase):
-    def past(self, number: int) -> PastAttempt:
-        timing = replace(TIMING, started=100.0 + 4 * number, queued=0.0)
-        head = Head("1.1", 503, "", ())
-        return PastAttempt(URL, 7, head, None, None, timing, b"", 0, "retry", 1.0)
+class UnderWayTests(ClockCase):
+    """One that is under way has no outcome yet."""
 
+    def test_waiting(self) -> None:
+        waiting = attempt(began=100.0, status=None, wait=None)
+        waiting.ended_at = None
+        so_far = Result(URL, (waiting,), began=100.0, queued=0.5, ended_at=102.5)
+        span = made(so_far)
+        self.assertEqual((span.outcome, span.failed, span.size), ("", False, None))
+        self.assertEqual(list(span.marks), [])
+        self.assertEqual(phases(span)["wait"], 2.125)
+        self.assertEqual((span.began, span.ended), (99.5, 102.5))
+
+    def test_receiving(self) -> None:
+        receiving = attempt(("Server-Timing", "held;dur=1500"), began=100.0)
+        receiving.ended_at = None
+        so_far = Result(URL, (receiving,), began=100.0, ended_at=105.0)
+        self.assertIsNone(so_far.response)
+        span = made(so_far)
+        self.assertEqual((span.outcome, span.failed, span.size), ("", False, None))
+        self.assertEqual(phases(span)["receive"], 2.5)
+        self.assertEqual(phases(span)["held"], 1.5)
+
+    def test_before_the_first_attempt(self) -> None:
+        span = made(Result(URL, began=100.0, queued=0.5, ended_at=100.0))
+        self.assertEqual((span.outcome, phases(span)), ("", {"queued": 0.5}))
+
+    def test_between_two_attempts(self) -> None:
+        past = attempt(began=100.0, status=503, then="retry", waited=9.0)
+        span = made(Result(URL, (past,), began=100.0, ended_at=103.75))
+        self.assertEqual([each.outcome for each in span.attempts], ["503", ""])
+        self.assertEqual(phases(span)["pause"], 0.75)
+        self.assertEqual(span.ended, 103.75)
+
+
+class ManyAttemptsTests(ClockCase):
     def made(self, number: int) -> Span:
-        history = tuple(self.past(n) for n in range(number))
-        timing = replace(TIMING, earlier=4.0 * number, total=4.0 * number + 3)
-        return made(replace(answer(timing=timing), history=history))
+        past = [
+            attempt(began=100.0 + 4 * n, status=503, then="retry", waited=1.0)
+            for n in range(number)
+        ]
+        return made(result(*past, attempt(began=100.0 + 4 * number)))
 
     def test_only_the_first_was_in_the_queue(self) -> None:
         queued = [p for p in self.made(3).phases if p.name == "queued"]
         self.assertEqual([phase.seconds for phase in queued], [0.5])
+
+    def test_the_pause_goes_on_until_the_next_attempt(self) -> None:
+        pauses = [p.seconds for p in self.made(3).phases if p.name == "pause"]
+        self.assertEqual(pauses, [1.0, 1.0, 1.0])
 
     def test_the_first_and_the_last_of_a_great_many(self) -> None:
         few, many = self.made(19), self.made(1000)
@@ -142,26 +171,54 @@ class ManyAttemptsTests(ClockCase):
         # It took as long as it took, and ends when it ended.
         self.assertAlmostEqual(many.seconds, 4003.0)
 
+    def test_how_each_ended(self) -> None:
+        span = made(
+            result(
+                attempt(began=100.0, status=302, then="redirect"),
+                attempt(
+                    began=103.0, status=None, then="resend", error=EmptyResponse("gone")
+                ),
+                attempt(
+                    began=106.0, status=None, then="retry", error=ConnectFailed("no")
+                ),
+                attempt(began=109.0, status=503, then="retry"),
+                error=DeadlinePassed("5 s passed"),
+            )
+        )
+        self.assertEqual(
+            [(each.outcome, each.ended_by, each.message) for each in span.attempts],
+            [
+                ("302", "redirect", ""),
+                ("first byte", "resend", "gone"),
+                ("connect", "error", "no"),
+                ("503", "retry", ""),
+                ("deadline", "error", "5 s passed"),
+            ],
+        )
+        self.assertEqual((span.resent, span.outcome), (1, "deadline"))
+
 
 class SeveralAttemptsTests(ClockCase):
     def setUp(self) -> None:
         super().setUp()
         self.network = Network()
 
-    def ends(self, deferred: Any) -> Any:
+    def ends(self, deferred: Any) -> Result:
         results: list[Any] = []
         deferred.addErrback(lambda failure: failure.value).addCallback(results.append)
         self.network.advance(A_TURN)
-        return results[0]
+        ended: Result = results[0].result
+        return ended
 
     def test_a_retry_is_a_part_of_its_request(self) -> None:
         getter = self.network.getter(retries=Retries(1, 2.0), draw=lambda: 0.5)
         request = getter.request(URL, queued_at=-0.5)
-        done = request.start()
+        ended: list[Result] = []
+        request.start(lambda _, result: ended.append(result))
         self.network.refuse(ConnectionRefusedError())
         self.network.advance(0.25)
         # While it waits to try again, nothing else is going on.
-        so_far = span_so_far(3, request.so_far())
+        so_far = made(request.so_far())
         self.assertEqual(len(so_far.attempts), 2)
         self.assertEqual(so_far.outcome, "")
         self.assertEqual(phases(so_far), {"queued": 0.5, "pause": 0.25})
@@ -169,13 +226,13 @@ class SeveralAttemptsTests(ClockCase):
         connection = self.network.accept()
         connection.take_request()
         self.network.advance(2)
-        so_far = span_so_far(3, request.so_far())
+        so_far = made(request.so_far())
         self.assertEqual(so_far.attempts[-1].fileno, FILENO)
         self.assertEqual(so_far.attempts[-1].phases[-1].name, "wait")
         self.assertEqual(so_far.ended, self.network.seconds())
         connection.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         self.network.advance(A_TURN)
-        span = made(self.ends(done))
+        span = made(ended[0])
         self.assertEqual([a.outcome for a in span.attempts], ["connect", "200"])
         self.assertEqual([(m.name, m.at) for m in span.marks], [("error", 0.5)])
         self.assertIn("10.0.0.1 port 80", span.attempts[0].message)

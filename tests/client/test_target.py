@@ -29,7 +29,9 @@ class TargetTests(ClockCase):
             ("http://faß.de/", "xn--fa-hia.de", 80),  # IDNA 2008, not 2003's fass.de
         ]:
             target = Target.parse(url)
-            self.assertEqual((target.host, target.port), (host, port), url)
+            self.assertEqual(
+                (target.origin.host, target.origin.port), (host, port), url
+            )
 
     def test_the_whole_request(self) -> None:
         lines = request_lines("http://example.com/a?b=c#fragment")
@@ -100,7 +102,9 @@ class TargetTests(ClockCase):
             ("bücher.test.", "xn--bcher-kva.test."),
             ("ab--cd.test", "ab--cd.test"),
         ]:
-            self.assertEqual(Target.parse(f"http://{typed}:1/").host, host, typed)
+            self.assertEqual(
+                Target.parse(f"http://{typed}:1/").origin.host, host, typed
+            )
 
     def test_ipv4_addresses_in_each_form(self) -> None:
         for typed in (
@@ -113,11 +117,15 @@ class TargetTests(ClockCase):
                 "%31%32%37.1",
             ),
         ):
-            self.assertEqual(Target.parse(f"http://{typed}/").host, "127.0.0.1", typed)
+            self.assertEqual(
+                Target.parse(f"http://{typed}/").origin.host, "127.0.0.1", typed
+            )
         # These are names, which nobody has.
         for typed in ("1.2.3.256", "1.2.3.4.5", "4294967296", "08.1", "0x.1", "127.1."):
-            self.assertEqual(Target.parse(f"http://{typed}/").host, typed)
-        self.assertEqual(Target.parse("http://255.255.65535/").host, "255.255.255.255")
+            self.assertEqual(Target.parse(f"http://{typed}/").origin.host, typed)
+        self.assertEqual(
+            Target.parse("http://255.255.65535/").origin.host, "255.255.255.255"
+        )
 
     def test_without_a_scheme_as_with_curl(self) -> None:
         for typed, url, host, port in [
@@ -132,13 +140,15 @@ class TargetTests(ClockCase):
         ]:
             target = Target.parse(typed)
             self.assertEqual(target.url, url, typed)
-            self.assertEqual((target.host, target.port), (host, port), typed)
-            self.assertFalse(target.is_tls)
+            self.assertEqual(
+                (target.origin.host, target.origin.port), (host, port), typed
+            )
+            self.assertFalse(target.origin.is_tls)
 
     def test_ports(self) -> None:
         for typed, port in [("h:", 80), ("h:0080", 80), ("h:65535", 65535)]:
-            self.assertEqual(Target.parse(f"http://{typed}/").port, port)
-        self.assertEqual(Target.parse("https://h/").port, 443)
+            self.assertEqual(Target.parse(f"http://{typed}/").origin.port, port)
+        self.assertEqual(Target.parse("https://h/").origin.port, 443)
 
     def test_the_url_as_sent(self) -> None:
         for typed, sent in [

@@ -125,7 +125,9 @@ class HTTPSTests(ReactorCase):
         return get(
             f"https://{host}:{port}/",
             reactor=self.reactor,
-            overrides={(Target.parse(f"http://{host}/").host, port): ["127.0.0.1"]},
+            overrides={
+                (Target.parse(f"http://{host}/").origin.host, port): ["127.0.0.1"]
+            },
             tls=options,
             max_time=max_time,
         )

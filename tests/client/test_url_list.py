@@ -7,7 +7,6 @@ import tempfile
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
 
 from nbtwisted.client.many.url_list import URLFile
 from nbtwisted.client.target import LONGEST_URL
@@ -34,10 +33,9 @@ class FileTests(ClockCase):
             file.flush()
             urls = URLFile(Readers(), file.name, times)
             found = []
-            while (
-                url := self.successResultOf(Deferred.fromCoroutine(urls.next()))
-            ) is not None:
+            while (url := urls.take()) is not None:
                 found.append(url)
+            self.assertTrue(urls.is_over)
             urls.close()
             return found
 
@@ -54,7 +52,7 @@ class FileTests(ClockCase):
             file.write(b"a\nb\n")
             file.flush()
             urls = URLFile(Readers(), file.name, 10**9)
-            self.successResultOf(Deferred.fromCoroutine(urls.next()))
+            urls.take()
             self.assertEqual(list(urls._lines), ["a", "b"])
             self.assertEqual(next(urls.rest()), "a")
             urls.close()
@@ -74,7 +72,8 @@ class FileTests(ClockCase):
 
     def test_a_file_that_cannot_be_read_on(self) -> None:
         urls = URLFile(Readers(), "/")
-        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(urls.next())))
+        self.assertIsNone(urls.take())
+        self.assertTrue(urls.is_over)
         self.assertIsInstance(urls.error, IsADirectoryError)
 
     def test_not_there(self) -> None:
@@ -92,64 +91,56 @@ class PipeTests(ClockCase):
         os.close(reading)
         self.addCleanup(self.urls.close)
 
-    def next(self) -> Deferred[str | None]:
-        return Deferred.fromCoroutine(self.urls.next())
-
     def write(self, data: bytes) -> None:
         os.write(self.writing, data)
         for reader in list(self.reactor.reading):
             reader.doRead()
 
     def test_waits_for_a_line_and_for_no_more(self) -> None:
-        first, second = self.next(), self.next()
+        told: list[str | None] = []
+        self.urls.on_more = lambda: told.append(self.urls.take())
+        self.assertIsNone(self.urls.take())
         self.write(b"http://")
-        self.assertNoResult(first)
         self.write(b"a/\n")
-        self.assertEqual(self.successResultOf(first), "http://a/")
-        self.assertNoResult(second)
         self.write(b"b\nc\n")
-        self.assertEqual(self.successResultOf(second), "b")
+        self.assertEqual(told, [None, "http://a/", "b"])
+        self.assertFalse(self.urls.is_over)
         self.assertEqual(list(self.urls.rest()), ["c"])
 
     def test_reads_no_faster_than_it_is_taken(self) -> None:
-        waiting = self.next()
+        self.assertIsNone(self.urls.take())
         self.write(b"a\n" * 5000)
-        self.successResultOf(waiting)
         # There is enough for now: nobody waits for the pipe.
         self.assertEqual(self.reactor.reading, [])
-        for _ in range(4999):
-            self.successResultOf(self.next())
-        last = self.next()
+        for _ in range(5000):
+            self.assertEqual(self.urls.take(), "a")
+        self.assertIsNone(self.urls.take())
         self.assertEqual(self.reactor.reading, [self.urls])
         self.write(b"z\n")
-        self.assertEqual(self.successResultOf(last), "z")
-
-    def test_who_stops_waiting(self) -> None:
-        first, second = self.next(), self.next()
-        first.addErrback(lambda failure: None)
-        first.cancel()
-        self.write(b"a\n")
-        self.assertEqual(self.successResultOf(second), "a")
+        self.assertEqual(self.urls.take(), "z")
 
     def test_the_last_line_needs_no_end(self) -> None:
-        first, second = self.next(), self.next()
+        self.assertIsNone(self.urls.take())
         self.write(b"a\nb")
+        told: list[bool] = []
+        self.urls.on_more = lambda: told.append(self.urls.is_over)
         self.urls.connectionLost(None)
-        self.assertEqual(self.successResultOf(first), "a")
-        self.assertEqual(self.successResultOf(second), "b")
-        self.assertIsNone(self.successResultOf(self.next()))
+        self.assertEqual(told, [False])
+        self.assertEqual([self.urls.take() for _ in range(3)], ["a", "b", None])
+        self.assertTrue(self.urls.is_over)
 
     def test_nothing_there_after_all(self) -> None:
-        waiting = self.next()
+        self.assertIsNone(self.urls.take())
         # As when somebody else reads from the same pipe, and was faster.
         os.set_blocking(self.urls.fileno(), False)
         self.urls.doRead()
-        self.assertNoResult(waiting)
+        self.assertIsNone(self.urls.take())
         self.write(b"a\n")
-        self.assertEqual(self.successResultOf(waiting), "a")
+        self.assertEqual(self.urls.take(), "a")
 
-    def test_closed_while_somebody_waits(self) -> None:
-        waiting = self.next()
+    def test_closed_while_it_reads(self) -> None:
+        self.assertIsNone(self.urls.take())
         self.urls.close()
-        self.assertIsNone(self.successResultOf(waiting))
+        self.assertIsNone(self.urls.take())
+        self.assertTrue(self.urls.is_over)
         self.assertEqual(self.reactor.reading, [])

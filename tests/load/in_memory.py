@@ -38,11 +38,16 @@ class _Transport(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
 
-    def write(self, data: bytes) -> None:
+    def fileno(self) -> int:
+        return 0
+
+    def write(self, data: bytes) -> bool:
+        """Take it; returns that all was taken, as writers that send at once do."""
         server = self._server
         server.requests.append(data)
         delay, answer = server.answers(server.seconds(), len(server.requests) - 1)
         self._timers.append(server.callLater(delay, self._answer, answer))
+        return True
 
     def _answer(self, answer: bytes) -> None:
         if answer:

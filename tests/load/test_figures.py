@@ -15,15 +15,14 @@ from nbtwisted.load.conditions import Condition
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.report import report, text
-from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally, Whole
+from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally
 from tests.guard import ClockCase
 
 
 def tally_of(latencies: list[float], *, failed: int = 0, status: int = 200) -> Tally:
     tally = Tally()
-    whole = Whole(status, 10)
     for seconds in latencies:
-        tally.wholes[whole] += 1
+        tally.responses[status, 10] += 1
         tally.latencies.add(seconds)
     for _ in range(failed):
         tally.fail(ConnectFailed("127.0.0.1 port 9: Connection refused"))

@@ -15,7 +15,7 @@ from nbtwisted.client.errors import DeadlinePassed
 from nbtwisted.client.target import Target
 from nbtwisted.load.running import Plan, Run
 from nbtwisted.load.series import FIRST_WIDTH, MOST, Series, Steps
-from nbtwisted.load.tally import Latencies, Tally, Whole
+from nbtwisted.load.tally import Latencies, Tally
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
 
@@ -308,11 +308,11 @@ class RunTests(ClockCase):
 
     def test_what_is_read_meanwhile_is_not_lost(self) -> None:
         tally = Tally(Series())
-        tally.wholes[Whole(200, 1)] += 1
+        tally.responses[200, 1] += 1
         tally.latencies.add(0.25)
         # As the live line does, which flushes; others come after it.
         tally.latencies.percentile(50)
-        tally.wholes[Whole(200, 1)] += 1
+        tally.responses[200, 1] += 1
         tally.latencies.add(0.5)
         tally.fail(DeadlinePassed("no answer"))
         tally.look_at_series(FIRST_WIDTH / 2)

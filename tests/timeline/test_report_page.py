@@ -105,6 +105,16 @@ class ReportTests(ClockCase):
         self.assertIn("nothing to be drawn", page)
         self.assertEqual(data_of(page)["requests"], [])
 
+    def test_what_was_resent(self) -> None:
+        attempts = (attempt("first byte", ended_by="resend", wait=1.0), attempt())
+        twice = Span(1, "http://h/", 0.0, attempts, resent=2)
+        page = page_of([twice, span(2, "http://h/", 0.0)])
+        self.assertIn("<dt>errors</dt><dd>0</dd></div><div><dt>resent</dt>", page)
+        self.assertIn("<dt>resent</dt><dd>2</dd>", page)
+        self.assertEqual(data_of(page)["totals"]["resent"], 2)
+        page = page_of([span(2, "http://h/", 0.0)])
+        self.assertNotIn("<dt>resent</dt>", page)
+
     def test_one_request(self) -> None:
         page = page_of([span(1, "http://h/", 0.0, wait=1.0)])
         self.assertIn("<h1>1 request in 1.00 s</h1>", page)

@@ -207,6 +207,15 @@ one after another:
         self.assertIn("1,000 answers in 1.00 s; one after another: 1000.00 s", drawn)
         self.assertEqual(drawn.count("  200  "), len(sample.spans))
 
+    def test_the_summary_says_what_was_resent(self) -> None:
+        attempts = (
+            attempt("first byte", ended_by="resend", wait=1.0),
+            attempt("200", wait=1.0),
+        )
+        spans = [Span(number, "/", 0.0, attempts, resent=number) for number in range(3)]
+        self.assertIn("\n3 answers in 2.00 s; 3 resent; one", self.picture(*spans))
+        self.assertNotIn("resent", self.picture(*spans[:1]))
+
     @given(any_spans(8), st.integers(1, 200), st.booleans(), st.integers(1, 10))
     def test_any_spans_on_any_width(
         self, spans: list[Span], width: int, ascii_only: bool, rows: int

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import select
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
-from nbtwisted.client.connection.connecting import connect, connect_unix, interleaved
-from nbtwisted.client.connection.protocol import Connection, nothing
+from nbtwisted.client.connection.opening import Opening, interleaved
+from nbtwisted.client.connection.protocol import Connection, Listener, State
+from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import NameNotResolved
-from nbtwisted.client.target import Origin, Target
+from nbtwisted.client.target import Origin
 from nbtwisted.printable import printable
 
 if TYPE_CHECKING:
-    from nbtwisted.client.connection.tls import TLS
+    from nbtwisted.client.connection.tls import TLS, Handshake
 
-__all__ = ["EVERY_HOST", "Connections", "TLSOptions", "socket_path"]
+__all__ = ["EVERY_HOST", "Pool", "TLSOptions", "socket_path"]
 
 EVERY_HOST = "*"
 """In the place of a host that is to have addresses, as in curl."""
@@ -45,14 +46,14 @@ class TLSOptions(TypedDict, total=False):
     key: str | None
 
 
-class Connections:
-    """Opens connections, and keeps those that are free.
+class Pool:
+    """Opens connections, and keeps those that are free if they are to be kept alive.
 
     No more are kept than make `most` together with those in use. `overrides` gives
     hosts and ports the addresses that they are to have; the host `*` is each that is
-    not among them. `unix_socket` is the path of a
-    socket to connect to in place of any host, and `family` 4 or 6 to use addresses of
-    one kind only. `tls` is whom to trust and whom to be.
+    not among them. `unix_socket` is the path of a socket to connect to in place of any
+    host, and `family` 4 or 6 to use addresses of one kind only. `tls` is whom to trust
+    and whom to be, and `limits` what a response may have.
 
     Raises `ValueError` for files of `tls` that hold something else, and for a path that
     is too long for a socket; `OSError` for files that cannot be read.
@@ -62,80 +63,144 @@ class Connections:
         self,
         reactor: Any,
         *,
+        limits: Limits,
+        keeps_alive: bool,
         most: int,
-        tls: TLSOptions | None,
-        overrides: Mapping[tuple[str, int], Sequence[str]],
-        unix_socket: str | None,
-        family: Literal[4, 6] | None,
-        resolver: Resolver | None,
-        now: Callable[[], float],
+        tls: TLSOptions | None = None,
+        overrides: Mapping[tuple[str, int], Sequence[str]] | None = None,
+        unix_socket: str | None = None,
+        family: Literal[4, 6] | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
-        self.most = most
         self._reactor = reactor
-        self._overrides = overrides
+        self._limits = limits
+        self._keeps_alive = keeps_alive
+        self._most = most
+        self._overrides = overrides or {}
         self._unix_socket = unix_socket and socket_path(unix_socket)
         self._resolver = resolver or Resolver(reactor, family=family)
         self._family = family
-        self._now = now
-        # The one that was used last comes last.
-        self._free: OrderedDict[Connection, Origin] = OrderedDict()
-        self._free_of: dict[Origin, list[Connection]] = {}
-        self._in_use = 0
+        self._in_use: dict[Connection, Origin] = {}
+        # The one that was used last comes last, in both.
+        self._idle: OrderedDict[Connection, Origin] = OrderedDict()
+        self._idle_at: dict[Origin, list[Connection]] = {}
+        # Those that make room, with what waits for it.
+        self._leaving: dict[Connection, Deferred[None] | None] = {}
+        self._closed: Deferred[None] | None = None
         self._tls_options = tls or {}
         self._tls: TLS | None = None
         if tls is not None:
             # What is wrong with a file is told before anything is sent.
-            self._load_tls()
+            self._handshake("")
 
-    def reuse(self, target: Target) -> Connection | None:
-        """Take a free connection to there, if there is one."""
-        while target.origin in self._free_of:
+    def take(self, origin: Origin, listener: Listener) -> Connection | None:
+        """A free connection to there, for the listener, if there is one."""
+        while origin in self._idle_at:
             # Of the one used last the server is the least likely to have tired.
-            connection = self._free_of[target.origin][-1]
+            connection = self._idle_at[origin][-1]
             self._forget(connection)
             # Unless it is closing, because the server has said something on it, or is
             # about to, for something has arrived.
-            if connection.is_free and not _has_arrived(connection):
-                self._in_use += 1
+            if connection.state is not State.IDLE:
+                self._leaving[connection] = None
+            elif _has_arrived(connection):
+                self._leave(connection)
+            else:
+                self._in_use[connection] = origin
+                connection.listener = listener
                 return connection
-            if connection.is_free:
-                connection.abort()
         return None
 
-    async def new(self, target: Target) -> Connection:
-        """Wait until there is room for a connection, which `connect` is to open."""
-        self._in_use += 1
-        try:
-            while self._free and len(self._free) + self._in_use > self.most:
-                oldest = next(iter(self._free))
-                self._forget(oldest)
-                oldest.abort()
-                # Its descriptor is there until it is gone.
-                await oldest.when_over()
-        except CancelledError:
-            self._in_use -= 1
-            raise
-        handshake = None
-        if target.is_tls:
-            tls = self._tls or self._load_tls()
-            handshake = tls.handshake(target.host)
-        return Connection(self._now, handshake)
+    def new(self, origin: Origin, listener: Listener) -> Connection:
+        """A connection for the listener; it is to be opened by `open`."""
+        connection = Connection(
+            self._reactor,
+            self,
+            listener,
+            ResponseReader(self._limits),
+            self._handshake(origin.host) if origin.is_tls else None,
+            keeps_alive=self._keeps_alive,
+        )
+        self._in_use[connection] = origin
+        return connection
 
-    def _load_tls(self) -> TLS:
-        from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
+    def open(self, connection: Connection) -> None:
+        """Open a new connection, as soon as there is room for one more."""
+        origin = self._in_use[connection]
+        port = origin.port if self._unix_socket is None else None
+        connection.opening = opening = Opening(self._reactor, connection, port)
+        if self._idle and len(self._idle) + len(self._in_use) > self._most:
+            oldest = next(iter(self._idle))
+            self._forget(oldest)
+            # Its descriptor is there until it is gone.
+            has_room: Deferred[None] = Deferred()
+            self._leave(oldest, has_room)
+            found: Any = has_room.addCallback(lambda _: self._addresses(origin))
+            opening.begin(found)
+        else:
+            opening.begin(self._addresses(origin))
 
-        self._tls = TLS(**self._tls_options)
-        return self._tls
+    def close(self) -> Deferred[None]:
+        """Close those that are kept; fires when they are gone."""
+        for connection in list(self._idle):
+            self._forget(connection)
+            self._leave(connection)
+        if not self._leaving:
+            return succeed(None)
+        # Nothing is won by not waiting for them.
+        self._closed = Deferred(lambda closed: closed.callback(None))
+        return self._closed
 
-    def addresses(self, target: Target) -> Deferred[tuple[str, ...]]:
+    def connection_free(self, connection: Connection) -> None:
+        """Keep it for the next request to there."""
+        origin = self._in_use.pop(connection)
+        self._idle[connection] = origin
+        self._idle_at.setdefault(origin, []).append(connection)
+
+    def connection_gone(self, connection: Connection) -> None:
+        """Forget it."""
+        if self._in_use.pop(connection, None) is not None:
+            return
+        if connection in self._idle:
+            self._forget(connection)
+            return
+        has_room = self._leaving.pop(connection)
+        # Unless it was cancelled.
+        if has_room is not None and not has_room.called:
+            has_room.callback(None)
+        closed = self._closed
+        if closed is not None and not self._leaving and not closed.called:
+            closed.callback(None)
+
+    def _forget(self, connection: Connection) -> None:
+        origin = self._idle.pop(connection)
+        idle = self._idle_at[origin]
+        idle.remove(connection)
+        if not idle:
+            del self._idle_at[origin]
+
+    def _leave(
+        self, connection: Connection, has_room: Deferred[None] | None = None
+    ) -> None:
+        self._leaving[connection] = has_room
+        connection.abort()
+
+    def _handshake(self, host: str) -> Handshake:
+        if self._tls is None:
+            from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
+
+            self._tls = TLS(**self._tls_options)
+        return self._tls.handshake(host)
+
+    def _addresses(self, origin: Origin) -> Deferred[tuple[str, ...]]:
         """Where to connect; fails with `NameNotResolved`."""
         if self._unix_socket is not None:
-            return succeed(())
-        for host in (target.host, EVERY_HOST):
-            addresses = self._overrides.get((host, target.port))
+            return succeed((self._unix_socket,))
+        for host in (origin.host, EVERY_HOST):
+            addresses = self._overrides.get((host, origin.port))
             if addresses is not None:
-                return self._of_family(target.host, addresses)
-        return self._resolver.resolve(target.host)
+                return self._of_family(origin.host, addresses)
+        return self._resolver.resolve(origin.host).addCallback(interleaved)
 
     def _of_family(
         self, host: str, addresses: Sequence[str]
@@ -143,7 +208,7 @@ class Connections:
         is_wanted = {None: "", 4: ".", 6: ":"}[self._family]
         wanted = tuple(address for address in addresses if is_wanted in address)
         if wanted:
-            return succeed(wanted)
+            return succeed(interleaved(wanted))
         given = printable(", ".join(addresses), longest=100)
         return fail(
             NameNotResolved(
@@ -151,50 +216,12 @@ class Connections:
             )
         )
 
-    def connect(
-        self, connection: Connection, target: Target, addresses: Sequence[str]
-    ) -> Deferred[None]:
-        """Connect to one of the target's `addresses`; fails with `ConnectFailed`."""
-        if self._unix_socket is not None:
-            return connect_unix(self._reactor, self._unix_socket, connection)
-        return connect(self._reactor, interleaved(addresses), target.port, connection)
-
-    def give_back(self, target: Target, connection: Connection) -> None:
-        """Be done with a connection: it is kept, if it can be used again."""
-        self._in_use -= 1
-        if connection.is_free:
-            self._free[connection] = target.origin
-            self._free_of.setdefault(target.origin, []).append(connection)
-            connection.on_gone = lambda: self._forget(connection)
-
-    def close(self) -> Deferred[None]:
-        """Close those that are kept; fires when they are gone."""
-        gone = []
-        for connection in list(self._free):
-            self._forget(connection)
-            connection.abort()
-            gone.append(connection.when_over())
-        # Nothing is won by not waiting for them.
-        closed: Deferred[None] = Deferred(lambda closed: closed.callback(None))
-        DeferredList(gone).addCallback(
-            lambda _: None if closed.called else closed.callback(None)
-        )
-        return closed
-
-    def _forget(self, connection: Connection) -> None:
-        origin = self._free.pop(connection)
-        connection.on_gone = nothing
-        free = self._free_of[origin]
-        free.remove(connection)
-        if not free:
-            del self._free_of[origin]
-
 
 def _has_arrived(connection: Connection) -> bool:
     """Whether there is something to read, which nobody can have been asked for.
 
     What was said in a time in which this process could not read would be taken for the
-    next answer otherwise; and a connection that is closed need not be tried.
+    next response otherwise; and a connection that is closed need not be tried.
     """
     assert connection.fileno is not None
     poller = select.poll()

@@ -1,267 +1,333 @@
-"""A connection, in TLS or not, and the exchanges that it carries one after another."""
+"""A connection, in TLS or not, and the requests that it carries one after another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import enum
 from typing import TYPE_CHECKING, Any
+from typing import Protocol as Interface
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IHandshakeListener, IPullProducer
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPullProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from nbtwisted.client.connection.reader import Limits, ResponseReader
+from nbtwisted.client.connection.reader import ResponseReader
 from nbtwisted.client.errors import (
     ConnectionLost,
     MalformedResponse,
     RequestError,
     SendFailed,
 )
+from nbtwisted.reactor.sending import prompt_writer
 
 if TYPE_CHECKING:
+    from nbtwisted.client.connection.opening import Opening
     from nbtwisted.client.connection.tls import Handshake
 
-__all__ = ["Connection", "Exchange", "nothing"]
+__all__ = ["Connection", "Keeper", "Listener", "State"]
 
 SMALL_REQUEST = 16 * 1024
 """Bytes that any kernel takes at once: Linux' smallest default for a send buffer."""
 
 
-def nothing() -> None:
-    """To be called where nobody is to be told, or not any longer."""
+class State(enum.Enum):
+    """Where a connection is in its life.
 
+    | state | what happens | where that leads |
+    |---|---|---|
+    | OPENING | an address takes the connection | IDLE; SECURING in TLS |
+    | | none does | GONE |
+    | SECURING | the handshake is over | IDLE |
+    | | the certificate is for another host | CLOSING |
+    | IDLE | `send` | BUSY |
+    | | a byte comes that nobody asked for | CLOSING |
+    | BUSY | the response is whole, and another may follow | IDLE; SETTLING in TLS |
+    | | it is whole and the last, or can no longer become whole | CLOSING |
+    | SETTLING | the next turn of the reactor | IDLE |
+    | | a byte comes that nobody asked for | CLOSING |
+    | CLOSING | `connectionLost` | GONE |
+    | GONE | | |
 
-class Exchange:
-    """A request, and what comes back.
-
-    When it is over, `is_whole` says whether `parser` has the whole answer; if not,
-    `error` says why, unless the connection was aborted. `sent_at` (the last byte of the
-    request), `first_byte_at` and `last_byte_at` are readings of a clock, or None until
-    then. `on_first_byte` is called when the answer begins.
+    `abort` leads from any state to CLOSING, or from OPENING to GONE; `connectionLost`
+    leads from any to GONE.
     """
 
-    def __init__(self, request: bytes, limits: Limits, *, is_last: bool) -> None:
-        self.request = request
-        self.parser = ResponseReader(limits)
-        self.is_last = is_last
-        self.is_whole = False
-        self.error: RequestError | None = None
-        self.sent_at: float | None = None
-        self.first_byte_at: float | None = None
-        self.last_byte_at: float | None = None
-        self.on_first_byte: Callable[[], None] = nothing
+    OPENING = enum.auto()
+    SECURING = enum.auto()
+    IDLE = enum.auto()
+    BUSY = enum.auto()
+    SETTLING = enum.auto()
+    CLOSING = enum.auto()
+    GONE = enum.auto()
 
-    @property
-    def is_judged(self) -> bool:
-        """Whether nothing that comes can change what it ends with."""
-        return self.is_whole or self.error is not None
 
-    def error_at_the_end(self, reason: Failure) -> RequestError | None:
-        """What it means for this that the connection ended before it was judged."""
-        if reason.check(ConnectionDone):
-            try:
-                self.parser.end()
-            except RequestError as error:
-                return error
-            return None
-        # Twisted does not keep the socket's error, but most of these are resets.
-        if self.first_byte_at is None and self.sent_at is None:
-            return SendFailed("the connection broke before the request was sent")
-        if self.first_byte_at is None:
-            lost = ConnectionLost("the connection broke before the answer")
-            lost.phase = "first byte"
-            return lost
-        lost = ConnectionLost("the connection broke in the middle of the answer")
-        if self.parser.head is None:
-            lost.phase = "head"
-        return lost
+class Listener(Interface):
+    """Whoever has a connection for one request, and is told what becomes of it."""
+
+    def host_resolved(self) -> None:
+        """There are addresses to connect to."""
+
+    def connection_made(self) -> None:
+        """One of them took the connection."""
+
+    def connection_ready(self) -> None:
+        """It can take the request: `send` may be called."""
+
+    def request_sent(self) -> None:
+        """The kernel has the last byte of the request."""
+
+    def bytes_received(self) -> None:
+        """Some bytes of the response are about to be read."""
+
+    def exchange_over(self, error: RequestError | None) -> None:
+        """The connection is free for others, or gone, and nothing of it in the reactor.
+
+        The response is whole, or the `error` says why not; after `abort` there may be
+        neither.
+        """
+
+
+class Keeper(Interface):
+    """Whoever keeps connections that are free."""
+
+    def connection_free(self, connection: Connection) -> None:
+        """It can take another request."""
+
+    def connection_gone(self, connection: Connection) -> None:
+        """It is no more."""
 
 
 @implementer(IPullProducer, IHandshakeListener)
 class Connection(Protocol):
-    """Carries exchanges, one at a time, for as long as the server lets it.
+    """Carries requests, one at a time, for as long as the server lets it.
 
-    With a `handshake` it is TLS. `connected_at` and `secured_at` are readings of `now`,
-    or None until then. `on_connected` is called when there is a connection, and
-    `on_ready` when it can take a request: these are the same moment but for the
-    handshake. `on_gone` is called when there is no connection any more.
+    Its `listener` is who has it for a request; None while it is free. `reader` has the
+    response. With a `handshake` it is TLS. Unless it `keeps_alive`, it closes behind
+    the first response.
     """
 
     # Twisted declares ITransport; what a TCP connection has besides is used here too.
     transport: Any
 
     def __init__(
-        self, now: Callable[[], float], handshake: Handshake | None = None
+        self,
+        reactor: Any,
+        keeper: Keeper,
+        listener: Listener,
+        reader: ResponseReader,
+        handshake: Handshake | None,
+        *,
+        keeps_alive: bool,
     ) -> None:
-        self.on_connected: Callable[[], None] = nothing
-        self.on_ready: Callable[[], None] = nothing
-        self.on_gone: Callable[[], None] = nothing
+        self.state = State.OPENING
+        self.listener: Listener | None = listener
+        self.reader = reader
+        self.opening: Opening | None = None
+        """What opens it, until it is open."""
         self.fileno: int | None = None
-        self.connected_at: float | None = None
-        self.secured_at: float | None = None
-        self._now = now
+        self.is_whole = False
+        """Whether the response to the request that was sent last is."""
+        self._reactor = reactor
+        self._keeper = keeper
         self._handshake = handshake
-        self._exchange: Exchange | None = None
-        self._to_send = b""
-        self._producing = False
+        self._keeps_alive = keeps_alive
         self._was_used = False
-        self._closing = False
-        self._waiting: list[Deferred[None]] = []
+        # Why there is no response, once that is known.
+        self._error: RequestError | None = None
+        self._request_size = 0
+        self._is_sent = False
+        self._is_producing = False
+        self._settling: IDelayedCall | None = None
 
-    def begin(self, exchange: Exchange) -> None:
-        """Carry this exchange, as soon as there is a connection."""
-        self._exchange = exchange
-        if self.is_ready:
-            self._send()
-
-    def when_over(self) -> Deferred[None]:
-        """Fires when the exchange is over that was begun, or the abort.
-
-        The connection is free for the next by then, or gone, and nothing of it in the
-        reactor.
-        """
-        self._waiting.append(Deferred())
-        return self._waiting[-1]
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a request can be, or was, sent."""
-        if self._handshake is None:
-            return self.connected_at is not None
-        return self.secured_at is not None
-
-    @property
-    def is_free(self) -> bool:
-        """Whether another exchange can begin."""
-        return self._exchange is None and self.is_ready and not self._closing
-
-    def connectionMade(self) -> None:
-        """Send the request, or shake hands first."""
-        self.connected_at = self._now()
-        self.fileno = self.transport.fileno()
-        self.transport.setTcpNoDelay(True)
-        self.on_connected()
-        if self._handshake is not None:
-            self.transport.startTLS(self._handshake)
-        else:
-            self._send()
-
-    def handshakeCompleted(self) -> None:
-        """Send the request, if the certificate is for this host."""
-        assert self._handshake is not None
-        assert self._exchange is not None
-        try:
-            self._handshake.check_name(self.transport.getHandle())
-        except RequestError as error:
-            self._exchange.error = error
-            self.abort()
-        else:
-            self.secured_at = self._now()
-            self._send()
-
-    def _send(self) -> None:
-        assert self._exchange is not None
-        self._to_send = self._exchange.request
-        # A pull producer is asked for more when its last bytes are with the kernel,
+    def send(self, request: bytes) -> None:
+        """Send a request, for the listener; it is IDLE."""
+        self.state = State.BUSY
+        self.is_whole = False
+        self.reader.reset()
+        self._request_size = len(request)
+        if self._write(request):
+            self._is_sent = True
+            assert self.listener is not None
+            self.listener.request_sent()
+            return
+        self._is_sent = False
+        # A pull producer is asked once more when its last bytes are with the kernel,
         # which is the one way to know when the request was sent.
-        self._producing = True
         self.transport.registerProducer(self, False)
-        self.on_ready()
+        self._is_producing = True
 
     def resumeProducing(self) -> None:
-        """Write the request; when asked again, note that it was sent."""
-        if self._to_send:
-            request, self._to_send = self._to_send, b""
-            self.transport.write(request)
-        else:
-            assert self._exchange is not None
-            self._exchange.sent_at = self._now()
-            self._send_no_more()
+        """All is sent, unless it is asked because it is new."""
+        if self._is_producing:
+            self._stop_producing()
+            self._is_sent = True
+            assert self.listener is not None
+            self.listener.request_sent()
 
     def stopProducing(self) -> None:
         """The connection is gone: `connectionLost` sees to it."""
 
-    def dataReceived(self, data: bytes) -> None:
-        """Read on, until the answer is whole or cannot become so."""
-        exchange = self._exchange
-        if exchange is None:
-            # Nobody asked for it, and nobody will be told that it is their answer.
-            self.abort()
-            return
-        if exchange.is_judged:
-            return
-        if exchange.sent_at is None and not self._may_answer_early(exchange):
-            exchange.error = MalformedResponse("there was an answer before the request")
-            self.abort()
-            return
-        exchange.last_byte_at = self._now()
-        if exchange.first_byte_at is None:
-            exchange.first_byte_at = exchange.last_byte_at
-            exchange.on_first_byte()
-        try:
-            exchange.is_whole = exchange.parser.feed(data)
-        except RequestError as error:
-            exchange.error = error
-            self.abort()
-        else:
-            if exchange.is_whole:
-                self._finish(exchange)
+    def _stop_producing(self) -> None:
+        # Also when a response is whole, or hopeless, before the request was sent.
+        if self._is_producing:
+            self._is_producing = False
+            self.transport.unregisterProducer()
 
-    def _may_answer_early(self, exchange: Exchange) -> bool:
-        """Whether this can be an answer, though not all of the request was sent.
+    def connectionMade(self) -> None:
+        """Be ready, or shake hands first."""
+        self.opening = None
+        self.fileno = self.transport.fileno()
+        # A UNIX socket has no such thing.
+        if hasattr(self.transport, "setTcpNoDelay"):
+            self.transport.setTcpNoDelay(True)
+        assert self.listener is not None
+        self.listener.connection_made()
+        if self._handshake is None:
+            self._be_ready()
+        else:
+            self.state = State.SECURING
+            self.transport.startTLS(self._handshake)
+
+    def handshakeCompleted(self) -> None:
+        """Be ready, if the certificate is for this host."""
+        assert self._handshake is not None
+        try:
+            self._handshake.check_name(self.transport.getHandle())
+        except RequestError as error:
+            self._fail(error)
+        else:
+            self._be_ready()
+
+    def _be_ready(self) -> None:
+        self._write = prompt_writer(self.transport)
+        self.state = State.IDLE
+        assert self.listener is not None
+        self.listener.connection_ready()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read on, until the response is whole or cannot become so."""
+        if self.state is not State.BUSY:
+            # Nobody asked for it, and nobody is told that it is their response.
+            if self.state is not State.CLOSING:
+                self.abort()
+            return
+        if not self._is_sent and not self._may_be_early():
+            self._fail(MalformedResponse("there was an answer before the request"))
+            return
+        assert self.listener is not None
+        self.listener.bytes_received()
+        try:
+            self.is_whole = self.reader.feed(data)
+        except RequestError as error:
+            self._fail(error)
+        else:
+            if self.is_whole:
+                self._finish()
+
+    def _may_be_early(self) -> bool:
+        """Whether this can be a response, though not all of the request was sent.
 
         Such as that it is too long. What comes over a connection that was used before
         may have been meant for nobody.
         """
-        return not self._was_used and len(exchange.request) > SMALL_REQUEST
+        return not self._was_used and self._request_size > SMALL_REQUEST
 
-    def _finish(self, exchange: Exchange) -> None:
-        """The answer is whole: be free, or close."""
-        self._send_no_more()
-        if (
-            exchange.parser.can_be_followed
-            and exchange.sent_at is not None
-            and not exchange.is_last
-        ):
-            self._exchange = None
-            self._was_used = True
-            self._tell()
-        elif self._handshake is None and exchange.sent_at is not None:
-            self._closing = True
+    def _finish(self) -> None:
+        """The response is whole: be free, or close."""
+        if not self._is_sent:
+            # It would wait until the server has taken all of the request.
+            self.abort()
+        elif not (self._keeps_alive and self.reader.can_be_followed):
+            self.close()
+        elif self._handshake is None:
+            self._be_free()
+        else:
+            # More may have come with it, in a record that is yet to be decrypted: it
+            # would be taken for the response to the next request.
+            self.state = State.SETTLING
+            self._settling = self._reactor.callLater(0, self._be_free)
+
+    def _be_free(self) -> None:
+        self.state = State.IDLE
+        self._settling = None
+        self._was_used = True
+        listener, self.listener = self.listener, None
+        self._keeper.connection_free(self)
+        assert listener is not None
+        listener.exchange_over(None)
+
+    def _fail(self, error: RequestError) -> None:
+        self._error = error
+        self.abort()
+
+    def close(self) -> None:
+        """Close it in an orderly way."""
+        if self._handshake is None:
+            self.state = State.CLOSING
             self.transport.loseConnection()
         else:
-            # To lose a TLS connection is to wait for the server to agree; and one that
-            # has not taken all of the request, until it has.
+            # To lose a TLS connection is to wait for the server to agree.
             self.abort()
 
     def abort(self) -> None:
-        """Close the connection at once."""
-        self._closing = True
-        self._send_no_more()
-        self.transport.abortConnection()
+        """Close it at once."""
+        opening, self.opening = self.opening, None
+        if opening is not None:
+            opening.stop()
+            self.could_not_open(None)
+        elif self.state is not State.GONE:
+            self._leave_turn()
+            self.state = State.CLOSING
+            self.transport.abortConnection()
+
+    def _leave_turn(self) -> None:
+        self._stop_producing()
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            settling.cancel()
+
+    def could_not_open(self, error: RequestError | None) -> None:
+        """There will be no connection: for that reason, or because it was aborted."""
+        self.opening = None
+        self._error = error
+        self._be_gone()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Judge what this end of the connection makes of the answer."""
-        exchange = self._exchange
-        if exchange is not None and not exchange.is_judged and not self._closing:
-            if self._handshake is not None and self.secured_at is None:
-                exchange.error = self._handshake.error(reason.value)
-            else:
-                exchange.error = exchange.error_at_the_end(reason)
-                exchange.is_whole = exchange.error is None
-        self._closing = True
-        self.on_gone()
-        self._tell()
+        """Judge what this end of the connection makes of the response."""
+        if self.state is State.SECURING:
+            assert self._handshake is not None
+            self._error = self._handshake.error(reason.value)
+        elif self.state is State.BUSY:
+            self._error = self._error_at_the_end(reason)
+            self.is_whole = self._error is None
+        self._leave_turn()
+        self._be_gone()
 
-    def _tell(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+    def _be_gone(self) -> None:
+        self.state = State.GONE
+        self._keeper.connection_gone(self)
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener.exchange_over(self._error)
 
-    def _send_no_more(self) -> None:
-        # Also called when an answer is whole, or hopeless, before the request was sent.
-        if self._producing:
-            self._producing = False
-            self.transport.unregisterProducer()
+    def _error_at_the_end(self, reason: Failure) -> RequestError | None:
+        """What it means for a response that the connection ended before it did."""
+        reader = self.reader
+        if reason.check(ConnectionDone):
+            try:
+                reader.end()
+            except RequestError as error:
+                return error
+            return None
+        # Twisted does not keep the socket's error, but most of these are resets.
+        if not reader.has_begun and not self._is_sent:
+            return SendFailed("the connection broke before the request was sent")
+        if not reader.has_begun:
+            lost = ConnectionLost("the connection broke before the answer")
+            lost.phase = "first byte"
+            return lost
+        lost = ConnectionLost("the connection broke in the middle of the answer")
+        if reader.head is None:
+            lost.phase = "head"
+        return lost

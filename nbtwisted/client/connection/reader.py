@@ -119,6 +119,7 @@ class ResponseReader:
         self.has_more = False
         self.can_be_followed = False
         self._part = _HEAD
+        self._body_start = 0
         self._data = b""
         self._head_reader = None
         self._head_size = 0

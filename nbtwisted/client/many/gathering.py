@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    DeferredList,
-)
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
-from nbtwisted.client.errors import Interrupted, Outcome, RequestError
-from nbtwisted.client.many.queue import Queue
+from nbtwisted.client.errors import Interrupted
+from nbtwisted.client.many.queue import Queue, Ticket
 from nbtwisted.client.many.url_list import Given, URLs
-from nbtwisted.client.request.getting import Getter, How
+from nbtwisted.client.request.ending import Ending
+from nbtwisted.client.request.getting import Getter, How, tell
 from nbtwisted.client.request.request import Request
-from nbtwisted.client.response import Answer
-from nbtwisted.client.target import shown
+from nbtwisted.client.result import Response, Result
+from nbtwisted.client.target import Origin, shown
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
 
@@ -39,10 +35,11 @@ def gather(
     urls: URLs,
     *,
     concurrency: int,
-    deliver: Callable[[int, Outcome], None],
+    deliver: Callable[[int, Result], None],
     begun: Callable[[int, Request], None] | None = None,
     per_host: int | None = None,
     ahead: float = math.inf,
+    most_marked: int | None = MOST_MARKED,
 ) -> Deferred[None]:
     """Get each of `urls`, `concurrency` of them at once, and `per_host` of one host.
 
@@ -51,81 +48,133 @@ def gather(
     has it. Calls `begun`, if that is given, with the position and the request that is
     about to be sent. Fires when all have ended, and no connection is left. Cancelling
     it ends those under way, and those that were not begun, as `Interrupted` (the first
-    100,000).
+    `most_marked` of these).
 
     Raises `ValueError` for a number below 1.
-
-    A `DeferredList` gathers the workers, not the requests: it holds all its results
-    until the end, and there are as many workers as requests in flight.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency {concurrency}: expected 1 or more")
-    queued_at = getter.now()
     queue = Queue(urls, ahead=ahead, per_host=per_host)
+    gathering = _Gathering(getter, queue, concurrency, deliver, begun, most_marked)
+    urls.on_more = gathering.go_on
+    gathering.go_on()
+    return gathering.ending.deferred
 
-    async def work() -> None:
-        while True:
-            ticket = await queue.next()
-            if ticket is None:
-                return
-            outcome: Outcome
-            try:
-                request = getter.request(
-                    ticket.url,
-                    queued_at=queued_at,
-                    move=partial(queue.move, ticket),
-                )
-                if begun is not None:
-                    begun(ticket.index, request)
-                outcome = await request.start()
-            except RequestError as error:
-                outcome = _without_frames(error)
-            queue.leave(ticket)
-            deliver(ticket.index, outcome)
-            if isinstance(outcome, Interrupted):
-                return
 
-    async def stop_quietly() -> None:
-        try:
-            await work()
-        except CancelledError:
-            # It waited for something to do.
+class _Gathering:
+    """Requests under way, and a queue from which others follow them."""
+
+    def __init__(
+        self,
+        getter: Getter,
+        queue: Queue,
+        concurrency: int,
+        deliver: Callable[[int, Result], None],
+        begun: Callable[[int, Request], None] | None,
+        most_marked: int | None,
+    ) -> None:
+        self.ending: Ending[None] = Ending(self._cancel)
+        self._getter = getter
+        self._queue = queue
+        self._concurrency = concurrency
+        self._deliver = deliver
+        self._begun = begun
+        self._most_marked = most_marked
+        self._queued_at = getter.now()
+        # In the order in which they began.
+        self._under_way: dict[Request, Ticket] = {}
+        # Each would be an object for each request otherwise.
+        self._on_end, self._on_move = self._end, self._move
+        self._is_going_on = False
+        self._is_cancelled = False
+        self._is_closing = False
+        self._failure: Failure | None = None
+
+    def go_on(self) -> None:
+        """Begin as many as may be; and where there is none left, end.
+
+        One loop begins them all, also those whose turn comes when another has ended at
+        once: of a thousand that fail, each would stand on the stack of the one before.
+        """
+        if self._is_going_on:
             return
+        self._is_going_on = True
+        try:
+            while len(self._under_way) < self._concurrency and not self._is_stopped:
+                ticket = self._queue.take()
+                if ticket is None:
+                    break
+                self._begin(ticket)
+        # An error of this program's own.
+        except Exception:
+            self._fail()
+        self._is_going_on = False
+        if not self._under_way and (self._is_stopped or self._queue.is_over):
+            self._close()
 
-    workers = [Deferred.fromCoroutine(stop_quietly()) for _ in range(concurrency)]
+    @property
+    def _is_stopped(self) -> bool:
+        return self._is_cancelled or self._failure is not None
 
-    def stop_all(failure: Failure) -> Failure:
-        # An error of this program's own: without one worker the others might wait.
-        for worker in workers:
-            worker.cancel()
-        return failure
+    def _begin(self, ticket: Ticket) -> None:
+        request = self._getter.request(
+            ticket.url, queued_at=self._queued_at, move=self._on_move
+        )
+        self._under_way[request] = ticket
+        if self._begun is not None:
+            self._begun(ticket.index, request)
+        request.start(self._on_end)
 
-    for worker in workers:
-        worker.addErrback(stop_all)
-    gathered = DeferredList(workers, consumeErrors=True)
+    def _move(self, request: Request, origin: Origin) -> Deferred[None]:
+        moved = self._queue.move(self._under_way[request], origin)
+        # Its place may be another's now.
+        self.go_on()
+        return moved
 
-    def finish(results: list[tuple[bool, Any]]) -> Deferred[None]:
-        queue.close()
-        failures = [failure for success, failure in results if not success]
-        if not failures:
-            # There are some left only when the workers were stopped.
-            for index, url in islice(queue.rest(), MOST_MARKED):
+    def _end(self, request: Request, result: Result) -> None:
+        ticket = self._under_way.pop(request)
+        self._queue.leave(ticket)
+        self._tell(ticket.index, result)
+        self.go_on()
+
+    def _tell(self, index: int, result: Result) -> None:
+        try:
+            self._deliver(index, result)
+        # The error of whoever takes it ends this, and is not lost.
+        except Exception:
+            self._fail()
+
+    def _cancel(self) -> None:
+        self._is_cancelled = True
+        self._stop()
+
+    def _fail(self) -> None:
+        if self._failure is None:
+            self._failure = Failure()
+        self._stop()
+
+    def _stop(self) -> None:
+        for request in list(self._under_way):
+            request.cancel()
+        self.go_on()
+
+    def _close(self) -> None:
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._queue.close()
+        if self._failure is None:
+            # There are some left only when it was cancelled.
+            for index, url in islice(self._queue.rest(), self._most_marked):
                 never_sent = Interrupted("cancelled before it was sent")
-                never_sent.url = shown(url)
-                deliver(index, never_sent)
-        return getter.close().addCallback(lambda _: failures[0] if failures else None)
+                self._tell(index, Result(shown(url), error=never_sent))
+        self._getter.close().addCallback(lambda _: self._finish())
 
-    return gathered.addCallback(finish)
-
-
-def _without_frames(error: RequestError) -> RequestError:
-    """Let go of what an error has seen on its way.
-
-    The frames of its traceback hold the whole request, and it the error: garbage that
-    the collector would stop everything for, a tenth of a second in a thousand requests.
-    """
-    error.__context__ = None
-    return error.with_traceback(None)
+    def _finish(self) -> None:
+        if self._failure is None:
+            self.ending.callback(None)
+        else:
+            self.ending.errback(self._failure)
 
 
 def get_all(
@@ -135,36 +184,41 @@ def get_all(
     concurrency: int = DEFAULT_CONCURRENCY,
     per_host: int | None = None,
     **how: Unpack[How],
-) -> Deferred[list[tuple[bool, Answer | Failure]]]:
+) -> Deferred[list[tuple[bool, Response | Failure]]]:
     """Get all `urls`, `concurrency` of them at once, and `per_host` of one host.
 
     The rest is as `Getter` has it. Connections are used again where they can be.
 
-    Fires with what a `DeferredList` of all the requests would give: in the order asked,
-    `(True, answer)` or `(False, failure)`, each failure a `RequestError`. Cancelling it
-    ends every request; those not answered by then have failed as `Interrupted`.
+    Fires with what a `DeferredList` of all the requests gives: in the order asked,
+    `(True, response)` or `(False, failure)`, each failure a `RequestError`. Cancelling
+    it ends every request; those not answered by then have failed as `Interrupted`.
     """
     asked = list(urls)
-    outcomes: dict[int, Outcome] = {}
     getter = Getter(
         reactor,
         connections=concurrency,
         more_to_come=len(asked) > min(concurrency, per_host or concurrency),
         **how,
     )
+    # Made when each ends: while they wait, the collector would only look at them.
+    each: dict[int, Deferred[Response]] = {}
+
+    def end(index: int, result: Result) -> None:
+        ended: Deferred[Response] = Deferred()
+        each[index] = ended
+        tell(ended, result)
+
     gathered = gather(
         getter,
         Given(asked),
         concurrency=concurrency,
         per_host=per_host,
-        deliver=outcomes.__setitem__,
-    )
-    return gathered.addCallback(
-        lambda _: [_as_in_a_list(outcomes[index]) for index in range(len(asked))]
+        deliver=end,
+        most_marked=None,
     )
 
+    def collect(_: None) -> Any:
+        in_order = [each[index] for index in range(len(asked))]
+        return DeferredList(in_order, consumeErrors=True)
 
-def _as_in_a_list(outcome: Outcome) -> tuple[bool, Answer | Failure]:
-    if isinstance(outcome, RequestError):
-        return False, Failure(outcome)
-    return True, outcome
+    return gathered.addCallback(collect)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.many.url_list import URLs
@@ -21,7 +20,7 @@ MOST_PASSED_OVER = 1000
 """URLs that are kept because others can go before them: their hosts are busy."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Ticket:
     """A URL whose turn it is."""
 
@@ -36,8 +35,11 @@ class Queue:
     """Hands out the URLs of a list in their order.
 
     None is handed out more than `ahead` positions after one that has not been done
-    with, give or take as many as wait for one. Of one origin no more than `per_host`
-    are out at once: those behind it go first, as far as a thousand may be passed over.
+    with. Of one origin no more than `per_host` are out at once: those behind it go
+    first, as far as a thousand may be passed over.
+
+    `take` may give more than it did after `leave`, after `move`, and when the list has
+    more, which calls its `on_more`.
 
     Raises `ValueError` for a `per_host` below 1.
     """
@@ -50,47 +52,61 @@ class Queue:
         self._urls = urls
         self._ahead = ahead
         self._per_host = per_host
-        self._is_at_its_end = False
-        self._is_reading = False
-        self._error: Failure | None = None
         self._next = 0
         # Of the positions taken, the first that is not done, and those done behind it.
         self._oldest = 0
         self._done: set[int] = set()
-        self._waiting: deque[Deferred[None]] = deque()
-        self._to_wake = 0
-        self._is_waking = False
         self._busy: Counter[Origin] = Counter()
         self._ready: deque[Ticket] = deque()
         self._passed_over: defaultdict[Origin, deque[Ticket]] = defaultdict(deque)
         self._number_passed_over = 0
         self._moving: defaultdict[Origin, deque[Deferred[None]]] = defaultdict(deque)
 
-    async def next(self) -> Ticket | None:
-        """Wait for the next turn; None when there are no more."""
-        while True:
-            if self._ready:
-                return self._ready.popleft()
-            if self._error is not None:
-                self._error.raiseException()
-            if self._is_at_its_end and not self._number_passed_over:
+    @property
+    def is_over(self) -> bool:
+        """Whether no more will be handed out, whatever becomes of those that are."""
+        return self._urls.is_over and not self._ready and not self._number_passed_over
+
+    def take(self) -> Ticket | None:
+        """The next turn, if there is one yet."""
+        if self._ready:
+            return self._ready.popleft()
+        while (
+            self._next - self._oldest < self._ahead
+            and self._number_passed_over < MOST_PASSED_OVER
+        ):
+            url = self._urls.take()
+            if url is None:
                 return None
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append(waiting)
-            self._read_on()
-            await waiting
+            ticket = Ticket(self._next, url, None)
+            self._next += 1
+            if self._per_host is None or self._finds_place(ticket):
+                return ticket
+        return None
+
+    def _finds_place(self, ticket: Ticket) -> bool:
+        """Whether its host has room for it; it is passed over else."""
+        # What is no URL will be found out, and takes up no place.
+        with suppress(BadURL):
+            ticket.origin = origin = Target.parse(ticket.url).origin
+            if not self._has_room(origin):
+                self._passed_over[origin].append(ticket)
+                self._number_passed_over += 1
+                return False
+            self._busy[origin] += 1
+        return True
 
     def leave(self, ticket: Ticket) -> None:
         """Be done with a URL."""
         if ticket.origin is not None:
             self._free(ticket.origin)
-        self._done.add(ticket.index)
-        before = self._oldest
-        while self._oldest in self._done:
+        if ticket.index != self._oldest:
+            self._done.add(ticket.index)
+            return
+        self._oldest += 1
+        while self._done and self._oldest in self._done:
             self._done.remove(self._oldest)
             self._oldest += 1
-        # There may be room to read on for as many.
-        self._wake(self._oldest - before)
 
     def move(self, ticket: Ticket, origin: Origin) -> Deferred[None]:
         """Go on at another place; fires when there is room."""
@@ -128,54 +144,6 @@ class Queue:
             self._next += 1
             yield self._next - 1, url
 
-    def _read_on(self) -> None:
-        """Read for those who wait, unless that is being done."""
-        if not self._is_reading and self._can_read():
-            self._is_reading = True
-            Deferred.fromCoroutine(self._read()).addErrback(self._fail)
-
-    async def _read(self) -> None:
-        try:
-            while self._can_read():
-                url = await self._urls.next()
-                if url is None:
-                    self._is_at_its_end = True
-                    self._wake(len(self._waiting))
-                else:
-                    self._admit(url)
-        finally:
-            self._is_reading = False
-
-    def _fail(self, failure: Failure) -> None:
-        self._error = failure
-        self._is_at_its_end = True
-        self._wake(len(self._waiting))
-
-    def _can_read(self) -> bool:
-        return (
-            not self._is_at_its_end
-            and len(self._waiting) > 0
-            and self._next - self._oldest < self._ahead
-            and self._number_passed_over < MOST_PASSED_OVER
-        )
-
-    def _admit(self, url: str) -> None:
-        """Give a URL its position, and its turn unless its host is busy."""
-        ticket = Ticket(self._next, url, None)
-        self._next += 1
-        if self._per_host is not None:
-            # What is no URL will be found out, and takes up no place.
-            with suppress(BadURL):
-                ticket.origin = Target.parse(url).origin
-        if ticket.origin is not None:
-            if not self._has_room(ticket.origin):
-                self._passed_over[ticket.origin].append(ticket)
-                self._number_passed_over += 1
-                return
-            self._busy[ticket.origin] += 1
-        self._ready.append(ticket)
-        self._wake(1)
-
     def _step_back(self, origin: Origin) -> None:
         """Let one who waits to be taken give its place to one who is under way.
 
@@ -206,28 +174,8 @@ class Queue:
         if passed_over:
             self._ready.append(passed_over.popleft())
             self._number_passed_over -= 1
-            self._wake(1)
-            if self._is_at_its_end and not self._number_passed_over:
-                self._wake(len(self._waiting))
             return
         del self._passed_over[origin]
         self._busy[origin] -= 1
         if not self._busy[origin]:
             del self._busy[origin]
-
-    def _wake(self, number: int) -> None:
-        """Let some of those who wait for a turn look again."""
-        self._to_wake += number
-        if self._is_waking:
-            # Who is woken may come here again, and so might a thousand one inside the
-            # other: the first sees to them all.
-            return
-        self._is_waking = True
-        while self._to_wake > 0 and self._waiting:
-            waiting = self._waiting.popleft()
-            # Unless it was cancelled.
-            if not waiting.called:
-                self._to_wake -= 1
-                waiting.callback(None)
-        self._to_wake = 0
-        self._is_waking = False

@@ -6,10 +6,9 @@ import codecs
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
@@ -22,11 +21,23 @@ _ENOUGH = 1000
 """Lines read ahead, above which no more is read."""
 
 
+def nothing() -> None:
+    """To be called where nobody is to be told."""
+
+
 class URLs(Protocol):
     """Where URLs come from."""
 
-    async def next(self) -> str | None:
-        """The next one; None when there are no more."""
+    on_more: Callable[[], None]
+    """Called when there may be more than there was, or it has become clear that there
+    is not."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all were taken, and no more will come."""
+
+    def take(self) -> str | None:
+        """The next one; None if there is none, or none yet."""
 
     def rest(self) -> Iterator[str]:
         """Those that are there already and were not taken."""
@@ -39,11 +50,15 @@ class Given:
     """URLs that are there."""
 
     def __init__(self, urls: Iterable[str]) -> None:
+        self.on_more: Callable[[], None] = nothing
+        self.is_over = False
         self._urls = iter(urls)
 
-    async def next(self) -> str | None:
+    def take(self) -> str | None:
         """As all have it."""
-        return next(self._urls, None)
+        url = next(self._urls, None)
+        self.is_over = url is None
+        return url
 
     def rest(self) -> Iterator[str]:
         """As all have it."""
@@ -68,6 +83,7 @@ class URLFile:
 
     def __init__(self, reactor: Any, path: str, times: int = 1) -> None:
         self.error: OSError | None = None
+        self.on_more: Callable[[], None] = nothing
         self._reactor = reactor
         self._fileno = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
         # What epoll cannot wait for is always there to be read.
@@ -76,22 +92,23 @@ class URLFile:
         self._times = times
         self._turn = 0
         self._lines: deque[str] = deque()
-        self._waiting: deque[Deferred[None]] = deque()
         self._begun = bytearray()
         self._is_first = True
-        self._is_over = False
+        self._is_closed = False
         self._is_reading = False
 
-    async def next(self) -> str | None:
-        """As all have it. Reads on when there is little left."""
-        while not self._lines and not self._is_over:
-            if self._is_file:
-                self.doRead()
-            else:
+    @property
+    def is_over(self) -> bool:
+        """As all have it."""
+        return self._is_closed and not self._lines
+
+    def take(self) -> str | None:
+        """As all have it. Reads on when there is nothing left."""
+        while not self._lines and not self._is_closed:
+            if not self._is_file:
                 self._read_on()
-                arrived: Deferred[None] = Deferred(self._waiting.remove)
-                self._waiting.append(arrived)
-                await arrived
+                return None
+            self._read()
         return self._take_turn() if self._lines else None
 
     def rest(self) -> Iterator[str]:
@@ -112,11 +129,10 @@ class URLFile:
 
     def close(self) -> None:
         """As all have it."""
-        if not self._is_over:
-            self._is_over = True
+        if not self._is_closed:
+            self._is_closed = True
             self._pause()
             os.close(self._fileno)
-            self._tell()
 
     def fileno(self) -> int:
         """The reactor's way to know what to wait for."""
@@ -131,9 +147,14 @@ class URLFile:
         for line in self._split(b""):
             self._take(line)
         self.close()
+        self.on_more()
 
     def doRead(self) -> None:
         """Read a piece."""
+        self._read()
+        self.on_more()
+
+    def _read(self) -> None:
         try:
             data = os.read(self._fileno, _PIECE)
         except BlockingIOError:
@@ -148,7 +169,6 @@ class URLFile:
             self.close()
         elif len(self._lines) >= _ENOUGH:
             self._pause()
-        self._tell()
 
     def _split(self, data: bytes) -> Iterator[bytes]:
         *lines, begun = data.split(b"\n")
@@ -177,8 +197,3 @@ class URLFile:
         if self._is_reading:
             self._is_reading = False
             self._reactor.removeReader(self)
-
-    def _tell(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for deferred in waiting:
-            deferred.callback(None)

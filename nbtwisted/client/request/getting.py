@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from twisted.internet.defer import Deferred
 from typing_extensions import Unpack
 
 from nbtwisted import steady_clock
-from nbtwisted.client.connection.pool import Connections, TLSOptions
+from nbtwisted.client.connection.pool import Pool, TLSOptions
 from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.connection.resolving import Resolver
-from nbtwisted.client.request.deadline import Deadline
-from nbtwisted.client.request.request import Request
+from nbtwisted.client.request.deadlines import Deadlines
+from nbtwisted.client.request.ending import Ending
+from nbtwisted.client.request.request import Move, Request
 from nbtwisted.client.request.retrying import Retries
-from nbtwisted.client.response import Answer
-from nbtwisted.client.target import Headers, Origin, check_header
+from nbtwisted.client.result import Response, Result
+from nbtwisted.client.target import Headers, check_header
 
-__all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get"]
+__all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get", "tell"]
 
 DEFAULT_MAX_TIME = 30.0
 """Seconds that a request may take in all, unless it is told otherwise."""
@@ -55,7 +55,7 @@ class Getter:
 
     `headers` are sent with each request, in place of ours. At most `max_redirects` are
     followed, and none at all if that is None. `tls`, `overrides`, `unix_socket` and
-    `family` are as `Connections` has them, of which no more than `connections` are
+    `family` are as `Pool` has them, of whose connections no more than `connections` are
     open at once, if those who call this have no more requests under way. They are kept
     for requests to come if there are `more_to_come`: `close` ends those.
 
@@ -103,7 +103,6 @@ class Getter:
         self.max_time = max_time
         self.connect_timeout = connect_timeout
         self.first_byte_timeout = first_byte_timeout
-        self.limits = limits or Limits()
         self.headers = headers
         self.max_redirects = max_redirects
         self.retries = retries or Retries()
@@ -111,74 +110,74 @@ class Getter:
         self.now = now
         self.wall_clock = wall_clock
         self.draw = draw
-        self.connections = Connections(
+        self.pool = Pool(
             reactor,
+            limits=limits or Limits(),
+            keeps_alive=self.keeps_alive,
             most=connections,
             tls=tls,
-            overrides=overrides or {},
+            overrides=overrides,
             unix_socket=unix_socket,
             family=family,
             resolver=resolver,
-            now=now,
         )
-        self._blocked = 0.0
+        self.deadlines = deadlines = Deadlines(reactor)
+        self.until_connected = deadlines.lane(
+            connect_timeout, Request.expire_connecting
+        )
+        self.until_first_byte = deadlines.lane(
+            first_byte_timeout, Request.expire_waiting
+        )
+        self.until_end = deadlines.lane(max_time, Request.expire)
 
-    def get(self, url: str) -> Deferred[Answer]:
-        """Send one GET, as `request` has it."""
-        return self.request(url).start()
+    def get(self, url: str) -> Deferred[Response]:
+        """Send one GET.
+
+        Fires with the `Response`, whatever its status, or fails with a `RequestError`
+        that has a `result`; its connection and its timers are gone by then, but for a
+        connection that is kept. Cancelled, it is `Interrupted`.
+        """
+        request = self.request(url)
+        ending: Ending[Response] = Ending(request.cancel)
+        request.start(lambda _, result: tell(ending, result))
+        return ending.deferred
 
     def request(
-        self,
-        url: str,
-        *,
-        queued_at: float | None = None,
-        move: Callable[[Origin], Deferred[None]] | None = None,
+        self, url: str, *, queued_at: float | None = None, move: Move | None = None
     ) -> Request:
         """A GET to be started; `queued_at` is when it was asked for, as `now` has it.
 
-        Its Deferred fires with the answer, whatever its status, or fails with a
-        `RequestError`; its connection and its timers are gone by then, but for a
-        connection that is kept. Cancelled, it is `Interrupted`. Before a redirect leads
-        to another place, `move` is called with that, and waited for.
+        Before a redirect leads to another place, `move` is called with the request and
+        that, and waited for.
         """
         return Request(self, url, queued_at, move)
 
     def close(self) -> Deferred[None]:
         """Close the connections that were kept; fires when they are gone."""
-        return self.connections.close()
-
-    def postpone_deadlines(self, seconds: float) -> None:
-        """Do not count some seconds in which this process could not read.
-
-        For who blocks the reactor, by writing to a slow terminal for instance: an
-        answer that arrived in time, but could not be taken, is not too late.
-        """
-        self._blocked += seconds
-
-    @contextmanager
-    def deadline(
-        self, seconds: float, expire: Callable[[], None]
-    ) -> Iterator[Callable[[], None]]:
-        """Within this block, call `expire` when the seconds have passed.
-
-        Unless the function is called that the block is given.
-        """
-        deadline = Deadline(self.reactor, seconds, expire, lambda: self._blocked)
-        try:
-            yield deadline.end
-        finally:
-            deadline.end()
+        return self.pool.close()
 
 
-def get(url: str, *, reactor: Any, **how: Unpack[How]) -> Deferred[Answer]:
+def tell(waiting: Deferred[Response] | Ending[Response], result: Result) -> None:
+    """Fire a Deferred with the response, or with the error that has the result."""
+    error = result.error
+    if error is None:
+        response = result.response
+        assert response is not None, "neither an error nor a response"
+        waiting.callback(response)
+    else:
+        error.result = result
+        waiting.errback(error)
+
+
+def get(url: str, *, reactor: Any, **how: Unpack[How]) -> Deferred[Response]:
     """Send one GET to `url`, as `Getter` has it.
 
-    Fires with the `Answer`, whatever its status, or fails with a `RequestError` that
+    Fires with the `Response`, whatever its status, or fails with a `RequestError` that
     names the phase; its connection and its timers are gone by then. Cancelling it ends
     the request, as `Interrupted`.
     """
     getter = Getter(reactor, **how)
-    answered = getter.get(url)
+    ended = getter.get(url)
     if not getter.keeps_alive:
-        return answered
-    return answered.addBoth(lambda result: getter.close().addCallback(lambda _: result))
+        return ended
+    return ended.addBoth(lambda result: getter.close().addCallback(lambda _: result))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from nbtwisted.client.errors import BadURL
-from nbtwisted.client.response import Head
+from nbtwisted.client.result import Head
 from nbtwisted.client.target import LONGEST_URL, Headers, Target
 from nbtwisted.client.uri import URI
 

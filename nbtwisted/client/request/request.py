@@ -1,205 +1,303 @@
-"""One request, from leaving the queue to its end: deadlines, redirects, retries."""
+"""One request, from leaving the queue to its end."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IDelayedCall
 
+from nbtwisted.client.connection.protocol import Connection
 from nbtwisted.client.errors import (
     BadURL,
     ConnectTimeout,
     DeadlinePassed,
     FirstByteTimeout,
     Interrupted,
-    Outcome,
     RequestError,
     ResponseTooLarge,
     TooManyRedirects,
 )
-from nbtwisted.client.request.attempt import Attempt
 from nbtwisted.client.request.redirecting import next_url, trusted_with
-from nbtwisted.client.response import (
-    LONGEST_PAST,
-    Answer,
-    Head,
-    PastAttempt,
-    SoFar,
-    Timing,
-)
+from nbtwisted.client.result import LONGEST_PAST, Attempt, Head, Result, Then
 from nbtwisted.client.target import Headers, Origin, Target, shown
 from nbtwisted.duration import print_duration
 
 if TYPE_CHECKING:
     from nbtwisted.client.request.getting import Getter
 
-__all__ = ["Request"]
+__all__ = ["Request", "State"]
+
+Move = Callable[["Request", Origin], "Deferred[None]"]
 
 
-def _shortened(head: Head | None) -> Head | None:
-    if head is None or sum(len(n) + len(v) for n, v in head.headers) <= LONGEST_PAST:
-        return head
-    return replace(head, headers=())
+class State(enum.Enum):
+    """Where a request is in its life.
+
+    | state | what it waits for | where that leads |
+    |---|---|---|
+    | NEW | `start` | *an attempt*; ENDED for a bad URL |
+    | RESOLVING | room for a connection, and the addresses of the host | CONNECTING |
+    | CONNECTING | an address that takes the connection | SENDING; SECURING in TLS |
+    | SECURING | the TLS handshake | SENDING |
+    | SENDING | the kernel, to take the last byte | WAITING |
+    | WAITING | the first byte of the response | RECEIVING |
+    | RECEIVING | its last byte, and the connection to be free or gone | *judged* |
+    | PAUSING | the time to try again | *an attempt* |
+    | MOVING | a turn at the host that it was redirected to | *an attempt* |
+    | STOPPING | the connection to be gone | ENDED; *judged* if it was timed out |
+    | ENDED | | |
+
+    *An attempt* begins with RESOLVING, or with SENDING where a connection was kept; it
+    ends with RECEIVING, or with an error on the way. Then it is *judged*:
+
+    - stale, because the server had closed the kept connection: it is sent again over a
+      new one, RESOLVING;
+    - redirected: *an attempt* at the next URL, after MOVING if that is another host's;
+    - worth another try: PAUSING;
+    - anything else, a response or an error: ENDED.
+
+    A deadline, or whoever cancels the request, leads to STOPPING from each state in
+    which it has a connection, or one is being opened, and else to ENDED. The timeouts
+    of one attempt (to connect, to the first byte) do so, too, but it is judged then.
+    """
+
+    NEW = "beginning"
+    RESOLVING = "looking up the host"
+    CONNECTING = "connecting"
+    SECURING = "shaking hands in TLS"
+    SENDING = "sending the request"
+    WAITING = "waiting for the first byte"
+    RECEIVING = "receiving the answer"
+    PAUSING = "waiting to try again"
+    MOVING = "waiting for a turn at the host that it was redirected to"
+    STOPPING = "stopping"
+    ENDED = "over"
 
 
 class Request:
-    """One request: `start` it once; until it has ended, it says how far it came."""
+    """One request: `start` it once; until it has ended, it says how far it came.
+
+    It is the listener of each connection that it has. Its moments are readings of
+    `getter.now`.
+    """
+
+    __slots__ = (
+        "_attempt",
+        "_attempts",
+        "_began",
+        "_connection",
+        "_getter",
+        "_headers",
+        "_last_byte_at",
+        "_move",
+        "_moving",
+        "_on_end",
+        "_pause",
+        "_queued",
+        "_redirects",
+        "_retries",
+        "_state",
+        "_stopped_by",
+        "_stopped_while",
+        "_target",
+        "_url",
+    )
 
     def __init__(
-        self,
-        getter: Getter,
-        url: str,
-        queued_at: float | None,
-        move: Callable[[Origin], Deferred[None]] | None,
+        self, getter: Getter, url: str, queued_at: float | None, move: Move | None
     ) -> None:
+        self._state = State.NEW
         self._getter = getter
         self._url = url
         self._move = move
         self._began = getter.now()
         self._queued = 0.0 if queued_at is None else self._began - queued_at
+        self._headers: Headers = getter.headers
         self._target: Target | None = None
+        # No list: ten thousand requests that wait would have ten thousand empty ones.
+        self._attempts: tuple[Attempt, ...] = ()
         self._attempt: Attempt | None = None
-        self._history: list[PastAttempt] = []
-        self._expired: RequestError | None = None
-        self._running: Deferred[Answer] | None = None
+        self._last_byte_at = 0.0
+        self._connection: Connection | None = None
+        self._redirects = self._retries = 0
+        # A deadline, or whoever cancelled it.
+        self._stopped_by: RequestError | None = None
+        self._stopped_while = ""
+        self._pause: IDelayedCall | None = None
+        self._moving: Deferred[None] | None = None
 
-    def start(self) -> Deferred[Answer]:
-        """Send it; fires as `Getter.request` has it."""
-        self._running = Deferred.fromCoroutine(self._run())
-        return self._running
+    def start(self, on_end: Callable[[Request, Result], None]) -> None:
+        """Send it; `on_end` is called once, maybe at once, with how it ended.
 
-    def so_far(self) -> SoFar:
-        """How far it has come: for who shows it while it is under way."""
-        return SoFar(
-            url=self._url if self._target is not None else shown(self._url),
-            effective_url=self._effective_url,
-            fileno=None if self._attempt is None else self._attempt.fileno,
-            timing=self._timing(ended=None),
-            history=tuple(self._history),
-        )
-
-    async def _run(self) -> Answer:
-        try:
-            with self._deadline(DeadlinePassed, self._getter.max_time):
-                outcome = await self._persist()
-        except CancelledError as cancelled:
-            outcome = self._expired or Interrupted(f"cancelled while {self._doing()}")
-            if isinstance(cancelled, Interrupted):
-                outcome = cancelled
-        except RequestError as error:
-            outcome = error
-        if isinstance(outcome, RequestError):
-            raise self._described(outcome) from None
-        return outcome
-
-    async def _persist(self) -> Outcome:
-        """Ask, and follow redirects, and retry, until there is nothing left to do."""
-        getter = self._getter
-        headers = getter.headers
-        target = self._target = Target.parse(self._url)
-        self._url = target.url
-        redirects = retries = 0
-        while True:
-            outcome = await self._ask(target, headers)
-            redirected = self._redirected(target, outcome)
-            if redirected is not None:
-                if self._expired is not None:
-                    raise self._expired
-                if redirects == getter.max_redirects:
-                    raise TooManyRedirects(f"more than {redirects} redirects")
-                redirects += 1
-                self._note(outcome, "redirect", 0.0)
-                headers = trusted_with(headers, target, redirected)
-                if self._move is not None and redirected.origin != target.origin:
-                    await self._move(redirected.origin)
-                target = self._target = redirected
-                continue
-            wait = getter.retries.wait(
-                outcome,
-                before=retries + 1,
-                passed=getter.now() - self._began,
-                now=getter.wall_clock(),
-                draw=getter.draw,
-            )
-            is_late = wait is None or (
-                getter.now() - self._began + wait >= getter.max_time
-            )
-            if wait is None or is_late or self._expired is not None:
-                return outcome
-            retries += 1
-            self._note(outcome, "retry", wait)
-            await deferLater(getter.reactor, wait)
-
-    async def _ask(self, target: Target, headers: Headers) -> Outcome:
-        """How one attempt ends; raises `CancelledError` if that ends the request.
-
-        One over a connection that was there already is made again over a new one, if
-        the server has closed that before it said a word.
+        By then its connection and its timers are gone, but for one that is kept.
         """
-        outcome = await self._ask_once(target, headers, reuse=True)
-        assert self._attempt is not None
-        if self._attempt.was_stale and self._expired is None:
-            self._note(outcome, "resend", 0.0)
-            outcome = await self._ask_once(target, headers, reuse=False)
-        return outcome
+        self._on_end = on_end
+        self._getter.until_end.begin(self)
+        try:
+            target = Target.parse(self._url)
+        except BadURL as error:
+            self._url = shown(self._url)
+            self._end(error)
+            return
+        self._url = target.url
+        self._begin(target)
 
-    async def _ask_once(
-        self, target: Target, headers: Headers, *, reuse: bool
-    ) -> Outcome:
+    def cancel(self) -> None:
+        """End it, as `Interrupted`."""
+        self._stop(Interrupted(f"cancelled while {self._doing}"))
+
+    def so_far(self) -> Result:
+        """How far it has come: for who shows it while it is under way."""
+        now = self._getter.now()
+        attempts = self._attempts
+        if self._attempt is not None:
+            attempts += (self._attempt,)
+        url = self._url if self._target is not None else shown(self._url)
+        return Result(url, attempts, None, self._began, self._queued, now)
+
+    # An attempt, step by step.
+
+    def _begin(self, target: Target, *, reuse: bool = True) -> None:
+        """Begin an attempt, over a kept connection if it is to `reuse` one."""
         getter = self._getter
-        attempt = self._attempt = Attempt(
-            target,
-            target.request(headers, keep_alive=getter.keeps_alive),
-            getter.connections,
-            getter.limits,
-            getter.now,
-            is_last=not getter.keeps_alive,
+        self._target = target
+        self._attempt = attempt = Attempt(
+            target.url,
+            target.origin.is_tls,
+            target.request(self._headers, keep_alive=getter.keeps_alive),
+            getter.now(),
         )
-        with (
-            self._deadline(ConnectTimeout, getter.connect_timeout) as is_connected,
-            self._deadline(FirstByteTimeout, getter.first_byte_timeout) as has_begun,
+        getter.until_connected.begin(self)
+        getter.until_first_byte.begin(self)
+        pool = getter.pool
+        connection = pool.take(target.origin, self) if reuse else None
+        if connection is not None:
+            self._connection = connection
+            attempt.is_reused = True
+            attempt.fileno = connection.fileno
+            self.connection_ready()
+        else:
+            self._state = State.RESOLVING
+            self._connection = connection = pool.new(target.origin, self)
+            pool.open(connection)
+
+    def host_resolved(self) -> None:
+        """As `Listener` has it; so are those that follow."""
+        self._state = State.CONNECTING
+        assert self._attempt is not None
+        self._attempt.resolved_at = self._getter.now()
+
+    def connection_made(self) -> None:  # noqa: D102
+        attempt, connection = self._attempt, self._connection
+        assert attempt is not None
+        assert connection is not None
+        self._state = State.SECURING
+        attempt.connected_at = self._getter.now()
+        attempt.fileno = connection.fileno
+
+    def connection_ready(self) -> None:  # noqa: D102
+        attempt, connection = self._attempt, self._connection
+        assert attempt is not None
+        assert connection is not None
+        if attempt.is_tls and not attempt.is_reused:
+            attempt.secured_at = self._getter.now()
+        self._getter.until_connected.end(self)
+        self._state = State.SENDING
+        connection.send(attempt.request)
+
+    def request_sent(self) -> None:  # noqa: D102
+        assert self._attempt is not None
+        self._attempt.sent_at = self._getter.now()
+        if self._state is State.SENDING:
+            self._state = State.WAITING
+
+    def bytes_received(self) -> None:  # noqa: D102
+        attempt = self._attempt
+        assert attempt is not None
+        self._last_byte_at = self._getter.now()
+        if attempt.first_byte_at is None:
+            attempt.first_byte_at = self._last_byte_at
+            self._getter.until_first_byte.end(self)
+            self._state = State.RECEIVING
+
+    def exchange_over(self, error: RequestError | None) -> None:  # noqa: D102
+        getter, attempt, connection = self._getter, self._attempt, self._connection
+        assert attempt is not None
+        assert connection is not None
+        self._connection = None
+        getter.until_connected.end(self)
+        getter.until_first_byte.end(self)
+        stopped_by = self._stopped_by
+        # A response that became whole in the very turn of its deadline counts.
+        if stopped_by is not None and (
+            isinstance(stopped_by, Interrupted) or not connection.is_whole
+        ):
+            error = stopped_by
+            if isinstance(error, (ConnectTimeout, FirstByteTimeout)):
+                # It was this attempt's, and there may be another.
+                self._stopped_by = None
+        attempt.error = error
+        attempt.ended_at = self._last_byte_at if error is None else getter.now()
+        reader = connection.reader
+        attempt.head = reader.head
+        attempt.received = reader.received
+        attempt.raw = reader.raw
+        attempt.body = reader.body
+        self._judge(attempt, error)
+
+    # What comes of it.
+
+    def _judge(self, attempt: Attempt, error: RequestError | None) -> None:
+        getter = self._getter
+        target, stopped_by = self._target, self._stopped_by
+        assert target is not None
+        if error is not None and error is stopped_by:
+            self._end(error)
+            return
+        is_stale = error is not None and attempt.is_reused
+        if is_stale and attempt.first_byte_at is None and stopped_by is None:
+            self._pass(attempt, "resend")
+            self._begin(target, reuse=False)
+            return
+        # Nobody is given the body of a response that redirects, however large it is.
+        if getter.max_redirects is not None and (
+            error is None or isinstance(error, ResponseTooLarge)
         ):
             try:
-                await attempt.run(is_connected, has_begun, reuse=reuse)
-            except Interrupted:
-                raise
-            except RequestError as error:
-                return error
-            except CancelledError:
-                expired = self._expired
-                # An answer that became whole in the very turn of its deadline counts.
-                if expired is None or not attempt.exchange.is_whole:
-                    if expired is None or isinstance(expired, DeadlinePassed):
-                        raise
-                    self._expired = None
-                    return expired
-        parser = attempt.exchange.parser
-        assert parser.head is not None, "neither an error nor an answer"
-        return Answer(
-            url=self._url,
-            fileno=attempt.fileno,
-            head=parser.head,
-            raw=parser.raw,
-            body=parser.body,
-            timing=self._timing(ended=attempt.exchange.last_byte_at),
-            request=attempt.exchange.request,
-            effective_url=self._effective_url,
-            history=tuple(self._history),
+                redirected = self._redirected(target, attempt)
+            except BadURL as bad:
+                self._end(bad)
+                return
+            if redirected is not None:
+                self._follow(attempt, redirected)
+                return
+        if not getter.retries.number:
+            self._end(error)
+            return
+        passed = getter.now() - self._began
+        wait = getter.retries.wait(
+            attempt,
+            before=self._retries + 1,
+            passed=passed,
+            now=getter.wall_clock(),
+            draw=getter.draw,
         )
+        if wait is None or passed + wait >= getter.max_time or stopped_by is not None:
+            self._end(error)
+            return
+        self._retries += 1
+        self._pass(attempt, "retry", wait)
+        self._state = State.PAUSING
+        self._pause = getter.reactor.callLater(wait, self._try_again)
 
-    def _redirected(self, target: Target, outcome: Outcome) -> Target | None:
-        # Nobody is given the body of an answer that redirects, however large it is.
-        is_answered = isinstance(outcome, Answer | ResponseTooLarge)
-        if self._getter.max_redirects is None or not is_answered:
-            return None
-        assert self._attempt is not None
-        head = self._attempt.exchange.parser.head
-        assert head is not None, "an answer without a head"
-        url = next_url(target, head)
+    def _redirected(self, target: Target, attempt: Attempt) -> Target | None:
+        """Where the response leads to; raises `BadURL`."""
+        assert attempt.head is not None, "a response without a head"
+        url = next_url(target, attempt.head)
         if url is None:
             return None
         try:
@@ -210,101 +308,115 @@ class Request:
             redirected = replace(redirected, credentials=target.credentials)
         return redirected
 
-    def _note(
-        self,
-        outcome: Outcome,
-        then: Literal["redirect", "retry", "resend"],
-        wait: float,
-    ) -> None:
-        """Put the attempt into the history: another follows."""
-        assert self._attempt is not None
-        attempt, self._attempt = self._attempt, None
-        error = None
-        if isinstance(outcome, RequestError) and then != "redirect":
-            error = outcome
-        exchange = attempt.exchange
-        self._history.append(
-            PastAttempt(
-                url=attempt.target.url,
-                fileno=attempt.fileno,
-                head=_shortened(exchange.parser.head),
-                phase=None if error is None else error.phase,
-                error=None if error is None else str(error),
-                timing=attempt.timing(queued=0.0),
-                request=exchange.request,
-                received=len(exchange.parser.raw),
-                then=then,
-                waited=wait,
+    def _follow(self, attempt: Attempt, redirected: Target) -> None:
+        target = self._target
+        assert target is not None
+        if self._stopped_by is not None:
+            self._end(self._stopped_by)
+        elif self._redirects == self._getter.max_redirects:
+            self._end(TooManyRedirects(f"more than {self._redirects} redirects"))
+        else:
+            self._redirects += 1
+            attempt.error = None
+            self._pass(attempt, "redirect")
+            self._headers = trusted_with(self._headers, target, redirected)
+            if self._move is None or redirected.origin == target.origin:
+                self._begin(redirected)
+                return
+            self._state = State.MOVING
+            self._moving = self._move(self, redirected.origin)
+            self._moving.addCallbacks(
+                lambda _: self._arrive(redirected),
+                lambda failure: failure.trap(CancelledError) and None,
             )
-        )
 
-    def _deadline(
-        self, error: type[RequestError], seconds: float | None
-    ) -> AbstractContextManager[Callable[[], None]]:
-        if seconds is None:
-            return nullcontext(lambda: None)
+    def _arrive(self, redirected: Target) -> None:
+        self._moving = None
+        self._begin(redirected)
 
-        def expire() -> None:
-            is_first = self._expired is None
-            if is_first or error is DeadlinePassed:
-                self._expired = error(
-                    f"{print_duration(seconds)} s passed while {self._doing()}"
-                )
-            # What was cancelled is about to end: a second time would be the caller's.
-            if is_first:
-                assert self._running is not None, "a timer ran before the request did"
-                self._running.cancel()
+    def _try_again(self) -> None:
+        self._pause = None
+        assert self._target is not None
+        self._begin(self._target)
 
-        return self._getter.deadline(seconds, expire)
+    def _pass(self, attempt: Attempt, then: Then, wait: float = 0.0) -> None:
+        """Be done with an attempt: another follows."""
+        attempt.then = then
+        attempt.waited = wait
+        attempt.head = _shortened(attempt.head)
+        attempt.raw = attempt.body = b""
+        self._attempts += (attempt,)
+        self._attempt = None
 
-    def _doing(self) -> str:
-        if self._attempt is not None:
-            return self._attempt.doing()
-        if self._history and self._history[-1].then == "redirect":
-            return "waiting for a turn at the host that it was redirected to"
-        return "waiting to try again" if self._history else "beginning"
+    # Its end.
+
+    def expire_connecting(self) -> None:
+        """The time to connect is over."""
+        self._expire(ConnectTimeout, self._getter.connect_timeout)
+
+    def expire_waiting(self) -> None:
+        """The time to the first byte is over."""
+        self._expire(FirstByteTimeout, self._getter.first_byte_timeout)
+
+    def expire(self) -> None:
+        """The time for all of it is over."""
+        self._expire(DeadlinePassed, self._getter.max_time)
+
+    def _expire(self, error: type[RequestError], seconds: float | None) -> None:
+        assert seconds is not None
+        self._stop(error(f"{print_duration(seconds)} s passed while {self._doing}"))
 
     @property
-    def _effective_url(self) -> str:
-        if self._target is None or self._target.url == self._url:
-            return ""
-        return self._target.url
+    def _doing(self) -> str:
+        is_stopping = self._state is State.STOPPING
+        return self._stopped_while if is_stopping else self._state.value
 
-    def _described(self, error: RequestError) -> RequestError:
-        """Write into an error what is known of the request that it ended."""
-        error.url = self._url if self._target is not None else shown(self._url)
-        error.effective_url = self._effective_url
-        error.history = tuple(self._history)
-        error.timing = self._timing(ended=None)
-        if self._attempt is not None:
-            error.fileno = self._attempt.fileno
-            exchange = self._attempt.exchange
-            error.request = exchange.request
-            error.head = exchange.parser.head
-            error.received = exchange.parser.raw
-        return error
+    def _stop(self, error: RequestError) -> None:
+        if self._state is State.ENDED:
+            return
+        if self._state is State.STOPPING:
+            if isinstance(error, Interrupted):
+                # Whoever cancels what is being stopped waits no more for that.
+                assert self._connection is not None
+                self._connection.listener = None
+                self._end(error)
+            elif isinstance(error, DeadlinePassed):
+                self._stopped_by = error
+            return
+        self._stopped_by = error
+        if self._connection is not None:
+            self._stopped_while = self._doing
+            self._state = State.STOPPING
+            self._connection.abort()
+            return
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._moving is not None:
+            self._moving.cancel()
+        self._end(error)
 
-    def _timing(self, ended: float | None) -> Timing:
-        """The phases of the attempt under way, in the time of the whole request."""
-        if self._attempt is None:
-            passed = self._getter.now() - self._began
-            earlier = passed if self._history else 0.0
-            return Timing(
-                started=self._began,
-                queued=self._queued,
-                dns=None,
-                connect=None,
-                tls=None,
-                wait=None,
-                receive=None,
-                total=passed,
-                earlier=earlier,
-            )
-        of_attempt = self._attempt.timing(queued=self._queued, ended=ended)
-        earlier = of_attempt.started - self._began
-        return replace(
-            of_attempt,
-            started=self._began,
-            total=of_attempt.total + earlier,
-            earlier=earlier,
+    def _end(self, error: RequestError | None) -> None:
+        self._state = State.ENDED
+        getter, attempt = self._getter, self._attempt
+        getter.until_end.end(self)
+        getter.until_connected.end(self)
+        getter.until_first_byte.end(self)
+        ended_at = getter.now() if attempt is None else attempt.ended_at
+        if error is not None:
+            error = error.with_traceback(None)
+            if attempt is not None:
+                attempt.error = error
+                attempt.ended_at = ended_at = getter.now()
+        if attempt is not None:
+            self._attempts += (attempt,)
+        assert ended_at is not None
+        result = Result(
+            self._url, self._attempts, error, self._began, self._queued, ended_at
         )
+        self._on_end(self, result)
+
+
+def _shortened(head: Head | None) -> Head | None:
+    if head is None or sum(len(n) + len(v) for n, v in head.headers) <= LONGEST_PAST:
+        return head
+    return replace(head, headers=())

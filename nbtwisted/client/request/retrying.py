@@ -14,11 +14,10 @@ from nbtwisted.client.errors import (
     EmptyResponse,
     FirstByteTimeout,
     NameNotResolved,
-    Outcome,
     ResponseCutShort,
     SendFailed,
 )
-from nbtwisted.client.response import Answer, Head
+from nbtwisted.client.result import Attempt, Head
 from nbtwisted.numeral import parse_whole_number
 
 __all__ = ["LONGEST_WAIT", "Retries"]
@@ -60,33 +59,33 @@ class Retries:
 
     def wait(
         self,
-        outcome: Outcome,
+        attempt: Attempt,
         *,
         before: int,
         passed: float,
         now: float,
         draw: Callable[[], float],
     ) -> float | None:
-        """Seconds to wait until the next attempt; None if there is to be none.
+        """Seconds to wait after `attempt` until the next; None if there is to be none.
 
         `before` is the number of the retry, from 1, `passed` the seconds since the
         first attempt began, `now` Unix time, and `draw` gives numbers from 0 to 1.
         """
-        if before > self.number or not _is_passing(outcome):
+        if before > self.number or not _is_passing(attempt):
             return None
         # Powers beyond are longer than the longest wait, and too large for a float.
         longest = min(self.delay * 2.0 ** min(before - 1, 100), LONGEST_WAIT)
         wait = draw() * longest
-        if isinstance(outcome, Answer):
-            wait = max(wait, min(_retry_after(outcome.head, now), LONGEST_WAIT))
+        if attempt.error is None and attempt.head is not None:
+            wait = max(wait, min(_retry_after(attempt.head, now), LONGEST_WAIT))
         return wait if passed + wait <= self.max_time else None
 
 
-def _is_passing(outcome: Outcome) -> bool:
+def _is_passing(attempt: Attempt) -> bool:
     """Whether it may be otherwise next time."""
-    if isinstance(outcome, Answer):
-        return outcome.status in _STATUSES
-    return isinstance(outcome, _ERRORS)
+    if attempt.error is None:
+        return attempt.status in _STATUSES
+    return isinstance(attempt.error, _ERRORS)
 
 
 def _retry_after(head: Head, now: float) -> float:

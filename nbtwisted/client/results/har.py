@@ -14,12 +14,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from nbtwisted import __version__
-from nbtwisted.client.errors import Outcome, RequestError
-from nbtwisted.client.response import (
+from nbtwisted.client.errors import RequestError
+from nbtwisted.client.result import (
     LONGEST_PAST,
-    Answer,
+    Attempt,
     Head,
-    PastAttempt,
+    Response,
+    Result,
     Timing,
 )
 from nbtwisted.client.results.server_timing import server_durations
@@ -47,88 +48,51 @@ TAIL = "\n]}}\n"
 """What stands before the entries, and behind them."""
 
 
-def entries(index: int, outcome: Outcome) -> Iterator[dict[str, Any]]:
+def entries(index: int, result: Result) -> Iterator[dict[str, Any]]:
     """An entry for each attempt at a request, as JSON values.
 
     `index` is its position in the list, from 0. One that was never begun has none, and
     nor has one whose URL could not be read: HAR has no place for what is no request.
     """
-    timing = outcome.timing
-    for number, past in enumerate(outcome.history):
-        yield _of_past(index, number, past, outcome)
-    if timing is None or not outcome.request:
-        return
-    error = outcome if isinstance(outcome, RequestError) else None
-    entry = _entry(
-        outcome.effective_url or outcome.url,
-        outcome.request,
-        outcome.head,
-        timing.of_last_attempt,
-        queued=0.0 if outcome.history else timing.queued,
-        received=len(outcome.raw if isinstance(outcome, Answer) else outcome.received),
-    )
-    if isinstance(outcome, Answer):
-        entry["response"] |= _whole(outcome)
-    else:
-        entry["response"]["_error"] = f"{outcome.phase}: {outcome}"
-    entry["_index"] = index
-    entry["_attempt"] = len(outcome.history)
-    entry["_fileno"] = outcome.fileno
-    if error is not None:
-        entry["_error"] = {"phase": error.phase, "message": str(error)}
-    yield entry
-
-
-def _of_past(
-    index: int, number: int, past: PastAttempt, outcome: Outcome
-) -> dict[str, Any]:
-    timing = past.timing
-    queued = outcome.timing.queued if outcome.timing and not number else 0.0
-    entry = _entry(
-        past.url,
-        past.request,
-        past.head,
-        timing,
-        queued=queued,
-        received=past.received,
-    )
-    if past.head is not None and not past.head.headers and past.received > LONGEST_PAST:
-        entry["response"]["comment"] = "its header fields are too long to be in here"
-    if past.error is not None:
-        entry["response"]["_error"] = f"{past.phase}: {past.error}"
-        entry["_error"] = {"phase": past.phase, "message": past.error}
-    return {
-        **entry,
-        "_index": index,
-        "_attempt": number,
-        "_fileno": past.fileno,
-        "_then": past.then,
-        "_waited": _milliseconds(past.waited),
-    }
+    last, response = result.last, result.response
+    for number, attempt in enumerate(result.attempts):
+        queued = 0.0 if number else result.queued
+        error = result.error if attempt is last else attempt.error
+        entry = _entry(attempt, error, queued)
+        if attempt is last and response is not None:
+            entry["response"] |= _whole(response)
+        entry |= {"_index": index, "_attempt": number, "_fileno": attempt.fileno}
+        if attempt.then is not None:
+            entry["_then"] = attempt.then
+            entry["_waited"] = _milliseconds(attempt.waited)
+        yield entry
 
 
 def _entry(
-    url: str,
-    request: bytes,
-    head: Head | None,
-    timing: Timing,
-    *,
-    queued: float,
-    received: int,
+    attempt: Attempt, error: RequestError | None, queued: float
 ) -> dict[str, Any]:
+    """Of an attempt of whose response there is no more than the head, if that."""
+    timing, head = attempt.timing, attempt.head
     began = datetime.fromtimestamp(timing.started - queued, timezone.utc)
     entry: dict[str, Any] = {
         "startedDateTime": began.isoformat(timespec="milliseconds"),
         "time": _milliseconds(timing.total + queued),
-        "request": _request(Target.parse(url).sent_url, request),
-        "response": _response(head, received),
+        "request": _request(Target.parse(attempt.url).sent_url, attempt.request),
+        "response": _response(head, attempt.received),
         "cache": {},
-        "timings": _timings(timing, queued, is_tls=url.startswith("https:")),
+        "timings": _timings(timing, queued, is_tls=attempt.is_tls),
     }
     if head is not None:
         for name, seconds in server_durations(head.headers).items():
             if name in ("asked", "held"):
                 entry[f"_{name}"] = _milliseconds(seconds)
+        is_long = attempt.received > LONGEST_PAST
+        if attempt.then is not None and not head.headers and is_long:
+            comment = "its header fields are too long to be in here"
+            entry["response"]["comment"] = comment
+    if error is not None:
+        entry["response"]["_error"] = f"{error.phase}: {error}"
+        entry["_error"] = {"phase": error.phase, "message": str(error)}
     return entry
 
 
@@ -154,8 +118,8 @@ def _request(url: str, request: bytes) -> dict[str, Any]:
 
 
 def _response(head: Head | None, received: int) -> dict[str, Any]:
-    """An answer of which there is no more than its head, if that."""
-    # What has no answer has the status 0 in the archives of browsers.
+    """A response of which there is no more than its head, if that."""
+    # What has no response has the status 0 in the archives of browsers.
     headers = () if head is None else head.headers
     return {
         "status": 0 if head is None else head.status,
@@ -171,32 +135,33 @@ def _response(head: Head | None, received: int) -> dict[str, Any]:
     }
 
 
-def _whole(answer: Answer) -> dict[str, Any]:
-    """What there is to say besides of a whole answer."""
-    headers = answer.head.headers
+def _whole(response: Response) -> dict[str, Any]:
+    """What there is to say besides of a whole response."""
+    headers, body, raw = response.headers, response.body, response.raw
     content: dict[str, Any] = {
-        "size": len(answer.body),
+        "size": len(body),
         "mimeType": _value(headers, "content-type") or "",
     }
     if _value(headers, "content-encoding") is not None:
         content["comment"] = "compressed: its size is as sent, and it is not in here"
-    elif len(answer.body) > LARGEST_BODY:
+    elif len(body) > LARGEST_BODY:
         content["comment"] = f"a body of more than {LARGEST_BODY} bytes is not in here"
     else:
         try:
-            content["text"] = answer.body.decode()
+            content["text"] = body.decode()
         except UnicodeDecodeError:
-            content["text"] = b64encode(answer.body).decode()
+            content["text"] = b64encode(body).decode()
             content["encoding"] = "base64"
     # What stands before the body may be more heads than one.
-    size = len(answer.raw) - len(answer.body)
-    is_plain = answer.raw.endswith(answer.body) and answer.raw[:size].count(
+    size = len(raw) - len(body)
+    heads = raw[:size]
+    is_plain = raw.endswith(body) and heads.count(b"\r\n\r\n") == heads.endswith(
         b"\r\n\r\n"
-    ) == answer.raw[:size].endswith(b"\r\n\r\n")
+    )
     return {
         "content": content,
         "headersSize": size if is_plain else -1,
-        "bodySize": len(answer.body) if is_plain else -1,
+        "bodySize": len(body) if is_plain else -1,
     }
 
 

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from typing import Protocol
 
 from nbtwisted import __version__, steady_clock
-from nbtwisted.client.errors import Outcome
 from nbtwisted.client.request.request import Request
+from nbtwisted.client.result import Result
 from nbtwisted.client.results import har
 from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.results.spans import span_of
@@ -69,16 +69,16 @@ class Recording:
         for file in self._files:
             file.begin(index)
 
-    def end(self, index: int, outcome: Outcome) -> Span | None:
+    def end(self, index: int, result: Result) -> Span | None:
         """A request has ended; returns its span, if it was ever begun."""
         self.under_way.pop(index, None)
-        span = span_of(index + 1, outcome)
+        span = span_of(index + 1, result)
         if span is not None:
             self.sample.add(span)
             self.latest.append(span)
             for file in self._files:
                 with self._writing(file.path):
-                    file.end(index, outcome, span)
+                    file.end(index, result, span)
         return span
 
     def close(self) -> list[str]:
@@ -111,7 +111,7 @@ class _File(Protocol):
     def begin(self, index: int) -> None:
         """A request is about to be sent."""
 
-    def end(self, index: int, outcome: Outcome, span: Span) -> None:
+    def end(self, index: int, result: Result, span: Span) -> None:
         """It has ended."""
 
     def close(self) -> None:
@@ -126,8 +126,8 @@ class _HAR:
     def begin(self, index: int) -> None:
         """Nothing is known of it yet."""
 
-    def end(self, index: int, outcome: Outcome, span: Span) -> None:
-        for entry in har.entries(index, outcome):
+    def end(self, index: int, result: Result, span: Span) -> None:
+        for entry in har.entries(index, result):
             self._file.put(entry)
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class _Trace:
             self._free.append(self._most)
         self._lanes[index] = heapq.heappop(self._free)
 
-    def end(self, index: int, outcome: Outcome, span: Span) -> None:
+    def end(self, index: int, result: Result, span: Span) -> None:
         lane = self._lanes.pop(index)
         heapq.heappush(self._free, lane)
         while self._named < lane:
@@ -175,7 +175,7 @@ class _Report:
     def begin(self, index: int) -> None:
         """It is in the sample when it has ended."""
 
-    def end(self, index: int, outcome: Outcome, span: Span) -> None:
+    def end(self, index: int, result: Result, span: Span) -> None:
         """It is in the sample."""
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.text import Text
 
 from nbtwisted.client.results.recording import Recording
-from nbtwisted.client.results.spans import span_so_far
+from nbtwisted.client.results.spans import span_of
 from nbtwisted.client.terminal.on_screen import OnScreen
 from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.timeline.folding import Fold, Row
@@ -59,10 +59,11 @@ class LiveWaterfall(OnScreen):
         screen = Screen.of(self._stream, ascii_only=self._ascii_only)
         most = max(screen.height - LINES_BESIDES, 1)
         under_way = self._recording.under_way
-        spans = [
-            span_so_far(index + 1, under_way[index].so_far())
+        so_far = [
+            span_of(index + 1, under_way[index].so_far())
             for index in sorted(under_way)[:MOST_LOOKED_AT]
         ]
+        spans = [span for span in so_far if span is not None]
         rows = growing(self._recording.latest, spans, len(under_way), most)
         lines = []
         if rows:

@@ -90,7 +90,7 @@ class Channel(Protocol):
 
     transport: Any
     is_persistent = True
-    _send: Callable[[bytes], None]
+    _send: Callable[[bytes], object]
     _delivery: Delivery | None = None
     """None until something is sent: ten thousand requests that wait need none."""
     _addresses = NO_ADDRESSES
