@@ -22,7 +22,6 @@ from nbtwisted.client.errors import (
 from nbtwisted.reactor.sending import prompt_writer
 
 if TYPE_CHECKING:
-    from nbtwisted.client.connection.opening import Opening
     from nbtwisted.client.connection.tls import Handshake
 
 __all__ = ["Connection", "Keeper", "Listener", "State"]
@@ -88,6 +87,13 @@ class Listener(Interface):
         """
 
 
+class Opens(Interface):
+    """Whatever opens a connection."""
+
+    def stop(self) -> None:
+        """Do so no more."""
+
+
 class Keeper(Interface):
     """Whoever keeps connections that are free."""
 
@@ -123,7 +129,7 @@ class Connection(Protocol):
         self.state = State.OPENING
         self.listener: Listener | None = listener
         self.reader = reader
-        self.opening: Opening | None = None
+        self.opening: Opens | None = None
         """What opens it, until it is open."""
         self.fileno: int | None = None
         self.is_whole = False
