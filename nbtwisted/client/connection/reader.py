@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from nbtwisted.client.connection.chunks import ChunkReader
+from nbtwisted.client.connection.chunks import ChunkReader, body_of_chunks
 from nbtwisted.client.connection.head import HeadReader, ParsedHead, parse_head
 from nbtwisted.client.errors import (
     EmptyResponse,
@@ -31,9 +31,11 @@ from nbtwisted.client.errors import (
 )
 from nbtwisted.client.result import Head
 from nbtwisted.http1.syntax import BLANK_LINE
+from nbtwisted.memo import LONGEST_REMEMBERED
 
 __all__ = ["Limits", "ResponseReader"]
 
+_LAST_CHUNK = b"0\r\n\r\n"
 _MOST_INTERIM = 20
 """Interim responses: each costs as much to read as another does; most servers send one
 or none."""
@@ -84,6 +86,7 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_body",
         "_chunks",
         "_data",
         "_head_reader",
@@ -102,6 +105,8 @@ class ResponseReader:
     )
 
     head: Head | None
+    _body: bytes | None
+    """Of chunks that came in one piece."""
     _chunks: ChunkReader | None
     _head_reader: HeadReader | None
     _data: bytes | bytearray
@@ -119,12 +124,12 @@ class ResponseReader:
         self.has_more = False
         self.can_be_followed = False
         self._part = _HEAD
-        self._body_start = 0
         self._data = b""
         self._head_reader = None
         self._head_size = 0
         self._interim = 0
         self._chunks = None
+        self._body = None
 
     @property
     def has_begun(self) -> bool:
@@ -144,6 +149,8 @@ class ResponseReader:
         """The body, without the framing of its chunks."""
         if self._chunks is not None:
             return bytes(self._chunks.body)
+        if self._body is not None:
+            return self._body
         # It is what came last.
         return self.raw[len(self._data) - self.size :]
 
@@ -259,12 +266,24 @@ class ResponseReader:
                 )
         elif is_chunked:
             self._part = _CHUNKS
-            self._chunks = ChunkReader(
-                limits.body, limits.head, keeps_body=self._keeps_body
-            )
         else:
             self._part = _TO_END
         return True
+
+    def _begin_chunks(self, data: bytes, start: int) -> ChunkReader | None:
+        """What reads the chunks; None if they are all there, and were read before."""
+        limits = self._limits
+        piece = data[start:]
+        if piece.endswith(_LAST_CHUNK) and len(piece) <= LONGEST_REMEMBERED:
+            body = body_of_chunks(piece)
+            if body is not None and len(body) <= limits.body:
+                self.size = len(body)
+                self._body = body if self._keeps_body else b""
+                return None
+        self._chunks = ChunkReader(
+            limits.body, limits.head, keeps_body=self._keeps_body
+        )
+        return self._chunks
 
     def _read_body(self, data: bytes, start: int) -> int:
         """Read the body; returns where that ends in `data`, or -1."""
@@ -280,8 +299,9 @@ class ResponseReader:
             self._left = 0
             return start + left
         if part is _CHUNKS:
-            chunks = self._chunks
-            assert chunks is not None
+            chunks = self._chunks or self._begin_chunks(data, start)
+            if chunks is None:
+                return len(data)
             try:
                 return chunks.feed(data, start)
             finally:
