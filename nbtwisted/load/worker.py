@@ -111,8 +111,10 @@ class Worker:
     def connection_ready(self) -> None:
         """Send what there is to be sent."""
         self.connecting = self._now() - self.sent_at
-        assert self._connection is not None
-        self._connection.send(self._request)
+        connection = self._connection
+        assert connection is not None
+        self._kept[self._target.origin] = connection
+        connection.send(self._request)
 
     def request_sent(self) -> None:
         """Nobody wants to know when."""
@@ -150,8 +152,7 @@ class Worker:
     # As their keeper.
 
     def connection_free(self, connection: Connection) -> None:
-        """Keep it for the next request to there."""
-        self._kept[self._target.origin] = connection
+        """It is kept since it was there."""
 
     def connection_gone(self, connection: Connection) -> None:
         """Forget it."""

@@ -7,9 +7,8 @@ import re
 from nbtwisted.client.connection.head import TrailerReader
 from nbtwisted.client.errors import MalformedResponse, ResponseTooLarge
 from nbtwisted.http1.syntax import CHUNK_LINE
-from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 
-__all__ = ["ChunkReader", "body_of_chunks"]
+__all__ = ["ChunkReader"]
 
 _DIGITS = re.compile(rb"[0-9A-Fa-f]*")
 _BEGINNING = re.compile(rb"[0-9A-Fa-f]+(?:[ \t]*;|[ \t]*\Z|\r\n?\Z)")
@@ -116,21 +115,6 @@ class ChunkReader:
         else:
             self._is_in_trailers = True
         return end
-
-
-def _body_of_chunks(data: bytes) -> bytes | None:
-    reader = ChunkReader(len(data), len(data), keeps_body=True)
-    try:
-        end = reader.feed(data, 0)
-    except (MalformedResponse, ResponseTooLarge):
-        return None
-    return bytes(reader.body) if end == len(data) else None
-
-
-body_of_chunks = Memo(
-    _body_of_chunks, fits=lambda data: len(data) <= LONGEST_REMEMBERED
-)
-"""The body that is all of the data, in chunks; None if the data is anything else."""
 
 
 def _match_line(line: bytes) -> re.Match[bytes] | None:

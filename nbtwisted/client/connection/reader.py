@@ -13,7 +13,8 @@ The head says which part is behind it (RFC 9112, 6.3). However the bytes are cut
 outcome is the same: each part takes its own bytes, and judges a line when it is whole.
 
 Most responses come in one piece. Their bytes are kept as they came, and a head that
-came before is not parsed again (`parse_head` is a memo).
+came before is not parsed again (`parse_head` is a memo); nor is a whole response, where
+its bytes are only counted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from nbtwisted.client.connection.chunks import ChunkReader, body_of_chunks
+from nbtwisted.client.connection.chunks import ChunkReader
 from nbtwisted.client.connection.head import HeadReader, ParsedHead, parse_head
 from nbtwisted.client.errors import (
     EmptyResponse,
@@ -31,11 +32,10 @@ from nbtwisted.client.errors import (
 )
 from nbtwisted.client.result import Head
 from nbtwisted.http1.syntax import BLANK_LINE
-from nbtwisted.memo import LONGEST_REMEMBERED
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 
-__all__ = ["Limits", "ResponseReader"]
+__all__ = ["Limits", "ResponseReader", "read_at_once"]
 
-_LAST_CHUNK = b"0\r\n\r\n"
 _MOST_INTERIM = 20
 """Interim responses: each costs as much to read as another does; most servers send one
 or none."""
@@ -86,7 +86,6 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_body",
         "_chunks",
         "_data",
         "_head_reader",
@@ -97,6 +96,7 @@ class ResponseReader:
         "_left",
         "_limits",
         "_part",
+        "_remembers",
         "can_be_followed",
         "has_more",
         "head",
@@ -105,8 +105,6 @@ class ResponseReader:
     )
 
     head: Head | None
-    _body: bytes | None
-    """Of chunks that came in one piece."""
     _chunks: ChunkReader | None
     _head_reader: HeadReader | None
     _data: bytes | bytearray
@@ -114,6 +112,9 @@ class ResponseReader:
     def __init__(self, limits: Limits, *, keeps_body: bool = True) -> None:
         self._limits = limits
         self._keeps_body = keeps_body
+        # What is remembered has been judged by no limits.
+        least = min(limits.head, limits.body)
+        self._remembers = not keeps_body and least >= LONGEST_REMEMBERED
         self.reset()
 
     def reset(self) -> None:
@@ -129,7 +130,6 @@ class ResponseReader:
         self._head_size = 0
         self._interim = 0
         self._chunks = None
-        self._body = None
 
     @property
     def has_begun(self) -> bool:
@@ -149,8 +149,6 @@ class ResponseReader:
         """The body, without the framing of its chunks."""
         if self._chunks is not None:
             return bytes(self._chunks.body)
-        if self._body is not None:
-            return self._body
         # It is what came last.
         return self.raw[len(self._data) - self.size :]
 
@@ -163,6 +161,12 @@ class ResponseReader:
         """
         before = self.received
         self.received = before + len(data)
+        if self._remembers and not before and len(data) <= LONGEST_REMEMBERED:
+            whole = read_at_once(data)
+            if whole is not None:
+                self.head, self.size, self.can_be_followed = whole
+                self._part = _WHOLE
+                return True
         if self._keeps_body:
             if before:
                 self._keep(data)
@@ -266,24 +270,12 @@ class ResponseReader:
                 )
         elif is_chunked:
             self._part = _CHUNKS
+            self._chunks = ChunkReader(
+                limits.body, limits.head, keeps_body=self._keeps_body
+            )
         else:
             self._part = _TO_END
         return True
-
-    def _begin_chunks(self, data: bytes, start: int) -> ChunkReader | None:
-        """What reads the chunks; None if they are all there, and were read before."""
-        limits = self._limits
-        piece = data[start:]
-        if piece.endswith(_LAST_CHUNK) and len(piece) <= LONGEST_REMEMBERED:
-            body = body_of_chunks(piece)
-            if body is not None and len(body) <= limits.body:
-                self.size = len(body)
-                self._body = body if self._keeps_body else b""
-                return None
-        self._chunks = ChunkReader(
-            limits.body, limits.head, keeps_body=self._keeps_body
-        )
-        return self._chunks
 
     def _read_body(self, data: bytes, start: int) -> int:
         """Read the body; returns where that ends in `data`, or -1."""
@@ -299,9 +291,8 @@ class ResponseReader:
             self._left = 0
             return start + left
         if part is _CHUNKS:
-            chunks = self._chunks or self._begin_chunks(data, start)
-            if chunks is None:
-                return len(data)
+            chunks = self._chunks
+            assert chunks is not None
             try:
                 return chunks.feed(data, start)
             finally:
@@ -314,3 +305,21 @@ class ResponseReader:
                 )
             return -1
         return 0
+
+
+def _read_whole(data: bytes) -> tuple[Head, int, bool] | None:
+    reader = ResponseReader(Limits())
+    try:
+        is_whole = reader.feed(data) and not reader.has_more
+    # Whoever reads on will find the same.
+    except (MalformedResponse, ResponseTooLarge):
+        return None
+    head = reader.head
+    if head is None or not is_whole:
+        return None
+    return head, reader.size, reader.can_be_followed
+
+
+read_at_once = Memo(_read_whole)
+"""The head, the size of the body, and `can_be_followed`, of a response that is all of
+the data; None if the data is anything else."""
