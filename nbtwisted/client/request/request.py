@@ -228,9 +228,7 @@ class Request:
         getter, attempt, connection = self._getter, self._attempt, self._connection
         assert attempt is not None
         assert connection is not None
-        self._connection = None
-        getter.until_connected.end(self)
-        getter.until_first_byte.end(self)
+        self._let_go()
         stopped_by = self._stopped_by
         # A response that became whole in the very turn of its deadline counts.
         if stopped_by is not None and (
@@ -248,6 +246,12 @@ class Request:
         attempt.raw = reader.raw
         attempt.body = reader.body
         self._judge(attempt, error)
+
+    def _let_go(self) -> None:
+        """The attempt is over, and what was its connection is others' business."""
+        self._connection = None
+        self._getter.until_connected.end(self)
+        self._getter.until_first_byte.end(self)
 
     # What comes of it.
 
@@ -379,6 +383,7 @@ class Request:
                 # Whoever cancels what is being stopped waits no more for that.
                 assert self._connection is not None
                 self._connection.listener = None
+                self._let_go()
                 self._end(error)
             elif isinstance(error, DeadlinePassed):
                 self._stopped_by = error
@@ -399,8 +404,6 @@ class Request:
         self._state = State.ENDED
         getter, attempt = self._getter, self._attempt
         getter.until_end.end(self)
-        getter.until_connected.end(self)
-        getter.until_first_byte.end(self)
         ended_at = getter.now() if attempt is None else attempt.ended_at
         if error is not None:
             error = error.with_traceback(None)
