@@ -382,6 +382,17 @@ class LimitsTests(ClockCase):
         for data in (start + b"x" * (room + 1) + end, b"HTTP/1.1 200 " + b"x" * 99):
             self.assertEqual(self.read(data), "MalformedResponse")
 
+    def test_head_with_interim_heads(self) -> None:
+        interim = b"\r\nHTTP/1.1 103 X\r\nA: b\r\n\r\n"
+        start, end = b"HTTP/1.1 200 ", b"\r\nContent-Length: 0\r\n\r\n"
+        room = 100 - len(interim + start + end)
+        self.assertEqual(self.read(interim + start + b"x" * room + end), b"")
+        data = interim + start + b"x" * (room + 1) + end
+        self.assertEqual(self.read(data), "MalformedResponse")
+        # Without the line end before it, it is as long as it may be.
+        self.assertEqual(self.read(data[1:]), b"")
+        self.assertEqual(self.read(data[2:]), b"")
+
     def test_endless_line_ends_before_an_answer(self) -> None:
         began = time.process_time()
         for ends in [b"\r\n", b"\n", b"\r"]:
@@ -454,6 +465,13 @@ class LimitsTests(ClockCase):
             said = read_failure([data])
             self.assertEqual(said.error, "MalformedResponse")
             self.assertEqual(said.text, "the head is larger than 307200 bytes")
+        most = 64 * 1024 * 1024
+        for length, error in {
+            most: "ResponseCutShort",
+            most + 1: "ResponseTooLarge",
+        }.items():
+            said = read_failure([OK + b"Content-Length: %d\r\n\r\n" % length])
+            self.assertEqual(said.error, error)
 
     def test_number_of_interim_answers(self) -> None:
         interim, last = b"HTTP/1.1 100 Go\r\n\r\n", OK + b"Content-Length: 0\r\n\r\n"

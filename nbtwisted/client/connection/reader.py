@@ -288,7 +288,6 @@ class ResponseReader:
                 self._left = left - came
                 return -1
             self.size += left
-            self._left = 0
             return start + left
         if part is _CHUNKS:
             chunks = self._chunks
