@@ -194,6 +194,10 @@ MALFORMED = {
     "junk behind an extension": CHUNKED + b'1;a="b"c\r\nx\r\n0\r\n\r\n',
     "control byte in an extension": CHUNKED + b"1;\x01\r\nx\r\n0\r\n\r\n",
     "no line end behind a chunk": CHUNKED + b"1\r\nxx0\r\n\r\n",
+    "two other bytes behind a chunk": CHUNKED + b"1\r\nxyz0\r\n\r\n",
+    "LF CR behind a chunk": CHUNKED + b"1\r\nx\n\r0\r\n\r\n",
+    "CR and another byte behind a chunk": CHUNKED + b"1\r\nx\ry0\r\n\r\n",
+    "another byte and LF behind a chunk": CHUNKED + b"1\r\nxy\n0\r\n\r\n",
     "trailer without a colon": CHUNKED + b"0\r\nA b\r\n\r\n",
     "folded last chunk": CHUNKED + b"0\r\n c\r\n\r\n",
     "folded chunk size": CHUNKED + b"1\r\n x\r\n0\r\n\r\n",
@@ -493,6 +497,16 @@ class LimitsTests(ClockCase):
         self.assertIsInstance(read([CHUNKED + b"0\r\n" + trailer + b"\r\n"]), Whole)
 
     def test_extensions(self) -> None:
+        for more, error in {b"": None, b"x": "a chunk's line is longer"}.items():
+            line = b"1;" + b"x" * (4096 - 4) + more + b"\r\n"
+            data = CHUNKED + line + b"y\r\n0\r\n\r\n"
+            for pieces in ([data], byte_by_byte(data)):
+                answer = read(pieces)
+                if error is None:
+                    self.assertIsInstance(answer, Whole)
+                else:
+                    assert isinstance(answer, Failed)
+                    self.assertIn(error, answer.text)
         for size in (5000, 2**20):
             data = CHUNKED + b"1;" + b"x" * size + b"\r\ny\r\n0\r\n\r\n"
             for pieces in ([data], [data[:3000], data[3000:4500], data[4500:]]):
