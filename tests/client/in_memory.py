@@ -44,6 +44,8 @@ class Connection(StringTransport):
         super().__init__()
         self.protocol = protocol
         self.state = "open"
+        self.handshake: Any = None
+        """What TLS was begun with, if it was."""
         self._fileno = fileno
         self._pull_producer: Any = None
 
@@ -54,6 +56,12 @@ class Connection(StringTransport):
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         pass
+
+    def startTLS(self, handshake: Any) -> None:
+        self.handshake = handshake
+
+    def getHandle(self) -> None:
+        """No connection of OpenSSL's."""
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert not streaming
@@ -76,6 +84,11 @@ class Connection(StringTransport):
     @property
     def has_something_to_send(self) -> bool:
         return self._pull_producer is not None
+
+    def secure(self) -> None:
+        """The handshake is over."""
+        assert self.handshake is not None
+        self.protocol.handshakeCompleted()
 
     def take_request(self) -> bytes:
         """The kernel takes all that was written: returns it."""

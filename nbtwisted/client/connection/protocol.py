@@ -48,8 +48,8 @@ class State(enum.Enum):
     | CLOSING | `connectionLost` | GONE |
     | GONE | | |
 
-    `abort` leads from any state to CLOSING, or from OPENING to GONE; `connectionLost`
-    leads from any to GONE.
+    `abort` leads from SECURING, IDLE, BUSY and SETTLING to CLOSING, and from OPENING to
+    GONE; `connectionLost` leads from SECURING, IDLE, BUSY and SETTLING to GONE.
     """
 
     OPENING = enum.auto()

@@ -37,22 +37,24 @@ Move = Callable[["Request", Origin], "Deferred[None]"]
 class State(enum.Enum):
     """Where a request is in its life.
 
-    | state | what it waits for | where that leads |
-    |---|---|---|
-    | NEW | `start` | *an attempt*; ENDED for a bad URL |
-    | RESOLVING | room for a connection, and the addresses of the host | CONNECTING |
-    | CONNECTING | an address that takes the connection | SENDING; SECURING in TLS |
-    | SECURING | the TLS handshake | SENDING |
-    | SENDING | the kernel, to take the last byte | WAITING |
-    | WAITING | the first byte of the response | RECEIVING |
-    | RECEIVING | its last byte, and the connection to be free or gone | *judged* |
-    | PAUSING | the time to try again | *an attempt* |
-    | MOVING | a turn at the host that it was redirected to | *an attempt* |
-    | STOPPING | the connection to be gone | ENDED; *judged* if it was timed out |
-    | ENDED | | |
+    | state | what it waits for | where that leads | or, when it fails |
+    |---|---|---|---|
+    | NEW | `start` | *an attempt*: RESOLVING, SENDING | ENDED |
+    | RESOLVING | room for a connection, and addresses | CONNECTING | PAUSING, ENDED |
+    | CONNECTING | one that takes it | SENDING; SECURING in TLS | PAUSING, ENDED |
+    | SECURING | the TLS handshake | SENDING | ENDED |
+    | SENDING | room in the kernel | WAITING, RECEIVING | RESOLVING, PAUSING, ENDED |
+    | WAITING | the first byte of the response | RECEIVING | RESOLVING, PAUSING, ENDED |
+    | RECEIVING | its last byte, and the connection to be free or gone | *judged*: | |
+    | | | RESOLVING, SENDING, MOVING, PAUSING, ENDED | PAUSING, ENDED |
+    | PAUSING | the time to try again | *an attempt*: RESOLVING, SENDING | |
+    | MOVING | a turn at another host | *an attempt*: RESOLVING, SENDING | |
+    | STOPPING | the connection to be gone | PAUSING, ENDED | |
+    | ENDED | | | |
 
-    *An attempt* begins with RESOLVING, or with SENDING where a connection was kept; it
-    ends with RECEIVING, or with an error on the way. Then it is *judged*:
+    *An attempt* begins with SENDING where a connection was kept, and else with
+    RESOLVING. A server may answer before it has all of a long request: SENDING leads to
+    RECEIVING then. How an attempt ended is *judged*:
 
     - stale, because the server had closed the kept connection: it is sent again over a
       new one, RESOLVING;
@@ -60,9 +62,10 @@ class State(enum.Enum):
     - worth another try: PAUSING;
     - anything else, a response or an error: ENDED.
 
-    A deadline, or whoever cancels the request, leads to STOPPING from each state in
-    which it has a connection, or one is being opened, and else to ENDED. The timeouts
-    of one attempt (to connect, to the first byte) do so, too, but it is judged then.
+    A deadline, or whoever cancels the request, leads from RESOLVING, CONNECTING,
+    SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING and MOVING to
+    ENDED. The timeouts of one attempt (to connect, to the first byte) lead to STOPPING,
+    too, but there may be another then: PAUSING.
     """
 
     NEW = "beginning"
@@ -195,7 +198,8 @@ class Request:
         attempt, connection = self._attempt, self._connection
         assert attempt is not None
         assert connection is not None
-        self._state = State.SECURING
+        if attempt.is_tls:
+            self._state = State.SECURING
         attempt.connected_at = self._getter.now()
         attempt.fileno = connection.fileno
 
@@ -262,8 +266,9 @@ class Request:
         if error is not None and error is stopped_by:
             self._end(error)
             return
-        is_stale = error is not None and attempt.is_reused
-        if is_stale and attempt.first_byte_at is None and stopped_by is None:
+        # A server that is slow has not closed it.
+        is_lost = error is not None and not isinstance(error, FirstByteTimeout)
+        if is_lost and attempt.is_reused and attempt.first_byte_at is None:
             self._pass(attempt, "resend")
             self._begin(target, reuse=False)
             return

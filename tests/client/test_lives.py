@@ -1,0 +1,566 @@
+"""Whole lives of a request: together they make every move of its state table."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
+from twisted.python.failure import Failure
+
+from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.errors import (
+    BadURL,
+    ConnectFailed,
+    ConnectionLost,
+    ConnectTimeout,
+    DeadlinePassed,
+    EmptyResponse,
+    FirstByteTimeout,
+    Interrupted,
+    MalformedResponse,
+    NameNotResolved,
+    RequestError,
+    ResponseCutShort,
+    SendFailed,
+    TLSFailed,
+)
+from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.request.request import Request, State
+from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.result import Result
+from nbtwisted.client.target import Origin
+from tests.client.in_memory import A_TURN, FILENO, Connection, Network
+from tests.client.state_table import moves_in, named
+from tests.guard import ClockCase
+
+PLAIN, SECURE = "http://host/a", "https://host/a"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+WHOLE = HEAD + b"hello"
+LAST = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+FOUND = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n"
+CLOSING = b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\n"
+ELSEWHERE = b"http://other/b"
+
+LOOKING_UP = "looking up the host"
+CONNECTING = "connecting"
+SECURING = "shaking hands in TLS"
+SENDING = "sending the request"
+WAITING = "waiting for the first byte"
+RECEIVING = "receiving the answer"
+PAUSING = "waiting to try again"
+MOVING = "waiting for a turn at the host that it was redirected to"
+ATTEMPT = [LOOKING_UP, CONNECTING, SECURING, SENDING, WAITING, RECEIVING]
+"""The steps of an attempt in TLS, as errors name them."""
+
+
+class Life:
+    """Requests of one getter on a network of their own, led on step by step."""
+
+    def __init__(self, **options: Any) -> None:
+        self.network = Network()
+        self.looked_up: list[Deferred[tuple[str, ...]]] = []
+        self.turns: list[Deferred[None]] = []
+        self.results: list[Result] = []
+        self.server: Connection
+        self.getter = Getter(
+            self.network,
+            now=self.network.seconds,
+            draw=lambda: 0.5,
+            resolver=cast(Resolver, self),
+            **{
+                "tls": {"verify": False},
+                "more_to_come": True,
+                "connections": 9,
+                **options,
+            },
+        )
+
+    def resolve(self, host: str) -> Deferred[tuple[str, ...]]:
+        """As a resolver."""
+        self.looked_up.append(Deferred())
+        return self.looked_up[-1]
+
+    def move(self, request: Request, origin: Origin) -> Deferred[None]:
+        """As a queue."""
+        self.turns.append(Deferred())
+        return self.turns[-1]
+
+    def begin(self, url: str) -> Life:
+        self.request = self.getter.request(url, move=self.move)
+        self.request.start(lambda _, result: self.results.append(result))
+        return self
+
+    def until(self, step: str, url: str = SECURE) -> Life:
+        """Begin a request, and lead it into a step of its first attempt."""
+        self.begin(url)
+        if step != LOOKING_UP:
+            self.find()
+        if step not in (LOOKING_UP, CONNECTING):
+            self.connect(until=step)
+        return self
+
+    def find(self) -> None:
+        self.looked_up[-1].callback(("10.0.0.1",))
+
+    def connect(self, *, until: str = WAITING) -> None:
+        """Go on from connecting."""
+        self.server = self.network.accept()
+        if until != SECURING and self.server.handshake is not None:
+            assert self.server.value() == b"", "sent before the handshake was over"
+            self.server.secure()
+        if until in (WAITING, RECEIVING):
+            assert self.server.take_request().startswith(b"GET /")
+        if until == RECEIVING:
+            self.server.answer(HEAD)
+
+    def again(self) -> None:
+        """Lead the next attempt over a new connection, and answer it."""
+        self.find()
+        self.connect()
+        self.server.answer(LAST)
+        self.server.finish()
+
+    def pass_time(self, seconds: float) -> None:
+        # Once to be due, and once for what is to be read before.
+        self.network.pump([seconds, A_TURN])
+
+    @property
+    def result(self) -> Result:
+        (result,) = self.results
+        return result
+
+
+class LifeTests(ClockCase):
+    def over(self, life: Life, *connections: Connection) -> Result:
+        """How it ended; nothing of it is left but these connections, which are kept."""
+        result = life.result
+        self.assertEqual(life.network.getDelayedCalls(), [])
+        for connection in connections:
+            self.assertEqual(connection.state, "open")
+        closed = life.getter.close()
+        for connection in connections:
+            self.assertEqual(connection.state, "aborting")
+            connection.finish()
+        self.successResultOf(closed)
+        return result
+
+    def failed(self, life: Life, kind: type[RequestError], words: str = "") -> Result:
+        result = self.over(life)
+        self.assertEqual(type(result.error), kind)
+        self.assertIn(words, str(result.error))
+        self.assertIsNone(result.response)
+        return result
+
+    def answered(
+        self, life: Life, attempts: int, *connections: Connection
+    ) -> list[str | None]:
+        """Why it was not over before."""
+        result = self.over(life, *connections)
+        assert result.response is not None
+        self.assertEqual(result.response.body, b"hello")
+        self.assertEqual(len(result.attempts), attempts)
+        return [attempt.then for attempt in result.attempts[:-1]]
+
+    # The plain ones.
+
+    def test_plain(self) -> None:
+        life = Life(more_to_come=False).begin(PLAIN)
+        self.assertEqual(life.network.attempts, [])
+        life.find()
+        self.assertEqual(life.network.attempts, [("10.0.0.1", 80)])
+        server = life.network.accept()
+        self.assertTrue(server.has_something_to_send)
+        sent = server.take_request()
+        self.assertTrue(sent.startswith(b"GET /a HTTP/1.1\r\nHost: host\r\n"), sent)
+        self.assertFalse(server.has_something_to_send)
+        server.answer(HEAD)
+        server.answer(b"hello")
+        # Not before its connection is gone.
+        self.assertEqual((life.results, server.state), ([], "closing"))
+        server.finish()
+        self.assertEqual(self.answered(life, 1), [])
+        self.assertEqual(life.result.attempts[0].raw, WHOLE)
+
+    def test_in_tls(self) -> None:
+        life = Life().until(RECEIVING)
+        life.server.answer(b"hello")
+        # More may have come with it.
+        self.assertEqual(life.results, [])
+        life.network.advance(A_TURN)
+        self.answered(life, 1, life.server)
+
+    def test_over_a_kept_connection(self) -> None:
+        life = Life().until(WAITING, PLAIN)
+        life.server.answer(WHOLE)
+        life.results.clear()
+        life.begin(PLAIN)
+        self.assertTrue(life.server.take_request().startswith(b"GET /a "))
+        life.server.answer(WHOLE)
+        self.answered(life, 1, life.server)
+        self.assertEqual(len(life.network.attempts), 1)
+
+    def test_a_bad_url(self) -> None:
+        life = Life().begin("ftp://host/")
+        self.failed(life, BadURL)
+        self.assertEqual((life.looked_up, life.network.attempts), ([], []))
+
+    def test_a_response_before_all_of_a_long_request_was_sent(self) -> None:
+        life = Life(headers=[("X", "x" * 20_000)]).until(SENDING, PLAIN)
+        life.server.answer(LAST)
+        self.assertEqual(life.server.state, "aborting")
+        life.server.finish()
+        self.answered(life, 1)
+
+    # Redirected ones.
+
+    def test_redirected_over_the_same_connection(self) -> None:
+        life = Life(max_redirects=5).until(WAITING, PLAIN)
+        life.server.answer(FOUND % b"/b")
+        self.assertTrue(life.server.take_request().startswith(b"GET /b "))
+        life.server.answer(WHOLE)
+        self.assertEqual(self.answered(life, 2, life.server), ["redirect"])
+        # To the same host it need not wait for a turn.
+        self.assertEqual((len(life.looked_up), life.turns), (1, []))
+        self.assertEqual(life.result.effective_url, "http://host/b")
+
+    def test_redirected_over_a_new_connection(self) -> None:
+        life = Life(max_redirects=5).until(WAITING)
+        life.server.answer(CLOSING + b"Location: /b\r\n\r\n")
+        self.assertEqual((life.server.state, len(life.looked_up)), ("aborting", 1))
+        life.server.finish()
+        life.again()
+        self.assertEqual(self.answered(life, 2), ["redirect"])
+
+    def test_redirected_to_another_host_with_a_turn_waited_for(self) -> None:
+        life = Life(max_redirects=5).until(WAITING, PLAIN)
+        kept = life.server
+        kept.answer(FOUND % ELSEWHERE)
+        # The connection to the first host is free for others meanwhile.
+        self.assertEqual((len(life.turns), kept.state), (1, "open"))
+        life.network.advance(3)
+        self.assertEqual(len(life.looked_up), 1)
+        life.turns[0].callback(None)
+        life.again()
+        self.assertEqual(self.answered(life, 2, kept), ["redirect"])
+        assert life.result.timing is not None
+        self.assertEqual(life.result.timing.total, 3)
+
+    def test_redirected_to_another_host_which_a_connection_is_kept_to(self) -> None:
+        life = Life(max_redirects=5).until(WAITING, PLAIN)
+        first = life.server
+        first.answer(WHOLE)
+        life.until(WAITING, "http://other/")
+        life.results.clear()
+        life.server.answer(FOUND % b"http://host/b")
+        life.turns[0].callback(None)
+        self.assertTrue(first.take_request().startswith(b"GET /b "))
+        first.answer(WHOLE)
+        self.assertEqual(self.answered(life, 2, first, life.server), ["redirect"])
+
+    # Retried ones.
+
+    def test_tried_again_over_the_same_connection(self) -> None:
+        life = Life(retries=Retries(1)).until(WAITING, PLAIN)
+        life.server.answer(BUSY)
+        life.network.advance(0.49)
+        self.assertFalse(life.server.has_something_to_send)
+        life.network.advance(0.02)
+        self.assertTrue(life.server.take_request().startswith(b"GET /a "))
+        life.server.answer(WHOLE)
+        self.assertEqual(self.answered(life, 2, life.server), ["retry"])
+        self.assertEqual(life.result.tries, 2)
+
+    def tried_again(self, life: Life, kind: type[RequestError]) -> None:
+        self.assertEqual(life.results, [])
+        looked_up = len(life.looked_up)
+        life.network.advance(0.49)
+        self.assertEqual(len(life.looked_up), looked_up)
+        life.network.advance(0.02)
+        life.again()
+        self.assertEqual(self.answered(life, 2), ["retry"])
+        first = life.result.attempts[0]
+        self.assertEqual((type(first.error), first.waited), (kind, 0.5))
+
+    def fail(self, life: Life, step: str) -> type[RequestError]:  # type: ignore[override]
+        """Let what it waits for in a step fail; the error that is to come of it."""
+        if step == LOOKING_UP:
+            life.looked_up[-1].errback(Failure(NameNotResolved("no such host")))
+            return NameNotResolved
+        if step == CONNECTING:
+            life.network.refuse(ConnectionRefusedError(111))
+            return ConnectFailed
+        life.server.close() if step in (WAITING, RECEIVING) else life.server.reset()
+        return {
+            SECURING: TLSFailed,
+            SENDING: SendFailed,
+            WAITING: EmptyResponse,
+            RECEIVING: ResponseCutShort,
+        }[step]
+
+    def test_failed_in_each_step(self) -> None:
+        for step in ATTEMPT:
+            life = Life(max_redirects=5).until(step)
+            self.failed(life, self.fail(life, step))
+
+    def test_tried_again_after_each_step(self) -> None:
+        for step in ATTEMPT:
+            life = Life(retries=Retries(1)).until(step)
+            kind = self.fail(life, step)
+            if step == SECURING:
+                # It would fail in the same way.
+                self.failed(life, kind)
+            else:
+                self.tried_again(life, kind)
+
+    def test_a_response_that_is_none(self) -> None:
+        for step in (SENDING, WAITING, RECEIVING):
+            life = Life(headers=[("X", "x" * 20_000)]).until(step, PLAIN)
+            life.server.answer(b"SSH-2.0" if step != RECEIVING else b"hel")
+            if step == RECEIVING:
+                life.server.reset()
+                self.failed(life, ConnectionLost, "in the middle")
+            else:
+                self.assertEqual(life.server.state, "aborting")
+                life.server.finish()
+                self.failed(life, MalformedResponse, "HTTP/")
+
+    # Stale ones.
+
+    def used_again(self, **options: Any) -> Life:
+        """A request over a connection that was kept."""
+        life = Life(**options).until(WAITING, PLAIN)
+        life.server.answer(WHOLE)
+        life.results.clear()
+        return life.begin(PLAIN)
+
+    def test_stale_before_it_was_sent(self) -> None:
+        life = self.used_again()
+        life.server.reset()
+        life.again()
+        self.assertEqual(self.answered(life, 2), ["resend"])
+        self.assertEqual((life.result.resent, life.result.tries), (1, 1))
+
+    def test_stale_without_a_byte(self) -> None:
+        life = self.used_again()
+        life.server.take_request()
+        life.server.close()
+        # Though another connection is free by now.
+        life.again()
+        self.assertEqual(self.answered(life, 2), ["resend"])
+
+    def test_stale_when_it_is_cancelled(self) -> None:
+        life = self.used_again()
+        life.request.cancel()
+        life.server.finish()
+        self.failed(life, Interrupted)
+        self.assertEqual(len(life.looked_up), 1)
+
+    def test_a_slow_server_is_not_stale(self) -> None:
+        life = self.used_again(first_byte_timeout=2.0)
+        life.server.take_request()
+        life.pass_time(2.0)
+        life.server.finish()
+        result = self.failed(life, FirstByteTimeout, "2 s passed while waiting for")
+        self.assertEqual((result.resent, len(life.looked_up)), (0, 1))
+
+    # Cancelled ones.
+
+    def test_cancelled_in_each_step(self) -> None:
+        for step in ATTEMPT:
+            life = Life(retries=Retries(1), max_redirects=5).until(step)
+            life.request.cancel()
+            self.end_stopped(life, step)
+            result = self.failed(life, Interrupted, f"cancelled while {step}")
+            assert result.last is not None
+            self.assertIs(result.last.error, result.error)
+
+    def end_stopped(self, life: Life, step: str) -> None:
+        """Look that what it had is closed, and let that be gone."""
+        if step == CONNECTING:
+            self.assertEqual(life.network.given_up, [True])
+        if step not in (LOOKING_UP, CONNECTING):
+            self.assertEqual((life.results, life.server.state), ([], "aborting"))
+            self.assertFalse(life.server.has_something_to_send)
+            life.server.finish()
+
+    def moving(self, **options: Any) -> Life:
+        life = Life(max_redirects=5, **options).until(WAITING)
+        life.server.answer(CLOSING + b"Location: http://other/b\r\n\r\n")
+        life.server.finish()
+        return life
+
+    def test_cancelled_while_it_waits_for_a_turn(self) -> None:
+        life = self.moving()
+        life.request.cancel()
+        result = self.failed(life, Interrupted, f"cancelled while {MOVING}")
+        self.assertTrue(life.turns[0].called)
+        self.assertEqual((len(result.attempts), result.last), (1, None))
+
+    def test_cancelled_while_it_waits_to_try_again(self) -> None:
+        life = Life(retries=Retries(1)).until(CONNECTING)
+        life.network.refuse(ConnectionRefusedError(111))
+        life.request.cancel()
+        result = self.failed(life, Interrupted, f"cancelled while {PAUSING}")
+        self.assertEqual((len(result.attempts), result.last), (1, None))
+
+    def test_cancelled_when_it_is_over(self) -> None:
+        life = Life().until(LOOKING_UP)
+        life.request.cancel()
+        life.request.cancel()
+        self.failed(life, Interrupted)
+
+    def test_cancelled_while_its_connection_closes(self) -> None:
+        life = Life().until(WAITING, PLAIN)
+        life.server.answer(LAST)
+        self.assertEqual((life.results, life.server.state), ([], "closing"))
+        life.request.cancel()
+        self.end_stopped(life, RECEIVING)
+        self.failed(life, Interrupted, f"cancelled while {RECEIVING}")
+
+    def test_cancelled_while_its_connection_settles(self) -> None:
+        life = Life().until(WAITING)
+        life.server.answer(WHOLE)
+        life.request.cancel()
+        self.end_stopped(life, RECEIVING)
+        self.failed(life, Interrupted, f"cancelled while {RECEIVING}")
+
+    # Deadlines.
+
+    def test_out_of_time_in_each_step(self) -> None:
+        for step in ATTEMPT:
+            life = Life(retries=Retries(9), max_redirects=5).until(step)
+            life.pass_time(29.99)
+            if step not in (LOOKING_UP, CONNECTING):
+                self.assertEqual(life.server.state, "open")
+            life.pass_time(0.01)
+            self.end_stopped(life, step)
+            self.failed(life, DeadlinePassed, f"30 s passed while {step}")
+
+    def test_out_of_time_while_it_waits_for_a_turn(self) -> None:
+        life = self.moving()
+        life.pass_time(30)
+        self.assertTrue(life.turns[0].called)
+        self.failed(life, DeadlinePassed, f"30 s passed while {MOVING}")
+
+    def test_too_long_to_connect(self) -> None:
+        for step in ATTEMPT:
+            life = Life(connect_timeout=2.0).until(step)
+            life.pass_time(2)
+            if step in (LOOKING_UP, CONNECTING, SECURING):
+                self.end_stopped(life, step)
+                self.failed(life, ConnectTimeout, f"2 s passed while {step}")
+            else:
+                self.assertEqual((life.results, life.server.state), ([], "open"))
+                life.server.reset()
+                self.over(life)
+
+    def test_too_long_to_the_first_byte(self) -> None:
+        for step in ATTEMPT:
+            life = Life(first_byte_timeout=2.0).until(step)
+            life.pass_time(2)
+            if step == RECEIVING:
+                self.assertEqual((life.results, life.server.state), ([], "open"))
+                life.server.reset()
+                self.over(life)
+            else:
+                self.end_stopped(life, step)
+                self.failed(life, FirstByteTimeout, f"2 s passed while {step}")
+
+    def test_tried_again_when_an_attempt_took_too_long(self) -> None:
+        for kind, option in {
+            ConnectTimeout: "connect_timeout",
+            FirstByteTimeout: "first_byte_timeout",
+        }.items():
+            for step in ATTEMPT[: 3 if kind is ConnectTimeout else 5]:
+                life = Life(retries=Retries(1), **{option: 2.0}).until(step)
+                life.pass_time(2)
+                self.end_stopped(life, step)
+                self.tried_again(life, kind)
+
+    def test_each_attempt_has_its_own_time(self) -> None:
+        life = Life(retries=Retries(1, delay=0), connect_timeout=2.0)
+        life.until(CONNECTING)
+        life.network.advance(1.5)
+        life.network.refuse(ConnectionRefusedError(111))
+        life.network.advance(A_TURN)
+        life.pass_time(1.99)
+        self.assertEqual((life.results, len(life.looked_up)), ([], 2))
+        life.pass_time(0.01)
+        self.failed(life, ConnectTimeout, f"2 s passed while {LOOKING_UP}")
+
+    # Those that are being stopped.
+
+    def stopping(self, **options: Any) -> Life:
+        """One that waits for its connection to be gone."""
+        life = Life(max_redirects=5, retries=Retries(1), **options).until(RECEIVING)
+        life.pass_time(30)
+        self.assertEqual((life.results, life.server.state), ([], "aborting"))
+        return life
+
+    def test_cancelled_while_it_is_being_stopped(self) -> None:
+        life = self.stopping()
+        life.request.cancel()
+        # At once, though its connection is still there.
+        result = life.result
+        self.assertEqual(type(result.error), Interrupted)
+        self.assertEqual(str(result.error), f"cancelled while {RECEIVING}")
+        self.assertEqual(life.network.getDelayedCalls(), [])
+        life.server.finish()
+        self.failed(life, Interrupted)
+
+    def test_cancelled_twice(self) -> None:
+        life = Life().until(WAITING)
+        life.request.cancel()
+        life.request.cancel()
+        self.assertEqual(type(life.result.error), Interrupted)
+        life.server.finish()
+        self.failed(life, Interrupted, f"cancelled while {WAITING}")
+
+    def test_out_of_time_while_it_is_being_stopped(self) -> None:
+        life = Life(retries=Retries(1), first_byte_timeout=29.0).until(WAITING)
+        life.pass_time(29)
+        self.assertEqual(life.server.state, "aborting")
+        life.pass_time(1)
+        life.server.finish()
+        # What has no time left is not tried again.
+        self.failed(life, DeadlinePassed, f"30 s passed while {WAITING}")
+
+    def test_too_long_for_an_attempt_while_it_is_being_stopped(self) -> None:
+        life = Life(max_time=2.0, first_byte_timeout=2.5).until(WAITING)
+        life.pass_time(2)
+        life.pass_time(1)
+        life.server.finish()
+        self.failed(life, DeadlinePassed, f"2 s passed while {WAITING}")
+
+    def test_whole_in_the_turn_of_its_deadline(self) -> None:
+        for more, kind in [(WHOLE, None), (FOUND % ELSEWHERE, DeadlinePassed)]:
+            life = Life(max_redirects=5).until(WAITING)
+            life.network.advance(30)
+            life.server.answer(
+                more.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+            )
+            life.network.advance(A_TURN)
+            life.server.finish()
+            if kind is None:
+                self.answered(life, 1)
+            else:
+                self.failed(life, kind, f"30 s passed while {RECEIVING}")
+            self.assertEqual(life.result.attempts[0].fileno, FILENO)
+
+    def test_busy_in_the_turn_of_its_deadline(self) -> None:
+        # Nothing is tried again, and an answer now is better than none.
+        life = Life(retries=Retries(9, delay=0.0)).until(WAITING)
+        life.network.advance(30)
+        life.server.answer(BUSY.replace(b"Busy", b"Busy\r\nConnection: close"))
+        life.network.advance(A_TURN)
+        life.server.finish()
+        self.assertEqual(self.over(life).tries, 1)
+
+
+class TableTests(ClockCase):
+    def test_the_table_names_all_moves_and_no_other(self) -> None:
+        moves = moves_in(LifeTests, Request, "_state")
+        self.assertEqual(sorted(moves - named(State)), [], "made, and not named")
+        self.assertEqual(sorted(named(State) - moves), [], "named, and not made")
