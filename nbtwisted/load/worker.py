@@ -105,14 +105,12 @@ class Worker:
     def host_resolved(self) -> None:
         """Nobody wants to know when."""
 
-    def connection_made(self) -> None:
+    def connection_made(self, connection: Connection) -> None:
         """The same."""
 
-    def connection_ready(self) -> None:
+    def connection_ready(self, connection: Connection) -> None:
         """Send what there is to be sent."""
         self.connecting = self._now() - self.sent_at
-        connection = self._connection
-        assert connection is not None
         self._kept[self._target.origin] = connection
         connection.send(self._request)
 
@@ -125,10 +123,8 @@ class Worker:
         if self._pieces == 1:
             self._first_byte_at = self._now()
 
-    def exchange_over(self, error: RequestError | None) -> None:
+    def exchange_over(self, connection: Connection, error: RequestError | None) -> None:
         """The response is whole, or will not be."""
-        connection = self._connection
-        assert connection is not None
         if connection.state is not State.IDLE:
             self._connection = None
         if error is None:

@@ -67,10 +67,10 @@ class Listener(Interface):
     def host_resolved(self) -> None:
         """There are addresses to connect to."""
 
-    def connection_made(self) -> None:
+    def connection_made(self, connection: Connection) -> None:
         """One of them took the connection."""
 
-    def connection_ready(self) -> None:
+    def connection_ready(self, connection: Connection) -> None:
         """It can take the request: `send` may be called."""
 
     def request_sent(self) -> None:
@@ -79,7 +79,7 @@ class Listener(Interface):
     def bytes_received(self) -> None:
         """Some bytes of the response are about to be read."""
 
-    def exchange_over(self, error: RequestError | None) -> None:
+    def exchange_over(self, connection: Connection, error: RequestError | None) -> None:
         """The connection is free for others, or gone, and nothing of it in the reactor.
 
         The response is whole, or the `error` says why not; after `abort` there may be
@@ -188,7 +188,7 @@ class Connection(Protocol):
         if hasattr(self.transport, "setTcpNoDelay"):
             self.transport.setTcpNoDelay(True)
         assert self.listener is not None
-        self.listener.connection_made()
+        self.listener.connection_made(self)
         if self._handshake is None:
             self._be_ready()
         else:
@@ -209,7 +209,7 @@ class Connection(Protocol):
         self._write = prompt_writer(self.transport)
         self.state = State.IDLE
         assert self.listener is not None
-        self.listener.connection_ready()
+        self.listener.connection_ready(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Read on, until the response is whole or cannot become so."""
@@ -261,7 +261,7 @@ class Connection(Protocol):
         listener, self.listener = self.listener, None
         self._keeper.connection_free(self)
         assert listener is not None
-        listener.exchange_over(None)
+        listener.exchange_over(self, None)
 
     def _fail(self, error: RequestError) -> None:
         self._error = error
@@ -315,7 +315,7 @@ class Connection(Protocol):
         self._keeper.connection_gone(self)
         listener, self.listener = self.listener, None
         if listener is not None:
-            listener.exchange_over(self._error)
+            listener.exchange_over(self, self._error)
 
     def _error_at_the_end(self, reason: Failure) -> RequestError | None:
         """What it means for a response that the connection ended before it did."""

@@ -120,10 +120,10 @@ class Request:
         self._began = getter.now()
         self._queued = 0.0 if queued_at is None else self._began - queued_at
         self._headers: Headers = getter.headers
-        self._target: Target | None = None
+        self._target: Target
         # No list: ten thousand requests that wait would have ten thousand empty ones.
         self._attempts: tuple[Attempt, ...] = ()
-        self._attempt: Attempt | None = None
+        self._attempt: Attempt
         self._last_byte_at = 0.0
         self._connection: Connection | None = None
         self._redirects = self._retries = 0
@@ -156,11 +156,8 @@ class Request:
     def so_far(self) -> Result:
         """How far it has come: for who shows it while it is under way."""
         now = self._getter.now()
-        attempts = self._attempts
-        if self._attempt is not None:
-            attempts += (self._attempt,)
-        url = self._url if self._target is not None else shown(self._url)
-        return Result(url, attempts, None, self._began, self._queued, now)
+        url = shown(self._url) if self._state is State.NEW else self._url
+        return Result(url, self._attempts, None, self._began, self._queued, now)
 
     # An attempt, step by step.
 
@@ -174,6 +171,7 @@ class Request:
             target.request(self._headers, keep_alive=getter.keeps_alive),
             getter.now(),
         )
+        self._attempts += (attempt,)
         getter.until_connected.begin(self)
         getter.until_first_byte.begin(self)
         pool = getter.pool
@@ -182,7 +180,7 @@ class Request:
             self._connection = connection
             attempt.is_reused = True
             attempt.fileno = connection.fileno
-            self.connection_ready()
+            self.connection_ready(connection)
         else:
             self._state = State.RESOLVING
             self._connection = connection = pool.new(target.origin, self)
@@ -191,22 +189,17 @@ class Request:
     def host_resolved(self) -> None:
         """As `Listener` has it; so are those that follow."""
         self._state = State.CONNECTING
-        assert self._attempt is not None
         self._attempt.resolved_at = self._getter.now()
 
-    def connection_made(self) -> None:  # noqa: D102
-        attempt, connection = self._attempt, self._connection
-        assert attempt is not None
-        assert connection is not None
+    def connection_made(self, connection: Connection) -> None:  # noqa: D102
+        attempt = self._attempt
         if attempt.is_tls:
             self._state = State.SECURING
         attempt.connected_at = self._getter.now()
         attempt.fileno = connection.fileno
 
-    def connection_ready(self) -> None:  # noqa: D102
-        attempt, connection = self._attempt, self._connection
-        assert attempt is not None
-        assert connection is not None
+    def connection_ready(self, connection: Connection) -> None:  # noqa: D102
+        attempt = self._attempt
         if attempt.is_tls and not attempt.is_reused:
             attempt.secured_at = self._getter.now()
         self._getter.until_connected.end(self)
@@ -214,24 +207,22 @@ class Request:
         connection.send(attempt.request)
 
     def request_sent(self) -> None:  # noqa: D102
-        assert self._attempt is not None
         self._attempt.sent_at = self._getter.now()
         if self._state is State.SENDING:
             self._state = State.WAITING
 
     def bytes_received(self) -> None:  # noqa: D102
         attempt = self._attempt
-        assert attempt is not None
         self._last_byte_at = self._getter.now()
         if attempt.first_byte_at is None:
             attempt.first_byte_at = self._last_byte_at
             self._getter.until_first_byte.end(self)
             self._state = State.RECEIVING
 
-    def exchange_over(self, error: RequestError | None) -> None:  # noqa: D102
-        getter, attempt, connection = self._getter, self._attempt, self._connection
-        assert attempt is not None
-        assert connection is not None
+    def exchange_over(  # noqa: D102
+        self, connection: Connection, error: RequestError | None
+    ) -> None:
+        attempt = self._attempt
         self._let_go()
         stopped_by = self._stopped_by
         # A response that became whole in the very turn of its deadline counts.
@@ -243,7 +234,7 @@ class Request:
                 # It was this attempt's, and there may be another.
                 self._stopped_by = None
         attempt.error = error
-        attempt.ended_at = self._last_byte_at if error is None else getter.now()
+        attempt.ended_at = self._last_byte_at if error is None else self._getter.now()
         reader = connection.reader
         attempt.head = reader.head
         attempt.received = reader.received
@@ -262,7 +253,6 @@ class Request:
     def _judge(self, attempt: Attempt, error: RequestError | None) -> None:
         getter = self._getter
         target, stopped_by = self._target, self._stopped_by
-        assert target is not None
         if error is not None and error is stopped_by:
             self._end(error)
             return
@@ -319,7 +309,6 @@ class Request:
 
     def _follow(self, attempt: Attempt, redirected: Target) -> None:
         target = self._target
-        assert target is not None
         if self._stopped_by is not None:
             self._end(self._stopped_by)
         elif self._redirects == self._getter.max_redirects:
@@ -345,7 +334,6 @@ class Request:
 
     def _try_again(self) -> None:
         self._pause = None
-        assert self._target is not None
         self._begin(self._target)
 
     def _pass(self, attempt: Attempt, then: Then, wait: float = 0.0) -> None:
@@ -354,8 +342,6 @@ class Request:
         attempt.waited = wait
         attempt.head = _shortened(attempt.head)
         attempt.raw = attempt.body = b""
-        self._attempts += (attempt,)
-        self._attempt = None
 
     # Its end.
 
@@ -407,20 +393,18 @@ class Request:
 
     def _end(self, error: RequestError | None) -> None:
         self._state = State.ENDED
-        getter, attempt = self._getter, self._attempt
-        getter.until_end.end(self)
-        ended_at = getter.now() if attempt is None else attempt.ended_at
+        self._getter.until_end.end(self)
+        ended_at = self._last_byte_at
         if error is not None:
             error = error.with_traceback(None)
-            if attempt is not None:
-                attempt.error = error
-                attempt.ended_at = ended_at = getter.now()
-        if attempt is not None:
-            self._attempts += (attempt,)
-        assert ended_at is not None
+            ended_at = self._getter.now()
         result = Result(
             self._url, self._attempts, error, self._began, self._queued, ended_at
         )
+        if error is not None and result.last is not None:
+            # It ended in the middle of an attempt.
+            result.last.error = error
+            result.last.ended_at = ended_at
         self._on_end(self, result)
 
 
