@@ -65,6 +65,7 @@ def byte_by_byte(data: bytes) -> list[bytes]:
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 WHOLE = {
     "content-length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\nhello",
     "content-length 0": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -78,6 +79,11 @@ WHOLE = {
     "chunked, with white space in extensions": b"HTTP/1.1 200 OK\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
     b'2 ; a = "b ; c"\t;d\r\n\r\n\r\n1\t;a= b\r\nx\r\n0 ; b\r\nA: b\r\n\r\n',
+    "chunked, with 16 digits": CHUNKED
+    + b"0" * 15
+    + b"1\r\nx\r\n"
+    + b"0" * 16
+    + b"\r\n\r\n",
     "chunked, empty": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "interim answers": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
     b"Link: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -109,7 +115,6 @@ ENDING_WITH_THE_CONNECTION = {
     "no length and no body": b"HTTP/1.1 200 OK\r\n\r\n",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\n\r\nhello",
 }
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
     "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
     "garbage": b"\x00\x01\x02\x03garbage\r\n\r\n",
@@ -316,6 +321,20 @@ class BrokenAnswersTests(ClockCase):
             for cut in range(1, len(data)):
                 self.assertEqual(read([data[:cut], data[cut:]]), said, (name, cut))
 
+    def test_what_cannot_become_a_response_is_refused_at_once(self) -> None:
+        for data in (
+            *(b"SSH-2.0", b"\x16\x03", b"\r\n<html>", b"HTTP/1.1 2_"),
+            *(OK + b"A b\r\nC", OK + b"A: b\n\n", OK + b"A: b\rc\r\nD"),
+            *(CHUNKED + b"x", CHUNKED + b"1x", CHUNKED + b"1 x", CHUNKED + b"1\rx"),
+            *(CHUNKED + b"1\r\nxy", CHUNKED + b"1\r\nx\ry", CHUNKED + b"1;a\n"),
+            *(CHUNKED + b"0\r\nA b\r\nC", CHUNKED + b"0\r\n c\r\nD"),
+        ):
+            for pieces in ([data], byte_by_byte(data)):
+                reader = ResponseReader(Limits())
+                with self.assertRaises(MalformedResponse, msg=data):
+                    for piece in pieces:
+                        reader.feed(piece)
+
     def test_what_there_is_of_them(self) -> None:
         limits = Limits(head=400, body=20)
         for data, status, body in [
@@ -427,6 +446,11 @@ class LimitsTests(ClockCase):
         chunk, last = b"1\r\nx\r\n", b"0\r\nTrailer: not of the body\r\n\r\n"
         self.assertEqual(self.read(head + chunk * 50 + last), b"x" * 50)
         self.assertEqual(self.read(head + chunk * 51 + last), "ResponseTooLarge")
+        one = head + b"32\r\n" + b"x" * 50 + b"\r\n0\r\n\r\n"
+        self.assertEqual(self.read(one), b"x" * 50)
+        # Refused on its word, before any of it came.
+        for chunks in (chunk * 50 + b"1\r\n", chunk * 10 + b"29\r\n"):
+            self.assertEqual(self.read(head + chunks), "ResponseTooLarge")
         self.assertEqual(
             self.read(head + chunk + b"0\r\n" + b"T: x\r\n" * 20),
             "MalformedResponse",
@@ -516,7 +540,7 @@ class LimitsTests(ClockCase):
         said = read_failure([CHUNKED + chunk * 5])
         self.assertEqual(said.text, "the chunks have more framing than data")
         # Some that are signed one by one have so much, and as much data.
-        chunk = b"400;" + b"x" * 500 + b"\r\n" + b"y" * 1024 + b"\r\n"
+        chunk = b"400;" + b"x" * 2000 + b"\r\n" + b"y" * 1024 + b"\r\n"
         body = read_whole([CHUNKED + chunk * 100 + b"0\r\n\r\n"]).body
         self.assertEqual(len(body), 102_400)
         # And as many bytes as chunks is no attack either.
