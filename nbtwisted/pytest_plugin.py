@@ -3,8 +3,10 @@
     def test_retries(slow_server):
         answer = requests.get(slow_server.url + "/get?_seq=503,200&_key=a")
 
-`slow_server` runs in a process of its own, whatever HTTP client a test uses, and has a
-port, a journal and a memory of keys for each test. `slow_app` is the same app on a
+`slow_server` runs in a process of its own, whatever HTTP client a test uses: it shares
+no reactor, lock or patched clock with the code under test. One process serves a whole
+session, because a new one takes 0.3 s and a new port milliseconds; each test has a
+port, a journal and a memory of keys of its own. `slow_app` is the same app on a
 `twisted.internet.task.Clock`, for tests of Twisted programs.
 
 The mark `slow_server` tells either how it is to be, as `DelayServer` takes it:

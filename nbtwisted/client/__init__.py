@@ -1,32 +1,39 @@
-"""Many raw GETs at once, each answer attributed, ordered, timed and bounded.
+"""Many raw GETs at once, each response attributed, ordered, timed and bounded.
 
     from nbtwisted.client import get_all
 
     gathered = get_all(urls, reactor=reactor, max_time=5.0)
 
-From a URL to its answer:
+From a URL to its result:
 
-    url_list → Queue → Getter → Request → Attempt → Connection and ResponseParser
-     → Result: a Response, or a RequestError that names its phase → gather → output,
-     pictures, files
+    URL list → Queue         whose turn it is, in all and for each host       many
+     → Request               attempts: redirects, retries, deadlines          request
+     → Pool                  gives a kept connection, or opens one            connection
+     → Connection            TCP and TLS; sends, and reads a response         connection
+     → Result                every attempt, and the Response or the error
+     → output, spans, HAR                                                     results
 
 A *request* has one deadline and ends once. It is made of *attempts*: one, unless there
-are redirects or retries. An attempt is an exchange over a connection that may have
-carried others, and once more over a new one if that one was stale.
+are redirects or retries, or a kept connection turned out to be stale. `Request` is the
+`Listener` of the connection that it has; its states are one table, in its class.
+`docs/architecture.md` follows a request of each kind, function by function.
 
-- A request has ended when its socket and timers are gone from the reactor, or when its
-  connection is free for the next. `gather` fires when those are gone, too.
-- The `DeferredList` of `gather` has a worker for each request in flight. Each takes its
-  next URL when it is free, so a list of any length costs no memory.
-- One loop wakes waiting requests, and none wakes another: a thousand that fail at once
-  would each stand on the stack of the one before.
-- The protocol is a pull producer, so it knows when the kernel has the last byte of the
-  request: the phase `wait` begins there. (In TLS it is noted a turn early.)
+- A request has ended when its connection and its timers are gone from the reactor, or
+  its connection is free for the next. `get` and `get_all` wait for all to be gone.
+- `gather` takes a URL when one more may be in flight, so a list of any length costs no
+  memory. `get_all` makes the Deferreds for its `DeferredList` as requests end.
+- One loop begins requests, and none begins another: a thousand that fail at once would
+  each stand on the stack of the one before.
+- `Deadlines` has one timer for all requests, and a lane for deadlines of each length. A
+  deadline lets the reactor read once more before it counts.
+- A connection writes at once. If the kernel does not take all of it, the connection is
+  a pull producer, and is asked for more when the last byte has gone: `wait` begins then.
 - One poll of its socket, before a connection is used again, finds most that were closed
-  meanwhile, and keeps early bytes from being taken for the next answer.
-- TLS begins by `startTLS` on a connection, so that each of both has its own time. The
-  name in the certificate is checked before a byte of the request is sent.
-- llhttp is laxer than the client wants. The parser adds: HTTP/1.0 or 1.1 only, statuses
+  meanwhile. Bytes that arrive while nobody waits for a response close the connection.
+- `Opening` tries a host's addresses in the way of RFC 8305. TLS begins by `startTLS` on
+  a connection, so each of the two has its own time. The name in the certificate is
+  checked before a byte of the request is sent.
+- llhttp is laxer than the client wants. `head.py` adds: HTTP/1.0 or 1.1 only, statuses
   from 100, no control characters in the reason, and no transfer coding but `chunked`.
   h11 gives the tests a second opinion.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.

@@ -6,12 +6,9 @@ these at the boundary where it is caught, so a `get` fails with nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
-
 from twisted.internet.defer import CancelledError
 
-if TYPE_CHECKING:
-    from nbtwisted.client.result import Result
+from nbtwisted.client.result import RequestError
 
 __all__ = [
     "BadURL",
@@ -32,20 +29,6 @@ __all__ = [
     "TLSFailed",
     "TooManyRedirects",
 ]
-
-
-class RequestError(Exception):
-    """A request that ended without a whole response: its message says why."""
-
-    phase: str
-    """Where it went wrong."""
-    exit_code: ClassVar[int]
-    """What curl would exit with."""
-    result: Result | None = None
-    """All that there was: earlier attempts, what was received, and how long it took.
-
-    It is there once the error has reached who called `get` or `get_all`.
-    """
 
 
 class BadURL(RequestError):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import ClassVar, Literal
 
-if TYPE_CHECKING:
-    from nbtwisted.client.errors import RequestError
-
-__all__ = ["LONGEST_PAST", "Attempt", "Head", "Response", "Result", "Then", "Timing"]
+__all__ = [
+    "LONGEST_PAST",
+    "Attempt",
+    "Head",
+    "RequestError",
+    "Response",
+    "Result",
+    "Then",
+    "Timing",
+]
 
 LONGEST_PAST = 8 * 1024
 """Characters of the header fields that are kept of an attempt which was not the last:
@@ -72,6 +78,20 @@ class Timing:
         elif self.tls is None and is_tls:
             spent_on = "tls"
         return spent_on, max(seconds, 0.0)
+
+
+class RequestError(Exception):
+    """A request that ended without a whole response: its message says why."""
+
+    phase: str
+    """Where it went wrong."""
+    exit_code: ClassVar[int]
+    """What curl would exit with."""
+    result: Result | None = None
+    """All that there was: earlier attempts, what was received, and how long it took.
+
+    It is there once the error has reached who called `get` or `get_all`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""The live page for operators, and its server-sent events."""
+"""The live page for operators, and its server-sent events.
+
+The events are the endless body of a response like others, which makes a frame when it
+is sent: a slow viewer skips frames, and nothing that answers requests knows of viewers.
+"""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ export async function watch() {
   try {
     const query = key ? `?key=${encodeURIComponent(key)}` : "";
     const how = { signal: own.signal, cache: "no-store" };
+    // No EventSource: it gives up for good at an HTTP error, and hides its status.
     const answer = await fetch(`events${query}`, how);
     if (answer.ok) {
       await take(answer.body, own);
