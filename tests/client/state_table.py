@@ -45,7 +45,7 @@ class _Noting:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if self._slot is not None:
             return self._slot.__get__(instance, owner)
-        return instance.__dict__[self._name]
+        return instance.__dict__.get(self._name)
 
     def __set__(self, instance: Any, state: enum.Enum) -> None:
         before = getattr(instance, self._name, None)
