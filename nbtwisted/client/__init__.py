@@ -27,7 +27,7 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
 - `Deadlines` has one timer for all requests, and a lane for deadlines of each length. A
   deadline lets the reactor read once more before it counts.
 - A connection writes at once. If the kernel does not take all of it, the connection is
-  a pull producer, and is asked for more when the last byte has gone: `wait` begins then.
+  a pull producer, and is asked again when the last byte has gone: `wait` begins then.
 - One poll of its socket, before a connection is used again, finds most that were closed
   meanwhile. Bytes that arrive while nobody waits for a response close the connection.
 - `Opening` tries a host's addresses in the way of RFC 8305. TLS begins by `startTLS` on
