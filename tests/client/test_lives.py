@@ -60,16 +60,18 @@ class Life:
 
     def __init__(self, **options: Any) -> None:
         self.network = Network()
+        # What is counted from the beginning is not counted from zero.
+        self.network.advance(100)
         self.looked_up: list[Deferred[tuple[str, ...]]] = []
         self.turns: list[Deferred[None]] = []
         self.results: list[Result] = []
         self.server: Connection
         self.getter = Getter(
             self.network,
-            now=self.network.seconds,
             draw=lambda: 0.5,
             resolver=cast(Resolver, self),
             **{
+                "now": self.network.seconds,
                 "tls": {"verify": False},
                 "more_to_come": True,
                 "connections": 9,
@@ -151,6 +153,9 @@ class LifeTests(ClockCase):
         self.assertEqual(type(result.error), kind)
         self.assertIn(words, str(result.error))
         self.assertIsNone(result.response)
+        assert result.error is not None
+        # Which would keep all that it was raised from.
+        self.assertIsNone(result.error.__traceback__)
         return result
 
     def answered(
@@ -182,14 +187,55 @@ class LifeTests(ClockCase):
         server.finish()
         self.assertEqual(self.answered(life, 1), [])
         self.assertEqual(life.result.attempts[0].raw, WHOLE)
+        assert life.result.timing is not None
+        self.assertEqual(life.result.timing.queued, 0)
 
     def test_in_tls(self) -> None:
-        life = Life().until(RECEIVING)
-        life.server.answer(b"hello")
+        life = Life().until(SECURING)
+        life.network.advance(2)
+        life.server.secure()
+        life.server.take_request()
+        life.network.advance(1)
+        life.server.answer(WHOLE)
         # More may have come with it.
         self.assertEqual(life.results, [])
         life.network.advance(A_TURN)
         self.answered(life, 1, life.server)
+        assert life.result.timing is not None
+        self.assertEqual((life.result.timing.tls, life.result.timing.wait), (2, 1))
+        # Over the same, there is no other handshake.
+        life = Life().until(WAITING)
+        life.server.answer(WHOLE)
+        life.network.advance(A_TURN)
+        life.results.clear()
+        life.begin(SECURE)
+        life.server.take_request()
+        life.server.answer(WHOLE)
+        life.network.advance(A_TURN)
+        self.answered(life, 1, life.server)
+        (attempt,) = life.result.attempts
+        self.assertEqual((attempt.secured_at, attempt.timing.tls), (None, 0))
+
+    def test_how_far_it_has_come(self) -> None:
+        life = Life()
+        request = life.getter.request("ftp://me:secret@host", queued_at=97)
+        result = request.so_far()
+        self.assertEqual((result.url, result.attempts), ("ftp://host", ()))
+        self.assertEqual((result.began, result.queued, result.ended_at), (100, 3, 100))
+        for step in ATTEMPT:
+            life = Life(max_redirects=5).until(step, "https://me:secret@host/a#b")
+            life.network.advance(7)
+            result = life.request.so_far()
+            self.assertEqual(result.url, "https://host/a#b")
+            self.assertEqual((result.began, result.ended_at), (100, 107))
+            self.assertEqual((result.error, result.response), (None, None))
+            (attempt,) = result.attempts
+            self.assertIs(result.last, attempt)
+            fileno = None if step in (LOOKING_UP, CONNECTING) else FILENO
+            self.assertEqual(attempt.fileno, fileno)
+            life.request.cancel()
+            self.end_stopped(life, step)
+            self.failed(life, Interrupted)
 
     def test_over_a_kept_connection(self) -> None:
         life = Life().until(WAITING, PLAIN)
@@ -246,6 +292,13 @@ class LifeTests(ClockCase):
         self.assertEqual(self.answered(life, 2, kept), ["redirect"])
         assert life.result.timing is not None
         self.assertEqual(life.result.timing.total, 3)
+
+    def test_redirected_to_what_is_no_url(self) -> None:
+        life = Life(max_redirects=5).until(WAITING)
+        life.server.answer(CLOSING + b"Location: mailto:me@host\r\n\r\n")
+        life.server.finish()
+        result = self.failed(life, BadURL, "redirected to host: scheme 'mailto'")
+        self.assertEqual(result.attempts[0].status, None)
 
     def test_redirected_to_another_host_which_a_connection_is_kept_to(self) -> None:
         life = Life(max_redirects=5).until(WAITING, PLAIN)
@@ -344,11 +397,17 @@ class LifeTests(ClockCase):
 
     def test_stale_without_a_byte(self) -> None:
         life = self.used_again()
-        life.server.take_request()
-        life.server.close()
-        # Though another connection is free by now.
+        stale = life.server
+        # Though there is another that is free by now.
+        life.until(WAITING, PLAIN)
+        life.server.answer(WHOLE)
+        life.results.clear()
+        kept = life.server
+        stale.take_request()
+        stale.close()
+        self.assertFalse(kept.has_something_to_send)
         life.again()
-        self.assertEqual(self.answered(life, 2), ["resend"])
+        self.assertEqual(self.answered(life, 2, kept), ["resend"])
 
     def test_stale_when_it_is_cancelled(self) -> None:
         life = self.used_again()
@@ -404,6 +463,18 @@ class LifeTests(ClockCase):
         life.request.cancel()
         result = self.failed(life, Interrupted, f"cancelled while {PAUSING}")
         self.assertEqual((len(result.attempts), result.last), (1, None))
+
+    def test_cancelled_while_it_waits_for_a_turn_that_it_was_sent_to_late(self) -> None:
+        life = Life(retries=Retries(1), max_redirects=5).until(CONNECTING)
+        life.network.refuse(ConnectionRefusedError(111))
+        life.network.advance(0.5)
+        life.find()
+        life.connect()
+        life.server.answer(CLOSING + b"Location: http://other/b\r\n\r\n")
+        life.server.finish()
+        life.request.cancel()
+        result = self.failed(life, Interrupted, f"cancelled while {MOVING}")
+        self.assertEqual(len(result.attempts), 2)
 
     def test_cancelled_when_it_is_over(self) -> None:
         life = Life().until(LOOKING_UP)
@@ -490,11 +561,21 @@ class LifeTests(ClockCase):
         life.pass_time(0.01)
         self.failed(life, ConnectTimeout, f"2 s passed while {LOOKING_UP}")
 
+    def test_an_attempt_that_is_over_has_no_time(self) -> None:
+        timeouts = {"connect_timeout": 2.0, "first_byte_timeout": 3.0}
+        life = Life(retries=Retries(1, delay=10), **timeouts).until(CONNECTING)
+        life.network.refuse(ConnectionRefusedError(111))
+        life.network.advance(4.99)
+        self.assertEqual((life.results, len(life.looked_up)), ([], 1))
+        life.network.advance(0.01)
+        life.again()
+        self.assertEqual(self.answered(life, 2), ["retry"])
+
     # Those that are being stopped.
 
     def stopping(self, **options: Any) -> Life:
         """One that waits for its connection to be gone."""
-        life = Life(max_redirects=5, retries=Retries(1), **options).until(RECEIVING)
+        life = Life(max_redirects=5, **options).until(RECEIVING)
         life.pass_time(30)
         self.assertEqual((life.results, life.server.state), ([], "aborting"))
         return life
@@ -506,17 +587,20 @@ class LifeTests(ClockCase):
         result = life.result
         self.assertEqual(type(result.error), Interrupted)
         self.assertEqual(str(result.error), f"cancelled while {RECEIVING}")
+        assert result.last is not None
+        self.assertIs(result.last.error, result.error)
         self.assertEqual(life.network.getDelayedCalls(), [])
         life.server.finish()
         self.failed(life, Interrupted)
 
     def test_cancelled_twice(self) -> None:
-        life = Life().until(WAITING)
+        life = Life(connect_timeout=2.0, first_byte_timeout=2.0).until(SECURING)
         life.request.cancel()
         life.request.cancel()
         self.assertEqual(type(life.result.error), Interrupted)
+        self.assertEqual(life.network.getDelayedCalls(), [])
         life.server.finish()
-        self.failed(life, Interrupted, f"cancelled while {WAITING}")
+        self.failed(life, Interrupted, f"cancelled while {SECURING}")
 
     def test_out_of_time_while_it_is_being_stopped(self) -> None:
         life = Life(retries=Retries(1), first_byte_timeout=29.0).until(WAITING)
@@ -552,6 +636,16 @@ class LifeTests(ClockCase):
     def test_busy_in_the_turn_of_its_deadline(self) -> None:
         # Nothing is tried again, and an answer now is better than none.
         life = Life(retries=Retries(9, delay=0.0)).until(WAITING)
+        life.network.advance(30)
+        life.server.answer(BUSY.replace(b"Busy", b"Busy\r\nConnection: close"))
+        life.network.advance(A_TURN)
+        life.server.finish()
+        self.assertEqual(self.over(life).tries, 1)
+
+    def test_nothing_is_tried_again_that_is_out_of_time_by_one_of_two_clocks(
+        self,
+    ) -> None:
+        life = Life(retries=Retries(9, delay=0.0), now=lambda: 0.0).until(WAITING)
         life.network.advance(30)
         life.server.answer(BUSY.replace(b"Busy", b"Busy\r\nConnection: close"))
         life.network.advance(A_TURN)

@@ -98,6 +98,17 @@ class PerHostTests(QueueCase):
         self.successResultOf(queue.move(first, MovingTests.B))
         self.assertEqual(self.took(queue).index, 1)
 
+    def test_closed(self) -> None:
+        class Closing(Given):
+            is_closed = False
+
+            def close(self) -> None:
+                self.is_closed = True
+
+        given = Closing([])
+        Queue(given).close()
+        self.assertTrue(given.is_closed)
+
     def test_where_the_list_fails(self) -> None:
         class Broken(Given):
             def take(self) -> str | None:
@@ -202,3 +213,4 @@ class AnyOrderTests(QueueCase):
         self.assertTrue(queue.is_over)
         self.assertFalse(queue._busy)
         self.assertFalse(queue._passed_over)
+        self.assertFalse(queue._done)
