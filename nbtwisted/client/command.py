@@ -30,7 +30,6 @@ from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
-from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.target import shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
@@ -46,7 +45,8 @@ from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 if TYPE_CHECKING:
     from nbtwisted.client.results.folder import ResultFolder
     from nbtwisted.client.results.recording import Recording
-    from nbtwisted.client.terminal.on_screen import OnScreen
+    from nbtwisted.client.terminal.live import LiveWaterfall
+    from nbtwisted.client.terminal.progress import ProgressLine
 
 __all__ = ["main"]
 
@@ -72,30 +72,17 @@ _NO_FAILURE = (sys.maxsize, 0)
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Get what the arguments say; raises `SystemExit` with the exit code."""
     options = read_options(sys.argv[1:] if arguments is None else arguments)
-    if options.output is not None:
-        # Before anything is sent.
-        try:
-            sys.stdout = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            _complain(f"output: cannot write {options.output}: {error.strerror}")
-            raise SystemExit(CANNOT_WRITE) from None
-    folder = None
-    if options.output_dir is not None:
-        from nbtwisted.client.results.folder import ResultFolder  # 4 ms
-
-        try:
-            folder = ResultFolder(options.output_dir)
-        except OSError as error:
-            _complain(f"output: cannot write {options.output_dir}: {error.strerror}")
-            raise SystemExit(CANNOT_WRITE) from None
-    if sys.stdout is None:
-        _complain("output: cannot write: standard output is closed")
-        raise SystemExit(CANNOT_WRITE)
-    sys.stdout = write_all_of(sys.stdout)
+    # What cannot be written is said before anything is sent.
     try:
+        if options.output is not None:
+            sys.stdout = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
+        folder = _folder(options)
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "standard output is closed")
+        sys.stdout = write_all_of(sys.stdout)
         recording = _recording(options)
-    except CannotWrite as error:
-        _complain(f"output: {error}")
+    except OSError as error:
+        _complain(f"output: {_cannot_write(error)}")
         raise SystemExit(CANNOT_WRITE) from None
     # Opened before a signal is no longer the end of everything: a pipe to which nobody
     # writes yet is waited for.
@@ -118,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
         if recording is not None:
             # Python refuses to write to a file in the middle of a write to it.
-            with suppress(CannotWrite, RuntimeError):
+            with suppress(OSError, RuntimeError):
                 recording.close()
         signal.raise_signal(number)
 
@@ -157,6 +144,18 @@ def _cannot_read(options: Options, error: OSError) -> NoReturn:
     raise SystemExit(_CANNOT_READ) from None
 
 
+def _folder(options: Options) -> ResultFolder | None:
+    if options.output_dir is None:
+        return None
+    from nbtwisted.client.results.folder import ResultFolder  # 4 ms
+
+    try:
+        return ResultFolder(options.output_dir)
+    except OSError as error:
+        # Its own may name a file that it tried to make within.
+        raise OSError(error.errno, error.strerror, options.output_dir) from None
+
+
 def _recording(options: Options) -> Recording | None:
     files = {"report": options.report, "har": options.har, "trace": options.trace}
     if not options.timeline and all(path is None for path in files.values()):
@@ -184,7 +183,7 @@ class _Run:
         url_list: URLFile | None,
         folder: ResultFolder | None,
         recording: Recording | None,
-        progress: OnScreen | None,
+        progress: LiveWaterfall | ProgressLine | None,
     ) -> None:
         self._options = options
         self._list = url_list
@@ -279,8 +278,8 @@ class _Run:
         if self._recording is not None and self._cannot_write is None:
             try:
                 self._recording.end(index, result)
-            except CannotWrite as cannot_write:
-                self._stop_writing(str(cannot_write))
+            except OSError as cannot_write:
+                self._stop_writing(_cannot_write(cannot_write))
         if self._progress is not None and not isinstance(error, Interrupted):
             self._progress.count(failed=error is not None)
         self._deliver(index, result)
@@ -354,8 +353,8 @@ class _Run:
             try:
                 for path in self._recording.close():
                     _complain(f"wrote {path}")
-            except CannotWrite as error:
-                self._cannot_write = self._cannot_write or str(error)
+            except OSError as error:
+                self._cannot_write = self._cannot_write or _cannot_write(error)
         if self._cannot_write is not None:
             _complain(f"output: {self._cannot_write}")
             abandon(sys.stdout)

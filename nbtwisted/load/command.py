@@ -39,9 +39,6 @@ NONE_ANSWERED = 1
 LIMIT_PASSED = 99
 """k6's exit code for thresholds that were crossed."""
 
-DRAWN_EVERY = 0.5
-"""Seconds."""
-
 LONGEST_PATH = 4096
 """Characters of a path that are shown, which is as many as Linux takes."""
 
@@ -116,7 +113,7 @@ class _Command:
         self._line = LiveLine(sys.stderr, self._run, self._options.plan)
         self._drawing = LoopingCall(self._line.draw)
         self._drawing.clock = reactor
-        self._drawing.start(DRAWN_EVERY, now=False)
+        self._drawing.start(self._line.interval, now=False)
 
     def _interrupt(self, exit_code: int) -> None:
         self._exit_code = exit_code

@@ -16,7 +16,6 @@ from nbtwisted import steady_clock
 from nbtwisted.client.errors import Interrupted
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.result import Result
-from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.results.recording import Recording, write_span
 from nbtwisted.timeline import Span
 from nbtwisted.trace_file import TraceFile
@@ -115,15 +114,14 @@ class RecordingTests(RecordingCase):
 
     def test_where_nothing_can_be_written(self) -> None:
         for name in ("report", "har", "trace"):
-            with self.assertRaises(CannotWrite) as caught:
+            with self.assertRaises(OSError) as caught:
                 Recording(**{name: "/nowhere/x"})
-            self.assertEqual(
-                str(caught.exception),
-                "cannot write /nowhere/x: No such file or directory",
-            )
+            error = caught.exception
+            self.assertEqual(error.filename, "/nowhere/x")
+            self.assertEqual(error.strerror, "No such file or directory")
 
     def test_what_was_opened_before_is_completed(self) -> None:
-        with self.assertRaises(CannotWrite):
+        with self.assertRaises(OSError):
             Recording(har="/nowhere/x", report=self.path("report"))
         self.assertIn("</html>", Path(self.path("report")).read_text())
 
@@ -133,18 +131,20 @@ class RecordingTests(RecordingCase):
         for index in range(3):
             recording.begin(index, self.request())
         recording.end(0, answered(b"x" * 100_000))
-        with files_of_at_most(300_000), self.assertRaises(CannotWrite) as caught:
+        with files_of_at_most(300_000), self.assertRaises(OSError) as caught:
             recording.end(1, answered(b"y" * 200_000))
-        self.assertIn(f"cannot write {har}: File too large", str(caught.exception))
+        self.assertEqual(caught.exception.filename, har)
+        self.assertEqual(caught.exception.strerror, "File too large")
         # Both are complete, as far as they came.
         self.assertEqual(len(json.loads(Path(har).read_text())["log"]["entries"]), 1)
         self.assertTrue(self.events())
         self.assertEqual(recording.close(), [])
 
     def test_no_room_at_all(self) -> None:
-        with self.assertRaises(CannotWrite) as caught:
+        with self.assertRaises(OSError) as caught:
             Recording(har="/dev/full", trace=self.path("trace"))
-        self.assertIn("cannot write /dev/full: No space", str(caught.exception))
+        self.assertEqual(caught.exception.filename, "/dev/full")
+        self.assertIn("No space", caught.exception.strerror)
 
 
 class TraceTests(RecordingCase):

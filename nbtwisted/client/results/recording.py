@@ -7,13 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import Protocol
 
 from nbtwisted import __version__, steady_clock
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import har
-from nbtwisted.client.results.cannot_write import CannotWrite
 from nbtwisted.client.results.spans import span_of
 from nbtwisted.json_list_file import JSONListFile
 from nbtwisted.timeline.report_page import report_page
@@ -39,7 +37,7 @@ class Recording:
     the list, from 0. `sample` are the spans of those that have, and `latest` those of
     the last ones, oldest first.
 
-    Raises `CannotWrite`, here and in all that it does.
+    Raises `OSError` with the path of a file, here and in all that it does.
     """
 
     def __init__(
@@ -100,13 +98,15 @@ class Recording:
             for file in files:
                 with suppress(OSError):
                     file.close()
-            raise CannotWrite(path, error) from None
+            reason = error.strerror or str(error)
+            raise OSError(error.errno, reason, path) from None
 
 
-class _File(Protocol):
+class _File:
     """One that grows with the run, or is written in the end."""
 
-    path: str
+    def __init__(self, path: str) -> None:
+        self.path = path
 
     def begin(self, index: int) -> None:
         """A request is about to be sent."""
@@ -118,13 +118,10 @@ class _File(Protocol):
         """So has the run."""
 
 
-class _HAR:
+class _HAR(_File):
     def __init__(self, path: str) -> None:
-        self.path = path
+        super().__init__(path)
         self._file = JSONListFile(path, har.HEAD, har.TAIL)
-
-    def begin(self, index: int) -> None:
-        """Nothing is known of it yet."""
 
     def end(self, index: int, result: Result, span: Span) -> None:
         for entry in har.entries(index, result):
@@ -134,11 +131,11 @@ class _HAR:
         self._file.close()
 
 
-class _Trace:
+class _Trace(_File):
     """Each request lies in the first lane that is free when it begins."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        super().__init__(path)
         self._file = TraceFile(path)
         self._file.call_process("nbtwisted get")
         self._lanes: dict[int, int] = {}
@@ -164,19 +161,13 @@ class _Trace:
         self._file.close()
 
 
-class _Report:
-    """The page; or the picture alone, where the path says so."""
+class _Report(_File):
+    """The page of the sample; or the picture alone, where the path says so."""
 
     def __init__(self, path: str, sample: Sample) -> None:
-        self.path = path
+        super().__init__(path)
         self._sample = sample
         self._file = open(path, "w", encoding="utf-8")  # noqa: SIM115
-
-    def begin(self, index: int) -> None:
-        """It is in the sample when it has ended."""
-
-    def end(self, index: int, result: Result, span: Span) -> None:
-        """It is in the sample."""
 
     def close(self) -> None:
         sample = self._sample

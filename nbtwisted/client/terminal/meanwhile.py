@@ -11,12 +11,15 @@ from nbtwisted.client.options import Options
 
 if TYPE_CHECKING:
     from nbtwisted.client.results.recording import Recording
-    from nbtwisted.client.terminal.on_screen import OnScreen
+    from nbtwisted.client.terminal.live import LiveWaterfall
+    from nbtwisted.client.terminal.progress import ProgressLine
 
 __all__ = ["shown_meanwhile"]
 
 
-def shown_meanwhile(options: Options, recording: Recording | None) -> OnScreen | None:
+def shown_meanwhile(
+    options: Options, recording: Recording | None
+) -> LiveWaterfall | ProgressLine | None:
     """What to draw on stderr, if anything; it is not drawn yet."""
     if options.progress is False or sys.stderr is None:
         return None

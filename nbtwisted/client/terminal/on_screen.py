@@ -32,10 +32,6 @@ class OnScreen(ABC):
     """Seconds between two pictures."""
 
     @abstractmethod
-    def count(self, *, failed: bool) -> None:
-        """A request has ended."""
-
-    @abstractmethod
     def picture(self) -> RenderableType:
         """What is to be seen now."""
 
