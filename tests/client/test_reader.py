@@ -315,6 +315,24 @@ class BrokenAnswersTests(ClockCase):
             for pieces in ([data], byte_by_byte(data)):
                 self.assertEqual(read_failure(pieces).error, "MalformedResponse", name)
 
+    def test_it_is_said_what_is_malformed(self) -> None:
+        switched = "the server switched protocols, though it was not asked to"
+        for name, text in {
+            "another protocol": "the answer does not begin with HTTP/",
+            "RTSP": "the answer's version is neither HTTP/1.0 nor HTTP/1.1",
+            "HTTP/0.9": "the answer's version is neither HTTP/1.0 nor HTTP/1.1",
+            "status 099": "status 099: expected 100 to 999",
+            "control byte in the reason": "a control character in the reason phrase",
+            "switched protocols": switched,
+            "switched protocols without a word": switched,
+            "interim answer that closes": "an interim answer that closes the connection",
+            "unknown coding": "transfer-encoding 'gzip': expected 'chunked'",
+            "chunked twice": "transfer-encoding 'chunked, chunked': expected 'chunked'",
+            "no chunk size": "invalid character in chunk size",
+            "control byte in an extension": "invalid character in chunk extensions",
+        }.items():
+            self.assertEqual(read_failure([MALFORMED[name]]).text, text, name)
+
     def test_malformed_however_it_is_cut(self) -> None:
         for name, data in MALFORMED.items():
             said = read_failure([data])
