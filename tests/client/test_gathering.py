@@ -141,6 +141,73 @@ class GatherTests(GatheringCase):
         self.assertEqual(network.given_up, [True, True, True])
         self.failureResultOf(gathered, ZeroDivisionError)
 
+    def test_nor_is_another_begun(self) -> None:
+        def deliver(index: int, result: Result) -> None:
+            raise ZeroDivisionError
+
+        gathered = gather(
+            self.network.getter(),
+            Given(["ftp://x", *ABC]),
+            concurrency=1,
+            deliver=deliver,
+        )
+        self.failureResultOf(gathered, ZeroDivisionError)
+        self.assertEqual(self.network.attempts, [])
+
+    def test_an_error_of_whoever_is_told_that_one_begins_is_not_lost(self) -> None:
+        def begun(index: int, request: object) -> None:
+            if index == 1:
+                raise ZeroDivisionError
+
+        gathered = self.gather(ABC, 3, begun=begun)
+        self.failureResultOf(gathered, ZeroDivisionError)
+        self.assertEqual(self.network.given_up, [True])
+        self.assertEqual(self.ended(), [(0, Interrupted)])
+
+    def test_whoever_is_told_that_one_begins_sees_nothing_of_it_yet(self) -> None:
+        begun: list[Any] = []
+        gathered = self.gather(
+            ABC[:2],
+            1,
+            begun=lambda index, request: begun.append((index, request.so_far().url)),
+        )
+        self.assertEqual(begun, [(0, ABC[0])])
+        self.answer(0)
+        self.assertEqual(begun, [(0, ABC[0]), (1, ABC[1])])
+        self.answer(1)
+        self.successResultOf(gathered)
+
+    def test_urls_that_come_later(self) -> None:
+        class Later(Given):
+            is_closed = False
+
+            def close(self) -> None:
+                self.is_closed = True
+
+            def put(self, *urls: str) -> None:
+                self._urls = iter(urls)
+                self.on_more()
+
+        for is_cancelled in (False, True):
+            urls = Later([])
+            urls.take = lambda urls=urls: next(urls._urls, None)  # type: ignore[method-assign, misc]
+            gathered = gather(
+                self.network.getter(), urls, concurrency=2, deliver=lambda *_: None
+            )
+            self.assertNoResult(gathered)
+            before = len(self.network.attempts)
+            urls.put(*ABC[:1])
+            self.assertEqual(len(self.network.attempts), before + 1)
+            if is_cancelled:
+                gathered.cancel()
+            else:
+                self.answer(before)
+                self.assertNoResult(gathered)
+                urls.is_over = True
+                urls.on_more()
+            self.successResultOf(gathered)
+            self.assertTrue(urls.is_closed)
+
     def test_no_more_are_marked_than_anybody_reads(self) -> None:
         gathered = self.gather(ABC[:1] * (MOST_MARKED + 5), 1)
         gathered.cancel()
@@ -206,6 +273,22 @@ class GatherTests(GatheringCase):
         other.finish()
         self.successResultOf(gathered)
 
+    def test_a_redirect_leaves_its_place_to_another_at_once(self) -> None:
+        gathered = gather(
+            self.network.getter(max_redirects=5),
+            Given([ABC[0], ABC[1], ABC[0]]),
+            concurrency=3,
+            per_host=1,
+            deliver=lambda *what: self.delivered.append(what),
+        )
+        hosts = [host for host, _ in self.network.attempts]
+        self.assertEqual(hosts, ["10.0.0.1", "10.0.0.2"])
+        self.send_to_the_second(0)
+        hosts = [host for host, _ in self.network.attempts]
+        self.assertEqual(hosts, ["10.0.0.1", "10.0.0.2", "10.0.0.1"])
+        gathered.cancel()
+        self.successResultOf(gathered)
+
     def test_cancelled_while_it_waits_for_that_turn(self) -> None:
         gathered = gather(
             self.network.getter(max_redirects=5),
@@ -247,6 +330,22 @@ class GetAllTests(GatheringCase):
         for _, failure in results[1:]:
             assert isinstance(failure, Failure)
             failure.trap(Interrupted)
+
+    def test_connections_are_kept_if_more_is_to_come_than_goes_at_once(self) -> None:
+        for many, per_host, is_kept in [
+            (2, None, False),
+            (3, None, True),
+            (2, 1, True),
+        ]:
+            gathered = get_all(
+                ABC[:1] * many, reactor=self.network, concurrency=2, per_host=per_host
+            )
+            connection = self.network.accept()
+            sent = connection.take_request()
+            self.assertEqual(b"\r\nConnection: close\r\n" not in sent, is_kept)
+            gathered.cancel()
+            connection.finish()
+            self.successResultOf(gathered)
 
     def test_concurrency_and_deadline(self) -> None:
         gathered = get_all(ABC, reactor=self.network, concurrency=1, max_time=2.0)

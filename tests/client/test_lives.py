@@ -259,6 +259,17 @@ class LifeTests(ClockCase):
         life.server.finish()
         self.answered(life, 1)
 
+    def test_a_response_that_begins_before_all_of_the_request_was_sent(self) -> None:
+        life = Life(headers=[("X", "x" * 20_000)]).until(SENDING, PLAIN)
+        life.server.answer(HEAD)
+        life.network.advance(2)
+        life.server.take_request()
+        life.pass_time(27.99)
+        life.server.answer(b"hello")
+        self.answered(life, 1, life.server)
+        assert life.result.timing is not None
+        self.assertEqual(life.result.timing.wait, 0)
+
     # Redirected ones.
 
     def test_redirected_over_the_same_connection(self) -> None:

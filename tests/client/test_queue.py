@@ -131,6 +131,7 @@ class MovingTests(QueueCase):
         self.assertEqual((second.index, second.origin), (1, self.A))
         queue.leave(second)
         self.assertFalse(queue._busy)
+        self.took_nothing(queue, is_over=True)
 
     A, B = (Target.parse(f"http://{host}/").origin for host in "ab")
 

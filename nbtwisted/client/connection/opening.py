@@ -61,7 +61,6 @@ class Opening:
         self._finding = addresses.addCallbacks(self._found, self._not_found)
 
     def _found(self, addresses: Sequence[str]) -> None:
-        self._finding = None
         listener = self._connection.listener
         assert listener is not None
         listener.host_resolved()
@@ -69,15 +68,10 @@ class Opening:
         self._try_next()
 
     def _not_found(self, failure: Failure) -> None:
-        self._finding = None
         if not failure.check(CancelledError):
             error = failure.value
             assert isinstance(error, RequestError), error
-            self._fail(error)
-
-    def _fail(self, error: RequestError) -> None:
-        self._is_over = True
-        self._connection.could_not_open(error)
+            self._connection.could_not_open(error)
 
     def _try_next(self) -> None:
         self._next = None
@@ -97,7 +91,8 @@ class Opening:
             except OSError as error:
                 self.lose(attempt, error.strerror or str(error))
         elif not self._running:
-            self._fail(ConnectFailed("; ".join(self._failures)))
+            failed = ConnectFailed("; ".join(self._failures))
+            self._connection.could_not_open(failed)
 
     def win(self, attempt: _Attempt) -> Connection | None:
         """An attempt has a connection; returns who is to speak on it, if anybody."""
@@ -126,7 +121,6 @@ class Opening:
             self._finding.cancel()
         if self._next is not None:
             self._next.cancel()
-            self._next = None
         for attempt in list(self._running):
             attempt.give_up()
 

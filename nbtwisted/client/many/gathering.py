@@ -120,9 +120,9 @@ class _Gathering:
         request = self._getter.request(
             ticket.url, queued_at=self._queued_at, move=self._on_move
         )
-        self._under_way[request] = ticket
         if self._begun is not None:
             self._begun(ticket.index, request)
+        self._under_way[request] = ticket
         request.start(self._on_end)
 
     def _move(self, request: Request, origin: Origin) -> Deferred[None]:

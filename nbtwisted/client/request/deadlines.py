@@ -81,9 +81,7 @@ class Deadlines:
         self._timer = None
         for lane in self._lanes:
             lane.expire(until)
-        # What was called may have begun others.
-        if self._timer is None:
-            self._go_on(self.now())
+        self._go_on(self.now())
 
     def _earliest(self) -> float:
         return min(next(iter(lane.due.values()), math.inf) for lane in self._lanes)
