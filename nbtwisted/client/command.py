@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -122,10 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     async def begin(reactor: Any) -> None:
         # Once the reactor runs: it has its own descriptors and handlers by then, and
         # these replace the latter.
+        running: Deferred[None] = Deferred()
+        reactor.callWhenRunning(running.callback, None)
+        await running
         end_when_told(on_signal)
         await run.start(reactor)
 
-    react(lambda reactor: _when_running(reactor, begin))
+    react(begin)
 
 
 def _list(options: Options) -> URLFile | None:
@@ -163,14 +166,6 @@ def _recording(options: Options) -> Recording | None:
     from nbtwisted.client.results.recording import Recording  # 15 ms
 
     return Recording(**files)
-
-
-def _when_running(
-    reactor: Any, start: Callable[[Any], Coroutine[Any, Any, None]]
-) -> Deferred[None]:
-    running: Deferred[None] = Deferred()
-    reactor.callWhenRunning(running.callback, None)
-    return running.addCallback(lambda _: Deferred.fromCoroutine(start(reactor)))
 
 
 class _Run:

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         command = _Command(options, run, outputs)
         leave_startup_to_itself()
         collect_seldom()
-        react(lambda reactor: command.start(reactor))
+        react(command.start)
     raise AssertionError("react() has returned")
 
 
@@ -85,13 +85,12 @@ class _Command:
         self._line: Any = None
         self._exit_code: int | None = None
 
-    def start(self, reactor: Any) -> Deferred[None]:
-        """Begin; fires when all is over, by raising `SystemExit`."""
+    async def start(self, reactor: Any) -> None:
+        """Begin; ends when all is over, by raising `SystemExit`."""
         running: Deferred[None] = Deferred()
         reactor.callWhenRunning(running.callback, None)
-        return running.addCallback(lambda _: self._begin(reactor))
+        await running
 
-    def _begin(self, reactor: Any) -> Deferred[None]:
         def on_signal(number: int, _: object) -> None:
             # A second one ends the process at once.
             signal.signal(number, signal.SIG_DFL)
@@ -99,7 +98,8 @@ class _Command:
 
         end_when_told(on_signal)
         self._begin_drawing(reactor)
-        return self._run.start().addCallback(lambda _: self._finish())
+        await self._run.start()
+        self._finish()
 
     def _begin_drawing(self, reactor: Any) -> None:
         wanted = self._options.progress

@@ -330,19 +330,14 @@ def _histogram(latencies: Latencies, bar: str) -> list[str]:
 
 
 def _distribution(found: dict[str, Any]) -> list[str]:
-    if found["uncorrected"] is None:
-        return [
-            "Latency distribution:",
-            *(
-                f"  {percent:g}% in {_ms(found['latency'][f'p{percent:g}'])}"
-                for percent in PERCENTILES
-            ),
-        ]
-    return [
-        "Latency distribution, from when each was due (and from when it was sent):",
-        *(
-            f"  {percent:g}% in {_ms(found['latency'][f'p{percent:g}'])} "
-            f"({_ms(found['uncorrected'][f'p{percent:g}'])})"
-            for percent in PERCENTILES
-        ),
+    latency, uncorrected = found["latency"], found["uncorrected"]
+    lines = [
+        "Latency distribution:"
+        if uncorrected is None
+        else "Latency distribution, from when each was due (and from when it was sent):"
     ]
+    for percent in PERCENTILES:
+        name = f"p{percent:g}"
+        sent = "" if uncorrected is None else f" ({_ms(uncorrected[name])})"
+        lines.append(f"  {percent:g}% in {_ms(latency[name])}{sent}")
+    return lines

@@ -77,7 +77,6 @@ class ResponseReader:
     head             None until it is whole; interim ones are not the response's
     size             bytes of the body so far, without the framing of its chunks
     received         bytes of the response so far
-    has_more         whether something was received behind the end of a whole response
     can_be_followed  whether the response is whole, and the connection is good for the
                      next: not if more was received, for nobody asked for that
 
@@ -98,7 +97,6 @@ class ResponseReader:
         "_part",
         "_remembers",
         "can_be_followed",
-        "has_more",
         "head",
         "received",
         "size",
@@ -122,7 +120,6 @@ class ResponseReader:
         self.head = None
         self.size = 0
         self.received = 0
-        self.has_more = False
         self.can_be_followed = False
         self._part = _HEAD
         self._data = b""
@@ -219,7 +216,6 @@ class ResponseReader:
         self._data += data
 
     def _leave_out(self, behind: int) -> None:
-        self.has_more = True
         self.can_be_followed = False
         self.received -= behind
         self._data = self._data[:-behind]
@@ -309,7 +305,7 @@ class ResponseReader:
 def _read_whole(data: bytes) -> tuple[Head, int, bool] | None:
     reader = ResponseReader(Limits())
     try:
-        is_whole = reader.feed(data) and not reader.has_more
+        is_whole = reader.feed(data) and reader.received == len(data)
     # Whoever reads on will find the same.
     except (MalformedResponse, ResponseTooLarge):
         return None
