@@ -93,6 +93,14 @@ class RequestError(Exception):
     It is there once the error has reached who called `get` or `get_all`.
     """
 
+    def forget_frames(self) -> None:
+        """Forget the frames that it passed through, and the errors that it stands for.
+
+        They know what keeps it, and only the garbage collector would see that nobody
+        needs any of them.
+        """
+        self.__traceback__ = self.__context__ = None
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

@@ -153,16 +153,22 @@ class LifeTests(ClockCase):
         self.assertEqual(type(result.error), kind)
         self.assertIn(words, str(result.error))
         self.assertIsNone(result.response)
-        assert result.error is not None
-        # Which would keep all that it was raised from.
-        self.assertIsNone(result.error.__traceback__)
+        self.knows_no_frames(result)
         return result
+
+    def knows_no_frames(self, result: Result) -> None:
+        """No error of it has what it was raised from, which would keep all of that."""
+        for error in (result.error, *(attempt.error for attempt in result.attempts)):
+            if error is not None:
+                self.assertIsNone(error.__traceback__)
+                self.assertIsNone(error.__context__)
 
     def answered(
         self, life: Life, attempts: int, *connections: Connection
     ) -> list[str | None]:
         """Why it was not over before."""
         result = self.over(life, *connections)
+        self.knows_no_frames(result)
         assert result.response is not None
         self.assertEqual(result.response.body, b"hello")
         self.assertEqual(len(result.attempts), attempts)

@@ -264,6 +264,7 @@ class Connection(Protocol):
         listener.exchange_over(self, None)
 
     def _fail(self, error: RequestError) -> None:
+        error.forget_frames()
         self._error = error
         self.abort()
 
@@ -324,6 +325,7 @@ class Connection(Protocol):
             try:
                 reader.end()
             except RequestError as error:
+                error.forget_frames()
                 return error
             return None
         # Twisted does not keep the socket's error, but most of these are resets.

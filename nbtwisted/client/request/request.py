@@ -396,7 +396,7 @@ class Request:
         self._getter.until_end.end(self)
         ended_at = self._last_byte_at
         if error is not None:
-            error = error.with_traceback(None)
+            error.forget_frames()
             ended_at = self._getter.now()
         result = Result(
             self._url, self._attempts, error, self._began, self._queued, ended_at
