@@ -316,6 +316,7 @@ class BrokenAnswersTests(ClockCase):
                 self.assertEqual(read_failure(pieces).error, "MalformedResponse", name)
 
     def test_it_is_said_what_is_malformed(self) -> None:
+        closes = "an interim answer that closes the connection"
         switched = "the server switched protocols, though it was not asked to"
         for name, text in {
             "another protocol": "the answer does not begin with HTTP/",
@@ -325,7 +326,7 @@ class BrokenAnswersTests(ClockCase):
             "control byte in the reason": "a control character in the reason phrase",
             "switched protocols": switched,
             "switched protocols without a word": switched,
-            "interim answer that closes": "an interim answer that closes the connection",
+            "interim answer that closes": closes,
             "unknown coding": "transfer-encoding 'gzip': expected 'chunked'",
             "chunked twice": "transfer-encoding 'chunked, chunked': expected 'chunked'",
             "no chunk size": "invalid character in chunk size",

@@ -207,7 +207,8 @@ def _feed_last(llhttp: HttpResponseParser, section: _Section, text: bytes) -> No
 
 def _in_plain_words(error: HttpParserError) -> str:
     text = str(error)
-    if text == "Expected HTTP/, RTSP/ or ICE/":
+    # Newer ones go on with other protocols, which we would refuse.
+    if text.startswith("Expected HTTP/"):
         return "the answer does not begin with HTTP/"
     if text == "Pause on CONNECT/Upgrade":
         return _SWITCHED
