@@ -320,7 +320,6 @@ class BrokenAnswersTests(ClockCase):
         switched = "the server switched protocols, though it was not asked to"
         for name, text in {
             "another protocol": "the answer does not begin with HTTP/",
-            "RTSP": "the answer's version is neither HTTP/1.0 nor HTTP/1.1",
             "HTTP/0.9": "the answer's version is neither HTTP/1.0 nor HTTP/1.1",
             "status 099": "status 099: expected 100 to 999",
             "control byte in the reason": "a control character in the reason phrase",
