@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 
+from nbtwisted import client
 from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import (
     BadURL,
@@ -65,6 +66,14 @@ class GettingCase(ClockCase):
         connection = self.network.accept()
         connection.take_request()
         return connection
+
+
+class PackageTests(ClockCase):
+    def test_its_names(self) -> None:
+        for name in client.__all__:
+            self.assertIn(getattr(client, name).__name__, name)
+        with self.assertRaisesRegex(AttributeError, "client' has no attribute 'post'"):
+            client.post  # noqa: B018
 
 
 class AnswerTests(GettingCase):

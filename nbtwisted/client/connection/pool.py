@@ -165,8 +165,7 @@ class Pool:
             self._forget(connection)
             return
         has_room = self._leaving.pop(connection)
-        # Unless it was cancelled.
-        if has_room is not None and not has_room.called:
+        if has_room is not None:
             has_room.callback(None)
         closed = self._closed
         if closed is not None and not self._leaving and not closed.called:
