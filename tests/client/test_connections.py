@@ -17,6 +17,7 @@ from nbtwisted.client.errors import (
     RequestError,
 )
 from nbtwisted.client.request.request import Request
+from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Response
 from tests.client.in_memory import A_TURN, FILENO, Connection, Network
 from tests.guard import ClockCase
@@ -347,6 +348,27 @@ class StaleTests(KeepAliveCase):
 
 
 class GetterTests(KeepAliveCase):
+    def test_what_may_be_followed_is_kept(self) -> None:
+        cases: list[tuple[dict[str, Any], bool]] = [
+            ({}, False),
+            ({"max_redirects": 0}, False),
+            ({"max_redirects": 1}, True),
+            ({"retries": Retries(1)}, True),
+            ({"more_to_come": True}, True),
+        ]
+        for options, is_kept in cases:
+            getter = self.network.getter(**options)
+            request = getter.get(URL)
+            connection = self.network.accept()
+            sent = connection.take_request()
+            self.assertEqual(b"\r\nConnection: close\r\n" not in sent, is_kept)
+            connection.answer(WHOLE)
+            self.assertEqual(connection.state, "open" if is_kept else "closing")
+            closed = getter.close()
+            connection.finish()
+            self.successResultOf(closed)
+            self.assertEqual(self.successResultOf(request).body, b"hello")
+
     def test_what_is_wanted_once_is_not_kept(self) -> None:
         request: Any = self.network.getter().get(URL)
         connection = self.network.accept()

@@ -410,11 +410,13 @@ class DeadlineTests(GettingCase):
         self.passed(request, "receiving the answer")
 
     def test_other_deadlines(self) -> None:
-        request = self.get(max_time=1.5)
-        self.network.advance(1.49)
-        self.assertNoResult(request)
-        self.network.pump([0.02, A_TURN])
-        self.assertIn("1.5 s passed", str(self.error(request, DeadlinePassed)))
+        for seconds in (0.5, 1.5):
+            request = self.get(max_time=seconds)
+            self.network.advance(seconds - 0.01)
+            self.assertNoResult(request)
+            self.network.pump([0.02, A_TURN])
+            words = f"{seconds} s passed"
+            self.assertIn(words, str(self.error(request, DeadlinePassed)))
 
     def test_an_answer_in_the_turn_of_its_deadline_counts(self) -> None:
         request = self.get()

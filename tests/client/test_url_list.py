@@ -8,9 +8,23 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.many.url_list import URLFile
+from nbtwisted.client.many.url_list import Given, URLFile
 from nbtwisted.client.target import LONGEST_URL
 from tests.guard import ClockCase
+
+
+class GivenTests(ClockCase):
+    def test_one_after_another(self) -> None:
+        urls = Given(["a", "b"])
+        self.assertEqual((urls.take(), urls.is_over), ("a", False))
+        self.assertEqual((urls.take(), urls.is_over), ("b", False))
+        self.assertEqual((urls.take(), urls.is_over), (None, True))
+
+    def test_the_rest(self) -> None:
+        urls = Given(["a", "b", "c"])
+        self.assertFalse(urls.is_over)
+        urls.take()
+        self.assertEqual([*urls.rest()], ["b", "c"])
 
 
 class Readers:
@@ -100,6 +114,7 @@ class PipeTests(ClockCase):
         told: list[str | None] = []
         self.urls.on_more = lambda: told.append(self.urls.take())
         self.assertIsNone(self.urls.take())
+        self.assertFalse(self.urls.is_over)
         self.write(b"http://")
         self.write(b"a/\n")
         self.write(b"b\nc\n")
