@@ -619,6 +619,7 @@ class ManyPiecesTests(ClockCase):
 COUNTED: dict[bytes, tuple[int, int, bool]] = {
     OK + b"Content-Length: 5\r\n\r\nhello": (200, 5, True),
     OK + b"Content-Length: 0\r\n\r\n": (200, 0, True),
+    OK + b"X-Close-Me: close\r\nContent-Length: 0\r\n\r\n": (200, 0, True),
     OK + b"Content-Length: 4\r\n\r\n\r\n\r\n": (200, 4, True),
     OK + b"Content-Length: 2\r\nConnection: close\r\n\r\nab": (200, 2, False),
     OK + b"Content-Length: 2\r\nConnection: a, Close\r\n\r\nab": (200, 2, False),
