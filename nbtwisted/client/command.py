@@ -18,12 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, react
 
-from nbtwisted.client.errors import (
-    BadURL,
-    ConnectFailed,
-    Interrupted,
-    NameNotResolved,
-)
+from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted, NameNotResolved
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.url_list import Given, URLFile
 from nbtwisted.client.options import Options, read_options

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 
@@ -186,10 +186,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="begin no retry later than this (default: --max-time)",
     )
     parser.add_argument(
-        "-L",
-        "--location",
-        action="store_true",
-        help="follow redirects",
+        "-L", "--location", action="store_true", help="follow redirects"
     )
     parser.add_argument(
         "--max-redirs",
@@ -341,11 +338,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     urls, times = told.urls, told.times or 1
     if told.output is not None and told.output_dir is not None:
         parser.error("--output-dir: expected no -o beside it")
-    pictures = [
-        ("--report", told.report),
-        ("--har", told.har),
-        ("--trace", told.trace),
-    ]
+    pictures = [("--report", told.report), ("--har", told.har), ("--trace", told.trace)]
     for option, path in pictures:
         if path == "-":
             parser.error(f"{option} -: expected a file")
@@ -362,39 +355,31 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         url_named_by = "NBTWISTED_URL" if os.environ.get("NBTWISTED_URL") else ""
         urls = [os.environ.get("NBTWISTED_URL") or DEFAULT_URL]
         times = told.times or 5
-    return Options(
-        urls=tuple(urls),
-        url_named_by=url_named_by,
-        list=told.list,
-        times=times,
-        concurrency=told.concurrency,
-        per_host=told.per_host,
-        in_input_order=told.order == "input",
-        format=told.format,
-        timeline=told.timeline,
-        ascii_only=told.ascii_only,
-        report=told.report,
-        har=told.har,
-        trace=told.trace,
-        progress=told.progress,
-        fail=told.fail,
-        fail_early=told.fail_early,
-        output=written,
-        output_dir=told.output_dir,
-        how={
-            "max_time": told.max_time,
-            "connect_timeout": told.connect_timeout,
-            "first_byte_timeout": told.first_byte_timeout,
-            "limits": Limits(head=told.max_header_size, body=told.max_filesize),
-            "headers": tuple(told.headers),
-            "max_redirects": told.max_redirs if told.location else None,
-            "retries": Retries(told.retry, told.retry_delay, told.retry_max_time),
-            "overrides": _overrides(told.resolve),
-            "unix_socket": told.unix_socket,
-            "family": told.family,
-            "tls": _tls(parser, told),
-        },
-    )
+    how: How = {
+        "max_time": told.max_time,
+        "connect_timeout": told.connect_timeout,
+        "first_byte_timeout": told.first_byte_timeout,
+        "limits": Limits(head=told.max_header_size, body=told.max_filesize),
+        "headers": tuple(told.headers),
+        "max_redirects": told.max_redirs if told.location else None,
+        "retries": Retries(told.retry, told.retry_delay, told.retry_max_time),
+        "overrides": _overrides(told.resolve),
+        "unix_socket": told.unix_socket,
+        "family": told.family,
+        "tls": _tls(parser, told),
+    }
+    # Most are as they were told.
+    names = {field.name for field in fields(Options)}
+    values = {name: value for name, value in vars(told).items() if name in names}
+    values |= {
+        "urls": tuple(urls),
+        "url_named_by": url_named_by,
+        "times": times,
+        "in_input_order": told.order == "input",
+        "output": written,
+        "how": how,
+    }
+    return Options(**values)
 
 
 def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:

@@ -114,9 +114,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "-k", "--insecure", action="store_true", help="take any certificate"
     )
     parser.add_argument(
-        "--disable-keepalive",
-        action="store_true",
-        help="a connection for each request",
+        "--disable-keepalive", action="store_true", help="a connection for each request"
     )
     parser.add_argument(
         "--warmup",

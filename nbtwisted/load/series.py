@@ -216,17 +216,11 @@ class Series:
         self._current = Interval(self._current.ended)
         self.due = self._current.began + self._width
 
-    def close(
-        self,
-        seconds: float,
-        statuses: Mapping[int, int],
-        errors: Mapping[tuple[str, str, str], int],
-    ) -> None:
-        """The run has ended at `seconds`, and the interval with it.
+    def close(self, seconds: float) -> None:
+        """The run has ended at `seconds`, and its last interval was cut.
 
         One that is short would have a rate by chance: it joins the one before.
         """
-        self.cut(seconds, statuses, errors)
         # The last answer may have come before somebody came to look.
         while len(self.intervals) > 1 and self.intervals[-2].ended > seconds:
             self._merge_at(len(self.intervals) - 2)
@@ -238,9 +232,7 @@ class Series:
         self.intervals[place].merge(self.intervals.pop(place + 1))
 
     def _take_totals(
-        self,
-        statuses: Mapping[int, int],
-        errors: Mapping[tuple[str, str, str], int],
+        self, statuses: Mapping[int, int], errors: Mapping[tuple[str, str, str], int]
     ) -> None:
         by_hundred: Counter[str] = Counter()
         for status, count in statuses.items():

@@ -219,8 +219,9 @@ class Tally:
         self.fold()
         self.latencies.tell()
         self.service.tell()
-        end = series.close if is_end else series.cut
-        end(seconds, self.statuses, self.errors)
+        series.cut(seconds, self.statuses, self.errors)
+        if is_end:
+            series.close(seconds)
 
     @property
     def answered(self) -> int:

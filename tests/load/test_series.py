@@ -73,7 +73,7 @@ class SeriesTests(ClockCase):
         series.cut(0.21, {200: 3}, {("DeadlinePassed", "deadline", "late"): 1})
         series.add_latencies(array("d", [0.005]))
         series.add_service(array("d", [0.004]))
-        series.close(
+        series.cut(
             0.3,
             {200: 3, 503: 1},
             {
@@ -81,6 +81,7 @@ class SeriesTests(ClockCase):
                 ("DeadlinePassed", "deadline", "very"): 1,
             },
         )
+        series.close(0.3)
         found = [interval.as_json() for interval in series.intervals]
         json.dumps(found, allow_nan=False)
         self.assertEqual([each["answered"] for each in found], [3, 0, 1])
@@ -101,10 +102,12 @@ class SeriesTests(ClockCase):
         for end, expected in [(0.12, [0.12]), (0.17, [0.1, 0.17])]:
             series = Series()
             series.cut(0.1, {200: 1}, {})
-            series.close(end, {200: 2}, {})
+            series.cut(end, {200: 2}, {})
+            series.close(end)
             self.assertEqual([each.ended for each in series.intervals], expected)
         short = Series()
-        short.close(0.001, {200: 1}, {})
+        short.cut(0.001, {200: 1}, {})
+        short.close(0.001)
         self.assertEqual(short.intervals[0].seconds, 0.001)
 
     def test_it_ends_with_the_last_answer(self) -> None:
@@ -112,7 +115,8 @@ class SeriesTests(ClockCase):
         series.cut(0.1, {200: 1}, {})
         series.cut(0.2, {200: 3}, {})
         # Which came before somebody came to look.
-        series.close(0.19, {200: 3}, {})
+        series.cut(0.19, {200: 3}, {})
+        series.close(0.19)
         self.assertEqual([each.ended for each in series.intervals], [0.1, 0.19])
         self.assertEqual([each.statuses["2xx"] for each in series.intervals], [1, 2])
 
@@ -134,7 +138,8 @@ class SeriesTests(ClockCase):
             if seconds >= series.due:
                 series.cut(seconds, {200: statuses}, {})
             self.assertLessEqual(len(series.intervals), MOST)
-        series.close(seconds, {200: statuses}, {})
+        series.cut(seconds, {200: statuses}, {})
+        series.close(seconds)
         intervals = series.intervals
         self.assertEqual(
             sum(each.latencies.counts.total() for each in intervals), statuses

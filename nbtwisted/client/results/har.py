@@ -167,10 +167,7 @@ def _whole(response: Response) -> dict[str, Any]:
 
 def _headers(headers: Any) -> list[dict[str, str]]:
     return [
-        {
-            "name": name,
-            "value": _NOT_WRITTEN if name.lower() in _SECRET else value,
-        }
+        {"name": name, "value": _NOT_WRITTEN if name.lower() in _SECRET else value}
         for name, value in headers
     ]
 

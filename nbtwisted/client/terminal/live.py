@@ -32,12 +32,7 @@ class LiveWaterfall(OnScreen):
     interval = 0.1
 
     def __init__(
-        self,
-        stream: TextIO,
-        total: float,
-        recording: Recording,
-        *,
-        ascii_only: bool,
+        self, stream: TextIO, total: float, recording: Recording, *, ascii_only: bool
     ) -> None:
         super().__init__(stream)
         self._stream = stream
