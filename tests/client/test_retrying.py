@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from email.utils import formatdate
 from typing import Any
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +123,18 @@ class RetryAfterTests(ClockCase):
         self.assertEqual(self.asked(formatdate(NOW + 9, usegmt=True)), 9)
         self.assertEqual(self.asked(formatdate(NOW + 9).replace("-0000", "")), 9)
         self.assertEqual(self.asked(formatdate(NOW - 9, usegmt=True)), 0.5)
+
+    def test_a_date_without_a_zone_is_not_the_machine_s(self) -> None:
+        self.addCleanup(time.tzset)
+        patched = mock.patch.dict(os.environ, TZ="JST-9")
+        patched.start()
+        self.addCleanup(patched.stop)
+        time.tzset()
+        self.assertEqual(self.asked(formatdate(NOW + 9).replace("-0000", "")), 9)
+
+    def test_in_no_other_field(self) -> None:
+        self.assertEqual(wait(answered(503, Age="50", X="51")), 0.5)
+        self.assertEqual(wait(answered(503, Age="50", Retry_After="7", X="51")), 7)
 
     def test_no_longer_than_a_minute(self) -> None:
         self.assertEqual(self.asked("61"), LONGEST_WAIT)

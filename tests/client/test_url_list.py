@@ -156,6 +156,8 @@ class PipeTests(ClockCase):
     def test_closed_while_it_reads(self) -> None:
         self.assertIsNone(self.urls.take())
         self.urls.close()
+        with self.assertRaises(OSError):
+            os.fstat(self.urls.fileno())
         self.assertIsNone(self.urls.take())
         self.assertTrue(self.urls.is_over)
         self.assertEqual(self.reactor.reading, [])
