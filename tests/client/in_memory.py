@@ -69,6 +69,8 @@ class Connection(StringTransport):
         producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
+        # In TLS there is nobody to be told then.
+        assert self.state != "gone", "unregistered from what is gone"
         assert self._pull_producer is not None
         self._pull_producer = None
 

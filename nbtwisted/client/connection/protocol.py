@@ -308,6 +308,8 @@ class Connection(Protocol):
         elif self.state is State.BUSY:
             self._error = self._error_at_the_end(reason)
             self.is_whole = self._error is None
+        # The transport has let go of it, and in TLS there is none to be told.
+        self._is_producing = False
         self._leave_turn()
         self._be_gone()
 
