@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, UserError
+from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.opening import interleaved
@@ -58,8 +58,8 @@ class FailedTests(OpeningCase):
         request = self.get()
         # One of the system's, and ones of Twisted's, with a number or without.
         self.network.refuse(ConnectError(113))
-        self.network.refuse(UserError())
-        words = "10.0.0.1 port 80: No route to host; 10.0.0.2 port 80: UserError"
+        self.network.refuse(ConnectionDone())
+        words = "10.0.0.1 port 80: No route to host; 10.0.0.2 port 80: ConnectionDone"
         self.assertEqual(self.failed(request), words)
         request = self.get("http://10.0.0.3:81/")
         self.network.refuse(ConnectError())
