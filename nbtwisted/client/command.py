@@ -1,4 +1,4 @@
-"""`nbtwisted get`: sends the requests, prints the answers, draws the picture."""
+"""`nbtwisted get`: sends the requests, prints the responses, draws the picture."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _FAILED_STATUS = 22
 """The same for a status of 400 and above, with -f."""
 
 _AHEAD = 1000
-"""Answers that may be held back for one that was asked for before them."""
+"""Responses that may be held back for one that was asked for before them."""
 
 _NO_FAILURE = (sys.maxsize, 0)
 

@@ -88,7 +88,7 @@ class EmptyResponse(RequestError):
 
 
 class ConnectionLost(RequestError):
-    """The connection was reset, or broke in some other way, before the answer's end.
+    """The connection was reset, or broke in some other way, before the response's end.
 
     `phase` is "first byte" if nothing was received yet, and "head" if not all of that.
     """
@@ -98,7 +98,7 @@ class ConnectionLost(RequestError):
 
 
 class ResponseCutShort(RequestError):
-    """The server closed the connection in the middle of its answer.
+    """The server closed the connection in the middle of its response.
 
     `phase` is "head" if that was not whole yet.
     """
@@ -108,7 +108,7 @@ class ResponseCutShort(RequestError):
 
 
 class MalformedResponse(RequestError):
-    """What the server sent is not an HTTP/1 answer."""
+    """What the server sent is not an HTTP/1 response."""
 
     phase = "framing"
     exit_code = 56
@@ -129,7 +129,7 @@ class TooManyRedirects(RequestError):
 
 
 class FirstByteTimeout(RequestError):
-    """The first byte of the answer took longer to come than it may."""
+    """The first byte of the response took longer to come than it may."""
 
     phase = "first byte"
     exit_code = 28

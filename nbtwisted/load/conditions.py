@@ -34,18 +34,18 @@ class Kind(Enum):
     LATENCY = "latency"
     """Seconds: `mean`, `min`, `max`, or a percentile such as `p99.9`."""
     RATE = "rate"
-    """Answers a second: `rps`."""
+    """Responses a second: `rps`."""
     REQUESTS = "requests"
-    """Requests that ended without an answer (`errors`), or were sent again."""
+    """Requests that ended without a response (`errors`), or were sent again."""
     STATUSES = "statuses"
-    """Answers with a status such as `404`, one of `5xx`, or none of `2xx`."""
+    """Responses with a status such as `404`, one of `5xx`, or none of `2xx`."""
 
 
 @dataclass(frozen=True)
 class Condition:
     """A figure, and the limit that it must not be beyond.
 
-    The limit is in seconds, in answers a second, or a number of requests; or if it
+    The limit is in seconds, in responses a second, or a number of requests; or if it
     `is_share`, a part of all requests, from 0 to 1.
     """
 

@@ -226,7 +226,7 @@ class Run:
         worker.send(self._plan.targets[turn], self._requests[turn], due, now)
 
     def _request_ended(self, worker: Worker, error: RequestError | None) -> None:
-        # This is done for each answer, and what is left out here is left out 100,000
+        # This is done for each response, and what is left out here is left out 100,000
         # times a second.
         now = self._now()
         self._busy -= 1
@@ -289,7 +289,7 @@ class Run:
         if now >= self.began:
             self.tally.lateness.add(max(now - expected, 0.0))
         # Timers run before the reactor reads: after a time in which this process could
-        # not run, answers may be there that came in time.
+        # not run, responses may be there that came in time.
         could_run = now - expected < PRECISION
         if now >= self._next_look and could_run:
             # Seldom enough that ten thousand cost little.

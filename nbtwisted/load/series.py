@@ -113,9 +113,9 @@ class Interval:
         self.service = Steps()
         """From when it was sent, in a run at a rate."""
         self.statuses: Counter[str] = Counter()
-        """Answers by the hundred that their status is in: `2xx`, `5xx`."""
+        """Responses by the hundred that their status is in: `2xx`, `5xx`."""
         self.errors: Counter[str] = Counter()
-        """Requests without an answer, by the class of the error."""
+        """Requests without a response, by the class of the error."""
 
     @property
     def seconds(self) -> float:
@@ -131,9 +131,9 @@ class Interval:
         self.errors.update(later.errors)
 
     def as_json(self, *, latencies: bool = True) -> dict[str, Any]:
-        """The interval as JSON values; latencies are None where there was no answer.
+        """The interval as JSON values; latencies are None where there was no response.
 
-        So are percentiles of fewer answers than it takes.
+        So are percentiles of fewer responses than it takes.
         """
         figures = {
             "latency": self.latencies.reliable_figures(),
@@ -171,7 +171,7 @@ class Series:
     def bins(self) -> list[Interval]:
         """The intervals, joined until each has enough latencies for its percentiles.
 
-        They are longer where answers are few. Of a short run, there are some with
+        They are longer where responses are few. Of a short run, there are some with
         enough for a p90 rather than one or two with enough for a p99.
         """
         total = sum(interval.latencies.total for interval in self.intervals)
@@ -187,7 +187,7 @@ class Series:
         return found
 
     def add_latencies(self, seconds: array[float]) -> None:
-        """Answers have come, so long after they were due."""
+        """Responses have come, so long after they were due."""
         self._current.latencies.add(seconds)
 
     def add_service(self, seconds: array[float]) -> None:
@@ -221,7 +221,7 @@ class Series:
 
         One that is short would have a rate by chance: it joins the one before.
         """
-        # The last answer may have come before somebody came to look.
+        # The last response may have come before somebody came to look.
         while len(self.intervals) > 1 and self.intervals[-2].ended > seconds:
             self._merge_at(len(self.intervals) - 2)
         self.intervals[-1].ended = max(seconds, self.intervals[-1].began)

@@ -171,7 +171,7 @@ class Tally:
     """The requests that are over. Times are in seconds.
 
     `latencies` count from when each was due, and `service` from when it was sent, which
-    in a closed loop is the same and then empty. They are of answers, and of requests
+    in a closed loop is the same and then empty. They are of responses, and of requests
     that ran out of time, whose latency is at least what they had. `lateness` is by how
     much timers of the client itself were late. `series`, if there is one, is told of
     the same as it goes.
@@ -190,7 +190,7 @@ class Tally:
         self.errors: Counter[tuple[str, str, str]] = Counter()
         self.bytes = 0
         self.timed_out = 0
-        """Requests without an answer in the time that they had."""
+        """Requests without a response in the time that they had."""
         self.resent = 0
         """Requests made again, because their connection had been closed before."""
         self.waited_for_connection = 0
@@ -199,7 +199,7 @@ class Tally:
         """Requests that were due in the time of the run, but no connection was free."""
 
     def fold(self) -> None:
-        """Count what came: seldom, because each answer pays for all that is done then.
+        """Count what came: seldom, because each response pays for it.
 
         Most are alike.
         """
@@ -225,7 +225,7 @@ class Tally:
 
     @property
     def answered(self) -> int:
-        """Requests with a whole answer, whatever its status; as of the last `fold`."""
+        """Requests with a whole response, of any status; as of the last `fold`."""
         return sum(self.statuses.values())
 
     @property
@@ -235,7 +235,7 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """Requests without a whole answer."""
+        """Requests without a whole response."""
         return sum(self.errors.values())
 
     def fail(self, error: RequestError) -> None:

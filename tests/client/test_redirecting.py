@@ -17,7 +17,7 @@ from nbtwisted.client.errors import (
     ResponseTooLarge,
     TooManyRedirects,
 )
-from nbtwisted.client.request.redirecting import next_url, trusted_with
+from nbtwisted.client.request.redirecting import headers_for_redirect, next_url
 from nbtwisted.client.result import Head, Response, Result
 from nbtwisted.client.results.har import entries
 from nbtwisted.client.target import Target
@@ -168,13 +168,15 @@ class TrustTests(ClockCase):
 
     def test_one_origin(self) -> None:
         old, new = Target.parse("http://h/"), Target.parse("http://H:80/x")
-        self.assertEqual(trusted_with(self.HEADERS, old, new), self.HEADERS)
+        self.assertEqual(headers_for_redirect(self.HEADERS, old, new), self.HEADERS)
 
     def test_others(self) -> None:
         old = Target.parse("http://h/")
         for url in ("http://other/", "http://h:81/", "https://h/"):
             new = Target.parse(url)
-            self.assertEqual(trusted_with(self.HEADERS, old, new), [("X", "value")])
+            self.assertEqual(
+                headers_for_redirect(self.HEADERS, old, new), [("X", "value")]
+            )
 
 
 def redirect(location: str, *more: str) -> bytes:

@@ -86,7 +86,7 @@ def _parse_head(head: bytes) -> ParsedHead:
 
 
 parse_head = Memo(_parse_head, fits=lambda head: len(head) <= LONGEST_REMEMBERED)
-"""Reads a head, from its first byte to its blank line; also that of an interim answer.
+"""Reads a head, from its first byte to its blank line; also that of an interim one.
 
 Raises `MalformedResponse`.
 """

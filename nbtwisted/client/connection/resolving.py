@@ -84,9 +84,9 @@ class Resolver:
                 self._begin(host)
             if age < 2 * self._fresh:
                 return succeed(addresses)
-        answer: Deferred[Addresses] = Deferred()
-        self._begin(host, answer)
-        return answer
+        waiting: Deferred[Addresses] = Deferred()
+        self._begin(host, waiting)
+        return waiting
 
     def _begin(self, host: str, *waiting: Deferred[Addresses]) -> None:
         """Look it up for whoever waits for it, unless that is under way."""
@@ -125,10 +125,10 @@ class Resolver:
             if len(self._known) >= REMEMBERED:
                 del self._known[next(iter(self._known))]
             self._known[host] = (found, self._now())
-        for answer in self._waiting.pop(host):
+        for waiting in self._waiting.pop(host):
             if isinstance(found, NameNotResolved):
                 # Each gets one of its own, to write its URL and its timing into.
-                answer.errback(NameNotResolved(*found.args))
+                waiting.errback(NameNotResolved(*found.args))
             else:
-                answer.callback(found)
+                waiting.callback(found)
         self._turns.release()

@@ -1,4 +1,4 @@
-"""Where an answer sends its reader to, and what may be told there. Pure."""
+"""Where a response sends its reader to, and what may be told there. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nbtwisted.client.result import Head
 from nbtwisted.client.target import LONGEST_URL, Headers, Target
 from nbtwisted.client.uri import URI
 
-__all__ = ["DEFAULT_MAX_REDIRECTS", "next_url", "trusted_with"]
+__all__ = ["DEFAULT_MAX_REDIRECTS", "headers_for_redirect", "next_url"]
 
 DEFAULT_MAX_REDIRECTS = 50
 """Redirects that are followed for one request; curl has 50 too."""
@@ -21,7 +21,7 @@ _FOR_ONE_ORIGIN = {"authorization", "cookie", "host", "proxy-authorization"}
 
 
 def next_url(target: Target, head: Head) -> str | None:
-    """The URL that the answer of `target` redirects to, if it does.
+    """The URL that the response of `target` redirects to, if it does.
 
     Spaces in a Location are quoted, as browsers and curl do, and an empty one is none.
 
@@ -50,7 +50,7 @@ def next_url(target: Target, head: Head) -> str | None:
     return str(led_to)
 
 
-def trusted_with(headers: Headers, old: Target, new: Target) -> Headers:
+def headers_for_redirect(headers: Headers, old: Target, new: Target) -> Headers:
     """The headers that may go to `new` of those that went to `old`.
 
     What was meant for one origin (scheme, host and port) is not told another.

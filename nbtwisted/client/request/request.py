@@ -21,7 +21,7 @@ from nbtwisted.client.errors import (
     ResponseTooLarge,
     TooManyRedirects,
 )
-from nbtwisted.client.request.redirecting import next_url, trusted_with
+from nbtwisted.client.request.redirecting import headers_for_redirect, next_url
 from nbtwisted.client.result import LONGEST_PAST, Attempt, Head, Result, Then
 from nbtwisted.client.target import Headers, Origin, Target, shown
 from nbtwisted.duration import print_duration
@@ -317,7 +317,7 @@ class Request:
             self._redirects += 1
             attempt.error = None
             self._pass(attempt, "redirect")
-            self._headers = trusted_with(self._headers, target, redirected)
+            self._headers = headers_for_redirect(self._headers, target, redirected)
             if self._move is None or redirected.origin == target.origin:
                 self._begin(redirected)
                 return

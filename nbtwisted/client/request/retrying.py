@@ -89,7 +89,7 @@ def _is_passing(attempt: Attempt) -> bool:
 
 
 def _retry_after(head: Head, now: float) -> float:
-    """The seconds that the answer asks to wait, in either form; 0 if it does not."""
+    """The seconds that the response asks to wait, in either form; 0 if it does not."""
     for name, value in head.headers:
         if name.lower() != "retry-after":
             continue

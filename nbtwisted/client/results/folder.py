@@ -1,4 +1,4 @@
-"""A folder with a file for each answer."""
+"""A folder with a file for each response."""
 
 from __future__ import annotations
 

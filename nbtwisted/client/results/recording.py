@@ -1,4 +1,4 @@
-"""What is kept and written of a run besides its answers: for pictures, and in files."""
+"""What is kept and written of a run besides responses: for pictures, and in files."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ __all__ = ["server_durations"]
 _MOST_METRICS = 100
 _LONGEST_VALUE = 16 * 1024
 """Characters of a header, and metrics in all, that are looked at: a server may send 300
-KiB of them, and this is done for each answer."""
+KiB of them, and this is done for each response."""
 
 # A metric's name and its parameters, up to a comma that is not in quotes.
 _METRIC = re.compile(rf'({TOKEN.decode()})((?:"(?:\\.|[^"\\])*"?|[^,"])*)')

@@ -24,7 +24,7 @@ def shown_meanwhile(
     if options.progress is False or sys.stderr is None:
         return None
     is_asked = options.progress is True
-    # What reads our answers may write to this terminal too, and would be wiped.
+    # What reads our output may write to this terminal too, and would be wiped.
     is_ours = sys.stderr.isatty() and not _is_pipe(sys.stdout)
     if not (is_asked or is_ours):
         return None

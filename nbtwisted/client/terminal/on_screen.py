@@ -47,7 +47,7 @@ class OnScreen(ABC):
     def hidden(self) -> Iterator[None]:
         """Within this block it is not on the screen, nor until it is drawn again.
 
-        (To draw it at once would be to draw it for each answer.)
+        (To draw it at once would be to draw it for each response.)
         """
         if self._is_terminal:
             self.close()
@@ -69,9 +69,9 @@ class OnScreen(ABC):
             get_renderable=self.picture,
             console=self._console,
             auto_refresh=False,
-            # What is behind it on the terminal is the answers, and nothing else.
+            # What is behind it on the terminal is the responses, and nothing else.
             transient=self._is_terminal,
-            # The answers are bytes, and go past it.
+            # The responses are bytes, and go past it.
             redirect_stdout=False,
             redirect_stderr=False,
             vertical_overflow="crop",

@@ -20,7 +20,7 @@ __all__ = ["ProgressLine"]
 
 
 class ProgressLine(OnScreen):
-    """Counts the answers and errors of a run that is to have `total` requests."""
+    """Counts the responses and errors of a run that is to have `total` requests."""
 
     interval = 0.2
 
