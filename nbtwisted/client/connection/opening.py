@@ -49,7 +49,7 @@ class Opening:
         self._reactor = reactor
         self._connection = connection
         self._port = port
-        self._finding: Deferred[None] | None = None
+        self._finding: Deferred[Any]
         self._left: list[str] = []
         self._running: set[_Attempt] = set()
         self._next: IDelayedCall | None = None
@@ -58,7 +58,8 @@ class Opening:
 
     def begin(self, addresses: Deferred[tuple[str, ...]]) -> None:
         """Try the addresses, as soon as they are found."""
-        self._finding = addresses.addCallbacks(self._found, self._not_found)
+        self._finding = addresses
+        addresses.addCallbacks(self._found, self._not_found)
 
     def _found(self, addresses: Sequence[str]) -> None:
         listener = self._connection.listener
@@ -117,8 +118,7 @@ class Opening:
     def stop(self) -> None:
         """Stop what is under way."""
         self._is_over = True
-        if self._finding is not None:
-            self._finding.cancel()
+        self._finding.cancel()
         if self._next is not None:
             self._next.cancel()
         for attempt in list(self._running):
