@@ -119,6 +119,10 @@ class Connection(StringTransport):
 
     def _end(self, reason: Exception) -> None:
         self.state = "gone"
+        # As Twisted does, before the protocol hears of it.
+        producer, self._pull_producer = self._pull_producer, None
+        if producer is not None:
+            producer.stopProducing()
         self.protocol.connectionLost(Failure(reason))
 
 
