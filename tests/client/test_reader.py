@@ -328,6 +328,7 @@ class BrokenAnswersTests(ClockCase):
             "interim answer that closes": closes,
             "unknown coding": "transfer-encoding 'gzip': expected 'chunked'",
             "chunked twice": "transfer-encoding 'chunked, chunked': expected 'chunked'",
+            "signed length": "invalid character in Content-Length",
             "no chunk size": "invalid character in chunk size",
             "control byte in an extension": "invalid character in chunk extensions",
         }.items():
