@@ -84,6 +84,13 @@ class ReuseTests(KeepAliveCase):
         self.assertEqual((timing.wait, timing.total), (2, 3))
         self.close(connection)
 
+    def test_keeps_nothing_of_what_it_carried(self) -> None:
+        connection = self.kept()
+        self.assertEqual(connection.protocol.reader.raw, b"")
+        closed = self.getter.close()
+        connection.finish()
+        self.successResultOf(closed)
+
     def test_not_for_another_host_port_or_scheme(self) -> None:
         connection = self.kept()
         requests = [

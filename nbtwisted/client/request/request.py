@@ -240,6 +240,8 @@ class Request:
         attempt.received = reader.received
         attempt.raw = reader.raw
         attempt.body = reader.body
+        # A connection that is kept is to keep no body.
+        reader.reset()
         self._judge(attempt, error)
 
     def _let_go(self) -> None:
