@@ -91,7 +91,13 @@ class Latencies:
 
     def percentile(self, percent: float) -> float:
         """Seconds that so many in a hundred were not longer than; 0 for none."""
-        value = float(self.histogram.get_value_at_percentile(percent)) / MICROSECONDS
+        total = self.count
+        if not total:
+            return 0.0
+        # The library rounds to the nearest: the 99th of 51 would be the 50th of them.
+        rank = max(math.ceil(percent * total / 100 - 1e-9), 1)
+        found = self.histogram.get_value_at_percentile(100 * rank / total)
+        value = float(found) / MICROSECONDS
         return min(max(value, self.shortest()), self.longest())
 
     def mean(self) -> float:

@@ -7,7 +7,7 @@ import re
 from statistics import fmean, pstdev
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
@@ -46,6 +46,7 @@ def report_of(tally: Tally, **more: Any) -> dict[str, Any]:
 
 class LatenciesTests(ClockCase):
     @given(st.lists(st.floats(0.00001, 100), min_size=1, max_size=300))
+    @example([1.0] * 50 + [2.0])
     def test_three_digits(self, seconds: list[float]) -> None:
         latencies = Latencies()
         for each in seconds:
