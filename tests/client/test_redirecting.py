@@ -20,7 +20,7 @@ from nbtwisted.client.errors import (
 from nbtwisted.client.request.redirecting import headers_for_redirect, next_url
 from nbtwisted.client.result import Head, Response, Result
 from nbtwisted.client.results.har import entries
-from nbtwisted.client.target import Target
+from nbtwisted.client.target import LONGEST_URL, Target
 from tests.client.in_memory import A_TURN, Network
 from tests.guard import ClockCase
 
@@ -149,6 +149,12 @@ class NextURLTests(ClockCase):
             "#there": "http://h/a?b#there",
         }.items():
             self.assertEqual(led("http://h/a?b#here", location), url, location)
+
+    def test_no_longer_than_a_url_may_be(self) -> None:
+        longest = "/" + "x" * (LONGEST_URL - 1)
+        self.assertEqual(led("http://h/", longest), f"http://h{longest}")
+        with self.assertRaisesRegex(BadURL, "redirected to a URL longer than 65536"):
+            led("http://h/", longest + "x")
 
     @given(st.text(alphabet=st.characters(max_codepoint=255), min_size=1, max_size=40))
     def test_any_location(self, location: str) -> None:

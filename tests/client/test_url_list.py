@@ -58,6 +58,10 @@ class FileTests(ClockCase):
         self.assertEqual(self.lines(content), ["http://a/", "http://b/", "http://c/"])
         self.assertEqual(self.lines(b""), [])
 
+    def test_a_mark_of_byte_order_stands_at_the_beginning_only(self) -> None:
+        mark = b"\xef\xbb\xbf"
+        self.assertEqual(self.lines(b"a\n" + mark + b"b"), ["a", "\ufeffb"])
+
     def test_so_many_times_each(self) -> None:
         self.assertEqual(self.lines(b"a\nb\n", 2), ["a", "a", "b", "b"])
 
