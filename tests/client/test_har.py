@@ -147,14 +147,22 @@ class EntryTests(ClockCase):
         self.assertNotIn("session", text)
         self.assertIn("shown", text)
         self.assertIn('{"name": "Authorization", "value": "(not written)"}', text)
+        for name in ("Proxy-Authorization", "COOKIE", "Set-Cookie2"):
+            text = json.dumps(archive(answered((name, "secret"))))
+            self.assertNotIn("secret", text)
 
     def test_bodies(self) -> None:
         content = entry(answered(body=b"\xff\x00"))["response"]["content"]
         self.assertEqual(content["encoding"], "base64")
         self.assertEqual(b64decode(content["text"]), b"\xff\x00")
+        largest = entry(answered(body=b"x" * LARGEST_BODY))["response"]["content"]
+        self.assertEqual(largest["text"], "x" * LARGEST_BODY)
         large = entry(answered(body=b"x" * (LARGEST_BODY + 1)))["response"]["content"]
         self.assertNotIn("text", large)
         self.assertEqual(large["size"], LARGEST_BODY + 1)
+        self.assertEqual(
+            large["comment"], "a body of more than 1048576 bytes is not in here"
+        )
         zipped = entry(answered(("Content-Encoding", "gzip")))
         self.assertIn("compressed", zipped["response"]["content"]["comment"])
 
@@ -178,10 +186,23 @@ class EntryTests(ClockCase):
         self.assertEqual(found["response"]["status"], 0)
         self.assertEqual(found["response"]["_transferSize"], 12)
         self.assertEqual(found["_error"], {"phase": "body", "message": "it broke"})
+        self.assertEqual(found["response"]["_error"], "body: it broke")
 
     def test_an_error_behind_a_head(self) -> None:
-        response = entry(lost(status=206, reason="Part"))["response"]
+        ended = result(
+            attempt(
+                *(("Content-Type", "text/plain"), ("Location", "/a")),
+                status=206,
+                reason="Part",
+                error=ConnectFailed("it broke"),
+            )
+        )
+        response = entry(ended)["response"]
         self.assertEqual((response["status"], response["statusText"]), (206, "Part"))
+        self.assertEqual(response["httpVersion"], "HTTP/1.1")
+        self.assertEqual(response["content"], {"size": 0, "mimeType": "text/plain"})
+        self.assertEqual((response["headersSize"], response["bodySize"]), (-1, -1))
+        self.assertEqual(response["redirectURL"], "/a")
         self.assertIn("it broke", response["_error"])
 
     def test_where_an_unfinished_phase_stands(self) -> None:

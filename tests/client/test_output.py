@@ -92,6 +92,10 @@ class RawTests(ClockCase):
         self.assertEqual(raw(0, bad), b"fileno:-\nerror: url: x: no such thing\n")
         self.assertEqual(error_line(bad), "url: x: no such thing")
 
+    def test_a_long_url_is_cut(self) -> None:
+        bad = refused(BadURL("too long"), "x" * 201)
+        self.assertEqual(error_line(bad), f"url: {'x' * 197}...: too long")
+
 
 class BodyTests(ClockCase):
     def test_nothing_of_an_error(self) -> None:
@@ -103,7 +107,7 @@ class JSONLTests(ClockCase):
     def test_attempts_before_the_last(self) -> None:
         ended = result(
             attempt(url="http://h/a", status=302, fileno=6, then="redirect", **TIMES),
-            attempt(url="http://h/b", status=None, then="resend"),
+            attempt(url="http://h/b", status=None, fileno=None, then="resend"),
             attempt(
                 url="http://h/b",
                 status=None,
@@ -136,7 +140,7 @@ class JSONLTests(ClockCase):
                 "waited": 0.0,
             },
         )
-        self.assertEqual(second["then"], "resend")
+        self.assertEqual((second["then"], second["fileno"]), ("resend", None))
         self.assertEqual(third["error"], {"phase": "dns", "message": "no"})
         self.assertEqual((third["then"], third["waited"]), ("retry", 1.5))
         self.assertEqual(third["status"], None)

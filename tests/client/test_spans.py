@@ -168,6 +168,8 @@ class ManyAttemptsTests(ClockCase):
         self.assertEqual(
             (between.outcome, few.attempts[9].outcome), ("982 more", "503")
         )
+        self.assertEqual((between.url, between.ended_by), (URL, "retry"))
+        self.assertEqual([phase.name for phase in between.phases], ["pause"])
         # It took as long as it took, and ends when it ended.
         self.assertAlmostEqual(many.seconds, 4003.0)
 
