@@ -36,7 +36,7 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest; the se
 .PHONY: memos-off
 memos-off: $(VENV)/.test ## run the tests of server, reader and load with all memos off: a minute
 	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) tests/server tests/load \
-		$(wildcard tests/client/test_reader*.py)
+		$(wildcard tests/client/test_reader*.py) tests/client/test_target.py
 
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute

@@ -7,7 +7,6 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -16,6 +15,7 @@ from nbtwisted.client.errors import BadURL
 from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.uri import URI, split_uri, without_dots
 from nbtwisted.http1.syntax import is_token, is_value
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 
@@ -113,7 +113,7 @@ class Target:
         user, at, place = (authority or "").rpartition("@")
         if at or as_typed != scheme:
             url = str(replace(URI.split(url), authority=place))
-        origin = _origin(scheme, place)
+        origin = _origin((scheme, place))
         path = without_dots(path) or "/"
         if query is not None:
             path = f"{path}?{query}"
@@ -132,21 +132,18 @@ class Target:
         `headers` are names and values as `parse_header` reads them, in place of ours.
         Unless it is to `keep_alive`, the server is told that the connection may close.
         """
-        fields = _fields(self.origin, self.credentials, tuple(headers), keep_alive)
+        fields = _fields((self.origin, self.credentials, tuple(headers), keep_alive))
         return b"GET %b HTTP/1.1\r\n%b" % (self.path.encode("ascii"), fields)
 
 
-@lru_cache(1024)
-def _fields(
-    origin: Origin, credentials: str, headers: tuple[tuple[str, str], ...], keep: bool
-) -> bytes:
-    """The header of a request, with the blank line behind it."""
+def _make_fields(asked: tuple[Origin, str, Headers, bool]) -> bytes:
+    origin, credentials, headers, keep_alive = asked
     ours = {
         "Host": origin.place,
         "User-Agent": f"nbtwisted/{__version__}",
         "Accept": "*/*",
     }
-    if not keep:
+    if not keep_alive:
         ours["Connection"] = "close"
     if credentials:
         user, _, password = credentials[:-1].partition(":")
@@ -157,6 +154,17 @@ def _fields(
     # A name without a value takes our header away, as with curl.
     lines += [f"{name}: {value}" for name, value in headers if value]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+
+
+def _is_short(asked: tuple[Origin, str, Headers, bool]) -> bool:
+    _, credentials, headers, _ = asked
+    size = len(credentials) + sum(len(name) + len(value) for name, value in headers)
+    return size <= LONGEST_REMEMBERED
+
+
+_fields = Memo(_make_fields, fits=_is_short)
+"""The header of a request and the blank line behind it: for an origin, credentials,
+headers in place of ours, and whether the connection is to be kept."""
 
 
 def parse_header(text: str) -> tuple[str, str]:
@@ -191,9 +199,8 @@ def shown(url: str) -> str:
     return printable(without_secrets, longest=200)
 
 
-@lru_cache(1024)
-def _origin(scheme: str, place: str) -> Origin:
-    """The origin of a scheme, and a host and port as a URL has them."""
+def _read_origin(parts: tuple[str, str]) -> Origin:
+    scheme, place = parts
     match = _PLACE.fullmatch(place)
     if match is None and place.startswith("[") and "]" in place:
         raise BadURL("something behind the brackets: expected [address]:port")
@@ -215,6 +222,10 @@ def _origin(scheme: str, place: str) -> Origin:
         return Origin(scheme == "https", parse_host(host), port)
     except ValueError as error:
         raise BadURL(str(error)) from None
+
+
+_origin = Memo(_read_origin)
+"""The origin of a scheme, and of a host and port as a URL has them; raises `BadURL`."""
 
 
 def parse_port(text: str) -> int:

@@ -465,6 +465,13 @@ class DeadlineTests(GettingCase):
             with self.assertRaisesRegex(ValueError, "^header '"):
                 self.get(headers=[header])
 
+    def test_headers_in_lists(self) -> None:
+        self.get(headers=[["X-One", "1"]])
+        connection = self.network.accept()
+        self.assertIn(b"\r\nX-One: 1\r\n", connection.take_request())
+        connection.answer(WHOLE)
+        connection.finish()
+
     def test_addresses_that_hosts_are_to_have(self) -> None:
         overrides = {
             ("h", 80): ["10.0.0.1"],

@@ -94,7 +94,8 @@ class Getter:
                 raise ValueError(f"{seconds!r} seconds: expected a time above 0")
         if max_redirects is not None and max_redirects < 0:
             raise ValueError(f"{max_redirects} redirects: expected 0 or more, or None")
-        for name, value in headers:
+        self.headers: Headers = tuple((name, value) for name, value in headers)
+        for name, value in self.headers:
             try:
                 check_header(name, value)
             except ValueError as error:
@@ -103,7 +104,6 @@ class Getter:
         self.max_time = max_time
         self.connect_timeout = connect_timeout
         self.first_byte_timeout = first_byte_timeout
-        self.headers = headers
         self.max_redirects = max_redirects
         self.retries = retries or Retries()
         self.keeps_alive = bool(more_to_come or max_redirects or self.retries.number)
