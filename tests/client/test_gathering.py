@@ -8,10 +8,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import BadURL, Interrupted
+from nbtwisted.client.many import gathering
 from nbtwisted.client.many.gathering import MOST_MARKED, gather, get_all
 from nbtwisted.client.many.url_list import Given
 from nbtwisted.client.result import Response, Result
 from tests.client.in_memory import A_TURN, Network
+from tests.client.state_table import moves_in, named
 from tests.guard import ClockCase
 
 WHOLE = b"HTTP/1.1 %d OK\r\nContent-Length: 0\r\n\r\n"
@@ -305,6 +307,12 @@ class GatherTests(GatheringCase):
             str(result.error),
             "cancelled while waiting for a turn at the host that it was redirected to",
         )
+
+
+class TableTests(ClockCase):
+    def test_the_table_names_all_moves_and_no_other(self) -> None:
+        moves = moves_in(GatherTests, gathering._Gathering, "_state")
+        self.assertEqual(sorted(moves), sorted(named(gathering._State)))
 
 
 class GetAllTests(GatheringCase):

@@ -217,7 +217,7 @@ class Pool:
 
 
 def _has_arrived(connection: Connection) -> bool:
-    """Whether there is something to read, which nobody can have been asked for.
+    """Whether there is something to read, which nobody can have asked for.
 
     What was said in a time in which this process could not read would be taken for the
     next response otherwise; and a connection that is closed need not be tried.

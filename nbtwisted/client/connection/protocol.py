@@ -39,23 +39,28 @@ class State(enum.Enum):
     | | none does | GONE |
     | SECURING | the handshake is over | IDLE |
     | | the certificate is for another host | CLOSING |
-    | IDLE | `send` | BUSY |
+    | IDLE | `send`, all of which the kernel takes at once | RECEIVING |
+    | | `send`, of which some has to wait | SENDING |
     | | a byte comes that nobody asked for | CLOSING |
-    | BUSY | the response is whole, and another may follow | IDLE; SETTLING in TLS |
+    | SENDING | the kernel has the last byte | RECEIVING |
+    | | a response is whole before that, or not due yet | CLOSING |
+    | RECEIVING | the response is whole, and may be followed | IDLE; SETTLING in TLS |
     | | it is whole and the last, or can no longer become whole | CLOSING |
     | SETTLING | the next turn of the reactor | IDLE |
     | | a byte comes that nobody asked for | CLOSING |
     | CLOSING | `connectionLost` | GONE |
     | GONE | | |
 
-    `abort` leads from SECURING, IDLE, BUSY and SETTLING to CLOSING, and from OPENING to
-    GONE; `connectionLost` leads from SECURING, IDLE, BUSY and SETTLING to GONE.
+    `abort` leads from SECURING, IDLE, SENDING, RECEIVING and SETTLING to CLOSING, and
+    from OPENING to GONE; `connectionLost` leads from SECURING, IDLE, SENDING, RECEIVING
+    and SETTLING to GONE.
     """
 
     OPENING = enum.auto()
     SECURING = enum.auto()
     IDLE = enum.auto()
-    BUSY = enum.auto()
+    SENDING = enum.auto()
+    RECEIVING = enum.auto()
     SETTLING = enum.auto()
     CLOSING = enum.auto()
     GONE = enum.auto()
@@ -142,43 +147,34 @@ class Connection(Protocol):
         # Why there is no response, once that is known.
         self._error: RequestError | None = None
         self._request_size = 0
-        self._is_sent = False
-        self._is_producing = False
         self._settling: IDelayedCall | None = None
 
     def send(self, request: bytes) -> None:
         """Send a request, for the listener; it is IDLE."""
-        self.state = State.BUSY
         self.is_whole = False
         self.reader.reset()
         self._request_size = len(request)
         if self._write(request):
-            self._is_sent = True
-            assert self.listener is not None
-            self.listener.request_sent()
+            self._be_sent()
             return
-        self._is_sent = False
-        # A pull producer is asked once more when its last bytes are with the kernel,
-        # which is the one way to know when the request was sent.
+        # A pull producer is asked when it is new, and once more when its last bytes are
+        # with the kernel: the one way to know when the request was sent.
         self.transport.registerProducer(self, False)
-        self._is_producing = True
+        self.state = State.SENDING
+
+    def _be_sent(self) -> None:
+        self.state = State.RECEIVING
+        assert self.listener is not None
+        self.listener.request_sent()
 
     def resumeProducing(self) -> None:
         """All is sent, unless it is asked because it is new."""
-        if self._is_producing:
-            self._stop_producing()
-            self._is_sent = True
-            assert self.listener is not None
-            self.listener.request_sent()
+        if self.state is State.SENDING:
+            self.transport.unregisterProducer()
+            self._be_sent()
 
     def stopProducing(self) -> None:
         """The connection is gone: `connectionLost` sees to it."""
-
-    def _stop_producing(self) -> None:
-        # Also when a response is whole, or hopeless, before the request was sent.
-        if self._is_producing:
-            self._is_producing = False
-            self.transport.unregisterProducer()
 
     def connectionMade(self) -> None:
         """Be ready, or shake hands first."""
@@ -213,13 +209,7 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Read on, until the response is whole or cannot become so."""
-        if self.state is not State.BUSY:
-            # Nobody asked for it, and nobody is told that it is their response.
-            if self.state is not State.CLOSING:
-                self.abort()
-            return
-        if not self._is_sent and not self._may_be_early():
-            self._fail(MalformedResponse("there was an answer before the request"))
+        if self.state is not State.RECEIVING and not self._takes_early():
             return
         assert self.listener is not None
         self.listener.bytes_received()
@@ -231,17 +221,24 @@ class Connection(Protocol):
             if self.is_whole:
                 self._finish()
 
-    def _may_be_early(self) -> bool:
-        """Whether this can be a response, though not all of the request was sent.
+    def _takes_early(self) -> bool:
+        """Whether what came can be a response, though not all of the request was sent.
 
         Such as that it is too long. What comes over a connection that was used before
         may have been meant for nobody.
         """
-        return not self._was_used and self._request_size > SMALL_REQUEST
+        if self.state is State.SENDING:
+            if not self._was_used and self._request_size > SMALL_REQUEST:
+                return True
+            self._fail(MalformedResponse("there was an answer before the request"))
+        elif self.state is not State.CLOSING:
+            # Nobody asked for it, and nobody is told that it is their response.
+            self.abort()
+        return False
 
     def _finish(self) -> None:
         """The response is whole: be free, or close."""
-        if not self._is_sent:
+        if self.state is State.SENDING:
             # It would wait until the server has taken all of the request.
             self.abort()
         elif not (self._keeps_alive and self.reader.can_be_followed):
@@ -284,12 +281,13 @@ class Connection(Protocol):
             opening.stop()
             self.could_not_open(None)
         elif self.state is not State.GONE:
-            self._leave_turn()
+            if self.state is State.SENDING:
+                self.transport.unregisterProducer()
+            self._settle_no_more()
             self.state = State.CLOSING
             self.transport.abortConnection()
 
-    def _leave_turn(self) -> None:
-        self._stop_producing()
+    def _settle_no_more(self) -> None:
         settling, self._settling = self._settling, None
         if settling is not None:
             settling.cancel()
@@ -305,12 +303,10 @@ class Connection(Protocol):
         if self.state is State.SECURING:
             assert self._handshake is not None
             self._error = self._handshake.error(reason.value)
-        elif self.state is State.BUSY:
+        elif self.state in (State.SENDING, State.RECEIVING):
             self._error = self._error_at_the_end(reason)
             self.is_whole = self._error is None
-        # The transport has let go of it, and in TLS there is none to be told.
-        self._is_producing = False
-        self._leave_turn()
+        self._settle_no_more()
         self._be_gone()
 
     def _be_gone(self) -> None:
@@ -331,7 +327,7 @@ class Connection(Protocol):
                 return error
             return None
         # Twisted does not keep the socket's error, but most of these are resets.
-        if not reader.has_begun and not self._is_sent:
+        if not reader.has_begun and self.state is State.SENDING:
             return SendFailed("the connection broke before the request was sent")
         if not reader.has_begun:
             lost = ConnectionLost("the connection broke before the answer")

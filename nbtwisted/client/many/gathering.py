@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -61,6 +62,22 @@ def gather(
     return gathering.ending.deferred
 
 
+class _State(enum.Enum):
+    """Where a gathering is in its life.
+
+    | state | what happens | where that leads |
+    |---|---|---|
+    | RUNNING | the queue is over, and nothing is under way | CLOSING |
+    | | it is cancelled, or somebody whom it calls fails | STOPPING |
+    | STOPPING | nothing is under way | CLOSING |
+    | CLOSING | no connection is left: its Deferred fires | |
+    """
+
+    RUNNING = enum.auto()
+    STOPPING = enum.auto()
+    CLOSING = enum.auto()
+
+
 class _Gathering:
     """Requests under way, and a queue from which others follow them."""
 
@@ -73,7 +90,7 @@ class _Gathering:
         begun: Callable[[int, Request], None] | None,
         most_marked: int | None,
     ) -> None:
-        self.ending: Ending[None] = Ending(self._cancel)
+        self.ending: Ending[None] = Ending(self._stop)
         self._getter = getter
         self._queue = queue
         self._concurrency = concurrency
@@ -86,8 +103,7 @@ class _Gathering:
         # Each would be an object for each request otherwise.
         self._on_end, self._on_move = self._end, self._move
         self._is_going_on = False
-        self._is_cancelled = False
-        self._is_closing = False
+        self._state = _State.RUNNING
         self._failure: Failure | None = None
 
     def go_on(self) -> None:
@@ -96,11 +112,14 @@ class _Gathering:
         One loop begins them all, also those whose turn comes when another has ended at
         once: of a thousand that fail, each would stand on the stack of the one before.
         """
-        if self._is_going_on:
+        if self._is_going_on or self._state is _State.CLOSING:
             return
         self._is_going_on = True
         try:
-            while len(self._under_way) < self._concurrency and not self._is_stopped:
+            while (
+                len(self._under_way) < self._concurrency
+                and self._state is _State.RUNNING
+            ):
                 ticket = self._queue.take()
                 if ticket is None:
                     break
@@ -109,12 +128,9 @@ class _Gathering:
         except Exception:
             self._fail()
         self._is_going_on = False
-        if not self._under_way and (self._is_stopped or self._queue.is_over):
+        is_over = self._state is _State.STOPPING or self._queue.is_over
+        if is_over and not self._under_way:
             self._close()
-
-    @property
-    def _is_stopped(self) -> bool:
-        return self._is_cancelled or self._failure is not None
 
     def _begin(self, ticket: Ticket) -> None:
         request = self._getter.request(
@@ -144,24 +160,20 @@ class _Gathering:
         except Exception:
             self._fail()
 
-    def _cancel(self) -> None:
-        self._is_cancelled = True
-        self._stop()
-
     def _fail(self) -> None:
         if self._failure is None:
             self._failure = Failure()
         self._stop()
 
     def _stop(self) -> None:
+        if self._state is _State.RUNNING:
+            self._state = _State.STOPPING
         for request in list(self._under_way):
             request.cancel()
         self.go_on()
 
     def _close(self) -> None:
-        if self._is_closing:
-            return
-        self._is_closing = True
+        self._state = _State.CLOSING
         self._queue.close()
         if self._failure is None:
             # There are some left only when it was cancelled.
