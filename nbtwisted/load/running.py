@@ -133,13 +133,7 @@ class Run:
         self.began = self.ended = self._pace.counts_from
         self._counts = plan.warm_up == 0
         self._workers = [
-            Worker(
-                self,
-                self._now,
-                self._request_ended,
-                keeps_alive=plan.keeps_alive,
-                timeout=plan.timeout,
-            )
+            Worker(self, self._now, self._request_ended, timeout=plan.timeout)
             for _ in range(plan.connections)
         ]
         self._free.extend(self._workers)

@@ -42,7 +42,6 @@ class Worker:
         now: Callable[[], float],
         on_end: Callable[[Worker, RequestError | None], None],
         *,
-        keeps_alive: bool,
         timeout: float,
     ) -> None:
         self.due = 0.0
@@ -57,7 +56,6 @@ class Worker:
         self._opens = opens
         self._now = now
         self._on_end = on_end
-        self._keeps_alive = keeps_alive
         self._timeout = timeout
         self._target: Target
         self._request = b""
@@ -125,8 +123,6 @@ class Worker:
 
     def exchange_over(self, connection: Connection, error: RequestError | None) -> None:
         """The response is whole, or will not be."""
-        if connection.state is not State.IDLE:
-            self._connection = None
         if error is None:
             reader = connection.reader
             assert reader.head is not None
@@ -156,8 +152,6 @@ class Worker:
         for origin, kept in list(self._kept.items()):
             if kept is connection:
                 del self._kept[origin]
-        if self._connection is connection and not self.is_busy:
-            self._connection = None
         self._look_if_closed()
 
     # Its end.
