@@ -293,8 +293,8 @@ NOTES = """\
   aiohttp's deadlines are its defaults, curl has none.
 - `get_all` keeps each raw response, its timing by phases and its deadlines; aiohttp and
   treq keep the body. *Collecting seldom* is after `gc.set_threshold(70_000, 20, 100)`,
-  which is what `nbtwisted get` does: of ten thousand requests at once, half the cost is
-  Python's garbage collector, which walks all of them again and again.
+  which is what `nbtwisted get` does: where ten thousand requests wait at once, Python's
+  garbage collector walks all that is kept of them again and again.
 """
 
 
