@@ -95,7 +95,7 @@ def _key(spans: Sequence[Span]) -> str:
     entries += [
         f'<li title="{escape(MARKS[name])}"><b class="{name}">{sign}</b> {name}</li>'
         for name, sign in MARK_SIGNS.items()
-        if name in marks and name != "resend"
+        if name in marks
     ]
     return f'<ul class="key">{"".join(entries)}</ul>' if entries else ""
 

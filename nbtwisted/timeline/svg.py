@@ -20,7 +20,7 @@ MARK_SIGNS: dict[MarkName, str] = {
     "error": "✕",
     "retry": "↻",
     "redirect": "»",
-    "resend": "↻",
+    "resend": "↺",
 }
 """What stands where an attempt ended."""
 
@@ -133,7 +133,7 @@ def _key(
 ) -> tuple[float, str]:
     """What the colours and signs mean that can be seen, and how far down it goes."""
     phases = {p.name for s in spans for p in s.phases if p.seconds * scale >= 0.5}
-    marks = {"retry" if m.name == "resend" else m.name for s in spans for m in s.marks}
+    marks = {mark.name for span in spans for mark in span.marks}
     entries: list[tuple[str, str, int]] = []
     for phase in PHASES:
         if phase in phases:

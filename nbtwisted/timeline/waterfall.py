@@ -60,7 +60,7 @@ _UNICODE = _Strokes(
         "receive": "█",
         "pause": "┄",
     },
-    marks={"retry": "↻", "redirect": "»", "error": "╳"},
+    marks={"retry": "↻", "resend": "↺", "redirect": "»", "error": "╳"},
     shades="░▒▓",
     dots="…",
     more="⋮",
@@ -76,7 +76,7 @@ _ASCII = _Strokes(
         "receive": "#",
         "pause": "_",
     },
-    marks={"retry": "*", "redirect": ">", "error": "x"},
+    marks={"retry": "*", "resend": "&", "redirect": ">", "error": "x"},
     shades=",:%",
     dots="...",
     more=":",
@@ -99,6 +99,7 @@ _COLOURS = {
     "receive": "\x1b[32m",
     "pause": "\x1b[2m",
     "retry": "\x1b[33m",
+    "resend": "\x1b[33m",
     "redirect": "\x1b[35m",
     "error": _RED,
     "shade": "\x1b[2m",
@@ -303,8 +304,7 @@ def _cells(
     for mark in span.marks:
         # An error is the end of a row, or is drawn over what little there is.
         column = min(int((span.began - zero + mark.at) / cell), last)
-        name = "retry" if mark.name == "resend" else mark.name
-        cells[column] = strokes.marks[name], name
+        cells[column] = strokes.marks[mark.name], mark.name
     return cells
 
 

@@ -112,6 +112,7 @@ class ReportTests(ClockCase):
         self.assertIn("<dt>errors</dt><dd>0</dd></div><div><dt>resent</dt>", page)
         self.assertIn("<dt>resent</dt><dd>2</dd>", page)
         self.assertEqual(data_of(page)["totals"]["resent"], 2)
+        self.assertIn('<b class="resend">↺</b> resend</li>', page)
         page = page_of([span(2, "http://h/", 0.0)])
         self.assertNotIn("<dt>resent</dt>", page)
 

@@ -69,10 +69,10 @@ class WaterfallTests(ClockCase):
         self.assertEqual(
             self.picture(Span(1, "/", 0, attempts), width=49),
             """
-1 /  200  ───╳┄┄┄┄───↻┄┄┄────»───↻───────  8.00 s
+1 /  200  ───╳┄┄┄┄───↻┄┄┄────»───↺───────  8.00 s
           0 s                5 s
-          ─ wait  ┄ pause  ↻ retry  » redirect
-          ╳ error
+          ─ wait  ┄ pause  ↻ retry  ↺ resend
+          » redirect  ╳ error
 1 answer in 8.00 s
 """,
         )
@@ -227,7 +227,7 @@ one after another:
         if ascii_only:
             self.assertTrue(drawn.isascii(), drawn)
         # However short a request was, it can be seen.
-        strokes = r"[.~+=\-#_*>x,:%]" if ascii_only else f"[{CHARACTERS}]"
+        strokes = r"[.~+=\-#_*&>x,:%]" if ascii_only else f"[{CHARACTERS}]"
         for line in lines[: min(len(spans), max(rows, 3))]:
             self.assertRegex(line, strokes)
 
