@@ -1,0 +1,1 @@
+"""From a blocking recv to await: lessons, each a page, a program and exercises."""
