@@ -72,8 +72,8 @@ class SlowServer:
         """What was asked, oldest first; of one key, if it is given.
 
         Each request has `id`, `time`, `peer`, `method`, `target`, `headers`, `key`,
-        `asked` and `held` (seconds), `status`, `fault`, `sent` (bytes) and `outcome`:
-        `in flight`, `answered`, `broken`, `cancelled` or `released`.
+        `asked`, `held` and `took` (seconds), `status`, `fault`, `sent` (bytes) and
+        `outcome`: `in flight`, `answered`, `broken`, `cancelled` or `released`.
         """
         query = "" if key is None else "?" + urlencode({"key": key})
         answer = self._ask("GET", f"/__admin/requests{query}")

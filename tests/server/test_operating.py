@@ -74,6 +74,7 @@ class JournalTests(OperatingCase):
                 "key": "a",
                 "asked": 1.0,
                 "held": 1.5,
+                "took": 1.5,
                 "status": 200,
                 "fault": None,
                 "outcome": "answered",
@@ -100,6 +101,12 @@ class JournalTests(OperatingCase):
                 (404, None, "answered"),
             ],
         )
+
+    def test_a_request_takes_until_its_last_byte(self) -> None:
+        self.visit("/get?_delay=1s&_drip=2s/3")
+        self.clock.pump([1.0] * 4)
+        (entry,) = self.journal()
+        self.assertEqual((entry["held"], entry["took"]), (1.0, 3.0))
 
     def test_a_fault_of_our_own_is_no_cancellation(self) -> None:
         def stumble(seconds: float, random: Random) -> Body:

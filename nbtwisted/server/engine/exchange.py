@@ -110,6 +110,7 @@ class Exchange:
         for_browsers: HeaderLines,
     ) -> None:
         self._engine = engine
+        self._came = engine.now()
         self.connection = connection
         self._request = request
         self.entry = entry
@@ -279,6 +280,7 @@ class Exchange:
     def _end(self, outcome: str) -> None:
         self._go(Event.END)
         self.entry.outcome = outcome
+        self.entry.took = self._engine.now() - self._came
         if self._wait is not None:
             self._wait.cancel()
         if self._source is not None:

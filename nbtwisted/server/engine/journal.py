@@ -60,6 +60,7 @@ class Entry:
     own_key   the key, where it is not that of the method and the target
     asked     seconds that the response was to wait; None until they are known
     held      seconds that it was held; None until then, and if the client left
+    took      seconds until it was over, with what was sent and read; None until then
     status    None if no status was sent
     fault     the name of the fault that was carried out
     sent      bytes of the body
@@ -82,6 +83,7 @@ class Entry:
     own_key: str | None = None
     asked: float | None = field(default=None, init=False)
     held: float | None = field(default=None, init=False)
+    took: float | None = field(default=None, init=False)
     status: int | None = field(default=None, init=False)
     fault: str | None = field(default=None, init=False)
     sent: int = field(default=0, init=False)
@@ -121,6 +123,7 @@ class Entry:
             "key": self.key,
             "asked": self.asked,
             "held": self.held,
+            "took": self.took,
             "status": self.status,
             "fault": self.fault,
             "sent": self.sent,
