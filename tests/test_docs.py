@@ -54,12 +54,44 @@ class DocsTests(SynchronousTestCase):
                 if not link.startswith("https://"):
                     self.assertTrue(((ROOT / page).parent / link).exists(), link)
 
+    def test_the_japanese_readme_has_all_of_the_english_one(self) -> None:
+        english, japanese = _outline("README.md"), _outline("README.ja.md")
+        for ours, theirs in zip(english, japanese, strict=False):
+            self.assertEqual(ours, theirs)
+        self.assertEqual(len(english), len(japanese))
+
+    def test_no_blank_appears_within_a_japanese_sentence(self) -> None:
+        # Where a source has a new line, a browser shows a blank.
+        text = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+        for line in re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S).splitlines():
+            if line and not re.match(r"#+ |!?\[[^]]*\]\(\S+\)$", line):
+                self.assertRegex(line, r"^[^。]+。\)?$")
+
     def test_matching_can_fail(self) -> None:
         self.assertTrue(matches(["a 1", "…", "b"], ["a 2", "x", "y", "b"]))
         self.assertFalse(matches(["a 1", "b"], ["a 2", "x", "b"]))
         self.assertFalse(matches(["a 1"], ["c 1"]))
         self.assertTrue(matches(["a ━━ 1 s"], ["a ━─━╳  2 s", "  ━ held  ╳ error"]))
         self.assertFalse(matches(["a ━━ 1 s"], ["a  2 s"]))
+
+
+def _outline(page: str) -> list[list[str]]:
+    """The depth, the blocks, and the links and pictures of each section of a page.
+
+    The order of links is a matter of language, and is not told.
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    # Each has a link to the other.
+    text = text.replace("(README.ja.md)", "(README.md)")
+    sections: list[list[str]] = [[]]
+    for part in re.findall(r"^```.*?^```$|^#+(?= )|\]\([^)]+\)", text, re.M | re.S):
+        if part.startswith("#"):
+            sections.append([])
+        sections[-1].append(part)
+    return [
+        sorted(section, key=lambda part: part if part.startswith("]") else "")
+        for section in sections
+    ]
 
 
 def _test_of(page: str) -> Callable[[DocsTests], None]:
