@@ -19,23 +19,20 @@ chance is the same each time that it runs.
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import os
-import select
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 import warnings
 import zlib
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from nbtwisted.server.testing.server_beside import (
+    ServerProcess,
+    ServerProcessDied,
+    SlowServer,
+)
 
 if TYPE_CHECKING:
     from nbtwisted.server.testing.slow_app import SlowApp
@@ -44,214 +41,51 @@ __all__ = ["SlowServer", "SlowServerWarning", "slow_app", "slow_server"]
 
 SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient")
 
-SECONDS_TO_ANSWER = 10
-"""After which the server's process is taken for one that hangs."""
-
-SECONDS_TO_START = 30
-"""The same for the first answer: it has yet to import what it needs."""
-
-LINES_SHOWN = 10
-"""Of what a process that died has said on stderr."""
-
-SECONDS_TO_END = 2
-"""That it has when nobody wants it any more."""
-
-
-class SlowServer:
-    """A server beside a test. `url` has no slash at its end."""
-
-    def __init__(self, port: int, seed: int) -> None:
-        self.port = port
-        self.seed = seed
-        self.url = f"http://127.0.0.1:{port}"
-
-    def __repr__(self) -> str:
-        return f"<SlowServer {self.url} seed={self.seed}>"
-
-    def requests(self, key: str | None = None) -> list[dict[str, Any]]:
-        """What was asked, oldest first; of one key, if it is given.
-
-        Each request has `id`, `time`, `peer`, `method`, `target`, `headers`, `key`,
-        `asked`, `held` and `took` (seconds), `status`, `fault`, `sent` (bytes) and
-        `outcome`: `in flight`, `answered`, `broken`, `cancelled` or `released`.
-        """
-        query = "" if key is None else "?" + urlencode({"key": key})
-        answer = self._ask("GET", f"/__admin/requests{query}")
-        requests: list[dict[str, Any]] = answer["requests"]
-        return requests
-
-    def stats(self) -> dict[str, Any]:
-        """Totals: `in_flight`, `requests`, `outcomes`, `by_status` and so on."""
-        stats: dict[str, Any] = self._ask("GET", "/__admin/stats")
-        return stats
-
-    def reset(self) -> int:
-        """Forget what was asked, and let go of what is held; returns how many."""
-        released: int = self._ask("POST", "/__admin/reset")["released"]
-        return released
-
-    def _ask(self, method: str, target: str) -> Any:
-        # Without a proxy, whatever the environment says.
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=SECONDS_TO_ANSWER
-        )
-        try:
-            connection.request(method, target)
-            return json.load(connection.getresponse())
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise ConnectionError(f"{self!r} does not answer: {reason}") from error
-        finally:
-            connection.close()
-
 
 class SlowServerWarning(pytest.PytestWarning):
     """The process of the servers has died or hung; the next test gets a new one."""
 
 
-class _Died(Exception):
-    """The process of the servers has died, or had to be killed; says why."""
-
-
-class _Process:
+class _Servers(ServerProcess):
     """The process of the servers, which starts while tests are still collected.
 
-    A new one takes its place when it has died. `outlived_by` are the PIDs of those,
-    besides us, who end after it.
+    A new one takes its place when it has died.
     """
 
-    def __init__(self, *outlived_by: int) -> None:
-        self._outlived_by = outlived_by
-        self._is_over = False
-        self._start()
-
-    def open(self, settings: dict[str, Any]) -> int:
-        """Have a server opened; returns its port."""
+    def open(self, **settings: Any) -> SlowServer:
+        """Have a server opened."""
         try:
-            answer = self._tell({"open": settings})
-        except _Died as died:
+            return super().open(**settings)
+        except ServerProcessDied as died:
             _warn(died)
             try:
-                answer = self._tell({"open": settings})
-            except _Died as again:
+                return super().open(**settings)
+            except ServerProcessDied as again:
                 pytest.fail(f"{again}\nSo did the one before.", pytrace=False)
-        port: int = answer["port"]
-        return port
 
-    def close(self, port: int) -> None:
+    def close(self, server: SlowServer) -> None:
         """Have a server closed."""
         try:
-            self._tell({"close": port})
-        except _Died as died:
+            super().close(server)
+        except ServerProcessDied as died:
             # And took all of its servers along.
             _warn(died)
 
-    def stop(self) -> str:
-        """End the process; returns what it complained of."""
-        if self._is_over:
-            return ""
-        self._is_over = True
-        with contextlib.suppress(BrokenPipeError):
-            self._told.close()
-        try:
-            self._process.wait(SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            # It hangs.
-            self._process.kill()
-            self._process.wait()
-        self._answers.close()
-        with self._complaints:
-            self._complaints.seek(0)
-            return self._complaints.read()
 
-    def _start(self) -> None:
-        # A file, because nobody reads a pipe while the tests run.
-        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        parents = map(str, (os.getpid(), *self._outlived_by))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "nbtwisted.server.testing.server_process", *parents],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            bufsize=0,
-            # Ctrl-C is for the tests; the end of stdin is for this.
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._told, self._answers = self._process.stdin, self._process.stdout
-        self._patience = SECONDS_TO_START
-        self._is_over = False
-
-    def _tell(self, what: dict[str, Any]) -> dict[str, Any]:
-        """Have something done; returns what was answered, or raises `_Died`."""
-        if self._is_over:
-            self._start()
-        try:
-            with contextlib.suppress(BrokenPipeError):
-                self._told.write(json.dumps(what).encode() + b"\n")
-            line = _line(self._answers, self._patience)
-        except TimeoutError:
-            self._process.kill()
-            complaints = self.stop()
-            why = f"did not answer within {self._patience} s, and was killed"
-        except BaseException:
-            # Ctrl-C, or a test's own timeout: by the next time, the answer to this
-            # would be taken for that one's.
-            self._process.kill()
-            self.stop()
-            raise
-        else:
-            if line:
-                self._patience = SECONDS_TO_ANSWER
-                answer: dict[str, Any] = json.loads(line)
-                return answer
-            complaints = self.stop()
-            why = f"died: {_how(self._process.returncode)}"
-        last = complaints.splitlines()[-LINES_SHOWN:]
-        raise _Died("\n".join([f"the slow server {why}", *last]))
-
-
-def _line(stream: IO[bytes], seconds: float) -> bytes:
-    """The next line, or nothing at the stream's end; raises `TimeoutError`."""
-    line = b""
-    give_up = time.monotonic() + seconds
-    ready = select.poll()
-    ready.register(stream, select.POLLIN)
-    while not line.endswith(b"\n"):
-        left = give_up - time.monotonic()
-        if left <= 0 or not ready.poll(left * 1000):
-            raise TimeoutError
-        some = os.read(stream.fileno(), 4096)
-        if not some:
-            return b""
-        line += some
-    return line
-
-
-def _how(exit_code: int) -> str:
-    """How a process has ended."""
-    if exit_code >= 0:
-        return f"exit code {exit_code}"
-    with contextlib.suppress(ValueError):
-        return f"killed by {signal.Signals(-exit_code).name}"
-    return f"killed by signal {-exit_code}"
-
-
-def _warn(died: _Died) -> None:
+def _warn(died: ServerProcessDied) -> None:
     warnings.warn(
         SlowServerWarning(f"{died}\nIt is started again for the next test."),
         stacklevel=2,
     )
 
 
-_PROCESS = pytest.StashKey[_Process]()
+_PROCESS = pytest.StashKey[_Servers]()
 
 
-def _new_process(config: pytest.Config) -> _Process:
+def _new_process(config: pytest.Config) -> _Servers:
     # A worker of pytest-xdist may go on for a while when its controller was killed.
     is_worker = hasattr(config, "workerinput")
-    return _Process(*([os.getppid()] if is_worker else []))
+    return _Servers(*([os.getppid()] if is_worker else []))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -293,9 +127,9 @@ def slow_server(request: pytest.FixtureRequest) -> Iterator[SlowServer]:
     if _PROCESS not in stash:  # asked for by name, with getfixturevalue()
         stash[_PROCESS] = _new_process(request.config)
     process = stash[_PROCESS]
-    port = process.open(settings)
-    yield SlowServer(port, settings["seed"])
-    process.close(port)
+    server = process.open(**settings)
+    yield server
+    process.close(server)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from treq.testing import StubTreq
 from twisted.web.server import Site
 
-from nbtwisted import pytest_plugin
+from nbtwisted.server.testing import server_beside
 from nbtwisted.server.testing.slow_app import SlowApp
 from tests.clock_that_steps import BACK, BY_STEPS
 from tests.guard import ClockCase
@@ -294,7 +294,7 @@ def test_a_server_that_dies_is_started_again(pytester: pytest.Pytester) -> None:
 def test_a_server_that_hangs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pytest_plugin, "SECONDS_TO_ANSWER", 0.2)
+    monkeypatch.setattr(server_beside, "SECONDS_TO_ANSWER", 0.2)
     pytester.makepyfile(
         THE_SERVER_S_PROCESS
         + """

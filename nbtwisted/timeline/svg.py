@@ -12,6 +12,7 @@ from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.page import asset
 from nbtwisted.timeline.quantity import readable
 from nbtwisted.timeline.span import PHASES, MarkName, Span, Totals
+from nbtwisted.timeline.track import Track
 from nbtwisted.timeline.waterfall import outcome_of, summary, time_of
 
 __all__ = ["MARK_SIGNS", "svg_waterfall"]
@@ -67,22 +68,29 @@ def svg_waterfall(
     width: int = 880,
     rows: int = 40,
     is_alone: bool = True,
+    tracks: Sequence[Track] = (),
+    notes: Sequence[str] = (),
 ) -> str:
-    """A picture of the spans; at most so many rows.
+    """A picture of the spans, at most so many rows, and of the tracks below them.
 
     One that `is_alone` brings its own colours, for light and dark; in a page, the page
-    has them.
+    has them. The last lines are the notes, or a sentence about the totals.
     """
-    if not spans:
+    if not spans and not tracks:
         return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n'
     drawn = folded(spans, rows)
     everything = [s for row in drawn for s in _spans(row)]
     origin = common_origin(span.label for span in everything)
-    zero = min(span.began for span in everything)
-    length = max(max(span.ended for span in everything) - zero, 1e-6)
+    on_axis: list[Span | Track] = [*everything, *tracks]
+    zero = min(shown.began for shown in on_axis)
+    length = max(max(shown.ended for shown in on_axis) - zero, 1e-6)
     names = [_name(row, origin) for row in drawn]
-    label = min(max(map(width_of, names)), _LONGEST_LABEL)
-    outcome = max(width_of(outcome_of(row)) for row in drawn)
+    outcome = max((width_of(outcome_of(row)) for row in drawn), default=0)
+    label = max(
+        *(min(width_of(name), _LONGEST_LABEL) for name in names),
+        *(width_of(track.name) - outcome for track in tracks),
+        0,
+    )
     left = _EDGE + (label + outcome + 3) * _CHARACTER
     bar = max(width - left - _TIME - _EDGE, 80)
     scale = bar / length
@@ -110,13 +118,27 @@ def svg_waterfall(
             f"{escape(time_of(row))}</text>"
         )
         if isinstance(row, Fold):
-            parts.append(_outline(row, left, top, bar, zero, length))
+            shares = row.shares(zero, length / _SAMPLES, _SAMPLES)
+            parts.append(_outline(shares, left, top, bar))
         else:
             parts.append(_bars(row, left, top, scale, zero))
+    for place, track in enumerate(tracks):
+        top = _EDGE + height + 24 + place * _ROW
+        parts.append(
+            f'<text x="{_EDGE}" y="{top + 15}">{escape(track.name)}</text>'
+            f'<text x="{_n(left + bar + _TIME)}" y="{top + 15}" text-anchor="end">'
+            f"{escape(track.said)}</text>"
+        )
+        levels = track.means(zero, length / _SAMPLES, _SAMPLES)
+        parts.append(_outline(list(levels), left, top, bar))
+    height += _ROW * len(tracks)
     below, key = _key(everything, scale, left, _EDGE + height + 40, width)
     parts.append(key)
-    said = summary(totals)
-    parts.append(f'<text x="{_EDGE}" y="{below + 24}">{escape(said)}</text>')
+    lines = [*notes] or [summary(totals)]
+    said = " ".join(lines)
+    for line in lines:
+        below += 18
+        parts.append(f'<text x="{_EDGE}" y="{below + 6}">{escape(line)}</text>')
     style = f"<style>{asset('colours.css')}{asset('bars.css')}</style>"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="waterfall" role="img" '
@@ -202,13 +224,10 @@ def _bars(span: Span, left: float, top: float, scale: float, zero: float) -> str
     return "".join(parts)
 
 
-def _outline(
-    fold: Fold, left: float, top: float, bar: float, zero: float, length: float
-) -> str:
-    """How many of a row for many were under way, over the time."""
-    cell = length / _SAMPLES
+def _outline(shares: Sequence[float], left: float, top: float, bar: float) -> str:
+    """The shape of shares over the time: of a row for many, or of a track."""
     points = [f"{_n(left)} {top + 18}"]
-    for sample, share in enumerate(fold.shares(zero, cell, _SAMPLES)):
+    for sample, share in enumerate(shares):
         y = _n(top + 18 - 14 * share)
         points.append(f"{_n(left + sample * bar / _SAMPLES)} {y}")
         points.append(f"{_n(left + (sample + 1) * bar / _SAMPLES)} {y}")

@@ -14,6 +14,7 @@ from nbtwisted.timeline.folding import Fold, Row, folded
 from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.quantity import counted, readable
 from nbtwisted.timeline.span import Span, Totals
+from nbtwisted.timeline.track import Track
 
 __all__ = [
     "CHARACTERS",
@@ -45,6 +46,8 @@ class _Strokes:
     marks: dict[str, str]
     shades: str
     """Of a row for many, from few of them under way to all."""
+    heights: str
+    """Of a track, from next to nothing to as high as it gets."""
     dots: str
     more: str
     at_most: str
@@ -62,6 +65,7 @@ _UNICODE = _Strokes(
     },
     marks={"retry": "↻", "resend": "↺", "redirect": "»", "error": "╳"},
     shades="░▒▓",
+    heights="▁▂▃▄▅▆▇█",
     dots="…",
     more="⋮",
     at_most="≤",
@@ -78,12 +82,19 @@ _ASCII = _Strokes(
     },
     marks={"retry": "*", "resend": "&", "redirect": ">", "error": "x"},
     shades=",:%",
+    heights="_.-:=+*#",
     dots="...",
     more=":",
     at_most="<",
 )
 CHARACTERS = "".join(
-    (*_UNICODE.phases.values(), *_UNICODE.marks.values(), *_UNICODE.shades, "…⋮≤")
+    (
+        *_UNICODE.phases.values(),
+        *_UNICODE.marks.values(),
+        *_UNICODE.shades,
+        *_UNICODE.heights,
+        "…⋮≤",
+    )
 )
 """What a screen must be able to show, or else the picture has to be in ASCII."""
 
@@ -103,6 +114,7 @@ _COLOURS = {
     "redirect": "\x1b[35m",
     "error": _RED,
     "shade": "\x1b[2m",
+    "track": "\x1b[34m",
 }
 
 Cell = tuple[str, str]
@@ -137,16 +149,26 @@ def waterfall(
 
 
 def bars(
-    rows: Sequence[Row], *, width: int, colour: bool = False, ascii_only: bool = False
+    rows: Sequence[Row],
+    *,
+    width: int,
+    colour: bool = False,
+    ascii_only: bool = False,
+    tracks: Sequence[Track] = (),
 ) -> list[str]:
-    """A line for each row, one for the axis, and the key where there is need of one."""
+    """A line for each row, one for the axis, and one for each track.
+
+    The key stands below, where there is need of one. There is at least one row or
+    track.
+    """
     strokes = _ASCII if ascii_only else _UNICODE
     spans = [s for row in rows for s in (row.spans if isinstance(row, Fold) else [row])]
     names = _names(rows, common_origin(span.label for span in spans), strokes)
-    layout = _Layout.of(rows, names, max(width, NARROWEST), strokes)
-    zero = min(span.began for span in spans)
+    layout = _Layout.of(rows, names, tracks, max(width, NARROWEST), strokes)
+    on_axis: list[Span | Track] = [*spans, *tracks]
+    zero = min(shown.began for shown in on_axis)
     # A picture of nothing but instants still needs an axis.
-    length = max(max(span.ended for span in spans) - zero, 1e-6)
+    length = max(max(shown.ended for shown in on_axis) - zero, 1e-6)
     cell = length / layout.bar
     drawn: set[str] = set()
     lines = []
@@ -172,6 +194,15 @@ def bars(
             )
         )
     lines.append(" " * layout.margin + _axis(length, layout))
+    for track in tracks:
+        levels = list(track.means(zero, cell, layout.bar))
+        chart = "".join(_height(level, strokes) for level in levels)
+        lines.append(
+            fitted(track.name, max(layout.margin - len(_GAP), 0), dots=strokes.dots)
+            + (_GAP if layout.margin else "")
+            + _painted(chart, "track", colour)
+            + (f"{_GAP}{track.said:>{layout.time}}" if layout.time else "")
+        )
     # What nearly all of a bar is needs no key.
     if drawn - {"held", "wait", "shade", "error", ""} or {"held", "wait"} <= drawn:
         meant = {**strokes.phases, **strokes.marks}
@@ -191,15 +222,21 @@ class _Layout:
 
     @classmethod
     def of(
-        cls, rows: Sequence[Row], names: Sequence[str], width: int, strokes: _Strokes
+        cls,
+        rows: Sequence[Row],
+        names: Sequence[str],
+        tracks: Sequence[Track],
+        width: int,
+        strokes: _Strokes,
     ) -> _Layout:
         """What there is room for: time goes first, then the label but for its number.
 
         An outcome is short, and what one looks for first.
         """
-        number = max(len(_number(row)) for row in rows)
-        outcome = max(width_of(outcome_of(row)) for row in rows)
-        time = max(width_of(time_of(row, strokes.at_most)) for row in rows)
+        number = max((len(_number(row)) for row in rows), default=0)
+        outcome = max((width_of(outcome_of(row)) for row in rows), default=0)
+        times = [time_of(row, strokes.at_most) for row in rows]
+        time = max(map(width_of, [*times, *(track.said for track in tracks)]))
         free = width - _NARROWEST_BAR
         outcome = max(min(outcome, _LONGEST_OUTCOME, free - number - 2 * len(_GAP)), 0)
         free -= outcome + len(_GAP)
@@ -208,11 +245,13 @@ class _Layout:
         else:
             free -= time + len(_GAP)
         # A long label takes a third of the line, and the bar no less than that.
-        label = min(
-            max(map(width_of, names)),
-            max(free - len(_GAP), 0),
-            max(width // 3, number),
+        # The name of a track has the room of label and outcome together.
+        wanted = max(
+            *map(width_of, names),
+            *(width_of(track.name) - outcome - len(_GAP) for track in tracks),
+            0,
         )
+        label = min(wanted, max(free - len(_GAP), 0), max(width // 3, number))
         taken = sum(part + len(_GAP) for part in (label, outcome, time) if part)
         return cls(label, outcome, width - taken, time)
 
@@ -243,7 +282,7 @@ def _number(row: Row) -> str:
 
 def _names(rows: Sequence[Row], origin: str, strokes: _Strokes) -> list[str]:
     """What stands at the beginning of each row: its number, and what it is of."""
-    width = max(len(_number(row)) for row in rows)
+    width = max((len(_number(row)) for row in rows), default=0)
     names = []
     for row in rows:
         if isinstance(row, Fold):
@@ -317,6 +356,14 @@ def _shades(
         place = min(int(share * len(strokes.shades)), len(strokes.shades) - 1)
         cells.append((strokes.shades[place], "shade") if share else _EMPTY)
     return cells
+
+
+def _height(level: float, strokes: _Strokes) -> str:
+    """The character for a level from 0 to 1: what is there at all is to be seen."""
+    if level < 0.005:
+        return " "
+    place = int(level * len(strokes.heights))
+    return strokes.heights[min(place, len(strokes.heights) - 1)]
 
 
 def _axis(length: float, layout: _Layout) -> str:

@@ -1,0 +1,201 @@
+"""Servers in a process beside the one that asks for them.
+
+One process has all of them, because a new one takes 0.3 s and a new port milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, Any
+from urllib.parse import urlencode
+
+__all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
+
+SECONDS_TO_ANSWER = 10
+"""After which the server's process is taken for one that hangs."""
+
+SECONDS_TO_START = 30
+"""The same for the first answer: it has yet to import what it needs."""
+
+LINES_SHOWN = 10
+"""Of what a process that died has said on stderr."""
+
+SECONDS_TO_END = 2
+"""That it has when nobody wants it any more."""
+
+
+class SlowServer:
+    """A server beside a test. `url` has no slash at its end."""
+
+    def __init__(self, port: int, seed: int) -> None:
+        self.port = port
+        self.seed = seed
+        self.url = f"http://127.0.0.1:{port}"
+
+    def __repr__(self) -> str:
+        return f"<SlowServer {self.url} seed={self.seed}>"
+
+    def requests(self, key: str | None = None) -> list[dict[str, Any]]:
+        """What was asked, oldest first; of one key, if it is given.
+
+        Each request has `id`, `time`, `peer`, `method`, `target`, `headers`, `key`,
+        `asked`, `held` and `took` (seconds), `status`, `fault`, `sent` (bytes) and
+        `outcome`: `in flight`, `answered`, `broken`, `cancelled` or `released`.
+        """
+        query = "" if key is None else "?" + urlencode({"key": key})
+        answer = self._ask("GET", f"/__admin/requests{query}")
+        requests: list[dict[str, Any]] = answer["requests"]
+        return requests
+
+    def stats(self) -> dict[str, Any]:
+        """Totals: `in_flight`, `requests`, `outcomes`, `by_status` and so on."""
+        stats: dict[str, Any] = self._ask("GET", "/__admin/stats")
+        return stats
+
+    def reset(self) -> int:
+        """Forget what was asked, and let go of what is held; returns how many."""
+        released: int = self._ask("POST", "/__admin/reset")["released"]
+        return released
+
+    def _ask(self, method: str, target: str) -> Any:
+        # Without a proxy, whatever the environment says.
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=SECONDS_TO_ANSWER
+        )
+        try:
+            connection.request(method, target)
+            return json.load(connection.getresponse())
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise ConnectionError(f"{self!r} does not answer: {reason}") from error
+        finally:
+            connection.close()
+
+
+class ServerProcessDied(Exception):
+    """The process of the servers has died, or had to be killed; says why."""
+
+
+class ServerProcess:
+    """The process of the servers, which begins to start at once.
+
+    `outlived_by` are the PIDs of those, besides us, who end after it.
+    """
+
+    def __init__(self, *outlived_by: int) -> None:
+        self._outlived_by = outlived_by
+        self._is_over = False
+        self._start()
+
+    def open(self, **settings: Any) -> SlowServer:
+        """Have a server opened; raises `ServerProcessDied`.
+
+        The settings are those of `DelayServer`: `seed`, `max_delay`, `max_in_flight`
+        and `lenient`. If the process has been stopped, a new one starts.
+        """
+        answer = self._tell({"open": settings})
+        return SlowServer(answer["port"], settings["seed"])
+
+    def close(self, server: SlowServer) -> None:
+        """Have a server closed; raises `ServerProcessDied`."""
+        self._tell({"close": server.port})
+
+    def stop(self) -> str:
+        """End the process; returns what it complained of."""
+        if self._is_over:
+            return ""
+        self._is_over = True
+        with contextlib.suppress(BrokenPipeError):
+            self._told.close()
+        try:
+            self._process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            # It hangs.
+            self._process.kill()
+            self._process.wait()
+        self._answers.close()
+        with self._complaints:
+            self._complaints.seek(0)
+            return self._complaints.read()
+
+    def _start(self) -> None:
+        # A file, because nobody reads a pipe while the tests run.
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        parents = map(str, (os.getpid(), *self._outlived_by))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "nbtwisted.server.testing.server_process", *parents],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            bufsize=0,
+            # Ctrl-C is for the tests; the end of stdin is for this.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._told, self._answers = self._process.stdin, self._process.stdout
+        self._patience = SECONDS_TO_START
+        self._is_over = False
+
+    def _tell(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer to an order; raises `ServerProcessDied`."""
+        if self._is_over:
+            self._start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self._told.write(json.dumps(what).encode() + b"\n")
+            line = _line(self._answers, self._patience)
+        except TimeoutError:
+            self._process.kill()
+            complaints = self.stop()
+            why = f"did not answer within {self._patience} s, and was killed"
+        except BaseException:
+            # Ctrl-C, or a test's own timeout: by the next time, the answer to this
+            # would be taken for that one's.
+            self._process.kill()
+            self.stop()
+            raise
+        else:
+            if line:
+                self._patience = SECONDS_TO_ANSWER
+                answer: dict[str, Any] = json.loads(line)
+                return answer
+            complaints = self.stop()
+            why = f"died: {_how(self._process.returncode)}"
+        last = complaints.splitlines()[-LINES_SHOWN:]
+        raise ServerProcessDied("\n".join([f"the slow server {why}", *last]))
+
+
+def _line(stream: IO[bytes], seconds: float) -> bytes:
+    """The next line, or nothing at the stream's end; raises `TimeoutError`."""
+    line = b""
+    give_up = time.monotonic() + seconds
+    ready = select.poll()
+    ready.register(stream, select.POLLIN)
+    while not line.endswith(b"\n"):
+        left = give_up - time.monotonic()
+        if left <= 0 or not ready.poll(left * 1000):
+            raise TimeoutError
+        some = os.read(stream.fileno(), 4096)
+        if not some:
+            return b""
+        line += some
+    return line
+
+
+def _how(exit_code: int) -> str:
+    """How a process has ended."""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    with contextlib.suppress(ValueError):
+        return f"killed by {signal.Signals(-exit_code).name}"
+    return f"killed by signal {-exit_code}"

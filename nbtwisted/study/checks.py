@@ -1,0 +1,462 @@
+"""The words of which judges are made. Pure.
+
+A check looks at a run and finds whether it is as it should be; a finding says what was
+expected and what was seen, in both languages.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nbtwisted.printable import printable
+from nbtwisted.study.run import Request, Run
+from nbtwisted.study.text import Text
+
+__all__ = [
+    "Check",
+    "Finding",
+    "Task",
+    "Text",
+    "answers",
+    "calls",
+    "descriptors",
+    "memory",
+    "prints",
+    "processes",
+    "processor",
+    "requests",
+    "seen",
+    "takes",
+    "threads",
+    "together",
+]
+
+MEGABYTE = 1_000_000
+
+LONGEST_QUOTED = 200
+"""Characters of what a program said, in a finding."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check expected of a run, and what it saw."""
+
+    is_good: bool
+    expected: Text
+    seen: Text
+
+
+Check = Callable[[Run], Finding | None]
+"""Returns None where it could not look."""
+
+
+class Task:
+    """What is expected of a program, and how it is run.
+
+    checks     looked at in their order, after those that hold for every program
+    seconds    in which it has to end
+    arguments  come after the port
+    traced     whether a second copy runs, whose system calls are counted
+    server     settings of the delay server: `seed`, `max_delay`, `max_in_flight`,
+               `lenient`
+    """
+
+    def __init__(
+        self,
+        *checks: Check,
+        seconds: float = 15.0,
+        arguments: tuple[str, ...] = (),
+        traced: bool = True,
+        server: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._checks = checks
+        self.seconds = seconds
+        self.arguments = arguments
+        self.traced = traced
+        self.server = {"seed": 1, **(server or {})}
+
+    def findings(self, run: Run) -> Iterator[Finding]:
+        """What each check found, up to the first that makes all others pointless."""
+        for finding in (_ended(run, self.seconds), _ended_well(run), _left_server(run)):
+            yield finding
+            if not finding.is_good:
+                return
+        for check in self._checks:
+            found = check(run)
+            if found is not None:
+                yield found
+
+    def judge(self, run: Run) -> Finding | None:
+        """The first finding that is not good; None if all are."""
+        return next((f for f in self.findings(run) if not f.is_good), None)
+
+
+# What holds for every program.
+
+
+def _ended(run: Run, seconds: float) -> Finding:
+    return Finding(
+        run.exit_code is not None,
+        Text(
+            f"the program ends by itself, within {seconds:g} s",
+            f"プログラムが {seconds:g} 秒以内に自分で終わる",
+        ),
+        Text(
+            f"it still ran after {run.seconds:.1f} s, and was stopped",
+            f"{run.seconds:.1f} 秒たっても動いていたので、止めました",
+        ),
+    )
+
+
+def _ended_well(run: Run) -> Finding:
+    code = run.exit_code or 0
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = str(-code)
+        how = Text(f"signal {name} ended it", f"シグナル {name} で終わりました")
+    else:
+        how = Text(
+            f"it ended with exit code {code}", f"終了コード {code} で終わりました"
+        )
+    last = _last_line(run.stderr)
+    return Finding(
+        code == 0,
+        Text("the program ends with exit code 0", "終了コード 0 で終わる"),
+        Text(f"{how.en}: {last}", f"{how.ja}: {last}") if last else how,
+    )
+
+
+def _left_server(run: Run) -> Finding:
+    return Finding(
+        run.server_lives,
+        Text(
+            "the delay server still answers when the program has ended",
+            "プログラムが終わっても、サーバは応答する",
+        ),
+        Text("it does not answer any more", "サーバが応答しなくなりました"),
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return printable(lines[-1].strip(), longest=LONGEST_QUOTED) if lines else ""
+
+
+# What the server saw.
+
+
+def answers(
+    exactly: int | None = None,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+    status: int | None = 200,
+    target: str = "/",
+) -> Check:
+    """So many requests got a whole response, of that status (None: of any).
+
+    Only requests whose target begins with `target` count.
+    """
+    at_least, at_most = _both(exactly, at_least, at_most)
+    of = Text("", "") if status is None else Text(f" with {status}", f" ({status})")
+    where = Text("", "") if target == "/" else Text(f" to {target}", f" ({target})")
+
+    def check(run: Run) -> Finding:
+        found = [
+            request
+            for request in run.answered
+            if request.target.startswith(target) and status in (None, request.status)
+        ]
+        number = _between(at_least, at_most)
+        return Finding(
+            _is_between(len(found), at_least, at_most),
+            Text(
+                f"the server answers {number.en} requests{where.en}{of.en}",
+                f"サーバが{number.ja}件のリクエスト{where.ja}に応答する{of.ja}",
+            ),
+            _what_came(run.requests, len(found)),
+        )
+
+    return check
+
+
+def requests(
+    exactly: int | None = None,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+    target: str = "/",
+) -> Check:
+    """So many requests came, however they ended."""
+    at_least, at_most = _both(exactly, at_least, at_most)
+    where = Text("", "") if target == "/" else Text(f" to {target}", f" ({target})")
+
+    def check(run: Run) -> Finding:
+        found = [r for r in run.requests if r.target.startswith(target)]
+        number = _between(at_least, at_most)
+        return Finding(
+            _is_between(len(found), at_least, at_most),
+            Text(
+                f"the program sends {number.en} requests{where.en}",
+                f"プログラムが{number.ja}件のリクエスト{where.ja}を送る",
+            ),
+            _what_came(run.requests, len(found)),
+        )
+
+    return check
+
+
+def _what_came(came: Sequence[Request], found: int) -> Text:
+    if not came:
+        return Text("no request came", "リクエストは 1 件も来ませんでした")
+    ends: dict[str, int] = {}
+    for request in came:
+        end = str(request.status or request.fault or "-")
+        if request.outcome != "answered":
+            end += f" {request.outcome}"
+        ends[end] = ends.get(end, 0) + 1
+    listed = ", ".join(f"{number} × {end}" for end, number in ends.items())
+    return Text(
+        f"{found} did; {len(came)} came in all ({listed})",
+        f"{found} 件でした。届いたのは全部で {len(came)} 件です ({listed})",
+    )
+
+
+def together(
+    exactly: int | None = None,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+) -> Check:
+    """So many requests were in flight at once, at the most."""
+    at_least, at_most = _both(exactly, at_least, at_most)
+    return _count(
+        lambda run: run.together,
+        at_least,
+        at_most,
+        Text(
+            "the most requests in flight at once: {}",
+            "同時に待つリクエストの最大数: {}",
+        ),
+    )
+
+
+# What it cost.
+
+
+def takes(*, above: float | None = None, below: float | None = None) -> Check:
+    """The program runs for so many seconds, from its beginning to its end."""
+    return _measure(
+        lambda run: run.seconds,
+        above,
+        below,
+        Text("the program takes {}", "かかる時間: {}"),
+        Text("{:.1f} s", "{:.1f} 秒"),
+    )
+
+
+def processor(*, above: float | None = None, below: float | None = None) -> Check:
+    """It uses such a share of one processor: 1 is all of the time."""
+    return _measure(
+        lambda run: 100 * (run.user + run.system) / max(run.seconds, 1e-3),
+        above and 100 * above,
+        below and 100 * below,
+        Text("it uses {} of a processor's time", "プロセッサを使う割合: {}"),
+        Text("{:.0f}%", "{:.0f}%"),
+    )
+
+
+def memory(*, above: float | None = None, below: float | None = None) -> Check:
+    """It has so many megabytes in memory at the most."""
+    return _measure(
+        lambda run: run.memory / MEGABYTE,
+        above,
+        below,
+        Text("its memory at the most: {}", "メモリの最大値: {}"),
+        Text("{:.0f} MB", "{:.0f} MB"),
+    )
+
+
+def threads(
+    exactly: int | None = None,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+) -> Check:
+    """It has so many threads at the most, in all its processes."""
+    return _count(
+        lambda run: run.threads if run.samples else None,
+        *_both(exactly, at_least, at_most),
+        Text("the most threads at once: {}", "同時に動くスレッドの最大数: {}"),
+    )
+
+
+def processes(
+    exactly: int | None = None,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+) -> Check:
+    """It is so many processes at the most."""
+    return _count(
+        lambda run: run.processes if run.samples else None,
+        *_both(exactly, at_least, at_most),
+        Text("the most processes at once: {}", "同時に動くプロセスの最大数: {}"),
+    )
+
+
+def descriptors(
+    exactly: int | None = None,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+) -> Check:
+    """It has so many files and sockets open at the most; stdin to stderr are three."""
+    return _count(
+        lambda run: run.descriptors if run.samples else None,
+        *_both(exactly, at_least, at_most),
+        Text(
+            "the most descriptors open at once: {}",
+            "同時に開くディスクリプタの最大数: {}",
+        ),
+    )
+
+
+def calls(
+    name: str,
+    *,
+    at_least: int | None = None,
+    at_most: int | None = None,
+    error: str | None = None,
+) -> Check:
+    """It makes a system call so often; with `error`, that is how often it fails so.
+
+    Without either number, at least once.
+    """
+    if at_least is None and at_most is None:
+        at_least = 1
+    what = f"{name}: {error}" if error else name
+
+    def count(run: Run) -> int | None:
+        if run.calls is None:
+            return None
+        made = run.calls.get(name)
+        if made is None:
+            return 0
+        return made.errors.get(error, 0) if error else made.count
+
+    return _count(
+        count,
+        at_least,
+        at_most,
+        Text(f"calls of {what}: {{}}", f"{what} の呼び出し回数: {{}}"),
+    )
+
+
+# What else.
+
+
+def prints(pattern: str, expected: Text) -> Check:
+    """It prints something that matches, anywhere, in a line or in several."""
+
+    def check(run: Run) -> Finding:
+        last = _last_line(run.stdout)
+        return Finding(
+            re.search(pattern, run.stdout, re.MULTILINE) is not None,
+            expected,
+            Text(
+                f"the last line that it printed is {last!r}",
+                f"最後に表示した行は {last!r} です",
+            )
+            if last
+            else Text("it printed nothing", "何も表示しませんでした"),
+        )
+
+    return check
+
+
+def seen(expected: Text, look: Callable[[Run], Text | None]) -> Check:
+    """Anything else: `look` says what was seen instead, or returns None."""
+
+    def check(run: Run) -> Finding:
+        found = look(run)
+        return Finding(found is None, expected, found or expected)
+
+    return check
+
+
+def _count(
+    value: Callable[[Run], int | None],
+    at_least: int | None,
+    at_most: int | None,
+    what: Text,
+) -> Check:
+    def check(run: Run) -> Finding | None:
+        found = value(run)
+        if found is None:
+            return None
+        number = _between(at_least, at_most)
+        return Finding(
+            _is_between(found, at_least, at_most),
+            Text(what.en.format(number.en), what.ja.format(number.ja)),
+            Text(f"{found:,}", f"{found:,}"),
+        )
+
+    return check
+
+
+def _measure(
+    value: Callable[[Run], float],
+    above: float | None,
+    below: float | None,
+    what: Text,
+    unit: Text,
+) -> Check:
+    def check(run: Run) -> Finding:
+        found = value(run)
+        en, ja = unit.en.format, unit.ja.format
+        if above is not None and below is not None:
+            expected = Text(
+                f"between {en(above)} and {en(below)}", f"{ja(above)}〜{ja(below)}"
+            )
+        elif above is not None:
+            expected = Text(f"more than {en(above)}", f"{ja(above)}より多い")
+        else:
+            assert below is not None, "a measure has a bound"
+            expected = Text(f"less than {en(below)}", f"{ja(below)}未満")
+        return Finding(
+            (above is None or found > above) and (below is None or found < below),
+            Text(what.en.format(expected.en), what.ja.format(expected.ja)),
+            Text(en(found), ja(found)),
+        )
+
+    return check
+
+
+def _both(
+    exactly: int | None, at_least: int | None, at_most: int | None
+) -> tuple[int | None, int | None]:
+    return (at_least, at_most) if exactly is None else (exactly, exactly)
+
+
+def _is_between(found: int, at_least: int | None, at_most: int | None) -> bool:
+    return (at_least is None or found >= at_least) and (
+        at_most is None or found <= at_most
+    )
+
+
+def _between(at_least: int | None, at_most: int | None) -> Text:
+    if at_least == at_most and at_least is not None:
+        return Text(f"{at_least:,}", f" {at_least:,} ")
+    if at_most is None:
+        assert at_least is not None, "a count has a bound"
+        return Text(f"at least {at_least:,}", f" {at_least:,} 以上 ")
+    if at_least is None:
+        return Text(f"at most {at_most:,}", f" {at_most:,} 以下 ")
+    return Text(f"{at_least:,} to {at_most:,}", f" {at_least:,}〜{at_most:,} ")

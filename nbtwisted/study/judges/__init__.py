@@ -1,0 +1,1 @@
+"""What is expected of the programs of each lesson, and of their exercises."""

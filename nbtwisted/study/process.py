@@ -1,0 +1,214 @@
+"""A program in a process of its own, watched until it ends."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbtwisted.study.run import Ending, Sample
+
+__all__ = ["Watched", "watch"]
+
+SECONDS_BETWEEN_SAMPLES = 0.05
+"""A look at all processes takes 3 ms."""
+
+MOST_OUTPUT = 1_000_000
+"""Bytes of stdout, and of stderr, that are kept: a loop may print without end."""
+
+SECONDS_TO_CLOSE = 0.2
+"""For what was written to be read, when the program has ended: a process that it left
+behind may hold the pipe."""
+
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+# Linux has it in KiB, and macOS in bytes.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What there was to see of a process."""
+
+    began: float
+    """Unix time."""
+    ending: Ending
+    stdout: str
+    stderr: str
+    samples: Sequence[Sample]
+
+
+def watch(
+    command: Sequence[str],
+    *,
+    seconds: float,
+    environment: Mapping[str, str],
+    folder: Path,
+) -> Watched:
+    """Run a command in `folder` until it ends, or for so many seconds.
+
+    When it has ended, or has been killed, so are the processes that it started. Raises
+    `OSError` if it cannot be started.
+    """
+    began, start = time.time(), time.monotonic()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=folder,
+        bufsize=0,
+        # A session of its own: all that it starts can be found, and ended.
+        start_new_session=True,
+    )
+    samples: list[Sample] = []
+    try:
+        with _Output(process) as output:
+            ended = None
+            while ended is None:
+                samples += _sample(process.pid, time.monotonic() - start)
+                output.read(SECONDS_BETWEEN_SAMPLES)
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    ended = os.waitstatus_to_exitcode(status)
+                elif time.monotonic() - start > seconds:
+                    break
+            took = time.monotonic() - start
+            if ended is None:
+                _end_session(process.pid)
+                _, _, usage = os.wait4(process.pid, 0)
+            output.read_rest(SECONDS_TO_CLOSE)
+    finally:
+        _end_session(process.pid)
+        # It is waited for: Popen would look for it once more.
+        process.returncode = 0
+    ending = Ending(
+        ended,
+        took,
+        usage.ru_utime,
+        usage.ru_stime,
+        usage.ru_maxrss * _RSS_UNIT,
+    )
+    stdout, stderr = output.texts()
+    return Watched(began, ending, stdout, stderr, samples)
+
+
+class _Output:
+    """What a process writes, as far as it is kept."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._kept = {process.stdout: b"", process.stderr: b""}
+        self._open = set(self._kept)
+        self._selector = selectors.DefaultSelector()
+        for pipe in self._kept:
+            self._selector.register(pipe, selectors.EVENT_READ)
+        self._end = _end_of(process.pid)
+        if self._end is not None:
+            self._selector.register(self._end, selectors.EVENT_READ)
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._selector.close()
+        for pipe in self._kept:
+            pipe.close()
+        if self._end is not None:
+            os.close(self._end)
+
+    def read(self, seconds: float) -> None:
+        """Read what comes within so many seconds, or until the process ends."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if any(key.fd == self._end for key in self._take(left)):
+                return
+
+    def read_rest(self, seconds: float) -> None:
+        """Read until both pipes are closed, but no longer than that."""
+        if self._end is not None:
+            self._selector.unregister(self._end)
+        until = time.monotonic() + seconds
+        while self._open and (left := until - time.monotonic()) > 0:
+            self._take(left)
+
+    def _take(self, seconds: float) -> list[selectors.SelectorKey]:
+        ready = [key for key, _ in self._selector.select(seconds)]
+        for key in ready:
+            pipe = key.fileobj
+            if pipe in self._open:
+                some = os.read(key.fd, 65536)
+                if not some:
+                    self._selector.unregister(pipe)
+                    self._open.remove(pipe)
+                kept = self._kept[pipe]
+                self._kept[pipe] = kept + some[: MOST_OUTPUT - len(kept)]
+        return ready
+
+    def texts(self) -> tuple[str, str]:
+        """Stdout and stderr."""
+        stdout, stderr = self._kept.values()
+        return stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace")
+
+
+def _end_of(process: int) -> int | None:
+    """A descriptor that is ready when a process ends; None where there is none."""
+    with suppress(AttributeError, OSError):
+        return os.pidfd_open(process)
+    return None
+
+
+def _end_session(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _sample(session: int, at: float) -> list[Sample]:
+    """The processes of a session now; nothing where no `/proc` tells of them."""
+    user = system = memory = threads = processes = descriptors = 0
+    for stat in _stats():
+        # pid (name) state ppid pgrp session …: proc(5) counts these from 1.
+        pid, rest = stat.split(" ", 1)[0], stat.rpartition(")")[2].split()
+        if int(rest[3]) != session:
+            continue
+        # With those of the children that it has waited for.
+        user += int(rest[11]) + int(rest[13])
+        system += int(rest[12]) + int(rest[14])
+        threads += int(rest[17])
+        memory += int(rest[21])
+        processes += 1
+        with suppress(OSError):
+            descriptors += len(os.listdir(f"/proc/{pid}/fd"))
+    if not processes:
+        return []
+    return [
+        Sample(
+            round(at, 4),
+            round(user * _TICK, 3),
+            round(system * _TICK, 3),
+            memory * _PAGE,
+            threads,
+            processes,
+            descriptors,
+        )
+    ]
+
+
+def _stats() -> list[str]:
+    """The `stat` of each process; none where there is no `/proc`, as on macOS."""
+    stats = []
+    with suppress(FileNotFoundError, PermissionError):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            # It may have ended meanwhile.
+            with suppress(OSError), open(f"/proc/{pid}/stat") as file:
+                stats.append(file.read())
+    return stats
