@@ -24,11 +24,12 @@ WAITS = (
     "select pselect6 poll ppoll epoll_create1 epoll_ctl epoll_wait epoll_pwait "
     "clock_nanosleep futex"
 )
-PROCESSES = "pipe pipe2 fork vfork clone clone3 execve wait4 waitid"
-OF_DESCRIPTORS = "read write close"
+STARTS = ("clone", "clone3", "fork", "vfork")
+PROCESSES = "pipe pipe2 execve wait4 waitid"
+OF_DESCRIPTORS = ("read", "write", "close")
 """They count where they are about a socket, a pipe or an epoll object."""
 
-_NAMES = " ".join((SOCKETS, WAITS, PROCESSES, OF_DESCRIPTORS)).split()
+_NAMES = [*" ".join((SOCKETS, WAITS, PROCESSES)).split(), *STARTS, *OF_DESCRIPTORS]
 
 _CALL = re.compile(r"(\d+) +(\w+)\((?:(\d+)<([^>]*)>?)?")
 _RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>")
@@ -79,16 +80,28 @@ def _strace(record: Path) -> list[str]:
 def _of_strace(lines: Iterable[str]) -> dict[str, Calls]:
     counts: Counter[str] = Counter()
     errors: dict[str, Counter[str]] = {}
-    unfinished: dict[str, bool] = {}
+    is_counted: dict[str, bool] = {}
+    has_threads = is_probe = False
     for line in lines:
         if made := _CALL.match(line):
             thread, name, descriptor, what = made.groups()
-            counts_here = name not in OF_DESCRIPTORS or _is_told(descriptor, what)
+            has_threads |= name in STARTS
+            counts_here = (
+                _is_told(descriptor, what) if name in OF_DESCRIPTORS
+                # Python has a lock or two before there is anybody to wait for.
+                else has_threads if name == "futex"
+                else True
+            )  # fmt: skip
+            if is_probe and name == "close":
+                # Python's selectors look whether there is epoll, when imported.
+                counts["epoll_create1"] -= 1
+                counts_here = False
+            is_probe = name == "epoll_create1"
             counts[name] += counts_here
-            unfinished[thread] = counts_here
+            is_counted[thread] = counts_here
         elif resumed := _RESUMED.match(line):
             thread, name = resumed.groups()
-            counts_here = unfinished.get(thread, False)
+            counts_here = is_counted.get(thread, False)
         else:
             continue
         if counts_here and (failed := _FAILED.search(line)):

@@ -171,7 +171,9 @@ def _notes(run: Run, language: Language) -> Iterator[list[str]]:
             Text("system calls:", "システムコール:").of(language),
             *(
                 f"{name} {made.count:,}"
-                + "".join(f" ({n:,} {error})" for error, n in made.errors.items())
+                + "".join(
+                    f" ({n:,} {error})" for error, n in (made.errors or {}).items()
+                )
                 for name, made in most[:MOST_CALLS]
             ),
         ]

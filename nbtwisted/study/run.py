@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -74,8 +74,8 @@ class Calls:
     """How often a system call was made."""
 
     count: int
-    errors: Mapping[str, int] = field(default_factory=dict)
-    """How often it failed, by the error's name: `EAGAIN`."""
+    errors: Mapping[str, int] | None = None
+    """How often it failed, by the error's name: `EAGAIN`. None if nobody could see."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,8 @@ class Run:
             **{
                 **values,
                 "ending": Ending(**values["ending"]),
-                "requests": tuple(Request(**r) for r in values["requests"]),
-                "samples": tuple(Sample(**s) for s in values["samples"]),
+                "requests": [Request(**r) for r in values["requests"]],
+                "samples": [Sample(**s) for s in values["samples"]],
                 "calls": calls and {n: Calls(**c) for n, c in calls.items()},
             }
         )
