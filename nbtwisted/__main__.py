@@ -1,4 +1,4 @@
-"""The `nbtwisted` command: `serve`, `get`, `load` and `trace`."""
+"""The `nbtwisted` command: `serve`, `get`, `load`, `trace` and `study`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
        nbtwisted get [OPTIONS] [URL …]  send many GETs at once, print raw answers
        nbtwisted load [OPTIONS] URL …   keep a server busy, say how long it took
        nbtwisted trace [OPTIONS] SCRIPT say what a Twisted program's time goes into
+       nbtwisted study [LESSON]         learn how waits overlap, by running it
        nbtwisted --version
 
 Each command tells more with --help.
@@ -45,13 +46,17 @@ def main() -> NoReturn:
         from nbtwisted.reactor.command import main as trace
 
         trace(arguments)
+    elif command == "study":
+        from nbtwisted.study.command import main as study
+
+        study(arguments)
     elif command in ("-h", "--help"):
         show(USAGE, program="nbtwisted")
         sys.exit()
     elif command == "--version":
         show(f"nbtwisted {__version__}\n", program="nbtwisted")
         sys.exit()
-    say(f"nbtwisted: error: {command!r}: expected serve, get, load or trace")
+    say(f"nbtwisted: error: {command!r}: expected serve, get, load, trace or study")
     sys.exit(2)
 
 

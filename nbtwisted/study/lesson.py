@@ -122,7 +122,7 @@ class Lesson:
 
 
 LESSONS: Sequence[Lesson] = [
-    Lesson(folder) for folder in sorted(_FOLDER.glob("[0-9][0-9]-*"))
+    Lesson(page.parent) for page in sorted(_FOLDER.glob("[0-9][0-9]-*/lesson.en.md"))
 ]
 """In their order."""
 

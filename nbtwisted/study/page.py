@@ -14,12 +14,14 @@ from nbtwisted.study.picture import seconds, totals
 from nbtwisted.study.run import Run
 from nbtwisted.study.text import Language
 
-__all__ = ["Fence", "figures", "filled"]
+__all__ = ["Fence", "figures", "filled", "joined"]
 
 Fence = Literal["program", "picture", "output"]
 
 _FENCE = re.compile(r"^```(program|picture|output)\n```$", re.MULTILINE)
 _FIGURE = re.compile(r"\{\{ *([\w. -]+?) *\}\}")
+_WIDE = "\u3000-\u9fff\uff00-\uffef"
+_JOINT = re.compile(rf"(?<=[{_WIDE}])\n(?:> ?| +)?(?=[{_WIDE}\w`*(])(?!\d+\. )")
 _PRINTED = re.compile(r"^(\w[\w .-]*): +(.+?) *$", re.MULTILINE)
 
 
@@ -67,3 +69,14 @@ def figures(run: Run, language: Language) -> dict[str, str]:
     for key, printed in _PRINTED.findall(run.stdout):
         values.setdefault(f"printed.{key}", printed)
     return values
+
+
+def joined(page: str) -> str:
+    """The page with the lines of Japanese paragraphs joined.
+
+    A source has one sentence a line, and Markdown makes a blank of the line's end.
+    """
+    parts = re.split(r"(^```.*?^```$)", page, flags=re.MULTILINE | re.DOTALL)
+    # Every second part is a fence.
+    parts[::2] = [_JOINT.sub("", part) for part in parts[::2]]
+    return "".join(parts)

@@ -1,0 +1,207 @@
+"""`nbtwisted study`: lessons that are read, run and drawn, and exercises."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from nbtwisted.command_line import (
+    CANNOT_WRITE,
+    OneLineParser,
+    abandon,
+    end_when_told,
+    raise_open_files,
+    say,
+)
+from nbtwisted.server.testing.server_beside import ServerProcessDied
+from nbtwisted.study import practice, reading
+from nbtwisted.study.folder import ReadersFolder
+from nbtwisted.study.lesson import (
+    LESSONS,
+    Exercise,
+    Lesson,
+    find_exercise,
+    find_lesson,
+)
+from nbtwisted.study.progress import ProgressFile
+from nbtwisted.study.running import Runner
+from nbtwisted.study.screen import Screen
+from nbtwisted.study.text import LANGUAGES, language_of
+
+__all__ = ["main"]
+
+USAGE = """nbtwisted study                   list the lessons, and say which is next
+       nbtwisted study LESSON            read a lesson, run its program, draw the run
+       nbtwisted study run LESSON        run and draw its program alone
+       nbtwisted study start DIR         make a folder of programs and exercises
+       nbtwisted study check [NAME]      judge an exercise, or all that are left
+       nbtwisted study hint NAME         give a hint for an exercise
+       nbtwisted study solution NAME     show one solution"""
+
+SECONDS_BETWEEN_LOOKS = 0.3
+"""With `--watch`: until a file that was saved is seen."""
+
+
+class _Misuse(Exception):
+    """What was asked for does not exist, or cannot be done; says what was expected."""
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Do what the arguments say; raises `SystemExit`.
+
+    The exit code is 0, or 1 if a program did not end well, or did not pass.
+    """
+    parser = _parser()
+    args = parser.parse_intermixed_args(parser.with_values(arguments))
+    # The programs that are run have sessions of their own, and are to be ended with us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_when_told(lambda number, _: sys.exit(128 + number))
+    raise_open_files()
+    try:
+        good = _do(args)
+        sys.stdout.flush()
+    except _Misuse as misuse:
+        parser.error(str(misuse))
+    except ServerProcessDied as died:
+        say(f"nbtwisted study: error: {died}")
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            abandon(sys.stdout)
+        what = error.filename or "stdout"
+        say(f"nbtwisted study: error: {what}: {error.strerror}")
+        sys.exit(CANNOT_WRITE)
+    sys.exit(0 if good else 1)
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog="nbtwisted study",
+        usage=USAGE,
+        description="Lessons from a blocking recv to await. A lesson is named by its "
+        "number, and an exercise by its lesson's and its own, as 5.1.",
+    )
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--lang",
+        choices=LANGUAGES,
+        help="language of all texts (default: that of the locale, or English)",
+    )
+    parser.add_argument(
+        "--no-run", action="store_true", help="read a lesson without running it"
+    )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="judge an exercise anew whenever its file is saved",
+    )
+    return parser
+
+
+def _do(args: argparse.Namespace) -> bool:
+    """Do what the words say; returns whether all is well.
+
+    Raises `_Misuse`, `ServerProcessDied`, or `OSError`.
+    """
+    screen = Screen(args.lang or language_of(os.environ))
+    progress_file = ProgressFile.of_user()
+    match args.words:
+        case []:
+            reading.list_lessons(screen, progress_file)
+        case ["check"]:
+            return _check(screen, progress_file, None, watches=args.watch)
+        case ["check", name]:
+            exercise = _exercise(name)
+            return _check(screen, progress_file, exercise, watches=args.watch)
+        case ["start", folder]:
+            try:
+                practice.start(screen, progress_file, Path(folder))
+            except FileExistsError:
+                raise _Misuse(
+                    f"start {folder}: expected a folder that is empty, or not there"
+                ) from None
+        case ["hint", name]:
+            screen.show(_exercise(name).hint(screen.language))
+        case ["solution", name]:
+            source = _exercise(name).solution.read_text(encoding="utf-8")
+            screen.show(f"```python\n{source}```")
+        case ["run", name]:
+            return reading.run(screen, _lesson(name), _folder(progress_file))
+        case ["check" | "start" | "hint" | "solution" | "run" as verb, *_]:
+            raise _Misuse(f"{verb}: expected {_WHAT[verb]}")
+        case [name]:
+            lesson, folder = _lesson(name), _folder(progress_file)
+            return reading.read(
+                screen, progress_file, lesson, folder, runs=not args.no_run
+            )
+        case [_, more, *_]:
+            raise _Misuse(f"{more!r}: expected one lesson")
+    return True
+
+
+_WHAT = {
+    "check": "one exercise, or none",
+    "start": "one folder",
+    "hint": "one exercise, as 5.1",
+    "solution": "one exercise, as 5.1",
+    "run": "one lesson",
+}
+
+
+def _check(
+    screen: Screen,
+    progress_file: ProgressFile,
+    chosen: Exercise | None,
+    *,
+    watches: bool,
+) -> bool:
+    folder = _folder(progress_file)
+    if folder is None:
+        raise _Misuse(
+            "check: expected a folder of exercises: nbtwisted study start DIR"
+        )
+    every = [exercise for lesson in LESSONS for exercise in lesson.exercises]
+    with Runner() as runner:
+        judge = partial(practice.judge, screen, progress_file, runner, folder)
+        if chosen is None:
+            good = practice.judge_rest(screen, progress_file, runner, folder)
+        else:
+            good = judge(chosen)
+        while watches:
+            saved = practice.watch(
+                folder,
+                every if chosen is None else [chosen],
+                partial(time.sleep, SECONDS_BETWEEN_LOOKS),
+            )
+            good = judge(saved)
+    return good
+
+
+def _folder(progress_file: ProgressFile) -> ReadersFolder | None:
+    """The reader's folder around the working one, or the last that was begun."""
+    found = ReadersFolder.around(Path.cwd())
+    begun = progress_file.read().folder
+    if found is None and begun is not None:
+        found = ReadersFolder.around(Path(begun))
+    return found
+
+
+def _lesson(name: str) -> Lesson:
+    lesson = find_lesson(name)
+    if lesson is None:
+        raise _Misuse(f"{name!r}: expected a lesson, 1 to {len(LESSONS)}")
+    return lesson
+
+
+def _exercise(name: str) -> Exercise:
+    exercise = find_exercise(name)
+    if exercise is None:
+        raise _Misuse(f"{name!r}: expected an exercise, as 5.1")
+    return exercise

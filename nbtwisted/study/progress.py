@@ -1,0 +1,77 @@
+"""How far somebody has come: one small file, for all of a person's terminals."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+__all__ = ["Progress", "ProgressFile"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is remembered."""
+
+    folder: str | None = None
+    """That of the exercises, the last that was begun."""
+    read: tuple[str, ...] = ()
+    """Names of lessons."""
+    solved: dict[str, str] = field(default_factory=dict)
+    """Digests of the programs that passed, by the names of the exercises."""
+
+    def with_read(self, lesson: str) -> Progress:
+        """The same when a lesson has been read."""
+        return replace(self, read=tuple(dict.fromkeys((*self.read, lesson))))
+
+    def with_solved(self, exercise: str, digest: str) -> Progress:
+        """The same when an exercise's program has passed."""
+        return replace(self, solved={**self.solved, exercise: digest})
+
+
+class ProgressFile:
+    """`study.json` in the user's folder for state, as the XDG directories have it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.path = folder / "study.json"
+
+    @classmethod
+    def of_user(cls) -> ProgressFile:
+        """The one that the environment says."""
+        base = os.environ.get("XDG_STATE_HOME", "")
+        # The specification has relative paths ignored.
+        at = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state"
+        return cls(at / "nbtwisted")
+
+    def read(self) -> Progress:
+        """What the file says; nothing, if it is not there or cannot be read."""
+        with suppress(OSError, ValueError, TypeError):
+            values = json.loads(self.path.read_text(encoding="utf-8"))
+            return Progress(
+                folder=values["folder"],
+                read=tuple(map(str, values["read"])),
+                solved={str(name): str(d) for name, d in values["solved"].items()},
+            )
+        return Progress()
+
+    def change(self, change: Callable[[Progress], Progress]) -> None:
+        """Write what `change` makes of it; raises `OSError`.
+
+        Of two that do so at once, one waits for the other.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "study.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new = json.dumps(asdict(change(self.read())), indent=1)
+            # Put in place whole: a reader sees the old one or the new one.
+            with tempfile.NamedTemporaryFile(
+                "w", dir=self._folder, delete=False, encoding="utf-8"
+            ) as file:
+                file.write(new + "\n")
+            os.replace(file.name, self.path)

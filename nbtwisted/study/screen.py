@@ -1,0 +1,142 @@
+"""What a reader sees: sentences, pages and pictures, in one language."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from rich.markdown import Markdown
+
+from nbtwisted.command_line import can_encode, say
+from nbtwisted.console import SizedConsole
+from nbtwisted.printable import printable
+from nbtwisted.study.checks import Finding
+from nbtwisted.study.page import joined
+from nbtwisted.study.picture import drawn
+from nbtwisted.study.run import Run
+from nbtwisted.study.text import Language, Text
+from nbtwisted.timeline.waterfall import CHARACTERS
+
+__all__ = ["Screen"]
+
+MOST_LINES = 20
+"""Lines of what a program printed that are shown."""
+
+LONGEST_LINE = 200
+"""Characters of each."""
+
+
+class Screen:
+    """Stdout, as far as it can show what the study has."""
+
+    def __init__(self, language: Language) -> None:
+        if language == "ja" and not can_encode(sys.stdout, "日本語"):
+            say(
+                f"nbtwisted study: {sys.stdout.encoding} has no Japanese: expected a "
+                "UTF-8 locale, such as LANG=ja_JP.UTF-8"
+            )
+            language = "en"
+        self.language = language
+        self.ascii_only = not can_encode(sys.stdout, CHARACTERS + "✓✗")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A page may have a character that the screen has not.
+            sys.stdout.reconfigure(errors="replace")
+        self._console = SizedConsole(sys.stdout)
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self._console.width
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether it shows colours, and may."""
+        return self._console.color_system is not None and not self._console.no_color
+
+    def write(self, line: str) -> None:
+        """Write a line as it is."""
+        print(line)
+
+    def say(self, text: Text) -> None:
+        """Write a sentence in the reader's language."""
+        self.write(text.of(self.language))
+
+    def write_output(self, output: str) -> None:
+        """Write the first lines of what a program printed."""
+        lines = output.rstrip().splitlines()
+        for line in lines[:MOST_LINES]:
+            self.write("  " + printable(line, longest=LONGEST_LINE))
+        if len(lines) > MOST_LINES:
+            more = len(lines) - MOST_LINES
+            self.say(Text(f"  … and {more:,} lines more", f"  … ほかに {more:,} 行"))
+
+    def picture(self, run: Run, *, colour: bool | None = None, margin: int = 0) -> str:
+        """The picture of a run, as wide as the screen but for a margin."""
+        return drawn(
+            run,
+            self.language,
+            width=self.width - margin,
+            colour=self.has_colour if colour is None else colour,
+            ascii_only=self.ascii_only,
+        )
+
+    def write_run(self, run: Run) -> None:
+        """Write what a program printed, its picture, and what it complained of."""
+        self.write_output(run.stdout)
+        self.write("")
+        self.write(self.picture(run).rstrip())
+        for line in run.stderr.rstrip().splitlines()[-MOST_LINES:]:
+            self.write("! " + printable(line, longest=LONGEST_LINE))
+
+    def write_finding(self, finding: Finding) -> None:
+        """Write what was expected, and what was seen if that is something else."""
+        good, bad = ("+", "-") if self.ascii_only else ("✓", "✗")
+        expected, seen = (
+            text.of(self.language) for text in (finding.expected, finding.seen)
+        )
+        self.write(f"  {good if finding.is_good else bad} {expected}")
+        if not finding.is_good:
+            self.say(Text(f"    seen: {seen}", f"    実際: {seen}"))
+
+    def show(self, page: str) -> None:
+        """Show Markdown, by the reader's pager if it is longer than the screen."""
+        markdown = Markdown(joined(page) if self.language == "ja" else page)
+        with self._console.capture() as captured:
+            self._console.print(markdown)
+        text = captured.get()
+        is_long = text.count("\n") >= self._console.height
+        if not (is_long and sys.stdin.isatty() and sys.stdout.isatty()):
+            print(text, end="")
+            return
+        # As git has it: less with colours, which leaves the page on the screen.
+        environment = {"LESS": "RX", **os.environ}
+        command = shlex.split(environment.get("PAGER", "")) or ["less"]
+        try:
+            with _interrupts_ignored():
+                subprocess.run(
+                    command, input=text, text=True, env=environment, check=False
+                )
+        except OSError:
+            print(text, end="")
+
+    def waits(self, text: Text) -> AbstractContextManager[object]:
+        """Say what is waited for, while the context lasts; only on a terminal."""
+        if self._console.is_terminal:
+            return self._console.status(text.of(self.language), spinner="line")
+        return nullcontext()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Leave Ctrl-C to the program that runs in front."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
