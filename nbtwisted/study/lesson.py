@@ -109,6 +109,13 @@ class Lesson:
         """The page: Markdown, with fences and figures that are to be filled in."""
         return (self.folder / f"lesson.{language}.md").read_text(encoding="utf-8")
 
+    def page_without_hints(self, language: Language) -> str:
+        """The page for somebody who has yet to solve the exercises."""
+        page = self.page(language)
+        first = _EXERCISE.search(page)
+        assert first is not None, f"{self.name} has no exercises"
+        return page[: first.start()] + _HINT.sub("", page[first.start() :])
+
     def title(self, language: Language) -> str:
         """What it is called."""
         found = _TITLE.search(self.page(language))

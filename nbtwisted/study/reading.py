@@ -92,7 +92,7 @@ def _filled(screen: Screen, lesson: Lesson) -> str:
         # A fence is drawn with a column of room on either side.
         return f"```text\n{screen.picture(recorded, colour=False, margin=2)}```"
 
-    page = lesson.page(screen.language)
+    page = lesson.page_without_hints(screen.language)
     return filled(page, figures(recorded, screen.language), content)
 
 

@@ -136,7 +136,9 @@ class Run:
     @property
     def memory(self) -> int:
         """Bytes that were resident at the most, in all its processes."""
-        return max([self.ending.memory, *(sample.memory for sample in self.samples)])
+        # What the kernel says at the end begins with the process that started it.
+        most = max((sample.memory for sample in self.samples), default=0)
+        return most or self.ending.memory
 
     @property
     def threads(self) -> int:

@@ -201,7 +201,7 @@ def bars(
             fitted(track.name, max(layout.margin - len(_GAP), 0), dots=strokes.dots)
             + (_GAP if layout.margin else "")
             + _painted(chart, "track", colour)
-            + (f"{_GAP}{track.said:>{layout.time}}" if layout.time else "")
+            + (_GAP + _right(track.said, layout.time) if layout.time else "")
         )
     # What nearly all of a bar is needs no key.
     if drawn - {"held", "wait", "shade", "error", ""} or {"held", "wait"} <= drawn:
@@ -246,9 +246,10 @@ class _Layout:
             free -= time + len(_GAP)
         # A long label takes a third of the line, and the bar no less than that.
         # The name of a track has the room of label and outcome together.
+        beside = outcome + len(_GAP) if outcome else 0
         wanted = max(
             *map(width_of, names),
-            *(width_of(track.name) - outcome - len(_GAP) for track in tracks),
+            *(width_of(track.name) - beside for track in tracks),
             0,
         )
         label = min(wanted, max(free - len(_GAP), 0), max(width // 3, number))
@@ -364,6 +365,10 @@ def _height(level: float, strokes: _Strokes) -> str:
         return " "
     place = int(level * len(strokes.heights))
     return strokes.heights[min(place, len(strokes.heights) - 1)]
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - width_of(text)) + text
 
 
 def _axis(length: float, layout: _Layout) -> str:

@@ -7,9 +7,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline import Phase, Sample, Span, waterfall
+from nbtwisted.timeline import Phase, Sample, Span, Track, waterfall
 from nbtwisted.timeline.columns import width_of
-from nbtwisted.timeline.waterfall import CHARACTERS
+from nbtwisted.timeline.waterfall import CHARACTERS, bars
 from tests.guard import ClockCase
 from tests.timeline.spans import any_spans, attempt, span
 
@@ -235,3 +235,62 @@ one after another:
         only = span(1, "/", 0, receive=1, queued=2)
         self.assertEqual(only.phases, (Phase("queued", 2), Phase("receive", 1)))
         self.assertEqual((only.seconds, only.ended), (1, 3))
+
+
+class TrackTests(ClockCase):
+    """Measures over time, below the bars."""
+
+    def test_below_the_axis_on_the_same_time(self) -> None:
+        spans = [span(1, "/", 101.0, held=2.0)]
+        tracks = [
+            Track("user", 100.0, 1.0, (1.0, 0.5, 0.0, 0.1), "1.6 s"),
+            Track("memory", 100.0, 2.0, (0.25, 1.0), "14 MB"),
+        ]
+        lines = bars(spans, width=34, tracks=tracks)
+        self.assertEqual(
+            "\n".join(["", *lines, ""]),
+            """
+1 /  200      ━━━━━━━━      2.00 s
+          0 s     2 s
+user      ████▅▅▅▅    ▁▁▁▁   1.6 s
+memory    ▃▃▃▃▃▃▃▃████████   14 MB
+""",
+        )
+
+    def test_without_bars(self) -> None:
+        tracks = [Track("waiting", 0.0, 1.0, (1.0,), "1.00 s")]
+        drawn = bars([], width=30, tracks=tracks, ascii_only=True)[-1]
+        self.assertEqual(drawn, "waiting  #############  1.00 s")
+
+    def test_wide_words_keep_the_columns(self) -> None:
+        tracks = [
+            Track("待ち", 0.0, 1.0, (1.0,), "11.0 秒"),
+            Track("system", 0.0, 1.0, (1.0,), "1 MB"),
+        ]
+        _, *lines = bars([], width=40, tracks=tracks)
+        self.assertEqual([width_of(line) for line in lines], [40, 40])
+
+    def test_a_cell_has_the_mean_of_its_time(self) -> None:
+        track = Track("t", 1.0, 0.5, (1.0, 0.0))
+        self.assertEqual(list(track.means(0.0, 1.0, 3)), [0.0, 0.5, 0.0])
+        self.assertEqual(list(track.means(1.0, 0.25, 3)), [1.0, 1.0, 0.0])
+
+    @given(
+        st.floats(0, 10),
+        st.floats(0.01, 10),
+        st.lists(st.floats(0, 1), min_size=1, max_size=30),
+        st.integers(20, 120),
+    )
+    def test_any_track_fits(
+        self, began: float, step: float, levels: list[float], width: int
+    ) -> None:
+        track = Track("memory", began, step, tuple(levels), "14 MB")
+        for line in bars([span(1, "/", 0.0, held=1.0)], width=width, tracks=[track]):
+            self.assertLessEqual(width_of(line), width)
+        zero, cells = min(began, 0.0), 50
+        means = list(track.means(zero, (track.ended - zero) / cells, cells))
+        self.assertTrue(all(-1e-6 <= mean <= 1 + 1e-6 for mean in means))
+        # Nothing of it is lost, and nothing added.
+        self.assertAlmostEqual(
+            sum(means) * (track.ended - zero) / cells, sum(levels) * step, places=5
+        )
