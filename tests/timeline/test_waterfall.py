@@ -251,7 +251,7 @@ class TrackTests(ClockCase):
             "\n".join(["", *lines, ""]),
             """
 1 /  200      ━━━━━━━━      2.00 s
-          0 s     2 s
+          0 s     2 s     4 s
 user      ████▅▅▅▅    ▁▁▁▁   1.6 s
 memory    ▃▃▃▃▃▃▃▃████████   14 MB
 """,
