@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # How many tests run at once.
 JOBS ?= $(shell nproc)
+# How many programs of the study run at once: they mostly wait.
+PROGRAMS ?= 4
 # Where pyenv keeps its Pythons, for those who have it.
 PYENV_PYTHONS := $(subst $() ,:,$(wildcard $(HOME)/.pyenv/versions/*/bin))
 PROJECT := setup.cfg pyproject.toml
@@ -38,6 +40,10 @@ memos-off: $(VENV)/.test ## run the tests of server, reader and load with all me
 	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) tests/server tests/load \
 		$(wildcard tests/client/test_reader*.py) tests/client/test_target.py
 
+.PHONY: study
+study: $(VENV)/.test ## run and judge every program of the study: two minutes
+	$(BIN)/python -m pytest -q -n $(PROGRAMS) tests/study/every_program.py
+
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute
 	$(BIN)/python -m tests.from_scratch
@@ -58,6 +64,7 @@ browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMI
 .PHONY: pictures
 pictures: $(VENV)/.browser ## make the documentation's pictures anew, from real runs
 	$(BIN)/python examples/picture.py
+	$(BIN)/python -m tests.study.record
 	NBTWISTED_PICTURES=docs/pictures $(MAKE) browser
 
 .PHONY: matrix
@@ -69,6 +76,8 @@ check: $(VENV)/.dev ## format, lint, type-check, and see who imports whom
 	$(BIN)/ruff format $(if $(CI),--check) .
 	$(BIN)/ruff check $(if $(CI),,--fix) .
 	$(BIN)/mypy
+	@# The programs of different lessons have the same names.
+	for lesson in nbtwisted/study/[0-9]*; do $(BIN)/mypy $$lesson/*.py || exit; done
 	$(BIN)/lint-imports --no-logo --no-cache
 
 .PHONY: soak
