@@ -1,0 +1,55 @@
+"""Send five GETs at once, each in a thread of its own, and compute beside them."""
+
+import socket
+import sys
+import threading
+import time
+
+HOST = "127.0.0.1"
+PORT = int(sys.argv[1])
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+printing = threading.Lock()
+
+
+def get() -> None:
+    """Send one GET, wait for its answer, and print it."""
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    connection.connect((HOST, PORT))
+    connection.sendall(REQUEST)
+    answer = b""
+    # recv waits for bytes. Meanwhile the other threads go on.
+    while piece := connection.recv(4096):
+        answer += piece
+    print_answer(connection.fileno(), answer)
+    connection.close()
+
+
+def print_answer(fileno: int, answer: bytes) -> None:
+    """Print the socket's number, and of its answer the first line and the body."""
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    status_line, _, _ = head.partition("\r\n")
+    with printing:  # One thread at a time: two would mix their lines.
+        print(f"fileno:{fileno}  {status_line}  {body}")
+
+
+def compute() -> None:
+    """Keep a processor busy for some tenths of a second."""
+    total = 0
+    for number in range(10_000_000):
+        total += number
+
+
+waiting = [threading.Thread(target=get) for _ in range(5)]
+for thread in waiting:
+    thread.start()
+# All five wait now. Beside them, compute in one thread, and then in two at once.
+for name, count in ("one", 1), ("two", 2):
+    started = time.monotonic()
+    computing = [threading.Thread(target=compute) for _ in range(count)]
+    for thread in computing:
+        thread.start()
+    for thread in computing:
+        thread.join()
+    print(f"{name}: {time.monotonic() - started:.2f} s")
+for thread in waiting:
+    thread.join()
