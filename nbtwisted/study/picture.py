@@ -23,6 +23,9 @@ MOST_ROWS = 12
 MOST_CALLS = 8
 """System calls that are listed."""
 
+LEAST_TO_SEE = 0.01
+"""Seconds of sending a response: less would be a speck at the end of each bar."""
+
 STEPS = 120
 """Levels of a track."""
 
@@ -93,11 +96,14 @@ def _spans(run: Run) -> list[Span]:
         took = (ended if request.ended is None else request.ended) - request.came
         # A client may leave before the first byte.
         held = took if request.held is None else min(request.held, took)
+        phases = [Phase("held", held)]
+        if took - held >= LEAST_TO_SEE:
+            phases.append(Phase("receive", took - held))
         is_answered = request.outcome == "answered"
         outcome = str(request.status) if is_answered else request.outcome
         attempt = Attempt(
             url=request.target,
-            phases=(Phase("held", held), Phase("receive", took - held)),
+            phases=tuple(phases),
             outcome=outcome if is_answered else request.fault or outcome,
             ended_by=None if is_answered else "error",
         )
