@@ -27,7 +27,7 @@ from nbtwisted.study.lesson import (
     LESSONS,
     Exercise,
     Lesson,
-    find_exercise,
+    find_exercises,
     find_lesson,
 )
 from nbtwisted.study.progress import ProgressFile
@@ -41,7 +41,7 @@ USAGE = """nbtwisted study                   list the lessons, and say which is 
        nbtwisted study LESSON            read a lesson, run its program, draw the run
        nbtwisted study run LESSON        run and draw its program alone
        nbtwisted study start DIR         make a folder of programs and exercises
-       nbtwisted study check [NAME]      judge an exercise, or all that are left
+       nbtwisted study check [NAME]      judge an exercise, those of a lesson, or all that are left
        nbtwisted study hint NAME         give a hint for an exercise
        nbtwisted study solution NAME     show one solution"""
 
@@ -116,10 +116,10 @@ def _do(args: argparse.Namespace) -> bool:
         case []:
             reading.list_lessons(screen, progress_file)
         case ["check"]:
-            return _check(screen, progress_file, None, watches=args.watch)
+            return _check(screen, progress_file, [], watches=args.watch)
         case ["check", name]:
-            exercise = _exercise(name)
-            return _check(screen, progress_file, exercise, watches=args.watch)
+            chosen = _exercises(name)
+            return _check(screen, progress_file, chosen, watches=args.watch)
         case ["start", folder]:
             try:
                 practice.start(screen, progress_file, Path(folder))
@@ -147,7 +147,7 @@ def _do(args: argparse.Namespace) -> bool:
 
 
 _WHAT = {
-    "check": "one exercise, or none",
+    "check": "one exercise, one lesson, or nothing",
     "start": "one folder",
     "hint": "one exercise, as 5.1",
     "solution": "one exercise, as 5.1",
@@ -158,10 +158,11 @@ _WHAT = {
 def _check(
     screen: Screen,
     progress_file: ProgressFile,
-    chosen: Exercise | None,
+    chosen: Sequence[Exercise],
     *,
     watches: bool,
 ) -> bool:
+    """Judge the exercises that were chosen, or all that are left."""
     folder = _folder(progress_file)
     if folder is None:
         raise _Misuse(
@@ -170,17 +171,13 @@ def _check(
     every = [exercise for lesson in LESSONS for exercise in lesson.exercises]
     with Runner() as runner:
         judge = partial(practice.judge, screen, progress_file, runner, folder)
-        if chosen is None:
-            good = practice.judge_rest(screen, progress_file, runner, folder)
+        if chosen:
+            good = all([judge(exercise) for exercise in chosen])
         else:
-            good = judge(chosen)
+            good = practice.judge_rest(screen, progress_file, runner, folder)
         while watches:
-            saved = practice.watch(
-                folder,
-                every if chosen is None else [chosen],
-                partial(time.sleep, SECONDS_BETWEEN_LOOKS),
-            )
-            good = judge(saved)
+            pause = partial(time.sleep, SECONDS_BETWEEN_LOOKS)
+            good = judge(practice.watch(folder, chosen or every, pause))
     return good
 
 
@@ -200,8 +197,15 @@ def _lesson(name: str) -> Lesson:
     return lesson
 
 
+def _exercises(name: str) -> Sequence[Exercise]:
+    found = find_exercises(name)
+    if not found:
+        raise _Misuse(f"{name!r}: expected an exercise, as 5.1, or a lesson, as 5")
+    return found
+
+
 def _exercise(name: str) -> Exercise:
-    exercise = find_exercise(name)
-    if exercise is None:
+    found = find_exercises(name)
+    if len(found) != 1:
         raise _Misuse(f"{name!r}: expected an exercise, as 5.1")
-    return exercise
+    return found[0]

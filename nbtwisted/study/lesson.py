@@ -13,7 +13,7 @@ from nbtwisted.study.checks import Task
 from nbtwisted.study.run import Run
 from nbtwisted.study.text import Language
 
-__all__ = ["LESSONS", "Exercise", "Lesson", "find_exercise", "find_lesson"]
+__all__ = ["LESSONS", "Exercise", "Lesson", "find_exercises", "find_lesson"]
 
 _FOLDER = Path(__file__).parent
 _TITLE = re.compile(r"^# \d+\. (.*)$", re.MULTILINE)
@@ -142,16 +142,21 @@ def find_lesson(name: str) -> Lesson | None:
     return None
 
 
-def find_exercise(name: str) -> Exercise | None:
-    """The exercise that people call `5.1`, or by the path of its program."""
+def find_exercises(name: str) -> Sequence[Exercise]:
+    """The exercises that people call `5.1`, or by the path of its program.
+
+    A lesson's name is that of all its exercises. None if there is nothing of the name.
+    """
+    lesson = find_lesson(name)
+    if lesson is not None:
+        return lesson.exercises
     path = Path(name)
-    file = re.fullmatch(r"exercise_(\d+)\.py", path.name)
+    file = re.fullmatch(r"exercise_(\d+)(?:\.py)?", path.name)
     if file:
-        lesson, number = find_lesson(path.resolve().parent.name), file[1]
+        place, number = path.resolve().parent.name, file[1]
     else:
         place, _, number = name.partition(".")
-        lesson = find_lesson(place)
-    for exercise in lesson.exercises if lesson else ():
-        if str(exercise.number) == number:
-            return exercise
-    return None
+    lesson = find_lesson(place)
+    if lesson is None:
+        return []
+    return [e for e in lesson.exercises if str(e.number) == number]
