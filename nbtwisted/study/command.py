@@ -41,7 +41,7 @@ USAGE = """nbtwisted study                   list the lessons, and say which is 
        nbtwisted study LESSON            read a lesson, run its program, draw the run
        nbtwisted study run LESSON        run and draw its program alone
        nbtwisted study start DIR         make a folder of programs and exercises
-       nbtwisted study check [NAME]      judge an exercise, those of a lesson, or all that are left
+       nbtwisted study check [NAME]      judge an exercise, a lesson's, or all left over
        nbtwisted study hint NAME         give a hint for an exercise
        nbtwisted study solution NAME     show one solution"""
 
@@ -172,7 +172,8 @@ def _check(
     with Runner() as runner:
         judge = partial(practice.judge, screen, progress_file, runner, folder)
         if chosen:
-            good = all([judge(exercise) for exercise in chosen])
+            results = [judge(exercise) for exercise in chosen]
+            good = all(results)
         else:
             good = practice.judge_rest(screen, progress_file, runner, folder)
         while watches:
