@@ -1,4 +1,4 @@
-"""Start a server on a free port, send it five GETs at once, and stop it.
+"""Start a server on a free port, send it five GETs at once, stop it, say what is next.
 
 Each of the answers waits 1, 2 or 3 seconds, and they all wait at the same time.
 `make run` runs this.
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from server_beside import ServerBeside
 
-from nbtwisted.command_line import end_quietly_when_interrupted
+from nbtwisted.command_line import end_quietly_when_interrupted, say
 from nbtwisted.reactor.choosing import choose
 
 REPORT = Path(__file__).parents[1] / "build" / "report.html"
+# Beside the Python that runs this: in .venv, which is not on everybody's path.
+NBTWISTED = Path(sys.executable).with_name("nbtwisted")
 
 
 def main() -> None:
@@ -31,7 +33,12 @@ def main() -> None:
 
         os.environ["NBTWISTED_URL"] = server.url()
         REPORT.parent.mkdir(exist_ok=True)
-        client(["--timeline", "--report", os.path.relpath(REPORT)])
+        try:
+            client(["--timeline", "--report", os.path.relpath(REPORT)])
+        except SystemExit as end:
+            if not end.code:
+                say(f"Learn how this works: {os.path.relpath(NBTWISTED)} study")
+            raise
 
 
 if __name__ == "__main__":

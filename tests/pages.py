@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 
@@ -96,8 +98,11 @@ def matches(expected: list[str], printed: list[str]) -> bool:
 
 def _shape(line: str) -> str:
     """A line without what is never twice the same: numbers, dates, lengths of bars."""
-    # Where the pages have this project.
+    # Where the pages have this project, and its programs.
     line = line.replace(str(ROOT), "/src/nbtwisted")
+    line = line.replace(
+        os.path.relpath(pathlib.Path(sys.executable).parent, ROOT), ".venv/bin"
+    )
     line = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>", line)
     # An instant may be a millisecond or two either way of where a unit changes.
     line = re.sub(r"\d+(\.\d+)?(e-\d+)? m?s\b", "<time>", line)
