@@ -79,6 +79,8 @@ class Task:
     seconds    in which it has to end
     arguments  come after the port
     traced     whether a second copy runs, whose system calls are counted
+    alone      whether that copy has ended before: for a program that computes, whose
+               times the copy would change
     server     settings of the delay server: `seed`, `max_delay`, `max_in_flight`,
                `lenient`
     """
@@ -89,12 +91,14 @@ class Task:
         seconds: float = 15.0,
         arguments: tuple[str, ...] = (),
         traced: bool = True,
+        alone: bool = False,
         server: Mapping[str, Any] | None = None,
     ) -> None:
         self._checks = checks
         self.seconds = seconds
         self.arguments = arguments
         self.traced = traced
+        self.alone = alone
         self.server = {"seed": SEED, **(server or {})}
 
     def findings(self, run: Run) -> Iterator[Finding]:

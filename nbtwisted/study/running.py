@@ -41,7 +41,8 @@ class Runner:
         """Run a Python program as a task wants it.
 
         A second copy runs at the same time, with a server of its own, and has its
-        system calls counted; before the first, where there is one processor.
+        system calls counted; before the first, where there is one processor, or where
+        the task wants the program to be alone.
 
         Raises `OSError` if the program cannot be started, and `ServerProcessDied` if
         the server cannot.
@@ -54,7 +55,7 @@ class Runner:
             calls: Future[dict[str, Calls] | None] | None = None
             if task.traced:
                 calls = pool.submit(_calls_of, program, task, server_of_copy)
-                if _processors() == 1:
+                if task.alone or _processors() == 1:
                     wait([calls])
             return _observed(program, task, server, calls)
 
