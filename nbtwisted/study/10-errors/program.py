@@ -1,0 +1,60 @@
+"""GETs that go wrong: each attempt has a deadline, and another may follow."""
+
+import sys
+from random import uniform
+from typing import Any
+
+from twisted.internet import error, protocol, task
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+
+TARGETS = ["/?_delay=1", "/?_delay=1&_seq=503,200"]  # One is well, one busy.
+TARGETS += [f"/?_delay=1&_fault={f}:0.4" for f in ("reset", "truncate", "stall")]
+DEADLINE = 1.5  # Seconds for an attempt: to connect, to wait and to read.
+
+
+class Get(protocol.Protocol):
+    transport: Any
+    received = b""
+
+    def __init__(self) -> None:
+        self.end: Deferred[str] = Deferred(lambda _: self.transport.abortConnection())
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = protocol.connectionDone) -> None:
+        if not self.end.called:  # It was, if we hung up.
+            self.end.callback(reason.getErrorMessage())
+
+
+async def attempt(server: TCP4ClientEndpoint, target: str) -> str:
+    get = await connectProtocol(server, Get())
+    request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    get.transport.write(request.encode())
+    how_it_ended = await get.end
+    head, blank_line, body = get.received.decode().partition("\r\n\r\n")
+    is_whole = f"content-length: {len(body)}\r\n" in (head + blank_line).lower()
+    if " 503 " in head or not is_whole:
+        raise ConnectionError(f"{head[:12]!r}, {len(body)} bytes. {how_it_ended}")
+    return f"{target} {body}"
+
+
+async def get(reactor: Any, port: int, target: str) -> str:
+    server = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    for longest_pause in (0.0, 0.5, 1.0):  # Seconds.
+        await task.deferLater(reactor, uniform(0, longest_pause))
+        trying = Deferred.fromCoroutine(attempt(server, target))
+        try:
+            return await trying.addTimeout(DEADLINE, reactor)
+        except (error.ConnectError, ConnectionError, TimeoutError) as why:
+            print(target, repr(why))
+    return f"{target} given up"
+
+
+async def main(reactor: Any, port: str) -> None:
+    gets = [get(reactor, int(port), t) for t in TARGETS] + [get(reactor, 1, "/")]
+    await DeferredList([Deferred.fromCoroutine(g).addCallback(print) for g in gets])
+
+
+task.react(main, sys.argv[1:])
