@@ -187,7 +187,7 @@ def answers(
     """
     at_least, at_most = _both(exactly, at_least, at_most)
     of = Text("", "") if status is None else Text(f" with {status}", f" ({status})")
-    where = Text("", "") if target == "/" else Text(f" to {target}", f" ({target})")
+    where = Text("", "") if target == "/" else Text(f" to {target}", f" ({target}) ")
 
     def check(run: Run) -> Finding:
         found = [
@@ -217,7 +217,7 @@ def requests(
 ) -> Check:
     """So many requests came, however they ended."""
     at_least, at_most = _both(exactly, at_least, at_most)
-    where = Text("", "") if target == "/" else Text(f" to {target}", f" ({target})")
+    where = Text("", "") if target == "/" else Text(f" to {target}", f" ({target}) ")
 
     def check(run: Run) -> Finding:
         found = [r for r in run.requests if r.target.startswith(target)]
@@ -446,15 +446,20 @@ def _measure(
     def check(run: Run) -> Finding:
         found = value(run)
         en, ja = unit.en.format, unit.ja.format
+
+        def ja_with(measure: float, word: str) -> str:
+            # A blank stands beside Latin letters, and not between Japanese ones.
+            return f"{ja(measure)} {word}".replace("秒 ", "秒")
+
         if above is not None and below is not None:
             expected = Text(
                 f"between {en(above)} and {en(below)}", f"{ja(above)}〜{ja(below)}"
             )
         elif above is not None:
-            expected = Text(f"more than {en(above)}", f"{ja(above)} より多い")
+            expected = Text(f"more than {en(above)}", ja_with(above, "より多い"))
         else:
             assert below is not None, "a measure has a bound"
-            expected = Text(f"less than {en(below)}", f"{ja(below)} 未満")
+            expected = Text(f"less than {en(below)}", ja_with(below, "未満"))
         return Finding(
             (above is None or found > above) and (below is None or found < below),
             Text(what.en.format(expected.en), what.ja.format(expected.ja)),
