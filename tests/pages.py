@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 __all__ = ["ROOT", "blocks", "matches", "mismatches"]
 
@@ -18,7 +18,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 # "…" alone on a line stands for any lines.
 ANYTHING = "…"
 # What bars are drawn with.
-STROKES = "[·╌═━─█┄↻»╳]"
+STROKES = "[·╌═━─▁▂▃▄▅▆▇█┄↻»╳]"
+# What the study draws of a program, beside its requests.
+MEASURES = "user|system|waiting|memory|ユーザ|システム|待ち|メモリ"
 # The port that the pages show.
 SHOWN_PORT = "127.0.0.1:8000"
 
@@ -42,8 +44,10 @@ def mismatches(
     `port` is where the server is that the page has at 8000.
     `instead` maps commands to what is run in their place.
     """
-    # The pages write to /tmp, where somebody else's files may be in the way.
+    # The pages write to /tmp and to the home folder, where somebody's files may be in
+    # the way; and the study is to know nobody's progress.
     with tempfile.TemporaryDirectory() as folder:
+        environment = {**environment, "XDG_STATE_HOME": f"{folder}/state"}
         return _mismatches(page, port, environment, root, instead or {}, f"{folder}/")
 
 
@@ -61,7 +65,8 @@ def _mismatches(
         assert prompt.startswith("$ "), prompt
         if "| jq " in prompt and shutil.which("jq") is None:
             continue  # a program that not every machine has
-        command = instead.get(prompt[2:], prompt[2:]).replace("/tmp/", folder)
+        command = instead.get(prompt[2:], prompt[2:])
+        command = command.replace("/tmp/", folder).replace("~/", folder)
         printed = subprocess.run(
             command.replace(SHOWN_PORT, f"127.0.0.1:{port}"),
             shell=True,
@@ -89,11 +94,21 @@ def matches(expected: list[str], printed: list[str]) -> bool:
     """Whether lines have the shape of those that a page shows."""
     pattern = "".join(
         r"(?:.*\n)*?" if line == ANYTHING else re.escape(_shape(line)) + r"\n"
-        for line in expected
-        if not _is_key(line)
+        for line in _compared(expected)
     )
-    text = "".join(_shape(line) + "\n" for line in printed if not _is_key(line))
+    text = "".join(_shape(line) + "\n" for line in _compared(printed))
     return re.fullmatch(pattern, text) is not None
+
+
+def _compared(lines: list[str]) -> Iterator[str]:
+    """All lines but keys, and but system calls, whose names differ between machines."""
+    is_of_calls = False
+    for line in lines:
+        is_of_calls = line.startswith(("system calls:", "システムコール:")) or (
+            is_of_calls and line.startswith("  ")
+        )
+        if not is_of_calls and not _is_key(line):
+            yield line
 
 
 def _shape(line: str) -> str:
@@ -105,9 +120,11 @@ def _shape(line: str) -> str:
     )
     line = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>", line)
     # An instant may be a millisecond or two either way of where a unit changes.
-    line = re.sub(r"\d+(\.\d+)?(e-\d+)? m?s\b", "<time>", line)
+    line = re.sub(r"\d+(\.\d+)?(e-\d+)? (m?s\b|(ミリ)?秒)", "<time>", line)
+    # How busy a program was: there may be nothing to draw.
+    line = re.sub(rf"^({MEASURES}) .*  (?=\S)", r"\1 <drawing>", line)
     line = re.sub(rf"{STROKES}+ *|(<time> *){{2,}}", "<drawing>", line)
-    return re.sub(r" {2,}", "  ", re.sub(r"\d+(\.\d+)?(e-\d+)?", "#", line))
+    return re.sub(r" {2,}", "  ", re.sub(r"\d+(,\d{3})*(\.\d+)?(e-\d+)?", "#", line))
 
 
 def _is_key(line: str) -> bool:
