@@ -33,7 +33,7 @@ from nbtwisted.study.lesson import (
 from nbtwisted.study.progress import ProgressFile
 from nbtwisted.study.running import Runner
 from nbtwisted.study.screen import Screen
-from nbtwisted.study.text import LANGUAGES, language_of
+from nbtwisted.study.text import LANGUAGES, Text, language_of
 
 __all__ = ["main"]
 
@@ -52,6 +52,9 @@ SECONDS_BETWEEN_LOOKS = 0.3
 class _Misuse(Exception):
     """What was asked for does not exist, or cannot be done; says what was expected."""
 
+    def __init__(self, en: str, ja: str) -> None:
+        self.text = Text(en, ja)
+
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Do what the arguments say; raises `SystemExit`.
@@ -64,11 +67,12 @@ def main(arguments: Sequence[str]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     end_when_told(lambda number, _: sys.exit(128 + number))
     raise_open_files()
+    screen = Screen(args.lang or language_of(os.environ))
     try:
-        good = _do(args)
+        good = _do(args, screen)
         sys.stdout.flush()
     except _Misuse as misuse:
-        parser.error(str(misuse))
+        parser.error(misuse.text.of(screen.language))
     except ServerProcessDied as died:
         say(f"nbtwisted study: error: {died}")
         sys.exit(1)
@@ -105,12 +109,11 @@ def _parser() -> OneLineParser:
     return parser
 
 
-def _do(args: argparse.Namespace) -> bool:
+def _do(args: argparse.Namespace, screen: Screen) -> bool:
     """Do what the words say; returns whether all is well.
 
     Raises `_Misuse`, `ServerProcessDied`, or `OSError`.
     """
-    screen = Screen(args.lang or language_of(os.environ))
     progress_file = ProgressFile.of_user()
     match args.words:
         case []:
@@ -123,9 +126,11 @@ def _do(args: argparse.Namespace) -> bool:
         case ["start", folder]:
             try:
                 practice.start(screen, progress_file, Path(folder))
-            except FileExistsError:
+            except FileExistsError as error:
+                what = error.filename or folder
                 raise _Misuse(
-                    f"start {folder}: expected a folder that is empty, or not there"
+                    f"start {what}: expected a folder that is empty, or not there",
+                    f"start {what}: 空のフォルダか、まだないフォルダを指定してください",
                 ) from None
         case ["hint", name]:
             screen.show(_exercise(name).hint(screen.language))
@@ -135,23 +140,26 @@ def _do(args: argparse.Namespace) -> bool:
         case ["run", name]:
             return reading.run(screen, _lesson(name), _folder(progress_file))
         case ["check" | "start" | "hint" | "solution" | "run" as verb, *_]:
-            raise _Misuse(f"{verb}: expected {_WHAT[verb]}")
+            en, ja = _WHAT[verb]
+            raise _Misuse(f"{verb}: expected {en}", f"{verb}: {ja}指定してください")
         case [name]:
             lesson, folder = _lesson(name), _folder(progress_file)
             return reading.read(
                 screen, progress_file, lesson, folder, runs=not args.no_run
             )
         case [_, more, *_]:
-            raise _Misuse(f"{more!r}: expected one lesson")
+            raise _Misuse(
+                f"{more!r}: expected one lesson", f"{more!r}: 課は 1 つだけ指定します"
+            )
     return True
 
 
 _WHAT = {
-    "check": "one exercise, one lesson, or nothing",
-    "start": "one folder",
-    "hint": "one exercise, as 5.1",
-    "solution": "one exercise, as 5.1",
-    "run": "one lesson",
+    "check": Text("one exercise, one lesson, or nothing", "練習か課を 1 つまで"),
+    "start": Text("one folder", "フォルダを 1 つ"),
+    "hint": Text("one exercise, as 5.1", "練習を 1 つ (例: 5.1) "),
+    "solution": Text("one exercise, as 5.1", "練習を 1 つ (例: 5.1) "),
+    "run": Text("one lesson", "課を 1 つ"),
 }
 
 
@@ -166,9 +174,12 @@ def _check(
     folder = _folder(progress_file)
     if folder is None:
         raise _Misuse(
-            "check: expected a folder of exercises: nbtwisted study start DIR"
+            "check: expected a folder of exercises: nbtwisted study start DIR",
+            "check: 練習のフォルダがまだありません: nbtwisted study start DIR",
         )
     every = [exercise for lesson in LESSONS for exercise in lesson.exercises]
+    pause = partial(time.sleep, SECONDS_BETWEEN_LOOKS)
+    saves = practice.saves(folder, chosen or every, pause)
     with Runner() as runner:
         judge = partial(practice.judge, screen, progress_file, runner, folder)
         if chosen:
@@ -176,9 +187,9 @@ def _check(
             good = all(results)
         else:
             good = practice.judge_rest(screen, progress_file, runner, folder)
-        while watches:
-            pause = partial(time.sleep, SECONDS_BETWEEN_LOOKS)
-            good = judge(practice.watch(folder, chosen or every, pause))
+        if watches:
+            for exercise in saves:
+                judge(exercise)
     return good
 
 
@@ -194,19 +205,28 @@ def _folder(progress_file: ProgressFile) -> ReadersFolder | None:
 def _lesson(name: str) -> Lesson:
     lesson = find_lesson(name)
     if lesson is None:
-        raise _Misuse(f"{name!r}: expected a lesson, 1 to {len(LESSONS)}")
+        raise _Misuse(
+            f"{name!r}: expected a lesson, 1 to {len(LESSONS)}",
+            f"{name!r}: 課は 1〜{len(LESSONS)} で指定してください",
+        )
     return lesson
 
 
 def _exercises(name: str) -> Sequence[Exercise]:
     found = find_exercises(name)
     if not found:
-        raise _Misuse(f"{name!r}: expected an exercise, as 5.1, or a lesson, as 5")
+        raise _Misuse(
+            f"{name!r}: expected an exercise, as 5.1, or a lesson, as 5",
+            f"{name!r}: 練習 (例: 5.1) か課 (例: 5) を指定してください",
+        )
     return found
 
 
 def _exercise(name: str) -> Exercise:
     found = find_exercises(name)
     if len(found) != 1:
-        raise _Misuse(f"{name!r}: expected an exercise, as 5.1")
+        raise _Misuse(
+            f"{name!r}: expected an exercise, as 5.1",
+            f"{name!r}: 練習を指定してください (例: 5.1)",
+        )
     return found[0]

@@ -173,15 +173,15 @@ def _notes(run: Run, language: Language) -> Iterator[list[str]]:
     """What there is to say below the picture: lines, each in its parts."""
     if run.calls is not None:
         most = sorted(run.calls.items(), key=lambda item: -item[1].count)
+        listed = [
+            f"{name} {made.count:,}"
+            + "".join(f" ({n:,} {error})" for error, n in (made.errors or {}).items())
+            for name, made in most[:MOST_CALLS]
+        ]
+        none = Text("none that wait or talk", "待つもの、通信するものはなし")
         yield [
             Text("system calls:", "システムコール:").of(language),
-            *(
-                f"{name} {made.count:,}"
-                + "".join(
-                    f" ({n:,} {error})" for error, n in (made.errors or {}).items()
-                )
-                for name, made in most[:MOST_CALLS]
-            ),
+            *(listed or [none.of(language)]),
         ]
     if run.samples:
         yield [

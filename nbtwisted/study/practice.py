@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from nbtwisted.study.running import Runner
 from nbtwisted.study.screen import Screen
 from nbtwisted.study.text import Text
 
-__all__ = ["judge", "judge_rest", "start", "watch"]
+__all__ = ["judge", "judge_rest", "saves", "start"]
 
 
 def start(screen: Screen, progress_file: ProgressFile, path: Path) -> None:
@@ -24,7 +24,7 @@ def start(screen: Screen, progress_file: ProgressFile, path: Path) -> None:
     """
     folder = ReadersFolder(path.absolute())
     written = folder.fill(screen.language)
-    progress_file.change(lambda progress: replace(progress, folder=str(folder.path)))
+    screen.remember(progress_file, lambda p: replace(p, folder=str(folder.path)))
     screen.say(
         Text(
             f"{path}: wrote {len(written)} programs, to be changed in your editor\n"
@@ -69,8 +69,16 @@ def judge(
     Returns whether it passed; raises `OSError` and `ServerProcessDied`.
     """
     path = folder.exercise(exercise)
-    digest = _digest(path)
     screen.write(f"{exercise.name}  {exercise.title(screen.language)}")
+    digest = _digest(path)
+    if not digest and path.exists():
+        screen.say(
+            Text(
+                f"{path} cannot be read: expected a file",
+                f"{path} を読めません。ファイルではないようです",
+            )
+        )
+        return False
     if not digest:
         again = f"nbtwisted study start {folder.path}"
         screen.say(
@@ -89,7 +97,7 @@ def judge(
         screen.write_finding(finding)
     passed = all(finding.is_good for finding in findings)
     if passed:
-        progress_file.change(lambda p: p.with_solved(exercise.name, digest))
+        screen.remember(progress_file, lambda p: p.with_solved(exercise.name, digest))
     else:
         hint = f"nbtwisted study hint {exercise.name}"
         screen.say(Text(f"{path}\na hint: {hint}", f"{path}\nヒント: {hint}"))
@@ -97,23 +105,31 @@ def judge(
     return passed
 
 
-def watch(
+def saves(
     folder: ReadersFolder, chosen: Sequence[Exercise], pause: Callable[[], object]
-) -> Exercise:
-    """The next exercise whose file is saved; calls `pause` between two looks."""
+) -> Iterator[Exercise]:
+    """The exercises whose files are saved from now on, without end.
+
+    Calls `pause` between two looks. What is saved while an exercise is judged is next.
+    """
     before = {exercise: _digest(folder.exercise(exercise)) for exercise in chosen}
-    while True:
-        pause()
-        for exercise, digest in before.items():
-            now = _digest(folder.exercise(exercise))
-            # An editor may take the file away for an instant.
-            if now != digest and now:
-                return exercise
+
+    def look() -> Iterator[Exercise]:
+        while True:
+            pause()
+            for exercise in chosen:
+                now = _digest(folder.exercise(exercise))
+                # An editor may take the file away for an instant.
+                if now and now != before[exercise]:
+                    before[exercise] = now
+                    yield exercise
+
+    return look()
 
 
 def _digest(path: Path) -> str:
-    """What tells a program from another; nothing if it is not there."""
+    """What tells a program from another; nothing if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
+    except OSError:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from nbtwisted.study.run import Ending, Sample
 
@@ -26,6 +28,19 @@ MOST_OUTPUT = 1_000_000
 SECONDS_TO_CLOSE = 0.2
 """For what was written to be read, when the program has ended: a process that it left
 behind may hold the pipe."""
+
+PROC = "/proc"
+"""What Linux tells of processes; macOS has none."""
+
+# The program's parent is this shell, not us: a program may kill its parent. It says how
+# the program ended by its own exit code, and nothing on stderr.
+_GUARD = ("/bin/sh", "-c", '{ "$@" 2>&3 3>&-; exit $?; } 3>&2 2>/dev/null', "sh")
+
+_MARK = "NBTWISTED_STUDY_RUN"
+"""The variable by which the processes of one run are known, wherever they went."""
+
+_MOST_ROUNDS = 50
+"""Of killing: a process may start another meanwhile."""
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -51,43 +66,46 @@ def watch(
     seconds: float,
     environment: Mapping[str, str],
     folder: Path,
+    stopped: Event | None = None,
 ) -> Watched:
     """Run a command in `folder` until it ends, or for so many seconds.
 
-    When it has ended, or has been killed, so are the processes that it started. Raises
-    `OSError` if it cannot be started.
+    When it has ended, or has been killed, so are the processes that it started. Another
+    thread may have it killed by the event. Raises `OSError` if the folder is not there.
     """
+    mark = f"{_MARK}={secrets.token_hex(8)}"
+    samples: list[Sample] = []
     began, start = time.time(), time.monotonic()
     process = subprocess.Popen(
-        command,
+        [*_GUARD, *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment,
+        env={**environment, _MARK: mark.partition("=")[2]},
         cwd=folder,
         bufsize=0,
         # A session of its own: all that it starts can be found, and ended.
         start_new_session=True,
     )
-    samples: list[Sample] = []
     try:
         with _Output(process) as output:
             ended = None
             while ended is None:
                 samples += _sample(process.pid, time.monotonic() - start)
                 output.read(SECONDS_BETWEEN_SAMPLES)
+                is_stopped = stopped is not None and stopped.is_set()
                 pid, status, usage = os.wait4(process.pid, os.WNOHANG)
                 if pid:
-                    ended = os.waitstatus_to_exitcode(status)
-                elif time.monotonic() - start > seconds:
+                    ended = _exit_code(status)
+                elif is_stopped or time.monotonic() - start > seconds:
                     break
             took = time.monotonic() - start
             if ended is None:
-                _end_session(process.pid)
+                _end(process.pid, mark)
                 _, _, usage = os.wait4(process.pid, 0)
             output.read_rest(SECONDS_TO_CLOSE)
     finally:
-        _end_session(process.pid)
+        _end(process.pid, mark)
         # It is waited for: Popen would look for it once more.
         process.returncode = 0
     ending = Ending(
@@ -167,18 +185,48 @@ def _end_of(process: int) -> int | None:
     return None
 
 
-def _end_session(leader: int) -> None:
+def _exit_code(status: int) -> int:
+    """Negative for a signal, also for one that the guard tells of."""
+    code = os.waitstatus_to_exitcode(status)
+    with suppress(ValueError):
+        return -signal.Signals(code - 128)
+    return code
+
+
+def _end(leader: int, mark: str) -> None:
+    """Kill a process group, and the processes that have left it."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
+    for _ in range(_MOST_ROUNDS):
+        marked = _processes_with(mark)
+        for process in marked:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        if not marked:
+            return
+
+
+def _processes_with(mark: str) -> list[int]:
+    """Those that have a variable of that value; none where there is no `/proc`."""
+    found = []
+    for process in _pids():
+        # It may have ended meanwhile, or be somebody else's.
+        with suppress(OSError), open(f"{PROC}/{process}/environ", "rb") as file:
+            if mark.encode() in file.read().split(b"\0"):
+                found.append(int(process))
+    return found
 
 
 def _sample(session: int, at: float) -> list[Sample]:
-    """The processes of a session now; nothing where no `/proc` tells of them."""
+    """The processes of a session now, besides its leader, which guards them.
+
+    Nothing where no `/proc` tells of them.
+    """
     user = system = memory = threads = processes = descriptors = 0
     for stat in _stats():
         # pid (name) state ppid pgrp session …: proc(5) counts these from 1.
         pid, rest = stat.split(" ", 1)[0], stat.rpartition(")")[2].split()
-        if int(rest[3]) != session:
+        if int(rest[3]) != session or int(pid) == session:
             continue
         # With those of the children that it has waited for.
         user += int(rest[11]) + int(rest[13])
@@ -187,7 +235,7 @@ def _sample(session: int, at: float) -> list[Sample]:
         memory += int(rest[21])
         processes += 1
         with suppress(OSError):
-            descriptors += len(os.listdir(f"/proc/{pid}/fd"))
+            descriptors += len(os.listdir(f"{PROC}/{pid}/fd"))
     if not processes:
         return []
     return [
@@ -204,11 +252,16 @@ def _sample(session: int, at: float) -> list[Sample]:
 
 
 def _stats() -> list[str]:
-    """The `stat` of each process; none where there is no `/proc`, as on macOS."""
+    """The `stat` of each process; none where there is no `/proc`."""
     stats = []
-    with suppress(FileNotFoundError, PermissionError):
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            # It may have ended meanwhile.
-            with suppress(OSError), open(f"/proc/{pid}/stat") as file:
-                stats.append(file.read())
+    for pid in _pids():
+        # It may have ended meanwhile.
+        with suppress(OSError), open(f"{PROC}/{pid}/stat") as file:
+            stats.append(file.read())
     return stats
+
+
+def _pids() -> list[str]:
+    with suppress(FileNotFoundError, PermissionError):
+        return list(filter(str.isdigit, os.listdir(PROC)))
+    return []

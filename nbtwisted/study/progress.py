@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Progress", "ProgressFile"]
 
@@ -46,18 +48,17 @@ class ProgressFile:
         """The one that the environment says."""
         base = os.environ.get("XDG_STATE_HOME", "")
         # The specification has relative paths ignored.
-        at = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state"
-        return cls(at / "nbtwisted")
+        if not os.path.isabs(base):
+            # It stays as it is for somebody who has no home: then it cannot be written.
+            base = os.path.expanduser("~/.local/state")
+        return cls(Path(base, "nbtwisted"))
 
     def read(self) -> Progress:
         """What the file says; nothing, if it is not there or cannot be read."""
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
             values = json.loads(self.path.read_text(encoding="utf-8"))
-            return Progress(
-                folder=values["folder"],
-                read=tuple(map(str, values["read"])),
-                solved={str(name): str(d) for name, d in values["solved"].items()},
-            )
+            if isinstance(values, dict):
+                return _of_json(values)
         return Progress()
 
     def change(self, change: Callable[[Progress], Progress]) -> None:
@@ -65,6 +66,8 @@ class ProgressFile:
 
         Of two that do so at once, one waits for the other.
         """
+        if not self._folder.is_absolute():
+            raise OSError(errno.ENOENT, "there is no home folder", str(self.path))
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "study.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -75,3 +78,15 @@ class ProgressFile:
             ) as file:
                 file.write(new + "\n")
             os.replace(file.name, self.path)
+
+
+def _of_json(values: dict[str, Any]) -> Progress:
+    """What can be read of it: it may be another version's, or somebody's own work."""
+    folder, read, solved = map(values.get, ("folder", "read", "solved"))
+    return Progress(
+        folder=folder if isinstance(folder, str) else None,
+        read=tuple(map(str, read)) if isinstance(read, list) else (),
+        solved={n: str(d) for n, d in solved.items()}
+        if isinstance(solved, dict)
+        else {},
+    )

@@ -54,7 +54,7 @@ def read(
     """
     screen.show(_filled(screen, lesson))
     ended_well = run(screen, lesson, folder) if runs else True
-    progress_file.change(lambda progress: progress.with_read(lesson.name))
+    screen.remember(progress_file, lambda progress: progress.with_read(lesson.name))
     names = ", ".join(exercise.name for exercise in lesson.exercises)
     screen.say(Text(f"\nThe exercises: {names}", f"\nこの課の練習: {names}"))
     _say_next(screen, progress_file)

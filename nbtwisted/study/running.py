@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from nbtwisted.server.testing.server_beside import (
@@ -53,11 +54,19 @@ class Runner:
             ThreadPoolExecutor(1) as pool,
         ):
             calls: Future[dict[str, Calls] | None] | None = None
-            if task.traced:
-                calls = pool.submit(_calls_of, program, task, server_of_copy)
-                if task.alone or _processors() == 1:
-                    wait([calls])
-            return _observed(program, task, server, calls)
+            stopped = Event()
+            try:
+                if task.traced:
+                    calls = pool.submit(
+                        _calls_of, program, task, server_of_copy, stopped
+                    )
+                    if task.alone or _processors() == 1:
+                        wait([calls])
+                return _observed(program, task, server, calls)
+            except BaseException:
+                # Ctrl-C: the pool waits for the copy.
+                stopped.set()
+                raise
 
     @contextmanager
     def _server(self, task: Task) -> Iterator[SlowServer]:
@@ -109,7 +118,9 @@ def _observed(
     )
 
 
-def _calls_of(program: Path, task: Task, server: SlowServer) -> dict[str, Calls] | None:
+def _calls_of(
+    program: Path, task: Task, server: SlowServer, stopped: Event
+) -> dict[str, Calls] | None:
     with tempfile.TemporaryDirectory(prefix="nbtwisted-") as folder:
         record = Path(folder, "calls")
         watch(
@@ -117,6 +128,7 @@ def _calls_of(program: Path, task: Task, server: SlowServer) -> dict[str, Calls]
             seconds=task.seconds,
             environment=_environment(),
             folder=program.parent,
+            stopped=stopped,
         )
         return counted(record)
 

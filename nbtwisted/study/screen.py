@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from rich.markdown import Markdown
@@ -19,6 +19,7 @@ from nbtwisted.printable import printable
 from nbtwisted.study.checks import Finding
 from nbtwisted.study.page import joined
 from nbtwisted.study.picture import drawn
+from nbtwisted.study.progress import Progress, ProgressFile
 from nbtwisted.study.run import Run
 from nbtwisted.study.text import Language, Text
 from nbtwisted.timeline.waterfall import CHARACTERS
@@ -116,14 +117,34 @@ class Screen:
             return
         # As git has it: less with colours, which leaves the page on the screen.
         environment = {"LESS": "RX", **os.environ}
-        command = shlex.split(environment.get("PAGER", "")) or ["less"]
         try:
+            command = shlex.split(environment.get("PAGER", "")) or ["less"]
             with _interrupts_ignored():
                 subprocess.run(
-                    command, input=text, text=True, env=environment, check=False
+                    command,
+                    input=text,
+                    encoding=sys.stdout.encoding,
+                    errors="replace",
+                    env=environment,
+                    check=False,
                 )
-        except OSError:
+        # It is not there, or PAGER cannot be read.
+        except (OSError, ValueError):
             print(text, end="")
+
+    def remember(
+        self, file: ProgressFile, change: Callable[[Progress], Progress]
+    ) -> None:
+        """Change what is remembered of the reader, or say why that cannot be."""
+        try:
+            file.change(change)
+        except OSError as error:
+            reason = f"{file.path}: {error.strerror}"
+            not_kept = Text(
+                f"nbtwisted study: your progress is not remembered: {reason}",
+                f"nbtwisted study: 進み具合を記録できません: {reason}",
+            )
+            say(not_kept.of(self.language))
 
     def waits(self, text: Text) -> AbstractContextManager[object]:
         """Say what is waited for, while the context lasts; only on a terminal."""
