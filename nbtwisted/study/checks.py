@@ -24,12 +24,14 @@ __all__ = [
     "answers",
     "calls",
     "descriptors",
+    "lingers",
     "memory",
     "prints",
     "processes",
     "processor",
     "requests",
     "seen",
+    "spans",
     "takes",
     "threads",
     "together",
@@ -281,6 +283,39 @@ def takes(*, above: float | None = None, below: float | None = None) -> Check:
         Text("the program takes {}", "かかる時間: {}"),
         Text("{:.1f} s", "{:.1f} 秒"),
     )
+
+
+def spans(*, above: float | None = None, below: float | None = None) -> Check:
+    """All requests take so many seconds, from the first that came to the last's end.
+
+    A slow start of the program does not count.
+    """
+    return _measure(
+        lambda run: _last_end(run) - min((r.came for r in run.requests), default=0.0),
+        above,
+        below,
+        Text("all requests take {} together", "すべてのリクエストにかかる時間: {}"),
+        Text("{:.1f} s", "{:.1f} 秒"),
+    )
+
+
+def lingers(*, below: float) -> Check:
+    """The program goes on for so many seconds after its last request has ended."""
+    return _measure(
+        lambda run: run.seconds - _last_end(run),
+        None,
+        below,
+        Text(
+            "the program ends {} after its last request has",
+            "最後のリクエストが終わってからプログラムが終わるまでの時間: {}",
+        ),
+        Text("{:.1f} s", "{:.1f} 秒"),
+    )
+
+
+def _last_end(run: Run) -> float:
+    ends = (run.seconds if r.ended is None else r.ended for r in run.requests)
+    return max(ends, default=0.0)
 
 
 def processor(*, above: float | None = None, below: float | None = None) -> Check:
