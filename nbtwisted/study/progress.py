@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nbtwisted.command_line import say
+
 __all__ = ["Progress", "ProgressFile"]
 
 
@@ -62,10 +64,20 @@ class ProgressFile:
         return Progress()
 
     def change(self, change: Callable[[Progress], Progress]) -> None:
-        """Write what `change` makes of it; raises `OSError`.
+        """Write what `change` makes of it; of two that do so at once, one waits.
 
-        Of two that do so at once, one waits for the other.
+        Where it cannot be written, as in a container without a home, a line on stderr
+        says so: lessons can be read and exercises judged without it.
         """
+        try:
+            self._write(change)
+        except OSError as error:
+            say(
+                "nbtwisted study: warning: your progress is not kept: "
+                f"{error.filename or self.path}: {error.strerror}"
+            )
+
+    def _write(self, change: Callable[[Progress], Progress]) -> None:
         if not self._folder.is_absolute():
             raise OSError(errno.ENOENT, "there is no home folder", str(self.path))
         self._folder.mkdir(parents=True, exist_ok=True)
