@@ -1,4 +1,4 @@
-"""Send five GETs one after another, each over a blocking socket of its own."""
+"""Send five GETs one after another, each over a socket of its own."""
 
 import socket
 import sys
@@ -6,9 +6,9 @@ import sys
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
 REQUEST = (
-    "GET / HTTP/1.1\r\n"  # the method, the path, and the version of HTTP
+    "GET / HTTP/1.1\r\n"  # the method, the path, the version of HTTP
     f"Host: {HOST}:{PORT}\r\n"  # the server's name
-    "Connection: close\r\n"  # asks the server to close the connection after its answer
+    "Connection: close\r\n"  # to be closed when the answer has been sent
     "\r\n"  # an empty line ends the request
 ).encode()
 
@@ -19,7 +19,7 @@ def get() -> None:
     connection.connect((HOST, PORT))
     connection.sendall(REQUEST)
     answer = b""
-    # recv waits for bytes. Once the server has closed the connection, it gives b"".
+    # recv waits for bytes. It gives b"" when the server has closed.
     while piece := connection.recv(4096):
         answer += piece
     print_answer(connection.fileno(), answer)
@@ -27,9 +27,8 @@ def get() -> None:
 
 
 def print_answer(fileno: int, answer: bytes) -> None:
-    """Print the socket's number, and of its answer the first line and the body."""
-    head, _, body = answer.decode().partition("\r\n\r\n")
-    status_line, _, _ = head.partition("\r\n")
+    """Print the socket's number, and an answer's first and last line."""
+    status_line, *_, body = answer.decode().split("\r\n")
     print(f"fileno:{fileno}  {status_line}  {body}")
 
 

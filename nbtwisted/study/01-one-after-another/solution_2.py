@@ -13,10 +13,8 @@ def get(target: str) -> bytes:
     """Send one GET, and return the body of its answer."""
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connection.connect((HOST, PORT))
-    request = (
-        f"GET {target} HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
-    )
-    connection.sendall(request.encode())
+    head = f"GET {target} HTTP/1.1\r\nHost: {HOST}:{PORT}\r\n"
+    connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
     answer = b""
     while piece := connection.recv(4096):
         answer += piece

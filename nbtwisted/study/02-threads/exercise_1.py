@@ -1,4 +1,4 @@
-"""Send five GETs, each in a thread of its own, and print how long all of them took."""
+"""Send five GETs, each in its own thread, and print how long that took."""
 
 import http.client
 import sys

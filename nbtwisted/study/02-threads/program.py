@@ -1,4 +1,4 @@
-"""Send five GETs at once, each in a thread of its own, and compute beside them."""
+"""Send five GETs at once, each in its own thread, and compute meanwhile."""
 
 import socket
 import sys
@@ -7,7 +7,10 @@ import time
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = (
+    f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\n"  # as in lesson 1
+    "Connection: close\r\n\r\n"
+).encode()
 printing = threading.Lock()
 
 
@@ -25,24 +28,21 @@ def get() -> None:
 
 
 def print_answer(fileno: int, answer: bytes) -> None:
-    """Print the socket's number, and of its answer the first line and the body."""
-    head, _, body = answer.decode().partition("\r\n\r\n")
-    status_line, _, _ = head.partition("\r\n")
-    with printing:  # One thread at a time: two would mix their lines.
+    """Print the socket's number, and an answer's first and last line."""
+    status_line, *_, body = answer.decode().split("\r\n")
+    with printing:  # one thread at a time: two would mix their lines
         print(f"fileno:{fileno}  {status_line}  {body}")
 
 
 def compute() -> None:
     """Keep a processor busy for some tenths of a second."""
-    total = 0
-    for number in range(5_000_000):
-        total += number
+    sum(number for number in range(5_000_000))
 
 
 waiting = [threading.Thread(target=get) for _ in range(5)]
 for thread in waiting:
     thread.start()
-# All five wait now. Beside them, compute in one thread, and then in two at once.
+# All five wait now. Compute in one thread, and then in two at once.
 for count in 1, 2:
     started = time.monotonic()
     computing = [threading.Thread(target=compute) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""Get 200,000 bytes in each of two processes, and receive them through pipes."""
+"""Get 200,000 bytes in each of two processes, and pass them on by pipes."""
 
 import http.client
 import os

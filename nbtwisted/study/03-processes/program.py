@@ -1,4 +1,4 @@
-"""Send five GETs at once, each in a process of its own, and compute beside them."""
+"""Send five GETs at once, each in its own process, and compute meanwhile."""
 
 import os
 import socket
@@ -8,42 +8,41 @@ from collections.abc import Callable
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = (
+    f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\n"  # as in lesson 1
+    "Connection: close\r\n\r\n"
+).encode()
 
 
 def get() -> str:
-    """Send one GET, wait for its answer, and return what there is to print of it."""
+    """Send one GET, wait for its answer, and return what to print of it."""
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connection.connect((HOST, PORT))
     connection.sendall(REQUEST)
     answer = b""
     while piece := connection.recv(4096):
         answer += piece
-    head, _, body = answer.decode().partition("\r\n\r\n")
-    status_line, _, _ = head.partition("\r\n")
+    status_line, *_, body = answer.decode().split("\r\n")
     return f"fileno:{connection.fileno()}  {status_line}  {body}"
 
 
 def compute() -> str:
     """Keep a processor busy for some tenths of a second."""
-    total = 0
-    for number in range(5_000_000):
-        total += number
-    return str(total)
+    return str(sum(number for number in range(5_000_000)))
 
 
 def start(work: Callable[[], str]) -> tuple[int, int]:
-    """Start the work in a new process; return its number, and a pipe's reading end."""
+    """Start a process that writes its result into a pipe; return both."""
     read_end, write_end = os.pipe()
-    if (pid := os.fork()) == 0:  # This is the new process, a copy of the other.
+    if (pid := os.fork()) == 0:  # This is the child, a copy of its parent.
         os.write(write_end, work().encode())
         os._exit(0)
-    os.close(write_end)  # The pipe ends when nobody is left who could write into it.
+    os.close(write_end)  # A pipe ends when nobody can write into it.
     return pid, read_end
 
 
 def result(pid: int, read_end: int) -> str:
-    """Wait until the process has ended, and return what it wrote into its pipe."""
+    """Return what a process wrote, when it has ended."""
     with open(read_end) as pipe:
         written = pipe.read()
     os.waitpid(pid, 0)

@@ -34,8 +34,8 @@ EXERCISES = (
     # A semaphore holds back requests, and not the threads that wait for it.
     Task(
         answers(200),
-        together(at_least=10, at_most=20),
         threads(at_most=25),
+        together(at_least=10, at_most=20),
         takes(below=6.0),
         seconds=8,
     ),

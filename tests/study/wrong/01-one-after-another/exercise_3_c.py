@@ -1,4 +1,4 @@
-"""Send four GETs, one after another. The server never answers the second one."""
+"""Send four GETs, one after another. The second is never answered."""
 
 import socket
 import sys
@@ -16,10 +16,8 @@ def get(target: str) -> bytes:
     """Send one GET, and return all of its answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
         connection.connect((HOST, PORT))
-        request = (
-            f"GET {target} HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
-        )
-        connection.sendall(request.encode())
+        head = f"GET {target} HTTP/1.1\r\nHost: {HOST}:{PORT}\r\n"
+        connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
         answer = b""
         while piece := connection.recv(4096):
             answer += piece

@@ -1,4 +1,4 @@
-"""Send three GETs at once, then report to the server how many bytes came in all."""
+"""Send three GETs at once, and report how many bytes came in all."""
 
 import http.client
 import os
