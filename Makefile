@@ -67,6 +67,10 @@ pictures: $(VENV)/.browser ## make the documentation's pictures anew, from real 
 	$(BIN)/python -m tests.study.record
 	NBTWISTED_PICTURES=docs/pictures $(MAKE) browser
 
+.PHONY: docs
+docs: $(VENV)/.docs ## make a site of the study, the guides and the API: build/docs/index.html
+	$(BIN)/python -m docs.book
+
 .PHONY: matrix
 matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted
 	PATH="$$PATH:$(PYENV_PYTHONS)" $(BIN)/tox run
@@ -142,7 +146,7 @@ clean: ## remove what the other targets made
 $(VENV)/.run: $(PROJECT) $(VENV)/.python
 	$(call install,--editable .)
 
-$(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.dev: $(VENV)/.%: $(PROJECT) $(VENV)/.python
+$(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: $(PROJECT) $(VENV)/.python
 	$(call install,--editable '.[$*]')
 	@touch $(VENV)/.run
 

@@ -25,7 +25,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbtwisted.server.configured import app, resource
+    from klein import Klein
+
+    from nbtwisted.server.configured import resource
+
+    app: Klein
+    """The app that has the routes, as the environment (`NBTWISTED_…`) sets it."""
 
 __all__ = ["app", "resource"]
 

@@ -21,7 +21,7 @@ Fence = Literal["program", "picture", "output"]
 _FENCE = re.compile(r"^```(program|picture|output)\n```$", re.MULTILINE)
 _FIGURE = re.compile(r"\{\{ *([\w. -]+?) *\}\}")
 _WIDE = "\u3000-\u9fff\uff00-\uffef"
-_JOINT = re.compile(rf"(?<=[{_WIDE}])\n(?:> ?| +)?(?=[{_WIDE}\w`*(])(?!\d+\. )")
+_JOINT = re.compile(rf"(?<=[{_WIDE}])\n(?:> ?| +)?(?=[{_WIDE}\w`*([])(?!\d+\. )")
 _PRINTED = re.compile(r"^(\w[\w .-]*): +(.+?) *$", re.MULTILINE)
 
 

@@ -61,13 +61,14 @@ def drawn(
 
 
 def svg(run: Run, language: Language, *, width: int = 720) -> str:
-    """The same as a picture for a page."""
+    """The same as a picture for a page that has its colours."""
     spans = _spans(run)
     return svg_waterfall(
         spans,
         Totals.of(spans),
         width=width,
         rows=MOST_ROWS,
+        is_alone=False,
         tracks=_tracks(run, language),
         notes=[
             line
