@@ -1,0 +1,45 @@
+"""Two hundred GETs of a server that does at most twenty at a time."""
+
+import sys
+from collections import Counter
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater, react
+
+JOBS = 200
+
+
+class Get(Protocol):
+    transport: Any
+    received = b""
+
+    def __init__(self) -> None:
+        self.end: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        self.end.callback(None)
+
+
+async def status(reactor: Any, server: TCP4ClientEndpoint, number: int) -> str:
+    await deferLater(reactor, number / 1000)
+    get: Any = await connectProtocol(server, Get())
+    request = b"GET /?_delay=50ms HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    get.transport.write(request)
+    await get.end
+    return str(get.received[:12].decode())
+
+
+async def main(reactor: Any, port: str) -> None:
+    server = TCP4ClientEndpoint(reactor, "127.0.0.1", int(port))
+    jobs = [Deferred.fromCoroutine(status(reactor, server, n)) for n in range(JOBS)]
+    for answer, number in Counter(await gatherResults(jobs)).items():
+        print(f"{answer}: {number}")
+
+
+react(main, sys.argv[1:])
