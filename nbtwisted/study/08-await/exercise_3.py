@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
 REQUEST = "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"
-SECONDS = 0.4
+SECONDS = 0.8
 
 
 class Get(Protocol):
