@@ -197,12 +197,12 @@ def answers(
             for request in run.answered
             if request.target.startswith(target) and status in (None, request.status)
         ]
-        number = _between(at_least, at_most)
+        number = _so_many_requests(at_least, at_most)
         return Finding(
             _is_between(len(found), at_least, at_most),
             Text(
-                f"the server answers {number.en} requests{where.en}{of.en}",
-                f"サーバが{number.ja}件のリクエスト{where.ja}に応答する{of.ja}",
+                f"the server answers {number.en}{where.en}{of.en}",
+                f"サーバが {number.ja}のリクエスト{where.ja}に応答する{of.ja}",
             ),
             _what_came(run.requests, len(found)),
         )
@@ -223,17 +223,23 @@ def requests(
 
     def check(run: Run) -> Finding:
         found = [r for r in run.requests if r.target.startswith(target)]
-        number = _between(at_least, at_most)
+        number = _so_many_requests(at_least, at_most)
         return Finding(
             _is_between(len(found), at_least, at_most),
             Text(
-                f"the program sends {number.en} requests{where.en}",
-                f"プログラムが{number.ja}件のリクエスト{where.ja}を送る",
+                f"the program sends {number.en}{where.en}",
+                f"プログラムが {number.ja}のリクエスト{where.ja}を送る",
             ),
             _what_came(run.requests, len(found)),
         )
 
     return check
+
+
+def _so_many_requests(at_least: int | None, at_most: int | None) -> Text:
+    number = _between(at_least, at_most, counter=" 件")
+    one = number.en.split()[-1] == "1"
+    return Text(f"{number.en} {'request' if one else 'requests'}", number.ja)
 
 
 def _what_came(came: Sequence[Request], found: int) -> Text:
@@ -464,7 +470,7 @@ def _count(
         number = _between(at_least, at_most)
         return Finding(
             _is_between(found, at_least, at_most),
-            Text(what.en.format(number.en), what.ja.format(number.ja.strip())),
+            Text(what.en.format(number.en), what.ja.format(number.ja)),
             Text(f"{found:,}", f"{found:,}"),
         )
 
@@ -516,12 +522,13 @@ def _is_between(found: int, at_least: int | None, at_most: int | None) -> bool:
     )
 
 
-def _between(at_least: int | None, at_most: int | None) -> Text:
+def _between(at_least: int | None, at_most: int | None, counter: str = "") -> Text:
+    """The range; `counter` is the Japanese word behind a number."""
     if at_least == at_most and at_least is not None:
-        return Text(f"{at_least:,}", f" {at_least:,} ")
+        return Text(f"{at_least:,}", f"{at_least:,}{counter}")
     if at_most is None:
         assert at_least is not None, "a count has a bound"
-        return Text(f"at least {at_least:,}", f" {at_least:,} 以上 ")
+        return Text(f"at least {at_least:,}", f"{at_least:,}{counter or ' '}以上")
     if at_least is None:
-        return Text(f"at most {at_most:,}", f" {at_most:,} 以下 ")
-    return Text(f"{at_least:,} to {at_most:,}", f" {at_least:,}〜{at_most:,} ")
+        return Text(f"at most {at_most:,}", f"{at_most:,}{counter or ' '}以下")
+    return Text(f"{at_least:,} to {at_most:,}", f"{at_least:,}〜{at_most:,}{counter}")
