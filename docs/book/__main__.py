@@ -9,7 +9,7 @@ from pathlib import Path
 from sphinx.cmd.build import build_main
 
 from docs.book.colours import style_of_pictures
-from docs.book.gather import LANGUAGES, gathered
+from docs.book.gather import LANGUAGES, MissingPageError, gathered
 from docs.book.links import broken_links
 from nbtwisted.timeline.page import asset
 
@@ -50,4 +50,7 @@ def _built(language: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except MissingPageError as error:
+        sys.exit(f"docs: {error}")

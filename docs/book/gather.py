@@ -205,7 +205,7 @@ def _contents(language: Language, found: Mapping[Path, Page]) -> Iterator[str]:
 
 
 def _toctree(names: Iterable[str], caption: str = "") -> str:
-    options = f":hidden:\n:caption: {caption}\n" if caption else ""
+    options = f":hidden:\n:caption: {caption}\n" if caption else ":maxdepth: 1\n"
     return "\n\n```{toctree}\n" + options + "\n" + "\n".join(names) + "\n```\n"
 
 
