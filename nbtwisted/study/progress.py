@@ -6,14 +6,11 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from nbtwisted.command_line import say
 
 __all__ = ["Progress", "ProgressFile"]
 
@@ -64,20 +61,10 @@ class ProgressFile:
         return Progress()
 
     def change(self, change: Callable[[Progress], Progress]) -> None:
-        """Write what `change` makes of it; of two that do so at once, one waits.
+        """Write what `change` makes of it; raises `OSError`.
 
-        Where it cannot be written, as in a container without a home, a line on stderr
-        says so: lessons can be read and exercises judged without it.
+        Of two that do so at once, one waits for the other.
         """
-        try:
-            self._write(change)
-        except OSError as error:
-            say(
-                "nbtwisted study: warning: your progress is not kept: "
-                f"{error.filename or self.path}: {error.strerror}"
-            )
-
-    def _write(self, change: Callable[[Progress], Progress]) -> None:
         if not self._folder.is_absolute():
             raise OSError(errno.ENOENT, "there is no home folder", str(self.path))
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -85,11 +72,9 @@ class ProgressFile:
             fcntl.flock(lock, fcntl.LOCK_EX)
             new = json.dumps(asdict(change(self.read())), indent=1)
             # Put in place whole: a reader sees the old one or the new one.
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._folder, delete=False, encoding="utf-8"
-            ) as file:
-                file.write(new + "\n")
-            os.replace(file.name, self.path)
+            path = self._folder / "study.new"
+            path.write_text(new + "\n", encoding="utf-8")
+            os.replace(path, self.path)
 
 
 def _of_json(values: dict[str, Any]) -> Progress:

@@ -139,10 +139,11 @@ class Screen:
         try:
             file.change(change)
         except OSError as error:
-            reason = f"{file.path}: {error.strerror}"
+            # In a container without a home, or on a full disk, the study goes on.
+            reason = f"{error.filename or file.path}: {error.strerror}"
             not_kept = Text(
-                f"nbtwisted study: your progress is not remembered: {reason}",
-                f"nbtwisted study: 進み具合を記録できません: {reason}",
+                f"nbtwisted study: warning: your progress is not kept: {reason}",
+                f"nbtwisted study: warning: 進み具合を記録できません: {reason}",
             )
             say(not_kept.of(self.language))
 
