@@ -22,6 +22,7 @@ _FENCE = re.compile(r"^```(program|picture|output)\n```$", re.MULTILINE)
 _FIGURE = re.compile(r"\{\{ *([\w. -]+?) *\}\}")
 _WIDE = "\u3000-\u9fff\uff00-\uffef"
 _JOINT = re.compile(rf"(?<=[{_WIDE}])\n(?:> ?| +)?(?=[{_WIDE}\w`*([])(?!\d+\. )")
+_HEADING = re.compile(r"^(#+ .*)\n(?!\n)", re.MULTILINE)
 _PRINTED = re.compile(r"^(\w[\w .-]*): +(.+?) *$", re.MULTILINE)
 
 
@@ -78,5 +79,5 @@ def joined(page: str) -> str:
     """
     parts = re.split(r"(^```.*?^```$)", page, flags=re.MULTILINE | re.DOTALL)
     # Every second part is a fence.
-    parts[::2] = [_JOINT.sub("", part) for part in parts[::2]]
+    parts[::2] = [_JOINT.sub("", _HEADING.sub(r"\1\n\n", part)) for part in parts[::2]]
     return "".join(parts)

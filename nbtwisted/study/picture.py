@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
+from nbtwisted.printable import printable
 from nbtwisted.study.run import Run, Sample
 from nbtwisted.study.text import Language, Text
 from nbtwisted.timeline.columns import width_of
@@ -25,6 +26,9 @@ MOST_CALLS = 8
 
 LEAST_TO_SEE = 0.01
 """Seconds of sending a response: less would be a speck at the end of each bar."""
+
+LONGEST_TARGET = 500
+"""Characters: a program may send anything."""
 
 STEPS = 120
 """Levels of a track."""
@@ -100,15 +104,16 @@ def _spans(run: Run) -> list[Span]:
         phases = [Phase("held", held)]
         if took - held >= LEAST_TO_SEE:
             phases.append(Phase("receive", took - held))
+        target = printable(request.target, longest=LONGEST_TARGET)
         is_answered = request.outcome == "answered"
         outcome = str(request.status) if is_answered else request.outcome
         attempt = Attempt(
-            url=request.target,
+            url=target,
             phases=tuple(phases),
             outcome=outcome if is_answered else request.fault or outcome,
             ended_by=None if is_answered else "error",
         )
-        spans.append(Span(request.number, request.target, request.came, (attempt,)))
+        spans.append(Span(request.number, target, request.came, (attempt,)))
     return spans
 
 

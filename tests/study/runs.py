@@ -16,7 +16,7 @@ def a_request(number: int = 1, came: float = 0.0, **rest: Any) -> Request:
         **{
             "number": number,
             "came": came,
-            "ended": came + rest.get("held", 1.0),
+            "ended": came + (rest.get("held", 1.0) or 0.0),
             "method": "GET",
             "target": "/",
             "headers": {"Host": "localhost"},
