@@ -28,6 +28,7 @@ PROGRAM = Task(
     takes(above=2.9, below=8.0),
     calls("wait4", at_least=8),
     alone=True,
+    seconds=10,
 )
 
 
