@@ -20,6 +20,7 @@ from nbtwisted.study.text import Language
 
 __all__ = [
     "LANGUAGES",
+    "WIDTHS",
     "MissingPageError",
     "Page",
     "gathered",
