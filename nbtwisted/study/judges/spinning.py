@@ -56,6 +56,7 @@ PROGRAM = Task(
     threads(at_most=1),
     processes(at_most=1),
     calls("recvfrom", at_least=1_000),
+    alone=True,
 )
 
 EXERCISES = (
@@ -87,5 +88,6 @@ EXERCISES = (
         processes(at_most=1),
         never_waits_in_recv(),
         seconds=10,
+        alone=True,
     ),
 )

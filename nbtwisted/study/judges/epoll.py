@@ -1,0 +1,96 @@
+"""Judges of lesson 5: the kernel says which sockets are ready."""
+
+from nbtwisted.study.checks import (
+    Task,
+    Text,
+    answers,
+    calls,
+    processes,
+    processor,
+    seen,
+    takes,
+    threads,
+    together,
+)
+from nbtwisted.study.run import Run
+
+__all__ = ["EXERCISES", "PROGRAM"]
+
+
+def _came_late(run: Run) -> Text | None:
+    late = ", ".join(f"{r.came:.1f}" for r in run.requests if r.came > 1.4)
+    if not late:
+        return None
+    return Text(f"requests came after {late} s", f"リクエストの到着: {late} 秒後")
+
+
+def _waits_to_connect(run: Run) -> Text | None:
+    calls = {name: made.count for name, made in (run.calls or {}).items()}
+    # A loop may also be made of poll.
+    if "epoll_wait" not in calls and "epoll_pwait" not in calls:
+        return None
+    waits = calls.get("poll", 0) + calls.get("ppoll", 0)
+    if not waits:
+        return None
+    return Text(
+        f"the program waited in poll {waits} times: there Python waits for a socket "
+        "that has a timeout, and for no other",
+        f"poll で {waits} 回待ちました。"
+        "タイムアウトのあるソケットを、Python は poll で、それだけ待ちます",
+    )
+
+
+PROGRAM = Task(
+    answers(5),
+    together(5),
+    takes(below=4.0),
+    processor(below=0.3),
+    threads(at_most=1),
+    processes(at_most=1),
+    calls("connect", at_least=5, at_most=5),
+    calls("epoll_wait", at_most=40),
+    calls("recvfrom", at_most=40),
+)
+
+EXERCISES = (
+    Task(
+        answers(4, target="/?_delay=400ms"),
+        together(4),
+        seen(
+            Text(
+                "all four requests come within 1.4 s",
+                "4 件のリクエストがすべて 1.4 秒以内に届く",
+            ),
+            _came_late,
+        ),
+        threads(at_most=1),
+        processes(at_most=1),
+        seen(
+            Text(
+                "no socket is waited for alone, not even for a short time",
+                "短い間でも、ひとつのソケットだけを待つことはしない",
+            ),
+            _waits_to_connect,
+        ),
+        # Three of them fill the queue.
+        calls("connect", at_least=8),
+        takes(below=6.0),
+        seconds=10,
+    ),
+    Task(
+        answers(5, target="/?_delay=600ms"),
+        together(5),
+        threads(at_most=1),
+        processes(at_most=1),
+        calls("epoll_wait", at_most=40),
+        seconds=10,
+    ),
+    Task(
+        answers(5, target="/?_size=8000000"),
+        together(5),
+        takes(below=1.8),
+        threads(at_most=1),
+        processes(at_most=1),
+        seconds=10,
+    ),
+)
