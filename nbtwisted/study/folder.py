@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from nbtwisted.study.lesson import LESSONS, Exercise, Lesson
 from nbtwisted.study.text import Language, Text
-from nbtwisted.timeline.columns import width_of
+from nbtwisted.study.wrapping import wrapped
 
 __all__ = ["ReadersFolder"]
 
@@ -80,24 +79,7 @@ def _with_task(exercise: Exercise, language: Language) -> str:
     lines = [
         f"# {part}".rstrip()
         for line in "\n\n".join(paragraphs).splitlines()
-        for part in _wrapped(line) or [""]
+        for part in wrapped(line, COLUMNS)
     ]
     program = exercise.program.read_text(encoding="utf-8")
     return "\n".join(lines) + "\n\n" + program
-
-
-def _wrapped(line: str) -> Sequence[str]:
-    if width_of(line) == len(line):
-        return textwrap.wrap(line, COLUMNS, break_long_words=False)
-    # Japanese has no blanks to break at.
-    lines, rest = [], line
-    while width_of(rest) > COLUMNS:
-        end = COLUMNS // 2
-        while width_of(rest[: end + 1]) <= COLUMNS and end < len(rest):
-            end += 1
-        # No line begins with what ends a phrase.
-        while end > 1 and rest[end : end + 1] in "、。」)":
-            end -= 1
-        lines.append(rest[:end])
-        rest = rest[end:]
-    return [*lines, rest]

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import ClassVar
 
-from rich.markdown import Markdown
+from rich import markdown
+from rich.console import Console, ConsoleOptions, RenderResult
 
 from nbtwisted.command_line import can_encode, say
 from nbtwisted.console import SizedConsole
@@ -22,6 +24,7 @@ from nbtwisted.study.picture import drawn
 from nbtwisted.study.progress import Progress, ProgressFile
 from nbtwisted.study.run import Run
 from nbtwisted.study.text import Language, Text
+from nbtwisted.study.wrapping import line_ends
 from nbtwisted.timeline.waterfall import CHARACTERS
 
 __all__ = ["Screen"]
@@ -107,16 +110,16 @@ class Screen:
 
     def show(self, page: str) -> None:
         """Show Markdown, by the reader's pager if it is longer than the screen."""
-        markdown = Markdown(joined(page) if self.language == "ja" else page)
         with self._console.capture() as captured:
-            self._console.print(markdown)
+            self._console.print(_Page(joined(page) if self.language == "ja" else page))
         text = captured.get()
         is_long = text.count("\n") >= self._console.height
         if not (is_long and sys.stdin.isatty() and sys.stdout.isatty()):
             print(text, end="")
             return
-        # As git has it: less with colours, which leaves the page on the screen.
-        environment = {"LESS": "RX", **os.environ}
+        # As git has it: less with colours, which leaves the page on the screen. And it
+        # says how to leave it, which a reader may not know; it can say that in ASCII.
+        environment = {"LESS": "-RX -Psspace = further, q = close$", **os.environ}
         try:
             command = shlex.split(environment.get("PAGER", "")) or ["less"]
             with _interrupts_ignored():
@@ -152,6 +155,27 @@ class Screen:
         if self._console.is_terminal:
             return self._console.status(text.of(self.language), spinner="line")
         return nullcontext()
+
+
+class _Paragraph(markdown.Paragraph):
+    """A paragraph that ends its lines where Japanese may: Rich looks for blanks."""
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        """The paragraph's lines."""
+        for line in self.text.divide(line_ends(self.text.plain, options.max_width)):
+            line.rstrip()
+            yield line
+
+
+class _Page(markdown.Markdown):
+    """A page as a terminal shows it."""
+
+    elements: ClassVar = {
+        **markdown.Markdown.elements,
+        "paragraph_open": _Paragraph,
+    }
 
 
 @contextmanager
