@@ -5,9 +5,13 @@ python -m tests.study.small_study FOLDER [ARGUMENT …]
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.study import judges, lesson
 from nbtwisted.study.checks import Task, Text, answers, prints, takes, together
@@ -131,6 +135,25 @@ def use(folder: Path) -> None:
         module = ModuleType(f"{judges.__name__}.{name[3:]}")
         vars(module).update(PROGRAM=PROGRAM_TASK, EXERCISES=EXERCISE_TASKS)
         sys.modules[module.__name__] = module
+
+
+class SmallStudyCase(SynchronousTestCase):
+    """A test with the small study, in this process; `place` is a folder to work in."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.place = Path(folder.name).resolve()
+        self.lessons = self.place / "lessons"
+        make(self.lessons)
+        known = lesson.LESSONS
+        assert isinstance(known, list)
+        self.addCleanup(known.__setitem__, slice(None), known[:])
+        use(self.lessons)
+        # Nobody's own progress is touched.
+        self.patch(
+            os, "environ", {**os.environ, "XDG_STATE_HOME": str(self.place / "state")}
+        )
 
 
 def main() -> None:
