@@ -34,7 +34,12 @@ PROC = "/proc"
 
 # The program's parent is this shell, not us: a program may kill its parent. It says how
 # the program ended by its own exit code, and nothing on stderr.
-_GUARD = ("/bin/sh", "-c", '{ "$@" 2>&3 3>&-; exit $?; } 3>&2 2>/dev/null', "sh")
+_GUARD = (
+    "/bin/sh",
+    "-c",
+    'exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-); exit $?',
+    "sh",
+)
 
 _MARK = "NBTWISTED_STUDY_RUN"
 """The variable by which the processes of one run are known, wherever they went."""
