@@ -86,8 +86,10 @@ def svg_waterfall(
     length = max(max(shown.ended for shown in on_axis) - zero, 1e-6)
     names = [_name(row, origin) for row in drawn]
     outcome = max((width_of(outcome_of(row)) for row in drawn), default=0)
+    # The bars have no less than a third of the picture.
+    room = int((width * 2 / 3 - 2 * _EDGE - _TIME) / _CHARACTER) - outcome - 3
     label = max(
-        *(min(width_of(name), _LONGEST_LABEL) for name in names),
+        *(min(width_of(name), _LONGEST_LABEL, room) for name in names),
         *(width_of(track.name) - outcome for track in tracks),
         0,
     )

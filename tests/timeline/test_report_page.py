@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from nbtwisted.timeline import Sample, Span, Totals
 from nbtwisted.timeline.page import html_page
@@ -160,10 +161,11 @@ class SVGTests(ClockCase):
     def test_nothing(self) -> None:
         self.assertEqual(len(ElementTree.fromstring(svg_waterfall([], Totals()))), 0)
 
-    @given(any_spans(12))
-    @example([span(1, "inf", 0.0), span(2, "nan", 0.0)])
-    def test_everything_is_in_the_picture(self, spans: list[Span]) -> None:
-        drawn = svg_waterfall(spans, Totals.of(spans), rows=5)
+    @given(any_spans(12), st.sampled_from([360, 880]))
+    @example([span(1, "inf", 0.0), span(2, "nan", 0.0)], 880)
+    @example([span(1, "http://h/" + "x" * 60, 0.0, held=1.0)], 360)
+    def test_everything_is_in_the_picture(self, spans: list[Span], wide: int) -> None:
+        drawn = svg_waterfall(spans, Totals.of(spans), width=wide, rows=5)
         root = ElementTree.fromstring(drawn)
         _, _, width, height = map(float, root.attrib["viewBox"].split())
         for each in root.iter():
