@@ -97,7 +97,8 @@ def svg_waterfall(
     bar = max(width - left - _TIME - _EDGE, 80)
     scale = bar / length
     height = _ROW * len(drawn)
-    step = tick_step(length, max(int(bar / 90), 1))
+    # A narrow one says more closely where its seconds are.
+    step = tick_step(length, max(int(bar / 90), min(int(bar / 40), 3), 1))
     parts = [_hatchings(everything)]
     parts += [
         f'<line class="tick" x1="{_n(left + at * scale)}" y1="{_EDGE}" '
