@@ -46,7 +46,7 @@ _IMPORTED = (
     *("nbtwisted.server.http1.framing", "nbtwisted.server.http1.watch"),
     *("nbtwisted.server.options", "nbtwisted.server.routes.conditional"),
     *("nbtwisted.server.routes.echo", "nbtwisted.server.routes.metrics"),
-    "nbtwisted.server.routes.viewing",
+    *("nbtwisted.server.routes.viewing", "nbtwisted.study.command"),
 )
 # Variables that an interpreter reads as it starts, and coverage's.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_", "COVERAGE")

@@ -6,17 +6,14 @@ python -m tests.study.small_study FOLDER [ARGUMENT …]
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.study import judges, lesson
-from nbtwisted.study.checks import Task, Text, answers, prints, takes, together
-from nbtwisted.study.lesson import Lesson
+from nbtwisted.study import lesson
 from tests.study.runs import a_run
+from tests.study.small_lessons import NAMES, use
 
 PROGRAM = """\
 import http.client
@@ -94,20 +91,6 @@ JAPANESE = """\
 > 1 件ずつ送ります。
 """
 
-NAMES = ("01-first", "02-second")
-
-PROGRAM_TASK = Task(answers(2), takes(below=5.0))
-
-EXERCISE_TASKS = (
-    Task(
-        answers(2),
-        together(1),
-        prints("^200$", Text("it prints 200", "200 と表示する")),
-        seconds=5,
-    ),
-    Task(answers(2), seconds=5, traced=False),
-)
-
 
 def make(folder: Path) -> None:
     """Write the lessons into a folder."""
@@ -124,17 +107,6 @@ def make(folder: Path) -> None:
         for exercise in (1, 2):
             (of_lesson / f"exercise_{exercise}.py").write_text(EXERCISE)
             (of_lesson / f"solution_{exercise}.py").write_text(PROGRAM)
-
-
-def use(folder: Path) -> None:
-    """Have the study know these lessons, and no others."""
-    known = lesson.LESSONS
-    assert isinstance(known, list)
-    known[:] = [Lesson(folder / name) for name in NAMES]
-    for name in NAMES:
-        module = ModuleType(f"{judges.__name__}.{name[3:]}")
-        vars(module).update(PROGRAM=PROGRAM_TASK, EXERCISES=EXERCISE_TASKS)
-        sys.modules[module.__name__] = module
 
 
 class SmallStudyCase(SynchronousTestCase):
@@ -154,17 +126,3 @@ class SmallStudyCase(SynchronousTestCase):
         self.patch(
             os, "environ", {**os.environ, "XDG_STATE_HOME": str(self.place / "state")}
         )
-
-
-def main() -> None:
-    """Raises `SystemExit`."""
-    from nbtwisted.__main__ import main as nbtwisted
-
-    folder, *arguments = sys.argv[1:]
-    use(Path(folder))
-    sys.argv = ["nbtwisted", "study", *arguments]
-    nbtwisted()
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nbtwisted.study.lesson import LESSONS, find_exercises, find_lesson
-from tests.study.small_study import EXERCISE_TASKS, NAMES, PROGRAM_TASK, SmallStudyCase
+from tests.study.small_lessons import EXERCISE_TASKS, NAMES, PROGRAM_TASK
+from tests.study.small_study import SmallStudyCase
 
 
 class FindLessonTests(SmallStudyCase):
