@@ -188,8 +188,10 @@ def _check(
         else:
             good = practice.judge_rest(screen, progress_file, runner, folder)
         if watches:
+            sys.stdout.flush()
             for exercise in saves:
                 judge(exercise)
+                sys.stdout.flush()
     return good
 
 

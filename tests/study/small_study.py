@@ -109,6 +109,15 @@ def make(folder: Path) -> None:
             (of_lesson / f"solution_{exercise}.py").write_text(PROGRAM)
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process runs; not of one that has ended, but that nobody waited for."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
 class SmallStudyCase(SynchronousTestCase):
     """A test with the small study, in this process; `place` is a folder to work in."""
 

@@ -15,7 +15,7 @@ from typing import Any
 from nbtwisted.study.folder import MARK
 from nbtwisted.timeline.columns import width_of
 from tests import warm_start
-from tests.study.small_study import PROGRAM, SmallStudyCase
+from tests.study.small_study import PROGRAM, SmallStudyCase, is_running
 
 HERE = Path(__file__).parent
 
@@ -375,7 +375,7 @@ class CheckTests(CommandCase):
                 self.assertEqual((process.wait(), err), (128 + number, ""))
                 self.assertEqual(out, "1.1  Ask the server\n")
             for pid in pids.read_text().split():
-                self.assertFalse(Path(f"/proc/{pid}").exists(), pid)
+                self.assertFalse(is_running(int(pid)), pid)
             pids.unlink()
 
     def test_watching(self) -> None:
@@ -384,7 +384,8 @@ class CheckTests(CommandCase):
             self.command("check", "1.2", "--watch", "--lang", "en"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self.environment(),
+            # What a pipe gets is written when it is known, not when it is much.
+            env=self.environment(PYTHONUNBUFFERED=""),
             cwd=HERE,
         ) as process:
             assert process.stdout is not None

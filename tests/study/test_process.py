@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.study import process
 from nbtwisted.study.process import MOST_OUTPUT, Watched, watch
+from tests.study.small_study import is_running
 
 LONG = 30.0
 """Seconds: a program that is not ended has a test fail."""
@@ -42,13 +43,7 @@ class ProcessCase(SynchronousTestCase):
         return [int(line) for line in watched.stdout.split()]
 
     def assert_gone(self, pid: int) -> None:
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (ProcessLookupError, FileNotFoundError):
-            return
-        # Nobody has waited for it yet.
-        self.assertEqual(state, "Z", f"process {pid} is there")
+        self.assertFalse(is_running(pid), f"process {pid} is there")
 
 
 class EndingTests(ProcessCase):
