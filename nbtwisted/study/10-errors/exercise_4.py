@@ -16,21 +16,21 @@ class Get(Protocol):
     received = b""
 
     def __init__(self) -> None:
-        self.end: Deferred[None] = Deferred(lambda _: self.transport.abortConnection())
+        self.done: Deferred[None] = Deferred(lambda _: self.transport.abortConnection())
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        if not self.end.called:
-            self.end.callback(None)
+        if not self.done.called:
+            self.done.callback(None)
 
 
 async def ask(server: TCP4ClientEndpoint, target: str) -> str:
     get = await connectProtocol(server, Get())
     request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     get.transport.write(request.encode())
-    await get.end
+    await get.done
     return str(get.received.decode().rpartition("\r\n")[2])
 
 

@@ -15,24 +15,24 @@ DEADLINE = 1.5  # Seconds for an attempt: to connect, to wait and to read.
 
 class Get(protocol.Protocol):
     transport: Any
-    received = b""
 
-    def __init__(self) -> None:
-        self.end: Deferred[str] = Deferred(lambda _: self.transport.abortConnection())
+    def connectionMade(self) -> None:
+        self.done = Deferred[str](lambda _: self.transport.abortConnection())
+        self.received = b""
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
 
     def connectionLost(self, reason: Any = protocol.connectionDone) -> None:
-        if not self.end.called:  # It was, if we hung up.
-            self.end.callback(reason.getErrorMessage())
+        if not self.done.called:  # It was, if we hung up.
+            self.done.callback(reason.getErrorMessage())
 
 
 async def attempt(server: TCP4ClientEndpoint, target: str) -> str:
     get = await connectProtocol(server, Get())
     request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     get.transport.write(request.encode())
-    how_it_ended = await get.end
+    how_it_ended = await get.done
     head, blank_line, body = get.received.decode().partition("\r\n\r\n")
     is_whole = f"content-length: {len(body)}\r\n" in (head + blank_line).lower()
     if " 503 " in head or not is_whole:

@@ -40,7 +40,7 @@ class SlowReader(Protocol):
     received = 0
 
     def __init__(self) -> None:
-        self.end: Deferred[int] = Deferred()
+        self.done: Deferred[int] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         self.received += len(data)
@@ -48,7 +48,7 @@ class SlowReader(Protocol):
         reactor.callLater(len(data) / 6_000_000, self.transport.resumeProducing)
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        self.end.callback(self.received)
+        self.done.callback(self.received)
 
 
 async def main(_: object) -> None:
@@ -56,7 +56,7 @@ async def main(_: object) -> None:
     listening: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
     relay = TCP4ClientEndpoint(reactor, "127.0.0.1", listening.getHost().port)
     readers: Any = [await connectProtocol(relay, SlowReader()) for _ in range(5)]
-    for _, received in await DeferredList([reader.end for reader in readers]):
+    for _, received in await DeferredList([reader.done for reader in readers]):
         print(f"{received:,} bytes read")
 
 

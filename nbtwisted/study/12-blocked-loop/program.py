@@ -22,10 +22,10 @@ def compute() -> int:
 
 class Get(Protocol):
     def __init__(self) -> None:
-        self.end: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Deferred()
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        self.end.callback(None)
+        self.done.callback(None)
 
 
 async def get(reactor: Any, server: TCP4ClientEndpoint, pause: float) -> float:
@@ -34,7 +34,7 @@ async def get(reactor: Any, server: TCP4ClientEndpoint, pause: float) -> float:
     late: float = reactor.seconds() - due
     sent: Any = await connectProtocol(server, Get())
     sent.transport.write(REQUEST)
-    await sent.end
+    await sent.done
     return late
 
 

@@ -15,20 +15,20 @@ class Get(Protocol):
     received = b""
 
     def __init__(self) -> None:
-        self.end: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        self.end.callback(None)
+        self.done.callback(None)
 
 
 async def get(server: TCP4ClientEndpoint, target: str) -> str:
     sent: Any = await connectProtocol(server, Get())
     request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     sent.transport.write(request.encode())
-    await sent.end
+    await sent.done
     return str(sent.received.decode().rpartition("\r\n")[2])
 
 

@@ -22,7 +22,7 @@ from nbtwisted.study.run import Request, Run
 __all__ = ["EXERCISES", "PROGRAM"]
 
 LONGEST_GAP = 0.7
-"""Seconds between two signs of life, in exercise 3; they are due every 0.1 s."""
+"""Seconds between two signs of life, in exercise 3; they are due every 0.2 s."""
 
 SHORTEST_PAUSE = 0.25
 """Seconds between two requests of one visitor, in exercise 1."""
@@ -126,8 +126,8 @@ EXERCISES = (
         takes(below=2.4),
     ),
     Task(
-        answers(20),
-        requests(20),
+        answers(12),
+        requests(12),
         seen(
             Text(
                 f"the server hears from the program at least every {LONGEST_GAP:g} s",

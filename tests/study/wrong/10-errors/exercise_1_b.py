@@ -16,21 +16,21 @@ class Get(Protocol):
     received = b""
 
     def __init__(self) -> None:
-        self.end: Deferred[None] = Deferred(lambda _: self.transport.abortConnection())
+        self.done: Deferred[None] = Deferred(lambda _: self.transport.abortConnection())
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        if not self.end.called:
-            self.end.callback(None)
+        if not self.done.called:
+            self.done.callback(None)
 
 
 async def attempt(server: TCP4ClientEndpoint, target: str) -> bytes:
     get = await connectProtocol(server, Get())
     request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     get.transport.write(request.encode())
-    await get.end
+    await get.done
     head, _, body = get.received.partition(b"\r\n\r\n")
     if b"content-length: %d\r\n" % len(body) not in head.lower() + b"\r\n":
         raise ConnectionError(f"only {len(body)} bytes of the body came")

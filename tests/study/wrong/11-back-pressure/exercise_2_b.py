@@ -17,20 +17,20 @@ class Get(Protocol):
     received = b""
 
     def __init__(self) -> None:
-        self.end: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        self.end.callback(None)
+        self.done.callback(None)
 
 
 async def status(server: TCP4ClientEndpoint) -> str:
     get: Any = await connectProtocol(server, Get())
     request = b"GET /?_delay=50ms HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     get.transport.write(request)
-    await get.end
+    await get.done
     answer = str(get.received[:12].decode())
     return await status(server) if answer.endswith("503") else answer
 

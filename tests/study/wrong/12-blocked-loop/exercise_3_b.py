@@ -1,4 +1,4 @@
-"""Tell the server every 0.1 s that we are alive, and compute something meanwhile."""
+"""Tell the server every 0.2 s that we are alive, and compute something meanwhile."""
 
 import sys
 from time import thread_time
@@ -12,10 +12,10 @@ from twisted.internet.task import deferLater, react
 
 class Get(Protocol):
     def __init__(self) -> None:
-        self.end: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Deferred()
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
-        self.end.callback(None)
+        self.done.callback(None)
 
 
 async def compute() -> int:
@@ -28,13 +28,13 @@ async def compute() -> int:
 
 async def beat(server: TCP4ClientEndpoint) -> None:
     sent: Any = await connectProtocol(server, Get())
-    request = b"GET /get?alive=yes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    request = b"GET /?_delay=100ms HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     sent.transport.write(request)
-    await sent.end
+    await sent.done
 
 
 async def beats(reactor: Any, server: TCP4ClientEndpoint) -> None:
-    for _ in range(20):
+    for _ in range(12):
         await beat(server)
         await deferLater(reactor, 0.1)
 
