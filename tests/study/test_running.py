@@ -32,19 +32,9 @@ print(sys.argv[2:])
 
 
 class RunnerTests(SynchronousTestCase):
-    runner: Runner
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        # One process has the servers of all these tests.
-        cls.runner = Runner()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        with cls.runner:
-            pass
-
     def setUp(self) -> None:
+        self.runner = Runner()
+        self.addCleanup(self.runner.__exit__)
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.program = Path(folder.name, "program.py")
