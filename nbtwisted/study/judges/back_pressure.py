@@ -95,4 +95,10 @@ EXERCISES = (
         takes(below=6.0),
         server={"max_in_flight": 20},
     ),
+    Task(
+        answers(5, target=f"/?_delay=0&read={SIZE}"),
+        memory(below=75),
+        takes(below=8.0),
+        seconds=12,
+    ),
 )
