@@ -1,4 +1,4 @@
-"""A server that exports 12 MB to five slow readers each, who report what they read."""
+"""A server exports 12 MB to each of five slow readers, who report what they read."""
 
 import sys
 from typing import Any
