@@ -5,6 +5,7 @@ from nbtwisted.study.checks import (
     Text,
     answers,
     calls,
+    prints,
     processes,
     processor,
     seen,
@@ -74,6 +75,13 @@ EXERCISES = (
         ),
         # Three of them fill the queue.
         calls("connect", at_least=8),
+        prints(
+            "not answer",
+            Text(
+                "the program says that one server did not answer",
+                "返事をしないサーバがあったことを表示する",
+            ),
+        ),
         takes(below=6.0),
         seconds=10,
     ),
