@@ -6,6 +6,7 @@ python -m tests.study.small_study FOLDER [ARGUMENT …]
 from __future__ import annotations
 
 import os
+import select
 import tempfile
 from pathlib import Path
 
@@ -110,12 +111,17 @@ def make(folder: Path) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; not of one that has ended, but that nobody waited for."""
+    """Whether a process runs, and does not end within some seconds.
+
+    One that has been killed may need an instant to end.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
         return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+    ended, _, _ = select.select([process], [], [], 5)
+    os.close(process)
+    return not ended
 
 
 class SmallStudyCase(SynchronousTestCase):
