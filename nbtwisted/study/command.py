@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     end_when_told(lambda number, _: sys.exit(128 + number))
     raise_open_files()
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     screen = Screen(args.lang or language_of(os.environ))
     try:
         good = _do(args, screen)
@@ -197,7 +200,10 @@ def _check(
 
 def _folder(progress_file: ProgressFile) -> ReadersFolder | None:
     """The reader's folder around the working one, or the last that was begun."""
-    found = ReadersFolder.around(Path.cwd())
+    found = None
+    # The working folder may have been removed.
+    with suppress(FileNotFoundError):
+        found = ReadersFolder.around(Path.cwd())
     begun = progress_file.read().folder
     if found is None and begun is not None:
         found = ReadersFolder.around(Path(begun))

@@ -17,7 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from nbtwisted.command_line import can_encode, say
 from nbtwisted.console import SizedConsole
-from nbtwisted.printable import printable
+from nbtwisted.printable import escaped, printable
 from nbtwisted.study.checks import Finding
 from nbtwisted.study.page import joined
 from nbtwisted.study.picture import drawn
@@ -101,8 +101,9 @@ class Screen:
     def write_finding(self, finding: Finding) -> None:
         """Write what was expected, and what was seen if that is something else."""
         good, bad = ("+", "-") if self.ascii_only else ("✓", "✗")
+        # A judge may quote what the program said.
         expected, seen = (
-            text.of(self.language) for text in (finding.expected, finding.seen)
+            escaped(text.of(self.language)) for text in (finding.expected, finding.seen)
         )
         self.write(f"  {good if finding.is_good else bad} {expected}")
         if not finding.is_good:
@@ -114,7 +115,9 @@ class Screen:
             self._console.print(_Page(joined(page) if self.language == "ja" else page))
         text = captured.get()
         is_long = text.count("\n") >= self._console.height
-        if not (is_long and sys.stdin.isatty() and sys.stdout.isatty()):
+        # Stdin may have been closed.
+        is_read = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+        if not (is_long and is_read):
             print(text, end="")
             return
         # As git has it: less with colours, which leaves the page on the screen. And it

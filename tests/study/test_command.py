@@ -425,6 +425,34 @@ class OutputTests(CommandCase):
         self.assertEqual((code, err.count("\n")), (23, 1), err)
 
 
+class ShellTests(CommandCase):
+    """What a shell can do to a command."""
+
+    def in_shell(self, script: str, *arguments: str) -> str:
+        """What the command prints, which is the shell's "$@"."""
+        command = self.command(*arguments, "--lang", "en")
+        ran = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=50,
+            env=self.environment(PYTHONPATH=str(HERE)),
+            cwd=self.place,
+        )
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""), script)
+        return ran.stdout
+
+    def test_streams_that_are_closed(self) -> None:
+        for streams, printed in (("<&-", "3.00 s"), (">&-", ""), ("<&- >&- 2>&-", "")):
+            out = self.in_shell(f'exec "$@" {streams}', "1", "--no-run")
+            self.assertIn(printed, out)
+
+    def test_a_working_folder_that_is_gone(self) -> None:
+        script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"'
+        self.assertIn("2 answers in", self.in_shell(script, "run", "1"))
+
+
 class TerminalTests(CommandCase):
     def on_terminal(self, *arguments: str, **environment: str) -> str:
         ours, theirs = pty.openpty()
