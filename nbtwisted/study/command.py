@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from nbtwisted.command_line import (
     CANNOT_WRITE,
     OneLineParser,
     abandon,
+    can_encode,
     end_when_told,
     raise_open_files,
     say,
@@ -34,17 +36,54 @@ from nbtwisted.study.lesson import (
 from nbtwisted.study.progress import ProgressFile
 from nbtwisted.study.running import Runner
 from nbtwisted.study.screen import Screen
-from nbtwisted.study.text import LANGUAGES, Text, language_of
+from nbtwisted.study.text import LANGUAGES, Language, Text, language_of
 
 __all__ = ["main"]
 
-USAGE = """nbtwisted study                   list the lessons, and say which is next
-       nbtwisted study LESSON            read a lesson, run its program, draw the run
-       nbtwisted study run LESSON        run and draw its program alone
-       nbtwisted study start DIR         make a folder of programs and exercises
-       nbtwisted study check [NAME]      judge an exercise, a lesson's, or all left over
-       nbtwisted study hint NAME         give a hint for an exercise
-       nbtwisted study solution NAME     show one solution"""
+USAGE = Text(
+    """\
+nbtwisted study                list the lessons, and say which is next
+       nbtwisted study LESSON         read a lesson, run its program, draw it
+       nbtwisted study run LESSON     run and draw its program alone
+       nbtwisted study start DIR      make a folder of programs and exercises
+       nbtwisted study check [NAME]   judge an exercise, a lesson's or all left
+       nbtwisted study hint NAME      give a hint for an exercise
+       nbtwisted study solution NAME  show one solution
+
+Lessons from a blocking recv to await. Each is a page, a program of at most 60
+lines, and a picture of what this machine makes of it: requests to a slow server
+on one axis of time, and who used the processor and the memory meanwhile.
+
+An exercise is a small program with a mistake in it, for you to mend. It is run
+beside a server, and judged by what was seen of it: times, requests, threads,
+system calls (counted by strace, if there is one).
+
+A lesson is named by its number, as 5, and an exercise by both, as 5.1. Your
+progress is kept in ~/.local/state/nbtwisted/study.json.
+The exit code is 1 if a program did not end well, or did not pass.""",
+    """\
+nbtwisted study                課の一覧と、次の課
+       nbtwisted study LESSON         課を読み、プログラムを実行して図にする
+       nbtwisted study run LESSON     プログラムの実行と図だけ
+       nbtwisted study start DIR      プログラムと練習のフォルダを作る
+       nbtwisted study check [NAME]   練習、課の練習すべて、または残り全部を判定
+       nbtwisted study hint NAME      練習のヒント
+       nbtwisted study solution NAME  解答の例
+
+ブロックする recv から await までを、動かして学びます。
+課は、読み物と、60 行以内のプログラムと、それをこのマシンで実行した図です。
+図では、待ち時間のあるサーバへのリクエストと、そのあいだのプロセッサとメモリの
+使われ方が、同じ時間軸に並びます。
+
+練習は、間違いがひとつある小さなプログラムです。
+直したものをサーバに向けて実行し、時間、リクエスト、スレッド、システムコールなど、
+観測したことで判定します。
+システムコールは、strace があれば strace で数えます。
+
+課は 5、練習は 5.1 のように番号で指定します。
+進み具合は ~/.local/state/nbtwisted/study.json に記録します。
+正常に終わらないか、合格しないプログラムがあれば、終了コードは 1 です。""",
+)
 
 SECONDS_BETWEEN_LOOKS = 0.3
 """With `--watch`: until a file that was saved is seen."""
@@ -62,14 +101,14 @@ def main(arguments: Sequence[str]) -> NoReturn:
 
     The exit code is 0, or 1 if a program did not end well, or did not pass.
     """
-    parser = _parser()
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    parser = _parser(_language_of_help(arguments))
     args = parser.parse_intermixed_args(parser.with_values(arguments))
     # The programs that are run have sessions of their own, and are to be ended with us.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     end_when_told(lambda number, _: sys.exit(128 + number))
     raise_open_files()
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     screen = Screen(args.lang or language_of(os.environ))
     try:
         good = _do(args, screen)
@@ -88,27 +127,33 @@ def main(arguments: Sequence[str]) -> NoReturn:
     sys.exit(0 if good else 1)
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog="nbtwisted study",
-        usage=USAGE,
-        description="Lessons from a blocking recv to await. A lesson is named by its "
-        "number, and an exercise by its lesson's and its own, as 5.1.",
-    )
+def _language_of_help(arguments: Sequence[str]) -> Language:
+    """The language of what is printed before the arguments are understood."""
+    asked = re.findall(r"--lang[ =](en|ja)\b", " ".join(arguments))
+    language: Language = asked[-1] if asked else language_of(os.environ)
+    return language if can_encode(sys.stdout, USAGE.of(language)) else "en"
+
+
+def _parser(language: Language) -> OneLineParser:
+    parser = OneLineParser(prog="nbtwisted study", usage=USAGE.of(language))
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--lang",
-        choices=LANGUAGES,
-        help="language of all texts (default: that of the locale, or English)",
-    )
-    parser.add_argument(
-        "--no-run", action="store_true", help="read a lesson without running it"
-    )
-    parser.add_argument(
-        "--watch",
-        action="store_true",
-        help="judge an exercise anew whenever its file is saved",
-    )
+    in_each_language = {
+        "--lang": Text(
+            "language of all texts (default: that of the locale, or English)",
+            "表示の言語 (省略時はロケールの言語か英語)",
+        ),
+        "--no-run": Text(
+            "read a lesson without running it", "課を読むだけで、実行しない"
+        ),
+        "--watch": Text(
+            "judge an exercise anew whenever its file is saved",
+            "練習のファイルが保存されるたびに判定する",
+        ),
+    }
+    said = {option: text.of(language) for option, text in in_each_language.items()}
+    parser.add_argument("--lang", choices=LANGUAGES, help=said["--lang"])
+    for option in ("--no-run", "--watch"):
+        parser.add_argument(option, action="store_true", help=said[option])
     return parser
 
 

@@ -253,16 +253,30 @@ class MisuseTests(CommandCase):
         self.assertIn(r"'\x1b[2J'", self.complains("\x1b[2J"))
 
     def test_help(self) -> None:
-        text = self.prints("--help")
+        english, japanese = (
+            self.prints("--help", f"--lang={language}") for language in ("en", "ja")
+        )
         for words in (
             "nbtwisted study LESSON",
+            "nbtwisted study run LESSON",
             "nbtwisted study start DIR",
             "nbtwisted study check [NAME]",
+            "nbtwisted study hint NAME",
+            "nbtwisted study solution NAME",
             "--lang",
             "--watch",
             "--no-run",
+            "study.json",
         ):
-            self.assertIn(words, text)
+            self.assertIn(words, english)
+            self.assertIn(words, japanese)
+        self.assertIn("judged by what was seen of it", english)
+        self.assertIn("観測したことで判定します", japanese)
+        for line in (english + japanese).splitlines():
+            self.assertLessEqual(width_of(line), 80, line)
+        ascii_only = {"PYTHONIOENCODING": "ascii"}
+        said = self.prints("--help", "--lang=ja", environment=ascii_only)
+        self.assertEqual(said, english)
 
 
 class StartTests(CommandCase):
