@@ -85,20 +85,17 @@ EXERCISES = (
             ),
         ),
         memory(below=75),
-        takes(below=7.0),
         seconds=12,
     ),
     Task(
         answers(JOBS),
         requests(JOBS),
         together(at_least=10, at_most=20),
-        takes(below=6.0),
         server={"max_in_flight": 20},
     ),
     Task(
         answers(5, target=f"/?_delay=0&read={SIZE}"),
         memory(below=75),
-        takes(below=8.0),
         seconds=12,
     ),
 )

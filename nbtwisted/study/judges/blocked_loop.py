@@ -13,7 +13,6 @@ from nbtwisted.study.checks import (
     processes,
     requests,
     seen,
-    takes,
     threads,
     together,
 )
@@ -26,6 +25,9 @@ LONGEST_GAP = 0.7
 
 SHORTEST_PAUSE = 0.25
 """Seconds between two requests of one visitor, in exercise 1."""
+
+LONGEST_VISIT = 2.8
+"""Seconds for all of exercise 1: 1.2 are needed, and 3.6 if pauses add up."""
 
 LEAST_WORK = 1.1
 """Seconds of processor time, in exercise 3."""
@@ -61,6 +63,18 @@ def _polite(run: Run) -> Text | None:
                     f"{visitor} は {pause:.2f} 秒後にまた来ました",
                 )
     return None
+
+
+def _visits_overlap(run: Run) -> Text | None:
+    """Pauses of one visitor do not hold up the others."""
+    ends = [request.ended for request in run.requests if request.ended is not None]
+    took = max(ends, default=0.0) - min((r.came for r in run.requests), default=0.0)
+    if took < LONGEST_VISIT:
+        return None
+    return Text(
+        f"it took {took:.1f} s from the first request to the last response",
+        f"最初のリクエストから最後の応答まで {took:.1f} 秒かかりました",
+    )
 
 
 def _alive(run: Run) -> Text | None:
@@ -117,13 +131,18 @@ EXERCISES = (
         ),
         together(5),
         threads(1),
-        takes(below=3.2),
+        seen(
+            Text(
+                f"all visitors are served within {LONGEST_VISIT:g} s",
+                f"全員への応答が {LONGEST_VISIT:g} 秒以内に終わる",
+            ),
+            _visits_overlap,
+        ),
     ),
     Task(
         answers(5),
         together(5),
         threads(at_least=2),
-        takes(below=2.4),
     ),
     Task(
         answers(12),

@@ -132,7 +132,6 @@ EXERCISES = (
             _hung_up,
         ),
         together(5),
-        takes(below=5.0),
         seconds=8,
     ),
     Task(
@@ -166,6 +165,5 @@ EXERCISES = (
             _losers_left,
         ),
         together(2),
-        takes(below=5.0),
     ),
 )
