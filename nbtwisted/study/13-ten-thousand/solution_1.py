@@ -1,0 +1,33 @@
+import asyncio
+import sys
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+PORT = int(sys.argv[1])
+REQUEST = b"GET /?_delay=100ms HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+JOBS = 600
+
+# What some machines allow: 256 open files.
+setrlimit(RLIMIT_NOFILE, (256, getrlimit(RLIMIT_NOFILE)[1]))
+
+
+async def get() -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+    try:
+        writer.write(REQUEST)
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+async def main() -> None:
+    places = asyncio.Semaphore(100)
+
+    async def get_in_turn() -> bytes:
+        async with places:
+            return await get()
+
+    answers = await asyncio.gather(*[get_in_turn() for _ in range(JOBS)])
+    print(f"answers: {len(answers)}")
+
+
+asyncio.run(main())

@@ -1,0 +1,79 @@
+"""Lesson 13: ten thousand at once, in four ways."""
+
+from __future__ import annotations
+
+import re
+
+from nbtwisted.study.checks import (
+    Task,
+    Text,
+    answers,
+    descriptors,
+    prints,
+    requests,
+    seen,
+    takes,
+    threads,
+    together,
+)
+from nbtwisted.study.run import Run
+
+__all__ = ["EXERCISES", "PROGRAM"]
+
+FEWEST_KEPT = 200
+"""Requests: a journal has those of the last way, and a recorded run so many."""
+
+_ROW = re.compile(r"^(\w+): \d+ in +[\d.]+ s, CPU +([\d.]+) s", re.MULTILINE)
+
+
+def _threads_cost_most(run: Run) -> Text | None:
+    used = {way: float(cpu) for way, cpu in _ROW.findall(run.stdout)}
+    if used and max(used, key=lambda way: used[way]) == "threads":
+        return None
+    listed = ", ".join(f"{way} {cpu} s" for way, cpu in used.items())
+    return Text(f"they used {listed}", f"使われたのは {listed} でした")
+
+
+PROGRAM = Task(
+    # Of each way. What is allowed on this machine may be less than 10,000.
+    prints(
+        r"(?s)^threads: (\d+) in.*^asyncio: \1 in.*^twisted: \1 in.*^eagerly: \1 in",
+        Text(
+            "each of the four ways gets the same number of answers",
+            "4 つの方法のどれも、同じ数の応答を得る",
+        ),
+    ),
+    answers(at_least=FEWEST_KEPT),
+    together(at_least=FEWEST_KEPT // 2),
+    descriptors(at_least=500),
+    threads(at_least=100),
+    seen(
+        Text(
+            "of the four ways, threads use the most of the processor's time",
+            "4 つのうち、スレッドがプロセッサを最も長く使う",
+        ),
+        _threads_cost_most,
+    ),
+    takes(above=12.0),
+    seconds=180,
+    # Under strace it would take minutes.
+    traced=False,
+)
+
+EXERCISES = (
+    Task(
+        answers(600),
+        requests(600),
+        descriptors(at_most=256),
+        together(at_least=50, at_most=100),
+        takes(below=5.0),
+    ),
+    Task(
+        answers(100),
+        requests(100),
+        together(at_least=90),
+        threads(at_most=5),
+        takes(below=3.0),
+        seconds=8,
+    ),
+)
