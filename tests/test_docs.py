@@ -15,6 +15,7 @@ from tests.server.running import BY_MODULE, RunningServer
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
+PAGES += ["docs/study.md"]
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
 INSTEAD = {
     "make run": "python examples/five_at_once.py",
