@@ -236,11 +236,16 @@ class SampleTests(ProcessCase):
     def test_where_there_is_no_proc(self) -> None:
         self.patch(process, "PROC", str(self.folder / "no-proc"))
         watched = self.watch(
-            "import os, time\nif os.fork() == 0: time.sleep(60)\nprint(os.getpid())\n"
+            "import os, time\n"
+            "child = os.fork()\n"
+            "if child == 0: time.sleep(60)\n"
+            "print(child)\n"
         )
         self.assertEqual(watched.ending.exit_code, 0)
         self.assertEqual(watched.samples, [])
         self.assertGreater(watched.ending.memory, 3_000_000)
+        [child] = self.pids(watched)
+        self.assert_gone(child)
 
     def test_a_proc_of_others_alone(self) -> None:
         # As with hidepid=2.

@@ -74,8 +74,13 @@ class RunnerTests(SynchronousTestCase):
         self.addCleanup(os.environ.__setitem__, "PATH", before)
         os.environ["PATH"] = "/not/there"
         self.patch(running, "_processors", lambda: 1)
-        run = self.run_program(TWO_AT_ONCE, Task(seconds=20))
+        noting = "open('times', 'a').write(f'{time.monotonic()}\\n')\n"
+        program = f"import time\n{noting}{TWO_AT_ONCE}{noting}"
+        run = self.run_program(program, Task(seconds=20))
         self.assertEqual((run.exit_code, run.stderr), (0, ""))
+        # Each run notes its beginning and its end: the copy had ended before.
+        times = self.program.with_name("times").read_text().split()
+        self.assertEqual((len(times), sorted(times, key=float)), (4, times))
         assert run.calls is not None
         self.assertEqual(run.calls["connect"].count, 2)
         self.assertIsNone(run.calls["connect"].errors)
