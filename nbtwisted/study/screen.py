@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from rich import markdown
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.syntax import Syntax
 
 from nbtwisted.command_line import can_encode, say
 from nbtwisted.console import SizedConsole
@@ -172,12 +173,29 @@ class _Paragraph(markdown.Paragraph):
             yield line
 
 
+class _CodeBlock(markdown.CodeBlock):
+    """A block of code that may be as wide as the screen: Rich leaves a blank there."""
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        """The block's lines."""
+        yield Syntax(
+            str(self.text).rstrip(),
+            self.lexer_name,
+            theme=self.theme,
+            word_wrap=True,
+            padding=(1, 0, 1, 1),
+        )
+
+
 class _Page(markdown.Markdown):
     """A page as a terminal shows it."""
 
     elements: ClassVar = {
         **markdown.Markdown.elements,
         "paragraph_open": _Paragraph,
+        "fence": _CodeBlock,
     }
 
 
