@@ -5,20 +5,20 @@ import sys
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
 
 
 def send_request() -> socket.socket:
     """Connect, send one GET, and return its socket, which will not wait."""
     connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     connection.connect((HOST, PORT))
-    connection.sendall(REQUEST)
+    connection.sendall(REQUEST.encode())
     connection.setblocking(False)
     return connection
 
 
 def print_answer(fileno: int, answer: bytes) -> None:
-    """Print the socket's number, and of its answer the first line and the body."""
+    """Print the socket's number, and an answer's first line and body."""
     head, _, body = answer.decode().partition("\r\n\r\n")
     status_line, _, _ = head.partition("\r\n")
     print(f"fileno:{fileno}  {status_line}  {body}")

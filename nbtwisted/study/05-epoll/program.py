@@ -1,4 +1,4 @@
-"""Send five GETs at once; sleep until the kernel names a socket that is ready."""
+"""Send five GETs at once; sleep until the kernel names a ready socket."""
 
 import select
 import socket
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Exchange:
     """One request, and what has come of its answer."""
 
     connection: socket.socket
-    unsent: bytes = REQUEST
+    unsent: bytes = REQUEST.encode()
     answer: bytes = b""
 
 
@@ -28,7 +28,7 @@ def begin_to_connect() -> socket.socket:
 
 
 def print_answer(fileno: int, answer: bytes) -> None:
-    """Print the socket's number, and of its answer the first line and the body."""
+    """Print the socket's number, and an answer's first line and body."""
     head, _, body = answer.decode().partition("\r\n\r\n")
     status_line, _, _ = head.partition("\r\n")
     print(f"fileno:{fileno}  {status_line}  {body}")

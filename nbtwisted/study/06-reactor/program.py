@@ -1,16 +1,16 @@
 """A reactor of our own: it calls five GETs when they need not wait."""
 
-import selectors
 import socket
 import sys
 import time
 from collections.abc import Callable
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
 
-sockets = selectors.DefaultSelector()  # epoll, with a callback for each
+sockets = DefaultSelector()  # epoll, with a callback for each
 timers: list[tuple[float, Callable[[], object]]] = []
 
 
@@ -34,16 +34,16 @@ class Get:
     """One request and its answer; no method of it waits."""
 
     def __init__(self) -> None:
-        self.unsent, self.answer = REQUEST, b""
+        self.unsent, self.answer = REQUEST.encode(), b""
         self.connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.connection.setblocking(False)
         self.connection.connect_ex((HOST, PORT))  # EINPROGRESS, as before
-        sockets.register(self.connection, selectors.EVENT_WRITE, self.send)
+        sockets.register(self.connection, EVENT_WRITE, self.send)
 
     def send(self) -> None:
         self.unsent = self.unsent[self.connection.send(self.unsent) :]
         if not self.unsent:
-            sockets.modify(self.connection, selectors.EVENT_READ, self.receive)
+            sockets.modify(self.connection, EVENT_READ, self.receive)
 
     def receive(self) -> None:
         if piece := self.connection.recv(4096):

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
 
 
 class Get(Protocol):
@@ -25,7 +25,7 @@ class Get(Protocol):
 
     def connectionMade(self) -> None:
         self.fileno = self.transport.fileno()
-        self.transport.write(REQUEST)  # does not wait: the reactor sends it
+        self.transport.write(REQUEST.encode())  # does not wait: sent later
 
     def dataReceived(self, data: bytes) -> None:
         self.answer += data  # a piece, of whatever size

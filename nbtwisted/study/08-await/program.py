@@ -10,7 +10,7 @@ from twisted.internet.task import react
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
 SECONDS = 10.0  # for an answer, once it is asked for
 
 
@@ -22,7 +22,7 @@ class Get(Protocol):
         self.done = Deferred[str](lambda _: self.transport.abortConnection())
         self.answer = b""
         self.fileno = self.transport.fileno()
-        self.transport.write(REQUEST)
+        self.transport.write(REQUEST.encode())
 
     def dataReceived(self, data: bytes) -> None:
         self.answer += data

@@ -1,20 +1,20 @@
-"""Send five GETs at once on asyncio, the event loop of the standard library."""
+"""Send five GETs at once on asyncio, the standard library's event loop."""
 
 import asyncio
 import sys
 
 HOST = "127.0.0.1"
 PORT = int(sys.argv[1])
-REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n".encode()
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}:{PORT}\r\nConnection: close\r\n\r\n"
 SECONDS = 10.0  # for all of a GET
 
 
 async def get() -> str:
-    """Send one GET, wait for its answer, and return what there is to print of it."""
+    """Send one GET, wait for its answer, and return what to print of it."""
     reader, writer = await asyncio.open_connection(HOST, PORT)
     try:
         fileno = writer.get_extra_info("socket").fileno()
-        writer.write(REQUEST)
+        writer.write(REQUEST.encode())
         answer = await reader.read()  # until the server closes the connection
     finally:
         writer.close()  # hangs up, also when cancelled
