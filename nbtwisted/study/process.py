@@ -113,11 +113,14 @@ def watch(
         _end(process.pid, mark)
         # It is waited for: Popen would look for it once more.
         process.returncode = 0
+    # Nobody has waited for what was killed along with its guard: the samples tell.
+    seen = [Sample(0.0, usage.ru_utime, usage.ru_stime, 0, 0, 0, 0)]
+    seen += samples if ended is None else []
     ending = Ending(
         ended,
         took,
-        usage.ru_utime,
-        usage.ru_stime,
+        max(sample.user for sample in seen),
+        max(sample.system for sample in seen),
         usage.ru_maxrss * _RSS_UNIT,
     )
     stdout, stderr = output.texts()

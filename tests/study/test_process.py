@@ -104,6 +104,15 @@ class NothingIsLeftTests(ProcessCase):
         for pid in self.pids(watched):
             self.assert_gone(pid)
 
+    def test_a_deadline_keeps_what_was_used(self) -> None:
+        watched = self.watch("while True: pass", seconds=0.6)
+        self.assertIsNone(watched.ending.exit_code)
+        if watched.samples:
+            last = watched.samples[-1]
+            used = watched.ending.user + watched.ending.system
+            self.assertGreater(used, 0.02)
+            self.assertGreaterEqual(used, last.user + last.system)
+
     def test_children_that_a_program_leaves_are_ended(self) -> None:
         watched = self.watch(
             "import os, time\n"
