@@ -105,7 +105,11 @@ class NothingIsLeftTests(ProcessCase):
             self.assert_gone(pid)
 
     def test_a_deadline_keeps_what_was_used(self) -> None:
-        watched = self.watch("while True: pass", seconds=0.6)
+        # Nobody waits for the child.
+        watched = self.watch(
+            "import os, time\nif os.fork(): time.sleep(60)\nwhile True: pass",
+            seconds=0.6,
+        )
         self.assertIsNone(watched.ending.exit_code)
         if watched.samples:
             last = watched.samples[-1]
