@@ -9,6 +9,7 @@ from nbtwisted.study.checks import (
     Text,
     answers,
     descriptors,
+    memory,
     prints,
     requests,
     seen,
@@ -23,6 +24,9 @@ __all__ = ["EXERCISES", "PROGRAM"]
 FEWEST_KEPT = 200
 """Requests: a journal has those of the last way, and a recorded run so many."""
 
+SIZE = 300_000
+"""Bytes of each answer of exercise 3."""
+
 _ROW = re.compile(r"^(\w+): \d+ in +[\d.]+ s, CPU +([\d.]+) s", re.MULTILINE)
 
 
@@ -32,6 +36,16 @@ def _threads_cost_most(run: Run) -> Text | None:
         return None
     listed = ", ".join(f"{way} {cpu} s" for way, cpu in used.items())
     return Text(f"they used {listed}", f"使われたのは {listed} でした")
+
+
+def _all_bytes(run: Run) -> Text | None:
+    for request in run.answered:
+        if request.sent != SIZE:
+            return Text(
+                f"that of request {request.number} has {request.sent:,}",
+                f"リクエスト {request.number} の応答は {request.sent:,} バイトでした",
+            )
+    return None
 
 
 PROGRAM = Task(
@@ -75,5 +89,25 @@ EXERCISES = (
         threads(at_most=5),
         takes(below=3.0),
         seconds=8,
+    ),
+    Task(
+        answers(300),
+        seen(
+            Text(
+                f"each answer has {SIZE:,} bytes",
+                f"どの応答も {SIZE:,} バイトある",
+            ),
+            _all_bytes,
+        ),
+        together(at_least=10, at_most=40),
+        prints(
+            r"^bytes: 90,000,000$",
+            Text(
+                "the program prints how many bytes came in all",
+                "プログラムが、届いたバイト数の合計を表示する",
+            ),
+        ),
+        memory(below=75),
+        takes(below=8.0),
     ),
 )
