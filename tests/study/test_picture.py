@@ -28,8 +28,8 @@ def spinning() -> Run:
     samples = [
         Sample(
             at=step / 10,
-            user=max(step - 15, 0) / 10 * 0.75,
-            system=max(step - 15, 0) / 10 * 0.25,
+            user=max(step - 15, 0) / 10 * 0.7,
+            system=max(step - 15, 0) / 10 * 0.2,
             memory=10_000_000 + step * 1_000_000,
             threads=1 + (step == 9),
             processes=1,
@@ -37,7 +37,7 @@ def spinning() -> Run:
         )
         for step in range(32)
     ]
-    return a_run(seconds=3.1, user=1.125, system=0.375, samples=samples, calls=CALLS)
+    return a_run(seconds=3.1, user=1.05, system=0.3, samples=samples, calls=CALLS)
 
 
 class DrawnTests(SynchronousTestCase):
@@ -56,9 +56,9 @@ class DrawnTests(SynchronousTestCase):
 4 /  200   ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   3.00 s
 5 /  200   ━━━━━━━━━━━━━━━━━━━━━━━━━━━                2.00 s
           0 s           1 s          2 s           3 s
-user                          ▅▇▇▇▇▇▆▇▆▇▇▆▇▇▇▆▇▇▆▆▇▄  1.12 s
-system                        ▂▃▃▃▃▃▃▃▃▃▃▃▃▃▃▂▃▃▂▃▃▂  0.38 s
-waiting   ████████████████████▃                    ▃  1.60 s
+user                          ▄▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▄  1.05 s
+system                        ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂  0.30 s
+waiting   ████████████████████▄▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▄  1.75 s
 memory    ▃▃▃▃▃▃▃▄▄▄▄▄▄▄▅▅▅▅▅▅▅▆▆▆▆▆▆▆▇▇▇▇▇▇▇███████   41 MB
 system calls: recvfrom 1,234 (1,200 EAGAIN), socket 5,
   connect 5 (5 EINPROGRESS), close 4
@@ -77,9 +77,9 @@ at most: 2 threads, 1 process, 9 descriptors
 4 /  200   ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━    3.00 s
 5 /  200   ━━━━━━━━━━━━━━━━━━━━━━━━━━                 2.00 s
           0 s          1 s          2 s           3 s
-ユーザ                       ▂▆▇▇▇▇▇▆▇▆▇▇▆▆▇▆▇▇▆▆▇▄  1.12 秒
-システム                     ▁▂▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▃▂▃▃▂  0.38 秒
-待ち      ███████████████████▇▁                   ▃  1.60 秒
+ユーザ                       ▁▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▆▄  1.05 秒
+システム                     ▁▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂  0.30 秒
+待ち      ███████████████████▇▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▄  1.75 秒
 メモリ    ▃▃▃▃▃▃▃▄▄▄▄▄▄▄▅▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇▇███████    41 MB
 システムコール: recvfrom 1,234 (1,200 EAGAIN), socket 5,
   connect 5 (5 EINPROGRESS), close 4
@@ -98,9 +98,9 @@ at most: 2 threads, 1 process, 9 descriptors
 4 /  200   ========================================   3.00 s
 5 /  200   ===========================                2.00 s
           0 s           1 s          2 s           3 s
-user                          =*****+*+**+***+**++*:  1.12 s
-system                        .--------------.--.--.  0.38 s
-waiting   ####################-                    -  1.60 s
+user                          :++++++++++++++++++++:  1.05 s
+system                        ......................  0.30 s
+waiting   ####################:____________________:  1.75 s
 memory    -------:::::::=======+++++++*******#######   41 MB
 system calls: recvfrom 1,234 (1,200 EAGAIN), socket 5,
   connect 5 (5 EINPROGRESS), close 4
@@ -119,9 +119,9 @@ at most: 2 threads, 1 process, 9 descriptors
 4 /  200  ━━━━━━━━━━━━━━━━━━━━━━  3.00 s
 5 /  200  ━━━━━━━━━━━━━━━         2.00 s
           0 s           2 s
-user                ▃▇▇▇▇▇▇▇▇▇▆▅  1.12 s
-system              ▁▃▃▃▃▃▃▃▃▃▃▂  0.38 s
-waiting   ██████████▆          ▂  1.60 s
+user                ▂▆▆▆▆▆▆▆▆▆▆▅  1.05 s
+system              ▁▂▂▂▂▂▂▂▂▂▂▂  0.30 s
+waiting   ██████████▆▁▁▁▁▁▁▁▁▁▁▃  1.75 s
 memory    ▃▃▃▃▄▄▄▅▅▅▅▆▆▆▆▇▇▇████   41 MB
 system calls:
   recvfrom 1,234 (1,200 EAGAIN),
