@@ -24,7 +24,7 @@ def call_later(seconds: float, callback: Callable[[], object]) -> None:
 def run() -> None:
     """Call what is ready and what is due, until nothing is left."""
     while sockets.get_map() or timers:
-        for key, _ in sockets.select(0.01):
+        for key, _ in sockets.select(0.05):
             key.data()
         while timers and timers[0][0] <= time.monotonic():
             _, callback = timers.pop(0)
