@@ -8,8 +8,8 @@ from twisted.internet import error, protocol, task
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
-TARGETS = ["/?_delay=1", "/?_delay=1&_seq=503,200"]  # One is well, one busy.
-TARGETS += [f"/?_delay=1&_fault={f}:0.4" for f in ("reset", "truncate", "stall")]
+PATHS = ["/?_delay=1", "/?_delay=1&_seq=503,200"]  # One is well, one busy.
+PATHS += [f"/?_delay=1&_fault={f}:0.4" for f in ("reset", "truncate", "stall")]
 DEADLINE = 1.5  # Seconds for an attempt: to connect, to wait and to read.
 
 
@@ -32,11 +32,11 @@ async def attempt(server: TCP4ClientEndpoint, target: str) -> str:
     get = await connectProtocol(server, Get())
     request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     get.transport.write(request.encode())
-    how_it_ended = await get.done
-    head, blank_line, body = get.received.decode().partition("\r\n\r\n")
-    is_whole = f"content-length: {len(body)}\r\n" in (head + blank_line).lower()
+    ending = await get.done
+    head, _, body = get.received.decode().partition("\r\n\r\n")
+    is_whole = f"content-length: {len(body)}\r\n" in (head + "\r\n").lower()
     if " 503 " in head or not is_whole:
-        raise ConnectionError(f"{head[:12]!r}, {len(body)} bytes. {how_it_ended}")
+        raise ConnectionError(f"{head[:12]!r}, {len(body)} bytes. {ending}")
     return f"{target} {body}"
 
 
@@ -53,7 +53,7 @@ async def get(reactor: Any, port: int, target: str) -> str:
 
 
 async def main(reactor: Any, port: str) -> None:
-    gets = [get(reactor, int(port), t) for t in TARGETS] + [get(reactor, 1, "/")]
+    gets = [get(reactor, int(port), p) for p in PATHS] + [get(reactor, 1, "/")]
     await DeferredList([Deferred.fromCoroutine(g).addCallback(print) for g in gets])
 
 

@@ -1,4 +1,4 @@
-"""Five downloads, stored slower than they come: with back-pressure, then without."""
+"""Five downloads, stored slower than they come: with a tap, then without."""
 
 import sys
 from typing import Any
@@ -30,14 +30,14 @@ class Download(Protocol):
         self.received += len(data)
         self.pieces.put(data)
         if self.pauses:
-            self.transport.pauseProducing()  # No more, until somebody resumes.
+            self.transport.pauseProducing()  # No more, until resumed.
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
         self.pieces.put(b"")  # The end, as recv has it.
 
 
-async def store(reactor: Any, server: TCP4ClientEndpoint, pauses: bool) -> int:
-    """Returns how many bytes were in between at the most: come, and not stored."""
+async def store(reactor: Any, server: Any, pauses: bool) -> int:
+    """Return how many bytes were in between at the most: come, not stored."""
     download: Any = await connectProtocol(server, Download(pauses))
     stored = in_between = 0
     while piece := await download.pieces.get():

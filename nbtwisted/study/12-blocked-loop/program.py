@@ -1,13 +1,14 @@
-"""Four GETs on a timer, and a computation: in the loop, in a thread, in a process."""
+"""Four GETs on a timer, and work: in the loop, in a thread, in a process."""
 
 import sys
 from time import thread_time
 from typing import Any
 
-from twisted.internet import task, threads, utils
+from twisted.internet import task, threads
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.utils import getProcessOutput
 
 REQUEST = b"GET /?_delay=1s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
@@ -43,7 +44,7 @@ async def main(reactor: Any, port: str) -> None:
     ways: dict[str, Any] = {
         "in the loop": compute,
         "in a thread": lambda: threads.deferToThread(compute),
-        "in a process": lambda: utils.getProcessOutput(sys.executable, [__file__]),
+        "in a process": lambda: getProcessOutput(sys.executable, [__file__]),
     }
     for name, way in ways.items():
         computed = task.deferLater(reactor, 0.1, way)

@@ -1,6 +1,6 @@
-"""Two servers under the same load: forty threads that sleep, and one that sets timers.
+"""Two servers under the same load: forty threads that sleep, and timers.
 
-The first is in this file. The second is the delay server, on the port that is given.
+The first is in this file. The second is the delay server, on the given port.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ def serve(listener: socket.socket) -> None:
     with ThreadPoolExecutor(40) as pool:
         while True:
             connection, _ = listener.accept()
-            pool.submit(answer, connection)  # If all forty sleep, it stands in a queue.
+            pool.submit(answer, connection)  # It queues while all forty sleep.
 
 
 async def get(port: int) -> float:
