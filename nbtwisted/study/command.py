@@ -184,7 +184,7 @@ def _do(args: argparse.Namespace, screen: Screen) -> bool:
             screen.show(_exercise(name).hint(screen.language))
         case ["solution", name]:
             source = _exercise(name).solution.read_text(encoding="utf-8")
-            screen.show(f"```python\n{source}```")
+            screen.show_program(source)
         case ["run", name]:
             return reading.run(screen, _lesson(name), _folder(progress_file))
         case ["check" | "start" | "hint" | "solution" | "run" as verb, *_]:

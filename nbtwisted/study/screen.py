@@ -139,6 +139,13 @@ class Screen:
         except (OSError, ValueError):
             print(text, end="")
 
+    def show_program(self, source: str) -> None:
+        """Show Python; as it is where nobody reads it, but a file may keep it."""
+        if self._console.is_terminal:
+            self.show(f"```python\n{source}```")
+        else:
+            print(source, end="")
+
     def remember(
         self, file: ProgressFile, change: Callable[[Progress], Progress]
     ) -> None:

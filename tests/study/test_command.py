@@ -319,9 +319,8 @@ class HintTests(CommandCase):
         self.assertEqual(said.strip(), "1 件ずつ送ります。")
 
     def test_solution(self) -> None:
-        shown = [line.strip() for line in self.prints("solution", "2.1").splitlines()]
-        for line in PROGRAM.splitlines():
-            self.assertIn(line.strip(), shown)
+        # Into a pipe it comes as it is, whatever its lines' length: it can be run.
+        self.assertEqual(self.prints("solution", "2.1"), PROGRAM)
 
 
 class CheckTests(CommandCase):
