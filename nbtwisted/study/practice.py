@@ -13,6 +13,7 @@ from nbtwisted.study.progress import ProgressFile
 from nbtwisted.study.running import Runner
 from nbtwisted.study.screen import Screen
 from nbtwisted.study.text import Text
+from nbtwisted.timeline.quantity import counted
 
 __all__ = ["judge", "judge_rest", "saves", "start"]
 
@@ -27,7 +28,8 @@ def start(screen: Screen, progress_file: ProgressFile, path: Path) -> None:
     screen.remember(progress_file, lambda p: replace(p, folder=str(folder.path)))
     screen.say(
         Text(
-            f"{path}: wrote {len(written)} programs, to be changed in your editor\n"
+            f"{path}: wrote {counted(len(written), 'program')}, to be changed in your "
+            "editor\n"
             "then judge the exercises: nbtwisted study check",
             f"{path}: プログラムを {len(written)} 個書きました。\n"
             "エディタで直したら、練習の判定: nbtwisted study check",

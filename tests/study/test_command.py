@@ -290,6 +290,8 @@ class StartTests(CommandCase):
         self.assertTrue((self.mine / MARK).is_file())
         again = self.prints("start", str(self.mine), "--lang", "ja")
         self.assertIn("プログラムを 0 個書きました", again)
+        next(self.mine.glob("*/program.py")).unlink()
+        self.assertIn("wrote 1 program, to", self.prints("start", str(self.mine)))
 
     def test_a_folder_of_somebody_elses(self) -> None:
         for lang, words in (("en", "expected a folder that is empty"), ("ja", "空の")):
