@@ -31,7 +31,7 @@ def start(screen: Screen, progress_file: ProgressFile, path: Path) -> None:
             f"{path}: wrote {counted(len(written), 'program')}, to be changed in your "
             "editor\n"
             "then judge the exercises: nbtwisted study check",
-            f"{path}: プログラムを {len(written)} 個書きました。\n"
+            f"{path}: プログラムを {len(written)} 個作りました。\n"
             "エディタで直したら、練習の判定: nbtwisted study check",
         )
     )

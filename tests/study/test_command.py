@@ -289,7 +289,7 @@ class StartTests(CommandCase):
         self.assertEqual(self.kept()["folder"], str(self.mine))
         self.assertTrue((self.mine / MARK).is_file())
         again = self.prints("start", str(self.mine), "--lang", "ja")
-        self.assertIn("プログラムを 0 個書きました", again)
+        self.assertIn("プログラムを 0 個作りました", again)
         next(self.mine.glob("*/program.py")).unlink()
         self.assertIn("wrote 1 program, to", self.prints("start", str(self.mine)))
 

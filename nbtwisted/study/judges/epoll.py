@@ -37,7 +37,7 @@ def _waits_to_connect(run: Run) -> Text | None:
         f"the program waited in poll {waits} times: there Python waits for a socket "
         "that has a timeout, and for no other",
         f"poll で {waits} 回待ちました。"
-        "タイムアウトのあるソケットを、Python は poll で、それだけ待ちます",
+        "タイムアウトのあるソケットでは、それだけを Python が poll で待ちます",
     )
 
 
@@ -46,8 +46,8 @@ PROGRAM = Task(
     together(5),
     takes(below=4.0),
     processor(below=0.3),
-    threads(at_most=1),
-    processes(at_most=1),
+    threads(1),
+    processes(1),
     calls("connect", at_least=5, at_most=5),
     calls("epoll_wait", at_most=40),
     calls("recvfrom", at_most=40),
@@ -64,12 +64,12 @@ EXERCISES = (
             ),
             _came_late,
         ),
-        threads(at_most=1),
-        processes(at_most=1),
+        threads(1),
+        processes(1),
         seen(
             Text(
                 "no socket is waited for alone, not even for a short time",
-                "短い間でも、ひとつのソケットだけを待つことはしない",
+                "短い間でも、1 つのソケットだけを待たない",
             ),
             _waits_to_connect,
         ),
@@ -88,8 +88,8 @@ EXERCISES = (
     Task(
         answers(5, target="/?_delay=600ms"),
         together(5),
-        threads(at_most=1),
-        processes(at_most=1),
+        threads(1),
+        processes(1),
         calls("epoll_wait", at_most=40),
         seconds=10,
     ),
@@ -97,8 +97,8 @@ EXERCISES = (
         answers(5, target="/?_size=8000000"),
         together(5),
         takes(below=1.8),
-        threads(at_most=1),
-        processes(at_most=1),
+        threads(1),
+        processes(1),
         seconds=10,
     ),
 )

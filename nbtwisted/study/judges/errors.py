@@ -148,8 +148,8 @@ EXERCISES = (
             Text(
                 f"at most {CLIENTS // 2} second attempts come within "
                 f"{IN_STEP:g} s: they are not in step",
-                f"2 回目のリクエストは {IN_STEP:g} 秒のあいだに "
-                f"{CLIENTS // 2} 件以下で、足並みがそろわない",
+                "2 回目のリクエストが散らばる: "
+                f"{IN_STEP:g} 秒のあいだに届くのは {CLIENTS // 2} 件まで",
             ),
             _not_in_step,
         ),

@@ -41,7 +41,7 @@ def _left_soon(run: Run) -> Text | None:
             return Text(
                 f"request {request.number} was held for {ended - request.came:.1f} s",
                 f"リクエスト {request.number} は "
-                f"{ended - request.came:.1f} 秒待ちました",
+                f"{ended - request.came:.1f} 秒のあいだ残っていました",
             )
     return None
 
