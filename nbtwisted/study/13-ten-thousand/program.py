@@ -1,9 +1,9 @@
-"""Send ten thousand GETs at once in four ways, each in a process of its own."""
+"""Send ten thousand GETs at once in four ways, each in its own process."""
 
 import asyncio
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor as Pool
 from contextlib import suppress
 from resource import RUSAGE_SELF, getrusage
 from socket import create_connection
@@ -15,8 +15,8 @@ from nbtwisted import client, command_line, reactor
 
 SERVER = ("127.0.0.1", int(sys.argv[1]))
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-COUNT = min(int([*sys.argv, "10000"][2]), command_line.raise_open_files() - 100)
-answers: list[tuple[int, bytes]] = []  # Each with the number of threads meanwhile.
+JOBS = min(int([*sys.argv, "10000"][2]), command_line.raise_open_files() - 100)
+answers: list[tuple[int, bytes]] = []  # Each with the number of threads.
 
 
 def get(_: int) -> None:
@@ -32,21 +32,21 @@ async def use_asyncio() -> None:
         answers.append((active_count(), await reader.read()))
         writer.close()
 
-    await asyncio.gather(*[get() for _ in range(COUNT)])
+    await asyncio.gather(*[get() for _ in range(JOBS)])
 
 
 async def use_twisted(net: object) -> None:
-    urls = ["http://{}:{}/".format(*SERVER)] * COUNT
-    results = await client.get_all(urls, reactor=net, concurrency=COUNT)
+    urls = ["http://{}:{}/".format(*SERVER)] * JOBS
+    results = await client.get_all(urls, reactor=net, concurrency=JOBS)
     answers.extend((active_count(), b"") for good, _ in results if good)
 
 
 for way in "threads", "asyncio", "twisted", "eagerly":
     if os.fork() == 0:
         start = os.times().elapsed
-        with suppress(SystemExit, RuntimeError), ThreadPoolExecutor(COUNT) as pool:
+        with suppress(SystemExit, RuntimeError), Pool(JOBS) as pool:
             if way == "threads":
-                pool.map(get, range(COUNT))  # RuntimeError: no more threads may start.
+                pool.map(get, range(JOBS))  # RuntimeError: no more may start.
             elif way == "asyncio":
                 asyncio.run(use_asyncio())
             else:
