@@ -10,7 +10,7 @@ from nbtwisted.study.run import Run, Sample
 from nbtwisted.study.text import Language, Text
 from nbtwisted.timeline.columns import width_of
 from nbtwisted.timeline.folding import folded
-from nbtwisted.timeline.quantity import counted
+from nbtwisted.timeline.quantity import counted, readable
 from nbtwisted.timeline.span import Attempt, Phase, Span, Totals
 from nbtwisted.timeline.svg import svg_waterfall
 from nbtwisted.timeline.track import Track
@@ -60,7 +60,7 @@ def drawn(
             rows, width=width, colour=colour, ascii_only=ascii_only, tracks=tracks
         )
     for note in _notes(run, language):
-        lines += _wrapped(note, max(width, NARROWEST))
+        lines += _wrapped(note, max(width, NARROWEST), language)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -77,7 +77,7 @@ def svg(run: Run, language: Language, *, width: int = 720) -> str:
         notes=[
             line
             for note in _notes(run, language)
-            for line in _wrapped(note, width // 8)
+            for line in _wrapped(note, width // 8, language)
         ],
     )
 
@@ -136,9 +136,10 @@ def _tracks(run: Run, language: Language) -> list[Track]:
         "memory": [memory(begin + step / 2) / max(most, 1) for begin in ticks[:-1]],
     }
     said = {
-        "user": seconds(run.user, language),
-        "system": seconds(run.system, language),
-        "waiting": seconds(run.waiting, language),
+        # As the bars have theirs, in any language.
+        "user": readable(run.user),
+        "system": readable(run.system),
+        "waiting": readable(run.waiting),
         "memory": f"{run.memory / 1e6:.0f} MB",
     }
     return [
@@ -230,13 +231,16 @@ def _summary(run: Run, language: Language) -> str:
     )
 
 
-def _wrapped(parts: Sequence[str], width: int) -> Iterator[str]:
+def _wrapped(parts: Sequence[str], width: int, language: Language) -> Iterator[str]:
     """Parts in lines: with commas between them, but not behind one with a colon."""
     line = ""
+    comma = Text(",", "、").of(language)
     for place, part in enumerate(parts):
-        piece = part + ("," if 0 < place < len(parts) - 1 else "")
+        piece = part + (comma if 0 < place < len(parts) - 1 else "")
         for word in piece.split(" ") if width_of(piece) > width - 2 else [piece]:
-            longer = f"{line} {word}" if line.strip() else line + word
+            # Japanese has no blank behind a comma.
+            blank = "" if not line.strip() or line.endswith("、") else " "
+            longer = line + blank + word
             if width_of(longer) > width and line.strip():
                 yield line
                 longer = f"  {word}"

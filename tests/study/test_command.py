@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -169,7 +170,8 @@ class ReadTests(CommandCase):
                     environment={"COLUMNS": columns},
                 )
                 # The program is cut, but the picture is not, nor is what is said.
-                picture = [line for line in page.splitlines() if "━" in line]
+                # Older Richs draw a box around a title.
+                picture = re.findall("^[^┏┗\n]*━.*$", page, re.MULTILINE)
                 self.assertEqual(len(picture), 5, page)
                 for line in picture:
                     self.assertLessEqual(width_of(line.rstrip()), int(columns), line)
@@ -507,7 +509,7 @@ class TerminalTests(CommandCase):
 
     def test_the_pager_has_the_page(self) -> None:
         seen = self.on_terminal("1", "--no-run", TERM="dumb", PAGER="sed s/^/PAGER/")
-        self.assertRegex(seen, "PAGER *1. Lesson 1")
+        self.assertRegex(seen, "PAGER\\W*1. Lesson 1")
 
     def test_a_short_page_has_no_pager(self) -> None:
         seen = self.on_terminal("hint", "1.1", TERM="dumb", PAGER="false")
