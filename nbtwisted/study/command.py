@@ -236,6 +236,12 @@ def _check(
         else:
             good = practice.judge_rest(screen, progress_file, runner, folder)
         if watches:
+            screen.say(
+                Text(
+                    "a file that you save is judged anew; Ctrl-C ends this",
+                    "ファイルを保存すると、もう一度判定します (終了は Ctrl-C)",
+                )
+            )
             sys.stdout.flush()
             for exercise in saves:
                 judge(exercise)

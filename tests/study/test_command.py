@@ -408,8 +408,12 @@ class CheckTests(CommandCase):
             assert process.stdout is not None
             exercise = self.exercise.with_name("exercise_2.py")
             out = ""
-            while "hint 1.2" not in out:
-                out += process.stdout.readline()
+            # It does not end, and says so.
+            while "Ctrl-C ends this" not in out:
+                line = process.stdout.readline()
+                self.assertNotEqual(line, "", out)
+                out += line
+            self.assertIn("hint 1.2", out)
             new = exercise.with_suffix(".new")
             new.write_text(PROGRAM)
             exercise.unlink()
