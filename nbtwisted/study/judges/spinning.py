@@ -37,10 +37,10 @@ def _waits_in_recv(run: Run) -> Text | None:
     if was_empty or not WAITS_FOR_SEVERAL.isdisjoint(run.calls):
         return None
     return Text(
-        f"all {received.count} calls of recvfrom waited until bytes came, "
-        "and the other sockets waited behind it",
-        f"{received.count} 回の recvfrom は、どれもバイトが届くまで待ち、"
-        "その間ほかのソケットを見ていません",
+        f"none of the {received.count} calls of recvfrom failed with EAGAIN: "
+        "the program waited for the bytes in recv, or slept before it",
+        f"{received.count} 回の recvfrom は、1 回も EAGAIN で失敗していません。"
+        "recv の中か、その前の sleep で待っていたことになります",
     )
 
 
