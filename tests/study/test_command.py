@@ -179,7 +179,13 @@ class ReadTests(CommandCase):
     def test_a_stdout_that_has_only_ascii(self) -> None:
         for environment in (
             {"PYTHONIOENCODING": "ascii"},
-            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            {
+                # Something that runs the tests may have set it.
+                "PYTHONIOENCODING": "",
+                "LC_ALL": "C",
+                "PYTHONUTF8": "0",
+                "PYTHONCOERCECLOCALE": "0",
+            },
         ):
             page = self.prints("1", "--no-run", environment=environment)
             self.assertTrue(page.isascii(), page)
