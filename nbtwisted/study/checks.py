@@ -1,27 +1,17 @@
-"""The words of which judges are made. Pure.
-
-A check looks at a run and finds whether it is as it should be; a finding says what was
-expected and what was seen, in both languages.
-"""
+"""The words of which judges are made: each is a check of one measure. Pure."""
 
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from nbtwisted.printable import printable
 from nbtwisted.study.run import Request, Run
+from nbtwisted.study.task import Check, Finding, last_line
 from nbtwisted.study.text import Text
 
 __all__ = [
-    "Check",
-    "Finding",
-    "Task",
-    "Text",
     "answers",
+    "called",
     "calls",
     "descriptors",
     "lingers",
@@ -39,22 +29,6 @@ __all__ = [
 
 MEGABYTE = 1_000_000
 
-SEED = 453
-"""With it, the first five `GET /` are held 3, 2, 1, 3 and 2 seconds."""
-
-LONGEST_QUOTED = 200
-"""Characters of what a program said, in a finding."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check expected of a run, and what it saw."""
-
-    is_good: bool
-    expected: Text
-    seen: Text
-
-
 _ALSO = {
     name: names
     for names in (
@@ -69,108 +43,6 @@ _ALSO = {
     for name in names
 }
 """The names of what does the same, by each of them."""
-
-Check = Callable[[Run], Finding | None]
-"""Returns None where it could not look."""
-
-
-class Task:
-    """What is expected of a program, and how it is run.
-
-    checks     looked at in their order, after those that hold for every program
-    seconds    in which it has to end
-    arguments  come after the port
-    traced     whether a second copy runs, whose system calls are counted
-    alone      whether that copy has ended before: for a program that computes, whose
-               times the copy would change
-    server     settings of the delay server: `seed`, `max_delay`, `max_in_flight`,
-               `lenient`
-    """
-
-    def __init__(
-        self,
-        *checks: Check,
-        seconds: float = 15.0,
-        arguments: tuple[str, ...] = (),
-        traced: bool = True,
-        alone: bool = False,
-        server: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._checks = checks
-        self.seconds = seconds
-        self.arguments = arguments
-        self.traced = traced
-        self.alone = alone
-        self.server = {"seed": SEED, **(server or {})}
-
-    def findings(self, run: Run) -> Iterator[Finding]:
-        """What each check found, up to the first that makes all others pointless."""
-        for finding in (_ended(run, self.seconds), _ended_well(run), _left_server(run)):
-            yield finding
-            if not finding.is_good:
-                return
-        for check in self._checks:
-            found = check(run)
-            if found is not None:
-                yield found
-
-    def judge(self, run: Run) -> Finding | None:
-        """The first finding that is not good; None if all are."""
-        return next((f for f in self.findings(run) if not f.is_good), None)
-
-
-# What holds for every program.
-
-
-def _ended(run: Run, seconds: float) -> Finding:
-    return Finding(
-        run.exit_code is not None,
-        Text(
-            f"the program ends by itself, within {seconds:g} s",
-            f"プログラムが {seconds:g} 秒以内に自分で終わる",
-        ),
-        Text(
-            f"it still ran after {run.seconds:.1f} s, and was stopped",
-            f"{run.seconds:.1f} 秒たっても動いていたので、止めました",
-        ),
-    )
-
-
-def _ended_well(run: Run) -> Finding:
-    code = run.exit_code or 0
-    if code < 0:
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = str(-code)
-        how = Text(f"signal {name} ended it", f"シグナル {name} で終わりました")
-    else:
-        how = Text(
-            f"it ended with exit code {code}", f"終了コード {code} で終わりました"
-        )
-    last = _last_line(run.stderr)
-    return Finding(
-        code == 0,
-        Text("the program ends with exit code 0", "終了コード 0 で終わる"),
-        Text(f"{how.en}: {last}", f"{how.ja}: {last}") if last else how,
-    )
-
-
-def _left_server(run: Run) -> Finding:
-    return Finding(
-        run.server_lives,
-        Text(
-            "the delay server still answers when the program has ended",
-            "プログラムが終わっても、サーバは応答する",
-        ),
-        Text("it does not answer any more", "サーバが応答しなくなりました"),
-    )
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return printable(lines[-1].strip(), longest=LONGEST_QUOTED) if lines else ""
-
 
 # What the server saw.
 
@@ -320,8 +192,7 @@ def lingers(*, below: float) -> Check:
 
 
 def _last_end(run: Run) -> float:
-    ends = (run.seconds if r.ended is None else r.ended for r in run.requests)
-    return max(ends, default=0.0)
+    return max(map(run.end_of, run.requests), default=0.0)
 
 
 def processor(*, above: float | None = None, below: float | None = None) -> Check:
@@ -400,29 +271,34 @@ def calls(
 ) -> Check:
     """It makes a system call so often; with `error`, that is how often it fails so.
 
-    Without either number, at least once. A call that machines make by several names
-    counts by all: `epoll_pwait` is an `epoll_wait`, `clone3` a `clone`.
+    Without either number, at least once. Names count as `called` has it.
     """
     if at_least is None and at_most is None:
         at_least = 1
     what = f"{name}: {error}" if error else name
 
-    def count(run: Run) -> int | None:
-        if run.calls is None:
-            return None
-        made = [run.calls[n] for n in _ALSO.get(name, (name,)) if n in run.calls]
-        if error is None:
-            return sum(of_name.count for of_name in made)
-        if any(of_name.errors is None for of_name in made):
-            return None
-        return sum((of_name.errors or {}).get(error, 0) for of_name in made)
-
     return _count(
-        count,
+        lambda run: called(run, name, error),
         at_least,
         at_most,
         Text(f"calls of {what}: {{}}", f"{what} の呼び出し回数: {{}}"),
     )
+
+
+def called(run: Run, name: str, error: str | None = None) -> int | None:
+    """How often a run made a system call; with `error`, how often it failed so.
+
+    None where nobody could count. A call that machines make by several names counts by
+    all: `epoll_pwait` is an `epoll_wait`, `clone3` a `clone`.
+    """
+    if run.calls is None:
+        return None
+    made = [run.calls[n] for n in _ALSO.get(name, (name,)) if n in run.calls]
+    if error is None:
+        return sum(of_name.count for of_name in made)
+    if any(of_name.errors is None for of_name in made):
+        return None
+    return sum((of_name.errors or {}).get(error, 0) for of_name in made)
 
 
 # What else.
@@ -432,7 +308,7 @@ def prints(pattern: str, expected: Text) -> Check:
     """It prints something that matches, anywhere, in a line or in several."""
 
     def check(run: Run) -> Finding:
-        last = _last_line(run.stdout)
+        last = last_line(run.stdout)
         return Finding(
             re.search(pattern, run.stdout, re.MULTILINE) is not None,
             expected,

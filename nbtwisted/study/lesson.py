@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbtwisted.study.checks import Task
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
 from nbtwisted.study.text import Language
 
 __all__ = ["LESSONS", "Exercise", "Lesson", "find_exercises", "find_lesson"]
@@ -145,7 +145,7 @@ def find_lesson(name: str) -> Lesson | None:
 def find_exercises(name: str) -> Sequence[Exercise]:
     """The exercises that people call `5.1`, or by the path of its program.
 
-    A lesson's name is that of all its exercises. None if there is nothing of the name.
+    A lesson's name is that of all its exercises. The list is empty for other names.
     """
     lesson = find_lesson(name)
     if lesson is not None:

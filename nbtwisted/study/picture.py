@@ -97,8 +97,7 @@ def seconds(value: float, language: Language) -> str:
 def _spans(run: Run) -> list[Span]:
     spans = []
     for request in run.requests:
-        ended = max(run.seconds, request.came)
-        took = (ended if request.ended is None else request.ended) - request.came
+        took = run.end_of(request) - request.came
         # A client may leave before the first byte.
         held = took if request.held is None else min(request.held, took)
         phases = [Phase("held", held)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nbtwisted.study.checks import Task
 from nbtwisted.study.folder import ReadersFolder
 from nbtwisted.study.lesson import LESSONS, Lesson
 from nbtwisted.study.page import Fence, figures, filled
 from nbtwisted.study.progress import ProgressFile
 from nbtwisted.study.running import Runner
 from nbtwisted.study.screen import Screen
+from nbtwisted.study.task import Task
 from nbtwisted.study.text import Text
 
 __all__ = ["list_lessons", "read", "run"]

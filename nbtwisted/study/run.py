@@ -167,6 +167,12 @@ class Run:
         # At one instant, what ends does so before something else comes.
         return max(accumulate(change for _, change in sorted(changes)), default=0)
 
+    def end_of(self, request: Request) -> float:
+        """When a request ended; the program's own end, if it is in flight."""
+        if request.ended is None:
+            return max(self.seconds, request.came)
+        return request.ended
+
     @property
     def answered(self) -> Sequence[Request]:
         """The requests that were answered whole."""

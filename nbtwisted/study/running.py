@@ -19,9 +19,9 @@ from nbtwisted.server.testing.server_beside import (
     SlowServer,
 )
 from nbtwisted.study.calls import counted, counting
-from nbtwisted.study.checks import Task
 from nbtwisted.study.process import watch
 from nbtwisted.study.run import Calls, Request, Run
+from nbtwisted.study.task import Task
 
 __all__ = ["Runner"]
 

@@ -19,11 +19,11 @@ from rich.syntax import Syntax
 from nbtwisted.command_line import can_encode, say
 from nbtwisted.console import SizedConsole
 from nbtwisted.printable import escaped, printable
-from nbtwisted.study.checks import Finding
 from nbtwisted.study.page import joined
 from nbtwisted.study.picture import drawn
 from nbtwisted.study.progress import Progress, ProgressFile
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Finding
 from nbtwisted.study.text import Language, Text
 from nbtwisted.study.wrapping import line_ends
 from nbtwisted.timeline.waterfall import CHARACTERS

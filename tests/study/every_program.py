@@ -153,7 +153,7 @@ def _places(run: Run) -> tuple[list[float], list[float]]:
     How long a program takes to start is the machine's mood.
     """
     first = min((r.came for r in run.requests), default=0.0)
-    ends = [run.seconds if r.ended is None else r.ended for r in run.requests]
+    ends = map(run.end_of, run.requests)
     return (
         sorted(round(r.came - first, 2) for r in run.requests),
         sorted(round(end - first, 2) for end in ends),

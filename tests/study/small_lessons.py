@@ -12,8 +12,15 @@ from pathlib import Path
 from types import ModuleType
 
 from nbtwisted.study import judges, lesson
-from nbtwisted.study.checks import Task, Text, answers, prints, takes, together
+from nbtwisted.study.checks import (
+    answers,
+    prints,
+    takes,
+    together,
+)
 from nbtwisted.study.lesson import Lesson
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 NAMES = ("01-first", "02-second")
 

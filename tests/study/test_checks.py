@@ -7,11 +7,6 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.study.checks import (
-    LONGEST_QUOTED,
-    Check,
-    Finding,
-    Task,
-    Text,
     answers,
     calls,
     descriptors,
@@ -28,6 +23,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Calls, Run
+from nbtwisted.study.task import LONGEST_QUOTED, Check, Finding, Task
+from nbtwisted.study.text import Text
 from tests.study.runs import a_request, a_run, samples
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.study import calls, running
-from nbtwisted.study.checks import Task, answers, together
+from nbtwisted.study.checks import (
+    answers,
+    together,
+)
 from nbtwisted.study.run import Run
 from nbtwisted.study.running import Runner
+from nbtwisted.study.task import Task
 
 TWO_AT_ONCE = """
 import socket, sys

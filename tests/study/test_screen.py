@@ -9,10 +9,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.study.checks import Finding
 from nbtwisted.study.progress import Progress, ProgressFile
 from nbtwisted.study.run import Run
 from nbtwisted.study.screen import MOST_LINES, Screen
+from nbtwisted.study.task import Finding
 from nbtwisted.study.text import Language, Text
 from tests.study.runs import a_run
 

@@ -31,7 +31,7 @@ for _ in range(5):
 # When nothing happens for two seconds, give up.
 while connections and (events := epoll.poll(2.0)):
     for fileno, _ in events:
-        if piece := connections[fileno].recv(65536):
+        if piece := connections[fileno].recv(4096):
             received[fileno] += len(piece)
         else:
             print(f"fileno:{fileno}  {received[fileno]} bytes")

@@ -24,7 +24,7 @@ def read_all(fileno: int) -> None:
     """Read until nothing is left: epoll does not tell of it a second time."""
     while True:
         try:
-            piece = connections[fileno].recv(65536)
+            piece = connections[fileno].recv(4096)
         except BlockingIOError:
             return
         if not piece:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
     calls,
     processes,
@@ -17,6 +15,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 
 def _gave_up_too_soon(run: Run) -> Text | None:

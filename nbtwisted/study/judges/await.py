@@ -1,7 +1,6 @@
 """Chains of callbacks, await, and what cancelling a Deferred has to end."""
 
 from nbtwisted.study.checks import (
-    Task,
     answers,
     calls,
     lingers,
@@ -13,6 +12,7 @@ from nbtwisted.study.checks import (
     threads,
     together,
 )
+from nbtwisted.study.task import Task
 
 PROGRAM = Task(
     answers(5),

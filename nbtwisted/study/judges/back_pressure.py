@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
     memory,
     prints,
@@ -14,6 +12,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Request, Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 

@@ -1,9 +1,8 @@
 """Judges of lesson 5: the kernel says which sockets are ready."""
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
+    called,
     calls,
     prints,
     processes,
@@ -14,6 +13,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 
@@ -26,12 +27,9 @@ def _came_late(run: Run) -> Text | None:
 
 
 def _waits_to_connect(run: Run) -> Text | None:
-    calls = {name: made.count for name, made in (run.calls or {}).items()}
+    waits = called(run, "poll")
     # A loop may also be made of poll.
-    if "epoll_wait" not in calls and "epoll_pwait" not in calls:
-        return None
-    waits = calls.get("poll", 0) + calls.get("ppoll", 0)
-    if not waits:
+    if not waits or not called(run, "epoll_wait"):
         return None
     return Text(
         f"the program waited in poll {waits} times: there Python waits for a socket "

@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
     requests,
     seen,
@@ -14,6 +12,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 
@@ -40,13 +40,11 @@ def _whole_once(run: Run) -> Text | None:
 def _hung_up(run: Run) -> Text | None:
     """The program closes a connection that is silent, long before its own end."""
     for request in run.requests:
-        ended = run.seconds if request.ended is None else request.ended
-        if request.fault == "stall" and ended - request.came > 1.5:
+        took = run.end_of(request) - request.came
+        if request.fault == "stall" and took > 1.5:
             return Text(
-                f"request {request.number} was left open for "
-                f"{ended - request.came:.1f} s",
-                f"リクエスト {request.number} の接続は "
-                f"{ended - request.came:.1f} 秒開いたままでした",
+                f"request {request.number} was left open for {took:.1f} s",
+                f"リクエスト {request.number} の接続は {took:.1f} 秒開いたままでした",
             )
     return None
 
@@ -82,13 +80,11 @@ def _pauses(run: Run) -> Text | None:
 def _losers_left(run: Run) -> Text | None:
     """A slow request is cancelled soon after the quick one is answered."""
     for request in run.requests:
-        ended = run.seconds if request.ended is None else request.ended
-        if request.target.endswith("4s") and ended - request.came > 1.0:
+        took = run.end_of(request) - request.came
+        if request.target.endswith("4s") and took > 1.0:
             return Text(
-                f"request {request.number} was in flight for "
-                f"{ended - request.came:.1f} s",
-                f"リクエスト {request.number} は "
-                f"{ended - request.came:.1f} 秒のあいだ残っていました",
+                f"request {request.number} was in flight for {took:.1f} s",
+                f"リクエスト {request.number} は {took:.1f} 秒のあいだ残っていました",
             )
     return None
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
+    called,
     calls,
     processor,
     requests,
@@ -15,10 +14,12 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 
-SLEEPS = ("clock_nanosleep", "select", "pselect6")
+SLEEPS = ("clock_nanosleep", "select")
 """What time.sleep calls, by the version of Python."""
 
 PROGRAM = Task(
@@ -34,8 +35,7 @@ PROGRAM = Task(
 
 def _sleeps(run: Run) -> Text | None:
     """How often the program slept, if it did so at all."""
-    made = run.calls or {}
-    times = sum(made[name].count for name in SLEEPS if name in made)
+    times = sum(called(run, name) or 0 for name in SLEEPS)
     if not times:
         return None
     return Text(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
     calls,
     prints,
@@ -17,6 +15,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 

@@ -1,10 +1,8 @@
 """Judges of lesson 6: readers, writers and timers of a reactor."""
 
 from nbtwisted.study.checks import (
-    Check,
-    Task,
-    Text,
     answers,
+    called,
     calls,
     processes,
     processor,
@@ -14,6 +12,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Check, Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 
@@ -50,13 +50,13 @@ def _sent_less(run: Run) -> Text | None:
 
 
 def _sent_at_once(run: Run) -> Text | None:
-    sent = (run.calls or {}).get("sendto")
-    if sent is None or sent.count > 2 * len(run.requests):
+    sent = called(run, "sendto")
+    if not sent or sent > 2 * len(run.requests):
         return None
     return Text(
-        f"send was called {sent.count} times for {len(run.requests)} uploads: each "
+        f"send was called {sent} times for {len(run.requests)} uploads: each "
         "was taken at once, by a call that waited or by larger buffers",
-        f"send の呼び出しは、{len(run.requests)} 件の送信に {sent.count} 回だけでした。"
+        f"send の呼び出しは、{len(run.requests)} 件の送信に {sent} 回だけでした。"
         "send の中で待ったか、バッファを大きくしたかのどちらかです",
     )
 

@@ -1,10 +1,8 @@
 """Judges of lesson 4: sockets that never wait, and a loop that asks them."""
 
 from nbtwisted.study.checks import (
-    Check,
-    Task,
-    Text,
     answers,
+    called,
     calls,
     processes,
     processor,
@@ -14,12 +12,12 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Check, Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 
-WAITS_FOR_SEVERAL = frozenset(
-    ("epoll_wait", "epoll_pwait", "select", "pselect6", "poll", "ppoll")
-)
+WAITS_FOR_SEVERAL = ("epoll_wait", "select", "poll")
 """A program that makes one of these system calls knows where bytes have come."""
 
 MOST_PIECES = 50
@@ -27,19 +25,16 @@ MOST_PIECES = 50
 
 
 def _waits_in_recv(run: Run) -> Text | None:
-    received = (run.calls or {}).get("recvfrom")
-    if run.calls is None or received is None:
+    received, empty = called(run, "recvfrom"), called(run, "recvfrom", "EAGAIN")
+    if not received or any(called(run, name) for name in WAITS_FOR_SEVERAL):
         return None
-    if received.errors is None:  # nobody could see how it failed
-        was_empty = received.count > MOST_PIECES
-    else:
-        was_empty = "EAGAIN" in received.errors
-    if was_empty or not WAITS_FOR_SEVERAL.isdisjoint(run.calls):
+    # Where nobody could see how it failed, many calls have found nothing.
+    if empty or (empty is None and received > MOST_PIECES):
         return None
     return Text(
-        f"none of the {received.count} calls of recvfrom failed with EAGAIN: "
+        f"none of the {received} calls of recvfrom failed with EAGAIN: "
         "the program waited for the bytes in recv, or slept before it",
-        f"{received.count} 回の recvfrom は、1 回も EAGAIN で失敗していません。"
+        f"{received} 回の recvfrom は、1 回も EAGAIN で失敗していません。"
         "recv の中か、その前の sleep で待っていたことになります",
     )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
     descriptors,
     memory,
@@ -18,6 +16,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 from nbtwisted.study.checks import (
-    Task,
-    Text,
     answers,
     processor,
     requests,
@@ -16,6 +14,8 @@ from nbtwisted.study.checks import (
     together,
 )
 from nbtwisted.study.run import Run
+from nbtwisted.study.task import Task
+from nbtwisted.study.text import Text
 
 __all__ = ["EXERCISES", "PROGRAM"]
 
@@ -36,7 +36,7 @@ def _threads_are_slower(run: Run) -> Text | None:
 def _left_soon(run: Run) -> Text | None:
     """The requests of the nine clients that leave end soon after that."""
     for request in run.requests:
-        ended = run.seconds if request.ended is None else request.ended
+        ended = run.end_of(request)
         if request.outcome != "answered" and ended - request.came > LATEST:
             return Text(
                 f"request {request.number} was held for {ended - request.came:.1f} s",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nbtwisted.study.checks import (
-    Task,
     answers,
     memory,
     processes,
@@ -12,6 +11,7 @@ from nbtwisted.study.checks import (
     threads,
     together,
 )
+from nbtwisted.study.task import Task
 
 __all__ = ["EXERCISES", "PROGRAM"]
 

@@ -1,7 +1,6 @@
 """Five GETs on Twisted: a Protocol for each, and one reactor."""
 
 from nbtwisted.study.checks import (
-    Task,
     answers,
     calls,
     lingers,
@@ -11,6 +10,7 @@ from nbtwisted.study.checks import (
     threads,
     together,
 )
+from nbtwisted.study.task import Task
 
 PROGRAM = Task(
     answers(5),
