@@ -153,10 +153,12 @@ def find_exercises(name: str) -> Sequence[Exercise]:
     path = Path(name)
     file = re.fullmatch(r"exercise_(\d+)(?:\.py)?", path.name)
     if file:
-        place, number = path.resolve().parent.name, file[1]
+        # A folder called `1` is not lesson 1: its own name alone counts.
+        folder, number = path.resolve().parent.name, file[1]
+        lesson = next((each for each in LESSONS if each.name == folder), None)
     else:
         place, _, number = name.partition(".")
-    lesson = find_lesson(place)
+        lesson = find_lesson(place)
     if lesson is None:
         return []
     return [e for e in lesson.exercises if str(e.number) == number]

@@ -56,6 +56,7 @@ class FindExercisesTests(SmallStudyCase):
             *("", ".", "1.", ".1", "1.0", "1.3", "3.1", "1.1.1", "1.01", "a.b"),
             *("exercise_1.py", "01-first/exercise_9.py", "01-first/solution_1.py"),
             *("03-third/exercise_1.py", "01-first/exercise_.py", "\x00.1"),
+            *("1/exercise_1.py", "01/exercise_1.py"),
         ):
             self.finds(name)
 
