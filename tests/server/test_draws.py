@@ -11,6 +11,7 @@ from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.controls import read_controls
+from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.request import (
     NO_ADDRESSES,
     NO_HEADERS,
@@ -25,6 +26,10 @@ def request(target: bytes = b"/get", method: bytes = b"GET") -> Request:
 def behaviour(**controls: str) -> Behaviour:
     texts = {name: [text] for name, text in controls.items()}
     return Behaviour(Whole(b"")).under(read_controls(texts, max_delay=300))
+
+
+def _nonce(random: Random) -> HeaderLines:
+    return (("Nonce", str(random.random())),)
 
 
 def _random_body(asked: float, random: Random) -> Whole:
@@ -103,11 +108,20 @@ class DrawsTests(SynchronousTestCase):
             behaviour(seq="500,200"),
             behaviour(limit="1/10s"),
             Behaviour(_random_body, has_random_body=True),
+            Behaviour(Whole(b""), drawn_headers=_nonce),
         ]:
             draws, one = Draws(7), request()
             one.behaviour = asked
             first, second = (draws.draw(asked, one, 0)[0] for _ in range(2))
             self.assertNotEqual(first, second)
+
+    def test_headers_that_are_given_replace_drawn_ones(self) -> None:
+        drawn = Behaviour(Whole(b""), headers=(("A", "b"),), drawn_headers=_nonce)
+        reply, _ = Draws(7).draw(drawn, request(), 0)
+        self.assertEqual([name for name, _ in reply.headers], ["Nonce", "A"])
+        given = read_controls({"header": ["nonce:mine"]}, max_delay=300)
+        reply, _ = Draws(7).draw(drawn.under(given), request(), 0)
+        self.assertEqual(reply.headers, (("A", "b"), ("nonce", "mine")))
 
     def test_a_limit(self) -> None:
         draws = Draws(7)

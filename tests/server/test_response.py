@@ -61,6 +61,31 @@ class OpeningTests(SynchronousTestCase):
         self.assertEqual((sent.sent, sent.pieces, sent.tail), (3, None, b""))
         self.assertFalse(sent.closes or sent.is_slow or sent.template.closes)
 
+    def test_trailers_follow_a_body_in_chunks(self) -> None:
+        trailers = (("A", "b"), ("C", "d"), ("A", "e"))
+        chunks = Whole(b"abc", in_chunks=True)
+        sent = opening(body=chunks, trailers=trailers)
+        self.assertIn(b"\r\nTransfer-Encoding: chunked\r\nTrailer: A, C\r\n", sent)
+        self.assertTrue(
+            sent.endswith(b"\r\n\r\n3\r\nabc\r\n0\r\nA: b\r\nC: d\r\nA: e\r\n\r\n")
+        )
+
+    def test_there_are_no_trailers_without_chunks(self) -> None:
+        chunks = Whole(b"abc", in_chunks=True)
+        cases: list[dict[str, Any]] = [
+            {"body": Whole(b"abc")},
+            {"body": chunks, "old": True},
+            {"body": chunks, "has_body": False},
+            {"body": chunks, "fault": "truncate"},
+            {"body": chunks, "fault": "malformed-chunk"},
+        ]
+        for more in cases:
+            sent = response(trailers=(("A", "b"),), **more)
+            pieces = b"".join(piece for piece, _ in sent.pieces or ())
+            whole = sent.opening(b"", 0, DATE) + pieces + sent.tail
+            self.assertNotIn(b"A: b", whole, more)
+            self.assertNotIn(b"Trailer", whole, more)
+
     def test_milliseconds(self) -> None:
         for asked, held, shown in [
             (0.0, 0.0, b"asked;dur=0, held;dur=0"),

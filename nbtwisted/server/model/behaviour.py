@@ -71,6 +71,8 @@ class Reply(NamedTuple):
     rate: float | None
     interval: float
     """Seconds between the pieces that the body has of its own."""
+    trailers: HeaderLines = ()
+    """Fields that follow a body in chunks."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ class Behaviour(NamedTuple):
     delay: Delay = NO_DELAY
     statuses: Statuses = _OK
     headers: HeaderLines = JSON
+    drawn_headers: Callable[[Random], HeaderLines] | None = None
+    """Makes headers for each response, such as a nonce; `headers` replace them."""
+    trailers: HeaderLines = ()
+    """Fields that follow a body in chunks."""
     drip: Drip | None = None
     rate: float | None = None
     fault: Fault | None = None
@@ -150,6 +156,7 @@ class Behaviour(NamedTuple):
             self.key
             or self.sequence
             or self.has_random_body
+            or self.drawn_headers
             or not self.delay.is_fixed
             or len(self.statuses.choices) > 1
             or (self.fault and self.fault.probability < 1)
@@ -173,10 +180,13 @@ class Behaviour(NamedTuple):
             said = self.instead.behaviour
             (status,) = said.statuses.choices
         body = said.body(asked, random) if callable(said.body) else said.body
+        headers = said.headers
+        if said.drawn_headers is not None:
+            headers = _in_place_of(said.drawn_headers(random), headers)
         return Reply(
             asked,
             status,
-            said.headers,
+            headers,
             # RFC 9110, 15.3.6: it has none, and says so by its length.
             NO_BODY if status == _RESET_CONTENT else body,
             not is_head and status not in BODILESS,
@@ -184,6 +194,7 @@ class Behaviour(NamedTuple):
             self.drip,
             self.rate,
             said.interval,
+            said.trailers,
         )
 
 

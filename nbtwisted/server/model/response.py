@@ -101,7 +101,11 @@ def response_of(
     if is_chunked:
         framing = b"Transfer-Encoding: chunked\r\n"
         if ending is Ending.FINISH:
-            tail = b"0\r\n\r\n"
+            trailers = reply.trailers
+            if trailers:
+                names = ", ".join(dict.fromkeys(name for name, _ in trailers))
+                framing += b"Trailer: %b\r\n" % names.encode()
+            tail = b"0\r\n%b\r\n" % _lines(trailers)
         if content:
             content = b"%x\r\n%b\r\n" % (len(content), content)
     elif length is None or reply.status in BODILESS:
@@ -141,10 +145,14 @@ def _make_template(given: _Given) -> _Template:
         f"HTTP/1.1 {status} {_reason(status)}\r\n".encode(),
         server if "date" in names else server + b"Date: ",
         "date" not in names,
-        "".join(f"{name}: {value}\r\n" for name, value in headers).encode(),
+        _lines(headers),
         b"close"
         in elements(v.encode() for n, v in headers if n.lower() == "connection"),
     )
+
+
+def _lines(headers: HeaderLines) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
 
 
 def _is_short(given: _Given) -> bool:

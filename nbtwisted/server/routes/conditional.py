@@ -121,6 +121,7 @@ def _refused(behaviour: Behaviour, refused: Behaviour, *kept: str) -> Behaviour:
         interval=0.0,
         statuses=refused.statuses,
         headers=(*refused.headers, *headers),
+        drawn_headers=None,
     )
 
 
