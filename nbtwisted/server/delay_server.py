@@ -6,7 +6,7 @@ from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
 
 # To import modules of routes is to add their paths.
-from nbtwisted.server.routes import admin, basic, httpbin, live  # noqa: F401
+from nbtwisted.server.routes import admin, basic, httpbin, live, rules  # noqa: F401
 from nbtwisted.server.routes.router import Server, app
 
 __all__ = ["DelayServer"]

@@ -43,7 +43,7 @@ A_DELAY = b"seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 PATHS = [
     *("/", "/__admin/events", "/__admin/live", "/__admin/live.css"),
     *("/__admin/live/{name}.js", "/__admin/reactor", "/__admin/requests"),
-    *("/__admin/reset", "/__admin/stats"),
+    *("/__admin/reset", "/__admin/rules", "/__admin/rules/{name}", "/__admin/stats"),
     *("/absolute-redirect/{n}", "/anything", "/anything/{rest}", "/bytes/{n}"),
     *("/deflate", "/delay/{text}", "/delete", "/drip", "/get", "/gzip", "/headers"),
     *(

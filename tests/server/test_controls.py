@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.server.engine.keys import REMEMBERED_KEYS, Keys
+from nbtwisted.server.model.body import Filler
 from nbtwisted.server.model.controls import (
     CONTROLS,
     FAULTS,
     LARGEST_BODY,
+    Content,
     Controls,
     Drip,
     Fault,
@@ -59,10 +61,10 @@ class ReadingTests(ClockCase):
                 statuses=Statuses((503,), (1.0,)),
                 drip=Drip(5.0, 10),
                 rate=10_000.0,
-                size=1000,
+                content=Content(Filler(1000)),
                 headers=(("X-A", "b"),),
                 fault=Fault("reset", 0.1),
-                sequence=(503, 503, 200),
+                steps=tuple(Controls(statuses=Statuses((s,))) for s in (503, 503, 200)),
                 limit=Limit(5, 10.0),
                 key="job 1",
             ),
@@ -113,7 +115,7 @@ class ReadingTests(ClockCase):
             ("fault", ["", "unknown", "RESET"], "one of reset, empty"),
             ("fault", ["reset:1.1", "reset:2", "reset:"], "a probability from 0 to 1"),
             ("fault", ["reset:-1", "reset:x"], "a probability from 0 to 1"),
-            ("seq", ["", "x", "503,", "503,99"], "503,503,200"),
+            ("seq", ["", "x", "503,", "503,99"], "503,reset,200"),
             ("seq", [",".join(["503"] * 1000)], "at most 100"),
             ("limit", ["", "5", "5/", "0/1s", "/1s", "5/0", "-1/1s", "x/1s"], "5/10s"),
             ("key", ["", "x" * 201], "1 to 200 characters"),

@@ -77,6 +77,7 @@ class JournalTests(OperatingCase):
                 "took": 1.5,
                 "status": 200,
                 "fault": None,
+                "rule": None,
                 "outcome": "answered",
             },
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from random import Random
 
-from nbtwisted.server.engine.journal import default_key
 from nbtwisted.server.engine.keys import Keys
 from nbtwisted.server.model.behaviour import Behaviour, Reply, refusal
+from nbtwisted.server.model.key import default_key
 from nbtwisted.server.model.request import Request
 
 __all__ = ["Draws"]

@@ -100,6 +100,7 @@ class InFlightRequests:
         elif len(self._exchanges) >= self._max_in_flight:
             retry = ("Retry-After", "1")
             behaviour = refusal(503, "too many requests in flight", retry)
+        entry.rule = behaviour.rule
         for_browsers = headers_for(request.method, request.headers)
         exchange = Exchange(self, connection, request, entry, for_browsers)
         exchange.is_last = self.is_draining

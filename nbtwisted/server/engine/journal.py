@@ -8,7 +8,6 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from hashlib import blake2b
 from itertools import islice
 from operator import attrgetter
 from typing import Any
@@ -20,6 +19,7 @@ from nbtwisted.server.model.headers import (
     RequestHeaders,
     parse_lines,
 )
+from nbtwisted.server.model.key import default_key
 from nbtwisted.server.model.request import Request
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "Entry",
     "Journal",
     "Totals",
-    "default_key",
     "entry_of",
 ]
 
@@ -58,6 +57,7 @@ class Entry:
               as they came, cut if they are long
     block     the header block, without secrets
     own_key   the key, where it is not that of the method and the target
+    rule      the name of the rule that acted
     asked     seconds that the response was to wait; None until they are known
     held      seconds that it was held; None until then, and if the client left
     took      seconds until it was over, with what was sent and read; None until then
@@ -81,6 +81,7 @@ class Entry:
     version: bytes
     block: bytes
     own_key: str | None = None
+    rule: str | None = field(default=None, init=False)
     asked: float | None = field(default=None, init=False)
     held: float | None = field(default=None, init=False)
     took: float | None = field(default=None, init=False)
@@ -121,6 +122,7 @@ class Entry:
             "target": _text(self.target),
             "headers": {_text(name): _text(value) for name, value in self.headers},
             "key": self.key,
+            "rule": self.rule,
             "asked": self.asked,
             "held": self.held,
             "took": self.took,
@@ -148,20 +150,11 @@ def entry_of(request: Request, came: float) -> Entry:
     )
 
 
-def default_key(method: bytes, target: bytes) -> str:
-    """The name of a request that has no `_key`, of at most `LONGEST_KEY` characters."""
-    method_and_target = method + b" " + target
-    if len(method_and_target) > LONGEST_KEY:
-        # Ten thousand keys are remembered, and a target may have 16 KiB.
-        rest = blake2b(method_and_target, digest_size=16).hexdigest().encode()
-        method_and_target = method_and_target[: LONGEST_KEY - len(rest)] + rest
-    return method_and_target.decode("latin-1")
-
-
 @dataclass
 class Totals:
     """Counts of the requests that are over.
 
+    by_rule           requests by the rule that acts, those in flight, too
     lateness          the sum, in seconds
     lateness_counts   responses by the first of `LATENESS_BUCKETS` that they fit, and
                       at the end those that fit none
@@ -171,6 +164,7 @@ class Totals:
         default_factory=Counter
     )
     outcomes: Counter[str] = field(default_factory=Counter)
+    by_rule: Counter[str] = field(default_factory=Counter)
     lateness: float = 0.0
     lateness_counts: list[int] = field(
         default_factory=lambda: [0] * (len(LATENESS_BUCKETS) + 1)
@@ -212,6 +206,8 @@ class Journal:
         self._last_number += 1
         entry.number = self._last_number
         self._in_flight[entry.number] = entry
+        if entry.rule is not None:
+            self.totals.by_rule[entry.rule] += 1
 
     def end(self, entry: Entry) -> None:
         """Move a request to those that are over, and count it."""
@@ -226,9 +222,16 @@ class Journal:
             totals.count_late(max(entry.held - (entry.asked or 0.0), 0.0))
 
     def entries(
-        self, *, since: int | datetime = 0, key: str | None = None
+        self,
+        *,
+        since: int | datetime = 0,
+        key: str | None = None,
+        rule: str | None = None,
     ) -> Iterator[Entry]:
-        """The requests of a key that came after a number or a time, oldest first."""
+        """The requests that came after a number or a time, oldest first.
+
+        `key` and `rule` are those that they are to have, if they are given.
+        """
         over = map(_unpacked, self._over)
         for entry in sorted(
             (*over, *self._in_flight.values()), key=attrgetter("number")
@@ -240,6 +243,7 @@ class Journal:
                 came_later
                 and entry.number > self._forgotten
                 and key in (None, entry.key)
+                and rule in (None, entry.rule)
             ):
                 yield entry
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, NamedTuple
 
 from nbtwisted.http1.framing import BODILESS
-from nbtwisted.server.model.body import Body, Filler, Whole
+from nbtwisted.server.model.body import Body, Whole
 from nbtwisted.server.model.controls import (
     NO_CONTROLS,
     Controls,
@@ -24,6 +24,7 @@ from nbtwisted.server.model.controls import (
 )
 from nbtwisted.server.model.delay import NO_DELAY, Delay
 from nbtwisted.server.model.headers import HeaderLines
+from nbtwisted.server.model.template import TextBody, Values, filled_headers
 
 __all__ = [
     "OUR_FAULT",
@@ -49,6 +50,9 @@ _HEADERS_NEEDED: dict[int, HeaderLines] = {
     426: (("Upgrade", "HTTP/3.0"), ("Connection", "Upgrade")),
 }
 """Fields that RFC 9110 wants with a status, or that httpbin's `/status` adds."""
+
+_OF_THE_BODY = ("content-type", "content-encoding", "content-language")
+"""Fields that go with a body which another one replaces, in lower case."""
 
 _RESET_CONTENT = 205
 
@@ -103,7 +107,7 @@ class Behaviour(NamedTuple):
     by `has_random_body`.
     """
 
-    body: Body | Callable[[float, Random], Body]
+    body: Body | TextBody | Callable[[float, Random], Body]
     delay: Delay = NO_DELAY
     statuses: Statuses = _OK
     headers: HeaderLines = JSON
@@ -114,7 +118,10 @@ class Behaviour(NamedTuple):
     drip: Drip | None = None
     rate: float | None = None
     fault: Fault | None = None
-    sequence: tuple[int, ...] = ()
+    steps: tuple[Controls, ...] = ()
+    """By the number of requests of its key that came before; the last one repeats."""
+    over: tuple[Controls, ...] = ()
+    """What holds over each of the steps."""
     limit: Limit | None = None
     key: str | None = None
     interval: float = 0.0
@@ -125,9 +132,13 @@ class Behaviour(NamedTuple):
     part: Part | None = None
     instead: Instead | None = None
     """Takes its place because of the request's own conditions."""
+    values: Values | None = None
+    """Those of the placeholders in it, if it may have some."""
+    rule: str | None = None
+    """The name of the rule that acted."""
 
     def under(self, controls: Controls) -> Behaviour:
-        """The same answer, but for what the request's controls ask for."""
+        """The same answer, but for what the controls ask for."""
         if controls is NO_CONTROLS:
             return self
         values = list(self)
@@ -135,11 +146,23 @@ class Behaviour(NamedTuple):
             values[_POSITIONS[name]] = value
         # Which takes half of the time of _replace().
         changed = Behaviour._make(values)
-        if controls.size is not None:
-            changed = changed._replace(body=Filler(controls.size), part=None)
+        headers = self.headers
+        if controls.content is not None:
+            body, content_type = controls.content
+            changed = changed._replace(body=body, part=None, instead=None)
+            if content_type is not None:
+                headers = (
+                    *((n, v) for n, v in headers if n.lower() not in _OF_THE_BODY),
+                    ("Content-Type", content_type),
+                )
         if controls.headers:
-            headers = _in_place_of(self.headers, controls.headers)
+            headers = _in_place_of(headers, controls.headers)
+        if headers is not self.headers:
             changed = changed._replace(headers=headers)
+        if self.steps:
+            # New steps are over the old ones, and over whatever was over these.
+            over = () if controls.steps else (*self.over, controls)
+            changed = changed._replace(over=over)
         return changed
 
     def header(self, name: str) -> str | None:
@@ -154,7 +177,8 @@ class Behaviour(NamedTuple):
         """Whether it matters how many requests of its key came before."""
         return bool(
             self.key
-            or self.sequence
+            or self.steps
+            or self.values
             or self.has_random_body
             or self.drawn_headers
             or not self.delay.is_fixed
@@ -168,10 +192,14 @@ class Behaviour(NamedTuple):
         `random` is this request's own, and `came_before` the number of requests of its
         key before it. The draw does not depend on any other request.
         """
+        if self.steps:
+            step = self.steps[min(came_before, len(self.steps) - 1)]
+            stepped = self._replace(steps=(), over=()).under(step)
+            for controls in self.over:
+                stepped = stepped.under(controls)
+            return stepped.draw(random, came_before, is_head=is_head)
         asked = self.delay.draw(random)
         status = self.statuses.draw(random)
-        if self.sequence:
-            status = self.sequence[min(came_before, len(self.sequence) - 1)]
         fault = self.fault
         if fault is not None and fault.probability < 1:
             fault = fault if random.random() < fault.probability else None
@@ -179,8 +207,15 @@ class Behaviour(NamedTuple):
         if self.instead is not None and status in self.instead.statuses:
             said = self.instead.behaviour
             (status,) = said.statuses.choices
-        body = said.body(asked, random) if callable(said.body) else said.body
-        headers = said.headers
+        body, headers = said.body, said.headers
+        if callable(body):
+            body = body(asked, random)
+        if self.values is not None:
+            values = replace(self.values, came_before=came_before)
+            headers = filled_headers(headers, values)
+            if isinstance(body, TextBody):
+                body = body.filled(values)
+        assert not isinstance(body, TextBody)
         if said.drawn_headers is not None:
             headers = _in_place_of(said.drawn_headers(random), headers)
         return Reply(

@@ -6,6 +6,7 @@ before it: `?_delay=2s` and `X-Nbtwisted-Delay: 2s` are the same.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +14,19 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cached_property, partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from nbtwisted.duration import parse_duration
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.numeral import parse_decimal, parse_whole_number
+from nbtwisted.server.model.body import Body, Filler, Whole
 from nbtwisted.server.model.delay import Delay
+from nbtwisted.server.model.template import TextBody
 
 __all__ = [
     "CONTROLS",
     "NO_CONTROLS",
+    "Content",
     "Controls",
     "Drip",
     "Fault",
@@ -59,6 +63,9 @@ FAULTS = {
     "slow-headers": "",
 }
 """The names of the faults, and WireMock's names for those of its own."""
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
 
 _RATE_UNITS = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 
@@ -139,18 +146,28 @@ class Limit:
     seconds: float
 
 
+class Content(NamedTuple):
+    """A body in place of another, and its Content-Type if that is replaced, too."""
+
+    body: Body | TextBody
+    content_type: str | None = None
+
+
 @dataclass(frozen=True)
 class Controls:
-    """The controls of one request; None or empty where it has none."""
+    """The controls of one request; None or empty where it has none.
+
+    `steps` are those of the first request of the key, of the second, and so on.
+    """
 
     delay: Delay | None = None
     statuses: Statuses | None = None
     drip: Drip | None = None
     rate: float | None = None
-    size: int | None = None
+    content: Content | None = None
     headers: tuple[tuple[str, str], ...] = ()
     fault: Fault | None = None
-    sequence: tuple[int, ...] = ()
+    steps: tuple[Controls, ...] = ()
     limit: Limit | None = None
     key: str | None = None
 
@@ -161,7 +178,7 @@ class Controls:
         return tuple(
             (field.name, value)
             for field in fields(self)
-            if field.name not in ("size", "headers")
+            if field.name not in ("content", "headers")
             and (
                 (value := getattr(self, field.name))
                 or (field.name == "drip" and self.rate)
@@ -191,6 +208,8 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
     read: dict[str, Any] = {}
     for name, (field, parse) in _FIELDS.items():
         values = given.get(name, ())
+        if values and read.get(field):
+            raise UnreadableControl(f"_{name}", values[0], "one of size, body and json")
         if name == "header":
             read[field] = tuple(_read(name, value, parse) for value in values)
         elif len(set(values)) > 1:
@@ -288,14 +307,39 @@ def parse_probability(text: str) -> float:
     return probability
 
 
-def _parse_sequence(text: str) -> tuple[int, ...]:
-    statuses = text.split(",")
-    if len(statuses) > LONGEST_SEQUENCE:
-        raise ValueError(f"at most {LONGEST_SEQUENCE} statuses")
+def _parse_sequence(text: str) -> tuple[Controls, ...]:
+    parts = text.split(",")
+    if len(parts) > LONGEST_SEQUENCE:
+        raise ValueError(f"at most {LONGEST_SEQUENCE} statuses and faults")
+    return tuple(map(_parse_step, parts))
+
+
+def _parse_step(text: str) -> Controls:
     try:
-        return tuple(_parse_status(status) for status in statuses)
+        return Controls(statuses=Statuses((_parse_status(text),)))
     except ValueError:
-        raise ValueError("statuses from 200 to 599 such as 503,503,200") from None
+        pass
+    try:
+        return Controls(fault=_parse_fault(text))
+    except ValueError:
+        expected = "statuses from 200 to 599 and faults such as 503,reset,200"
+        raise ValueError(expected) from None
+
+
+def _parse_body(text: str) -> Content:
+    return Content(Whole(text.encode("utf-8", "replace")), TEXT)
+
+
+def _parse_json(text: str) -> Content:
+    try:
+        json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise ValueError('JSON such as {"a": [1, 2]}') from None
+    return Content(Whole(text.encode("utf-8", "replace")), JSON)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
 
 
 def _parse_limit(text: str) -> Limit:
@@ -320,10 +364,12 @@ _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "status": ("statuses", Statuses.parse),
     "drip": ("drip", _parse_drip),
     "rate": ("rate", _parse_rate),
-    "size": ("size", parse_size),
+    "size": ("content", lambda text: Content(Filler(parse_size(text)))),
+    "body": ("content", _parse_body),
+    "json": ("content", _parse_json),
     "header": ("headers", parse_header),
     "fault": ("fault", _parse_fault),
-    "seq": ("sequence", _parse_sequence),
+    "seq": ("steps", _parse_sequence),
     "limit": ("limit", _parse_limit),
     "key": ("key", _parse_key),
 }

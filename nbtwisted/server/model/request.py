@@ -54,12 +54,13 @@ class Request:
     path, query               of the target
     scheme                    of a target that is a whole URL, otherwise None
     behaviour                 what its route decided, once it has
+    rules                     the rules that were in force then
     reply, response           what follows from it, if nothing is left to chance
     """
 
     __slots__ = (
         *("_fields", "addresses", "behaviour", "body", "headers", "method", "path"),
-        *("query", "reply", "response", "scheme", "target", "version"),
+        *("query", "reply", "response", "rules", "scheme", "target", "version"),
     )
 
     def __init__(
@@ -81,6 +82,7 @@ class Request:
         self.scheme = scheme
         self.path, _, self.query = target.partition(b"?")
         self.behaviour: Behaviour | None = None
+        self.rules: object = None
         self.reply: Reply | None = None
         self.response: Response | None = None
         self._fields: Fields | None = None

@@ -55,12 +55,14 @@ def requests(server: Server, request: Request) -> Behaviour:
     """The journal: the last requests, oldest first."""
     since = parameter(request, "since", _parse_since, None)
     key = parameter(request, "key", str, None)
+    rule = parameter(request, "rule", str, None)
 
     def pieces() -> Iterator[bytes]:
         # Ten thousand entries at once would take most of a second.
         yield b'{"requests": ['
         separator = b"\n"
-        for entry in server.in_flight.journal.entries(since=since or 0, key=key):
+        journal = server.in_flight.journal
+        for entry in journal.entries(since=since or 0, key=key, rule=rule):
             yield separator + json.dumps(entry.as_json(), sort_keys=True).encode()
             separator = b",\n"
         yield b"\n]}\n"
@@ -105,7 +107,7 @@ def reactor_figures(server: Server, request: Request) -> Behaviour:
 @route("/__admin/reset", "POST")
 def reset(server: Server, request: Request) -> Behaviour:
     """Forget all requests, and release those in flight."""
-    return json_behaviour({"released": server.in_flight.reset()})
+    return json_behaviour({"released": server.reset()})
 
 
 def _parse_since(text: str) -> int | datetime:

@@ -31,6 +31,7 @@ __all__ = [
     "read_fields",
     "read_parts",
     "refuse_controls",
+    "too_many",
     "unreadable",
     "whole_number",
 ]
@@ -62,7 +63,7 @@ def read_fields(raw: bytes) -> Fields:
     try:
         return parse_fields(raw)
     except TooMany as error:
-        raise _too_many(error) from None
+        raise too_many(error) from None
 
 
 def read_parts(body: bytes, boundary: bytes) -> list[Part]:
@@ -73,7 +74,7 @@ def read_parts(body: bytes, boundary: bytes) -> list[Part]:
     try:
         return parse_parts(body, boundary)
     except TooMany as error:
-        raise _too_many(error) from None
+        raise too_many(error) from None
     except ValueError:
         return []
 
@@ -83,10 +84,11 @@ def arguments(request: Request) -> Fields:
     try:
         return request.fields
     except TooMany as error:
-        raise _too_many(error) from None
+        raise too_many(error) from None
 
 
-def _too_many(error: TooMany) -> Refused:
+def too_many(error: TooMany) -> Refused:
+    """The refusal of a query or a form with too many fields, escapes or parts."""
     expected = f"a query, or a form, of at most {error.most} {error.what}"
     return Refused(refusal(400, f"too many {error.what}", expected=expected))
 

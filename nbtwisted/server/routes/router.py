@@ -26,18 +26,23 @@ from nbtwisted.printable import printable
 from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.engine.in_flight import InFlightRequests
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
+from nbtwisted.server.engine.rules import Rules
 from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
+from nbtwisted.server.model.controls import NO_CONTROLS
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.host import is_host
+from nbtwisted.server.model.query import TooMany
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
+from nbtwisted.server.model.rule import Reading
 from nbtwisted.server.routes.admission import admit
 from nbtwisted.server.routes.conditional import conditioned
 from nbtwisted.server.routes.parameters import (
     Refused,
     controls,
     refuse_controls,
+    too_many,
     unreadable,
 )
 from nbtwisted.server.routes.viewing import Overview
@@ -64,10 +69,16 @@ class _Rest(BaseConverter):
 app.url_map.converters["rest"] = _Rest
 
 
+def read_no_file(path: str) -> bytes:
+    """Refuse to read a file for a rule."""
+    raise ValueError("body or json: this server has no folder of files")
+
+
 class Server:
     """The server as the routes see it: its limits, and its requests in flight.
 
     in_flight        the requests in flight, and the journal
+    rules            the rules in force
     overview         what all viewers are shown of what is in flight
     instance_id      tells this server from one that was started in its place
     seed             decides what is left to chance; each server has its own without one
@@ -79,7 +90,8 @@ class Server:
     access_log_lost  counts lines of the access log, if there is one, that were lost
     reactor_figures  what a reactor that records its time has to say
 
-    The other parameters are those of `InFlightRequests`.
+    `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
+    what was expected. The other parameters are those of `InFlightRequests`.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class Server:
         on_quiet: Callable[[], None] | None = None,
         access_log_lost: Callable[[], int] | None = None,
         journal_size: int = JOURNAL_SIZE,
+        read_file: Callable[[str], bytes] = read_no_file,
     ) -> None:
         self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
         self.max_delay = max_delay
@@ -110,8 +123,14 @@ class Server:
         self.in_flight = InFlightRequests(
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size)
         )
+        self.rules = Rules(now, Reading(max_delay, read_file))
         self.overview = Overview(self.in_flight.journal)
         self.instance_id = f"{SystemRandom().getrandbits(64):x}"
+
+    def reset(self) -> int:
+        """Forget all requests, and release those in flight; returns how many."""
+        self.rules.reset()
+        return self.in_flight.reset()
 
     def resource(self) -> IResource:
         """The server as twisted.web wants it."""
@@ -169,21 +188,39 @@ app.handle_errors(HTTPException)(_render)  # type: ignore[arg-type]
 
 def decide(server: Server, request: Request) -> Behaviour:
     """The behaviour with which a request is answered, whatever it is."""
-    if request.behaviour is not None:
+    rules = server.rules.current
+    if request.behaviour is not None and request.rules is rules:
         return request.behaviour
     try:
         problem = _problem(request)
         if problem is not None:
             return problem
         found, parts = _match((request.path, request.method))
-        if isinstance(found, Behaviour):
-            return found
-        if found.is_for_operators:
+        if is_for_operators(request.path):
             return _decide_for_operator(server, request, found, parts)
-        asked = controls(request, server.max_delay, lenient=server.lenient)
-        behaviour = found.decide(server, request, **parts).under(asked)
-        request.behaviour = conditioned(behaviour, request)
-        return request.behaviour
+        rule, captures = (rules.find(request) if rules else None) or (None, {})
+        if isinstance(found, Behaviour) and not (rule and rule.names_a_path):
+            # There is no such path, or it does not take this method.
+            if rule is None:
+                return found
+            return rule.over(found, request, captures, server.rules.seconds())
+        asked = NO_CONTROLS
+        if rule is None or not rule.is_strict:
+            asked = controls(request, server.max_delay, lenient=server.lenient)
+        behaviour = None
+        if not (isinstance(found, Behaviour) or (rule and rule.is_route)):
+            behaviour = found.decide(server, request, **parts)
+        if rule is not None:
+            seconds = server.rules.seconds()
+            behaviour = rule.over(behaviour, request, captures, seconds)
+        assert behaviour is not None
+        behaviour = conditioned(behaviour.under(asked), request)
+        if rule is None or rule.is_fixed:
+            request.behaviour, request.rules = behaviour, rules
+            request.reply = request.response = None
+        return behaviour
+    except TooMany as error:
+        return too_many(error).behaviour
     except Refused as refused:
         return refused.behaviour
     except Exception:
@@ -196,8 +233,13 @@ def decide(server: Server, request: Request) -> Behaviour:
 
 
 def _decide_for_operator(
-    server: Server, request: Request, found: _Route, parts: Mapping[str, Any]
+    server: Server,
+    request: Request,
+    found: _Route | Behaviour,
+    parts: Mapping[str, Any],
 ) -> Behaviour:
+    if isinstance(found, Behaviour):
+        return found
     if not found.is_open:
         admit(request, server.admin_token)
     refuse_controls(request, lenient=server.lenient)

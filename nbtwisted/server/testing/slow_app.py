@@ -42,4 +42,4 @@ class SlowApp(DelayResource):
 
     def reset(self) -> int:
         """Forget all requests, and release those in flight; returns how many."""
-        return self._server.in_flight.reset()
+        return self._server.reset()

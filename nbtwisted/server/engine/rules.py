@@ -1,0 +1,198 @@
+"""The rules in force, which operators change while the server runs.
+
+Rules come from operators, from a file, from a recording, and from `--default`, and are
+tried in this order. A rule with a time to live is gone when it is over, without a
+timer: whoever asks for the rules sees to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from nbtwisted.server.model.rule import Reading, Rule, UnreadableRule, parse_rule
+from nbtwisted.server.model.rule_set import NO_RULES, RuleSet
+
+__all__ = ["NameTaken", "Origin", "Rules", "RulesFile", "Standing"]
+
+
+class Origin(Enum):
+    """Where a rule comes from."""
+
+    ADMIN = "admin"
+    FILE = "file"
+    HAR = "har"
+    DEFAULT = "default"
+
+
+class NameTaken(ValueError):
+    """There is another rule of this name."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A rule in force.
+
+    origin    where it comes from
+    expires   reading of the clock at which it is gone; infinite for never
+    """
+
+    rule: Rule
+    origin: Origin
+    expires: float = math.inf
+
+
+@dataclass
+class RulesFile:
+    """The file that rules are read from.
+
+    path    as it was given
+    error   why its last version was not taken; None if it was
+    """
+
+    path: str
+    error: UnreadableRule | None = None
+
+
+class Rules:
+    """The rules in force.
+
+    `now` reads seconds of a clock that never goes back. `reading` is what rules are
+    read with.
+
+    file   the file that they are read from, if there is one
+    """
+
+    def __init__(self, now: Callable[[], float], reading: Reading) -> None:
+        self._now = now
+        self.reading = reading
+        self.file: RulesFile | None = None
+        self._standing: dict[Origin, list[Standing]] = {o: [] for o in Origin}
+        self._set = NO_RULES
+        self._next_expiry = math.inf
+        self._began = now()
+
+    @property
+    def current(self) -> RuleSet:
+        """The rules, in their order: another object whenever there are others."""
+        if self._next_expiry != math.inf and self._next_expiry <= self._now():
+            now = self._now()
+            self._set_all(
+                {
+                    origin: [each for each in standing if each.expires > now]
+                    for origin, standing in self._standing.items()
+                }
+            )
+        return self._set
+
+    @property
+    def standing(self) -> Sequence[Standing]:
+        """The rules with their origins, in their order."""
+        _ = self.current
+        return [each for origin in Origin for each in self._standing[origin]]
+
+    def seconds(self) -> float:
+        """Seconds since the start, or since the last reset."""
+        return self._now() - self._began
+
+    def seconds_left(self, standing: Standing) -> float | None:
+        """Seconds until a rule is gone; None for one that stays."""
+        left = standing.expires - self._now()
+        return None if left == math.inf else max(left, 0.0)
+
+    def find(self, name: str) -> Standing | None:
+        """The rule of this name, if there is one."""
+        return next((each for each in self.standing if each.rule.name == name), None)
+
+    def parse(self, given: object) -> list[Rule]:
+        """Read one rule, or a table with a list of them in `rule`.
+
+        Raises `UnreadableRule`. The names are different ones.
+        """
+        if isinstance(given, Mapping) and set(given) == {"rule"}:
+            listed = given["rule"]
+            if not isinstance(listed, list):
+                raise UnreadableRule("rule", "rule", str(listed), "a list of rules")
+        else:
+            listed = [given]
+        rules = [parse_rule(each, n, self.reading) for n, each in enumerate(listed, 1)]
+        names: set[str] = set()
+        for rule in rules:
+            if rule.name in names:
+                raise UnreadableRule(
+                    rule.name, "name", rule.name, "a name that no other rule has"
+                )
+            names.add(rule.name)
+        return rules
+
+    # What changes them. All of these raise `TooManyRules`, and change nothing then.
+
+    def set_origin(self, origin: Origin, rules: Iterable[Rule]) -> None:
+        """Put rules in the place of all those of an origin."""
+        now = self._now()
+        standing = [_stand(rule, origin, now) for rule in rules]
+        self._set_all({**self._standing, origin: standing})
+
+    def add(self, *rules: Rule) -> None:
+        """Put an operator's rules before all others; raises `NameTaken`."""
+        taken = {each.rule.name for each in self.standing}
+        for rule in rules:
+            if rule.name in taken:
+                raise NameTaken(rule.name)
+        now = self._now()
+        new = [_stand(rule, Origin.ADMIN, now) for rule in rules]
+        admin = [*new, *self._standing[Origin.ADMIN]]
+        self._set_all({**self._standing, Origin.ADMIN: admin})
+
+    def put(self, rule: Rule) -> bool:
+        """Put a rule in the place of that of its name; returns whether there was one.
+
+        If there was none, it is added.
+        """
+        found = self.find(rule.name)
+        if found is None:
+            self.add(rule)
+            return False
+        now = self._now()
+        standing = [
+            _stand(rule, each.origin, now) if each is found else each
+            for each in self._standing[found.origin]
+        ]
+        self._set_all({**self._standing, found.origin: standing})
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Remove the rule of this name; returns whether there was one."""
+        found = self.find(name)
+        if found is None:
+            return False
+        standing = [s for s in self._standing[found.origin] if s is not found]
+        self._set_all({**self._standing, found.origin: standing})
+        return True
+
+    def replace_all(self, rules: Iterable[Rule]) -> None:
+        """Put an operator's rules in the place of all rules there are."""
+        now = self._now()
+        new = {o: list[Standing]() for o in Origin}
+        new[Origin.ADMIN] = [_stand(rule, Origin.ADMIN, now) for rule in rules]
+        self._set_all(new)
+
+    def reset(self) -> None:
+        """Begin anew with the time of `during`; the rules stay."""
+        self._began = self._now()
+
+    def _set_all(self, standing: dict[Origin, list[Standing]]) -> None:
+        rules = [each.rule for origin in Origin for each in standing[origin]]
+        self._set = RuleSet(rules) if rules else NO_RULES
+        self._standing = standing
+        self._next_expiry = min(
+            (each.expires for all_of in standing.values() for each in all_of),
+            default=math.inf,
+        )
+
+
+def _stand(rule: Rule, origin: Origin, now: float) -> Standing:
+    expires = math.inf if rule.expires is None else now + rule.expires
+    return Standing(rule, origin, expires)

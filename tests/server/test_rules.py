@@ -1,0 +1,462 @@
+"""Rules: which acts, what it makes of the answer, and how operators change them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from nbtwisted.server.delay_server import DelayServer
+from tests.guard import ClockCase
+from tests.server.every_channel import CHANNELS
+from tests.server.in_memory import Reply, Visit, site_of
+
+
+class RulesCase(ClockCase):
+    """A server with rules, and clients of it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.serve()
+
+    def serve(self, channel: str = "ours", **settings: Any) -> None:
+        self.server = DelayServer(
+            clock=self.clock,
+            now=self.clock.seconds,
+            seed=7,
+            read_file=_FILES.get_content,
+            **settings,
+        )
+        self.site = site_of(self.server, self.clock, channel)
+
+    def rules(self, *rules: dict[str, Any]) -> None:
+        self.server.rules.replace_all(self.server.rules.parse({"rule": list(rules)}))
+
+    def visit(self, target: str, *headers: str, method: str = "GET") -> Visit:
+        visit = Visit(self.clock, site=self.site, peer="127.0.0.1")
+        self.addCleanup(visit.leave)
+        visit.get(target, *headers, method=method)
+        return visit
+
+    def ask(
+        self, target: str, *headers: str, method: str = "GET", body: object = None
+    ) -> Reply:
+        raw = b"" if body is None else json.dumps(body).encode()
+        if raw:
+            headers = (*headers, f"Content-Length: {len(raw)}")
+        visit = self.visit(target, *headers, method=method)
+        if raw:
+            visit.send(raw)
+        reply = visit.reply(method)
+        visit.leave()
+        return reply
+
+    def statuses(self, target: str, times: int) -> list[int]:
+        return [self.ask(target).status for _ in range(times)]
+
+
+class _Files:
+    def get_content(self, path: str) -> bytes:
+        if path != "order.json":
+            raise ValueError("a file in the rules' folder")
+        return b'{"id": "{id}"}'
+
+
+_FILES = _Files()
+
+
+class ActingTests(RulesCase):
+    def test_a_path_that_the_app_does_not_have(self) -> None:
+        self.rules({"match": {"path": "/orders/{id}"}, "body": "order {id}"})
+        reply = self.ask("/orders/7%201")
+        self.assertEqual((reply.status, reply.body), (200, b"order 7 1"))
+        self.assertEqual(reply.headers["content-type"], "text/plain; charset=utf-8")
+        self.assertEqual(self.ask("/orders").status, 404)
+
+    def test_over_a_route(self) -> None:
+        self.rules({"match": {"path": "/get"}, "status": 418, "header": "X-A: b"})
+        reply = self.ask("/get?a=1")
+        self.assertEqual((reply.status, reply.headers["x-a"]), (418, "b"))
+        self.assertEqual(reply.json()["args"], {"a": "1"})
+
+    def test_a_path_without_a_body_is_empty(self) -> None:
+        self.rules({"match": {"path": "/payments/**"}})
+        reply = self.ask("/payments/1", method="POST")
+        self.assertEqual((reply.status, reply.body), (200, b""))
+        self.assertEqual(reply.headers["content-length"], "0")
+
+    def test_a_body_takes_the_place_of_the_route(self) -> None:
+        self.rules({"match": {"path": "/{x}/abc"}, "json": {"a": "{x}"}, "status": 201})
+        reply = self.ask("/status/abc")
+        self.assertEqual((reply.status, reply.json()), (201, {"a": "status"}))
+        self.assertEqual(reply.headers["content-type"], "application/json")
+
+    def test_without_a_path_it_makes_no_route(self) -> None:
+        self.rules({"delay": "2s", "header": "X-A: b"})
+        visit = self.visit("/nope")
+        self.assertEqual(visit.received, b"")
+        self.clock.advance(2)
+        self.assertEqual(visit.reply().status, 404)
+        self.assertEqual(visit.reply().headers["x-a"], "b")
+
+    def test_the_first_decides(self) -> None:
+        self.rules(
+            {"match": {"path": "/a/{x}"}, "body": "first"},
+            {"match": {"path": "/a/1"}, "body": "second"},
+            {"match": {"path": "/**"}, "body": "rest"},
+        )
+        for path, body in [("/a/1", b"first"), ("/a/1/2", b"rest"), ("/get", b"rest")]:
+            self.assertEqual(self.ask(path).body, body, path)
+        self.rules(
+            {"match": {"path": "/a/1"}, "body": "second"},
+            {"match": {"path": "/a/{x}"}, "body": "first"},
+        )
+        self.assertEqual(self.ask("/a/1").body, b"second")
+        self.assertEqual(self.ask("/a/2").body, b"first")
+
+    def test_conditions(self) -> None:
+        cases: list[tuple[dict[str, Any], list[Any], list[Any]]] = [
+            ({"method": "GET"}, [("GET", "/a", ())], [("POST", "/a", ())]),
+            ({"method": "GET"}, [("HEAD", "/a", ())], [("PUT", "/a", ())]),
+            ({"method": ["PUT", "POST"]}, [("PUT", "/a", ())], [("GET", "/a", ())]),
+            (
+                {"query": {"page": "1"}},
+                [("GET", "/a?page=1", ()), ("GET", "/a?page=2&page=1&x", ())],
+                [
+                    ("GET", "/a", ()),
+                    ("GET", "/a?page=11", ()),
+                    ("GET", "/a?Page=1", ()),
+                ],
+            ),
+            (
+                {"query": {"page": True, "debug": False}},
+                [("GET", "/a?page", ())],
+                [("GET", "/a", ()), ("GET", "/a?page=&debug=", ())],
+            ),
+            (
+                {"header": {"Accept": "*json*"}},
+                [("GET", "/a", ("accept: text/html, application/json",))],
+                [("GET", "/a", ()), ("GET", "/a", ("Accept: text/html",))],
+            ),
+            (
+                {"target": "/a?x=%31"},
+                [("GET", "/a?x=%31", ())],
+                [("GET", "/a?x=1", ()), ("GET", "/a", ())],
+            ),
+        ]
+        for match, yes, no in cases:
+            path = {} if "target" in match else {"path": "/a"}
+            self.rules({"match": {**path, **match}, "body": "x"})
+            for method, target, headers in yes:
+                reply = self.ask(target, *headers, method=method)
+                self.assertEqual(reply.status, 200, (match, method, target))
+            for method, target, headers in no:
+                reply = self.ask(target, *headers, method=method)
+                self.assertEqual(reply.status, 404, (match, method, target))
+
+    def test_operators_paths_take_none(self) -> None:
+        self.rules({"match": {"path": "/**"}, "body": "x"}, {"delay": "9s"})
+        self.assertEqual(self.ask("/healthz").json(), {"status": "ok"})
+        self.assertEqual(self.ask("/__admin/nope").status, 404)
+        self.assertEqual(self.ask("/a").body, b"x")
+
+    def test_switched_off(self) -> None:
+        self.rules({"match": {"path": "/a"}, "body": "x", "enabled": False})
+        self.assertEqual(self.ask("/a").status, 404)
+
+    def test_the_same_request_before_and_after(self) -> None:
+        for _ in range(3):
+            self.assertEqual(self.ask("/get").status, 200)
+        self.rules({"match": {"path": "/get"}, "status": 503})
+        for _ in range(3):
+            self.assertEqual(self.ask("/get").status, 503)
+        self.rules()
+        for _ in range(3):
+            self.assertEqual(self.ask("/get").status, 200)
+
+    def test_too_many_parameters(self) -> None:
+        self.rules({"match": {"path": "/a", "query": {"x": "1"}}, "strict": True})
+        self.assertEqual(self.ask("/a?" + "&".join(["a"] * 1001)).status, 400)
+
+
+class OwnControlsTests(RulesCase):
+    def test_they_go_over_the_rule(self) -> None:
+        rule = {"match": {"path": "/a"}, "delay": "9s", "status": 503, "body": "x"}
+        self.rules(rule)
+        reply = self.ask("/a?_delay=0&_status=404&_body=mine")
+        self.assertEqual((reply.status, reply.body), (404, b"mine"))
+        self.rules({**rule, "strict": True})
+        visit = self.visit("/a?_delay=0&_unknown=1")
+        self.assertEqual(visit.received, b"")
+        self.clock.advance(9)
+        self.assertEqual((visit.reply().status, visit.reply().body), (503, b"x"))
+
+    def test_they_go_over_its_steps(self) -> None:
+        self.rules({"match": {"path": "/a"}, "seq": "503,502", "key": "k"})
+        self.assertEqual(self.ask("/a?_status=404").status, 404)
+        self.assertEqual(self.ask("/a").status, 502)
+        for status in (401, 402):
+            self.assertEqual(self.ask("/a?_seq=401,402&_key=own").status, status)
+
+    def test_their_text_is_no_template(self) -> None:
+        self.rules({"match": {"path": "/{x}"}, "header": "X-A: {x}"})
+        reply = self.ask("/a?_body={x}&_header=X-B:{x}")
+        self.assertEqual(reply.body, b"{x}")
+        self.assertEqual((reply.headers["x-a"], reply.headers["x-b"]), ("a", "{x}"))
+
+
+class StepsTests(RulesCase):
+    def test_by_request_of_a_key(self) -> None:
+        steps = [{"fault": "reset"}, {"status": 503, "delay": "2s"}, {}]
+        self.rules({"match": {"path": "/pay/*"}, "steps": steps, "status": 201})
+        for target in ("/pay/1", "/pay/2"):
+            self.assertTrue(self.visit(target).is_aborted)
+            visit = self.visit(target)
+            self.clock.advance(2)
+            self.assertEqual(visit.reply().status, 503)
+            self.assertEqual(self.statuses(target, 3), [201, 201, 201])
+
+    def test_one_key_for_all(self) -> None:
+        steps = [{"status": 500}, {"status": 501}, {"status": 502}]
+        self.rules({"match": {"path": "/pay/{who}"}, "steps": steps, "key": "pay"})
+        self.assertEqual([self.ask(f"/pay/{n}").status for n in "123"], [500, 501, 502])
+        self.rules({"match": {"path": "/pay/{who}/*"}, "steps": steps, "key": "{who}"})
+        for who in ("a", "b"):
+            for n, status in [("1", 500), ("2", 501)]:
+                self.assertEqual(self.ask(f"/pay/{who}/{n}").status, status)
+
+    def test_a_control_with_faults(self) -> None:
+        target = "/get?_seq=503,reset,stall,200&_key=a"
+        self.assertEqual(self.ask(target).status, 503)
+        self.assertTrue(self.visit(target).is_aborted)
+        stalled = self.visit(target)
+        self.assertEqual((stalled.received, stalled.is_closed), (b"", False))
+        self.assertEqual(self.statuses(target, 2), [200, 200])
+
+    def test_bodies(self) -> None:
+        steps = [{"body": "a"}, {"json": [1]}, {"body_file": "order.json"}, {"size": 3}]
+        self.rules({"match": {"path": "/a"}, "steps": steps})
+        replies = [self.ask("/a") for _ in steps]
+        self.assertEqual(
+            [(reply.body, reply.headers.get("content-type")) for reply in replies],
+            [
+                (b"a", "text/plain; charset=utf-8"),
+                (b"[1]", "application/json"),
+                (b'{"id": "{id}"}', "application/json"),
+                (b"***", None),
+            ],
+        )
+
+    def test_a_condition_does_not_hide_the_body_of_a_step(self) -> None:
+        self.rules({"steps": [{}, {"body": "new"}]})
+        for expected in ((206, b"ab"), (200, b"new")):
+            reply = self.ask("/range/9", "Range: bytes=0-1")
+            self.assertEqual((reply.status, reply.body), expected)
+
+
+class TimeTests(RulesCase):
+    def test_during(self) -> None:
+        phases = [{"from": "5s", "until": 20, "status": 503}, {"from": "1m", "size": 1}]
+        self.rules({"match": {"path": "/a"}, "during": phases, "status": 201})
+        for wait, expected in [
+            (0, (201, 0)),
+            (4.9, (201, 0)),
+            (0.1, (503, 0)),
+            (14.9, (503, 0)),
+            (0.1, (201, 0)),
+            (40, (201, 1)),
+        ]:
+            self.clock.advance(wait)
+            reply = self.ask("/a")
+            self.assertEqual((reply.status, len(reply.body)), expected)
+        self.assertEqual(self.ask("/__admin/reset", method="POST").status, 200)
+        self.assertEqual(len(self.ask("/a").body), 0)
+
+    def test_an_outage_goes_over_steps(self) -> None:
+        outage = {"until": "5s", "status": 503}
+        self.rules({"match": {"path": "/a"}, "seq": "201,202", "during": [outage]})
+        self.assertEqual(self.ask("/a").status, 503)
+        self.clock.advance(5)
+        self.assertEqual(self.ask("/a").status, 202)
+
+    def test_it_expires_by_itself(self) -> None:
+        self.rules({"name": "x", "match": {"path": "/a"}, "for": "30s"})
+        self.clock.advance(29)
+        self.assertEqual(self.ask("/a").status, 200)
+        self.assertEqual(self.ask("/__admin/rules/x").json()["expires_in"], 1.0)
+        self.clock.advance(1)
+        self.assertEqual(self.ask("/a").status, 404)
+        self.assertEqual(self.ask("/__admin/rules").json()["rules"], [])
+
+
+class TemplateTests(RulesCase):
+    def test_values(self) -> None:
+        body = "{id} {query.x} {query.none}|{header.X-A} {n} {nope} {{id}} {"
+        self.rules({"match": {"path": "/a/{id}"}, "body": body, "key": "k"})
+        for n in range(3):
+            reply = self.ask("/a/1?x=%C3%A4&x=2", "X-a: b")
+            self.assertEqual(reply.body.decode(), f"1 ä |b {n} {{nope}} {{1}} {{")
+
+    def test_the_time(self) -> None:
+        self.rules({"match": {"path": "/a"}, "body": "{now}"})
+        self.assertRegex(self.ask("/a").body.decode(), r"^\d{4}-\d\d-\d\dT[\d:.]{12}Z$")
+
+    def test_in_json(self) -> None:
+        self.rules({"match": {"path": "/a"}, "json": {"x": "{query.x}", "n": [1]}})
+        text = '"},\n{"\\ü'
+        reply = self.ask("/a?x=" + quote(text))
+        self.assertEqual(reply.json(), {"x": text, "n": [1]})
+
+    def test_no_line_end_gets_into_a_header(self) -> None:
+        self.rules({"match": {"path": "/a/{x}"}, "header": {"X-A": "<{x}>"}})
+        reply = self.ask("/a/1%0d%0aX-Evil:%201%00%c3%a4")
+        self.assertEqual(reply.headers["x-a"], "<1%0D%0AX-Evil: 1%00%C3%A4>")
+        self.assertNotIn("x-evil", reply.headers)
+
+    def test_a_long_key(self) -> None:
+        self.rules({"match": {"path": "/{x}"}, "key": "{x}", "seq": "500,501"})
+        for end in "ab":
+            self.assertEqual(self.statuses("/" + quote("ü" * 300) + end, 2), [500, 501])
+
+
+class AdminTests(RulesCase):
+    def test_by_http(self) -> None:
+        rule = {"name": "slow one", "match": {"path": "/a"}, "status": 201}
+        added = self.ask("/__admin/rules", method="POST", body=rule)
+        self.assertEqual(added.status, 201)
+        self.assertEqual(self.ask("/a").status, 201)
+        (listed,) = self.ask("/__admin/rules").json()["rules"]
+        expected = {
+            "name": "slow one",
+            "rule": rule,
+            "origin": "admin",
+            "requests": 1,
+            "expires_in": None,
+        }
+        self.assertEqual(listed, expected)
+        one = "/__admin/rules/slow%20one"
+        self.assertEqual(self.ask(one).json(), expected)
+        taken = self.ask("/__admin/rules", method="POST", body=rule)
+        self.assertEqual((taken.status, taken.json()["value"]), (409, "slow one"))
+        off = {**listed["rule"], "enabled": False}
+        self.assertEqual(self.ask(one, method="PUT", body=off).status, 200)
+        self.assertEqual(self.ask("/a").status, 404)
+        self.assertEqual(self.ask(one, method="DELETE").json()["rule"], off)
+        for method in ("GET", "DELETE"):
+            self.assertEqual(self.ask(one, method=method).status, 404)
+        self.assertEqual(self.ask(one, method="PUT", body={}).status, 201)
+        self.ask("/__admin/rules", method="DELETE")
+        self.assertEqual(self.ask("/__admin/rules").json()["rules"], [])
+
+    def test_the_newest_is_the_first(self) -> None:
+        for body in ("old", "new"):
+            rule = {"match": {"path": "/a"}, "name": body, "body": body}
+            self.ask("/__admin/rules", method="POST", body=rule)
+        self.assertEqual(self.ask("/a").body, b"new")
+        both = {"rule": [{"body": "1st", "match": {"path": "/a"}}, {"name": "2nd"}]}
+        self.ask("/__admin/rules", method="PUT", body=both)
+        names = [rule["name"] for rule in self.ask("/__admin/rules").json()["rules"]]
+        self.assertEqual(names, ["rule 1", "2nd"])
+        self.assertEqual(self.ask("/a").body, b"1st")
+
+    def test_the_journal(self) -> None:
+        self.rules({"name": "a", "match": {"path": "/a"}, "fault": "stall"})
+        self.visit("/a")
+        self.ask("/get")
+        entries = self.ask("/__admin/requests").json()["requests"]
+        self.assertEqual([entry["rule"] for entry in entries], ["a", None])
+        (entry,) = self.ask("/__admin/requests?rule=a").json()["requests"]
+        self.assertEqual(entry["target"], "/a")
+        self.assertEqual(self.ask("/__admin/rules/a").json()["requests"], 1)
+        self.ask("/__admin/reset", method="POST")
+        self.assertEqual(self.ask("/__admin/rules/a").json()["requests"], 0)
+
+    def test_refused(self) -> None:
+        for body, control, words in [
+            ({"delay": "abc"}, "delay", "seconds such as"),
+            ({"delay": 301}, "delay", "at most 300"),
+            ({"dealy": "1s"}, "dealy", "delay, or another"),
+            ({"_delay": "1s"}, "_delay", "delay, or another"),
+            ({"match": {"paht": "/"}}, "match.paht", "path, or another"),
+            ({"match": {"path": "/a/{"}}, "match.path", "a } for each {"),
+            ({"match": {"path": "/__admin/x"}}, "match.path", "not for operators"),
+            ({"match": {"path": "/%68ealthz"}}, "match.path", "not for operators"),
+            ({"match": {"path": "/a", "target": "/a"}}, "match.target", "either"),
+            ({"match": {"target": "a"}}, "match.target", "a path and a query"),
+            ({"match": {"method": 1}}, "match.method", "such as GET"),
+            ({"match": {"query": {"a": ["b"]}}}, "match.query.a", "a text"),
+            ({"match": {"header": {"a b": "x"}}}, "match.header.a b", "the name"),
+            ({"match": []}, "match", "a table"),
+            ([], "rule", "a table"),
+            ({"name": ""}, "name", "1 to 100"),
+            ({"name": "a\nb"}, "name", "printable"),
+            ({"rule": 1}, "rule", "a list"),
+            ({"rule": [{"name": "a"}, {"name": "a"}]}, "name", "no other"),
+            ({"steps": {}}, "steps", "a list"),
+            ({"steps": [{"key": "a"}]}, "steps[1].key", "one of delay"),
+            ({"steps": [{}, {"status": "x"}]}, "steps[2].status", "a status"),
+            ({"steps": [], "seq": "200"}, "steps", "either"),
+            ({"during": [{"from": "5s", "until": "5s"}]}, "during.until", "after"),
+            ({"during": [{"from": "x"}]}, "during.from", "seconds"),
+            ({"for": "x"}, "for", "seconds"),
+            ({"strict": 1}, "strict", "true or false"),
+            ({"body": "a", "size": 1}, "body", "one of size, body and json"),
+            ({"body": "a", "body_file": "order.json"}, "body_file", "one of"),
+            ({"body_file": "/etc/passwd"}, "body_file", "in the rules' folder"),
+            ({"body": ["a", {}]}, "body", "a text or a number"),
+            ({"status": True}, "status", "a text or a number"),
+            ({"header": "A: b\r\nC: d"}, "header", "without CR, LF"),
+        ]:
+            reply = self.ask("/__admin/rules", method="POST", body=body)
+            self.assertEqual(reply.status, 400, body)
+            told = reply.json()
+            self.assertEqual(told["control"], control, (body, told))
+            self.assertIn(words, told["expected"], body)
+        self.assertEqual(self.ask("/__admin/rules").json()["rules"], [])
+        visit = self.visit("/__admin/rules", "Content-Length: 1", method="PUT")
+        visit.send(b"{")
+        self.assertEqual(visit.reply().json()["error"], "not JSON")
+
+    def test_a_name_as_in_the_path(self) -> None:
+        reply = self.ask("/__admin/rules/a", method="PUT", body={"name": "b"})
+        self.assertEqual((reply.status, reply.json()["control"]), (400, "name"))
+
+    def test_strangers_change_nothing(self) -> None:
+        for headers in (["Origin: http://evil.test"], ["X-Forwarded-For: 1.1.1.1"]):
+            for method in ("GET", "POST", "DELETE"):
+                reply = self.ask("/__admin/rules", *headers, method=method)
+                self.assertIn(reply.status, (401, 403))
+
+    def test_warnings(self) -> None:
+        self.rules(
+            {"name": "all", "match": {"path": "/a/**"}},
+            {
+                "name": "one",
+                "match": {"path": "/a/{x}", "method": "GET"},
+                "body": "{y}",
+            },
+            {"name": "soon", "match": {"path": "/b"}, "for": "9s"},
+            {"name": "then", "match": {"path": "/b"}},
+        )
+        warnings = self.ask("/__admin/rules").json()["warnings"]
+        self.assertEqual(len(warnings), 2)
+        self.assertIn("'one': body has {y}", warnings[0])
+        self.assertIn("'one' can never act: rule 'all'", warnings[1])
+
+    def test_too_many(self) -> None:
+        for count, path, words in [(10_001, "/{}", "10000"), (1001, "/a/*{}", "/a,")]:
+            rules = [{"match": {"path": path.format(n)}} for n in range(count)]
+            parsed = self.server.rules.parse({"rule": rules})
+            with self.assertRaises(ValueError) as caught:
+                self.server.rules.replace_all(parsed)
+            self.assertIn(words, str(caught.exception))
+
+
+class EveryChannelTests(RulesCase):
+    def test_rules_act_alike(self) -> None:
+        for channel in CHANNELS:
+            self.serve(channel)
+            self.rules({"match": {"path": "/a"}, "json": [1], "seq": "200,503"})
+            reply = self.ask("/a")
+            self.assertEqual((reply.status, reply.json()), (200, [1]), channel)
+            self.assertEqual(self.ask("/a").status, 503, channel)
