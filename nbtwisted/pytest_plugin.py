@@ -7,7 +7,12 @@
 no reactor, lock or patched clock with the code under test. One process serves a whole
 session, because a new one takes 0.3 s and a new port milliseconds; each test has a
 port, a journal and a memory of keys of its own. `slow_app` is the same app on a
-`twisted.internet.task.Clock`, for tests of Twisted programs.
+`twisted.internet.task.Clock`, for tests of Twisted programs. `slow_server_factory`
+makes servers that live until the session ends:
+
+    @pytest.fixture(scope="module")
+    def payments(slow_server_factory):
+        return slow_server_factory(max_in_flight=2)
 
 The mark `slow_server` tells either how it is to be, as `DelayServer` takes it:
 
@@ -23,7 +28,7 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,9 +42,19 @@ from nbtwisted.server.testing.server_beside import (
 if TYPE_CHECKING:
     from nbtwisted.server.testing.slow_app import SlowApp
 
-__all__ = ["SlowServer", "SlowServerWarning", "slow_app", "slow_server"]
+__all__ = [
+    "SlowServer",
+    "SlowServerFactory",
+    "SlowServerWarning",
+    "slow_app",
+    "slow_server",
+    "slow_server_factory",
+]
 
 SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient")
+
+WITH_A_PROCESS = {"slow_server", "slow_server_factory"}
+"""The fixtures that need the process of the servers."""
 
 
 class SlowServerWarning(pytest.PytestWarning):
@@ -79,6 +94,29 @@ def _warn(died: ServerProcessDied) -> None:
     )
 
 
+class SlowServerFactory:
+    """Makes servers that live until the session ends, each on a port of its own.
+
+    Call it with the settings that the mark `slow_server` takes; the seed is 0 unless
+    given. Raises `ValueError` for what is no setting, or no value for it.
+    """
+
+    def __init__(self, process: _Servers) -> None:
+        self._process = process
+        self._servers: list[SlowServer] = []
+
+    def __call__(self, **settings: Any) -> SlowServer:
+        """Make a server."""
+        _check(settings)
+        server = self._process.open(**{"seed": 0, **settings})
+        self._servers.append(server)
+        return server
+
+    def _close(self) -> None:
+        for server in self._servers:
+            self._process.close(server)
+
+
 _PROCESS = pytest.StashKey[_Servers]()
 
 
@@ -86,6 +124,13 @@ def _new_process(config: pytest.Config) -> _Servers:
     # A worker of pytest-xdist may go on for a while when its controller was killed.
     is_worker = hasattr(config, "workerinput")
     return _Servers(*([os.getppid()] if is_worker else []))
+
+
+def _process_of(config: pytest.Config) -> _Servers:
+    stash = config.stash
+    if _PROCESS not in stash:
+        stash[_PROCESS] = _new_process(config)
+    return stash[_PROCESS]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -99,13 +144,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Start the process for the first test that wants it, and for nobody else."""
-    stash = item.config.stash
     if (
-        "slow_server" in getattr(item, "fixturenames", ())
-        and _PROCESS not in stash
+        WITH_A_PROCESS & set(getattr(item, "fixturenames", ()))
         and not item.config.option.collectonly
     ):
-        stash[_PROCESS] = _new_process(item.config)
+        _process_of(item.config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -123,13 +166,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def slow_server(request: pytest.FixtureRequest) -> Iterator[SlowServer]:
     """A slow, broken HTTP server of this test's own, in a process beside it."""
     settings = _settings(request)
-    stash = request.config.stash
-    if _PROCESS not in stash:  # asked for by name, with getfixturevalue()
-        stash[_PROCESS] = _new_process(request.config)
-    process = stash[_PROCESS]
+    process = _process_of(request.config)
     server = process.open(**settings)
     yield server
     process.close(server)
+
+
+@pytest.fixture(scope="session")
+def slow_server_factory(request: pytest.FixtureRequest) -> Iterator[SlowServerFactory]:
+    """Makes servers that live until the session ends, for fixtures of your own."""
+    factory = SlowServerFactory(_process_of(request.config))
+    yield factory
+    factory._close()
 
 
 @pytest.fixture
@@ -144,19 +192,23 @@ def slow_app(request: pytest.FixtureRequest) -> SlowApp:
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     settings: dict[str, Any] = {"seed": zlib.crc32(request.node.nodeid.encode())}
     for mark in reversed(list(request.node.iter_markers("slow_server"))):
-        unknown = [*mark.args, *(set(mark.kwargs) - set(SETTINGS))]
-        if unknown:
-            raise pytest.UsageError(
-                f"slow_server: {unknown[0]!r}: expected " + ", ".join(SETTINGS)
-            )
-        for name, value in mark.kwargs.items():
-            expected = _expected(name, value)
-            if expected is not None:
-                raise pytest.UsageError(
-                    f"slow_server: {name}={value!r}: expected {expected}"
-                )
+        try:
+            _check(mark.kwargs, *mark.args)
+        except ValueError as error:
+            raise pytest.UsageError(f"slow_server: {error}") from None
         settings.update(mark.kwargs)
     return settings
+
+
+def _check(settings: Mapping[str, Any], *nameless: object) -> None:
+    """Raises `ValueError` for the first setting that cannot be."""
+    for name in (*nameless, *settings):
+        if name not in SETTINGS:
+            raise ValueError(f"{name!r}: expected " + ", ".join(SETTINGS))
+    for name, value in settings.items():
+        expected = _expected(name, value)
+        if expected is not None:
+            raise ValueError(f"{name}={value!r}: expected {expected}")
 
 
 def _expected(name: str, value: Any) -> str | None:

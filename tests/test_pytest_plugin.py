@@ -238,6 +238,78 @@ def test_a_session_that_does_not_use_it_starts_nothing(
     result.assert_outcomes(passed=1)
 
 
+FACTORY = """
+    import http.client
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def payments(slow_server_factory):
+        return slow_server_factory(max_delay=1)
+
+    def get(server, target):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", target)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def test_first(payments):
+        assert get(payments, "/delay/2") == 400
+
+    def test_second(payments, slow_server, slow_server_factory):
+        assert get(payments, "/get") == 200
+        assert len(payments.requests()) == 2
+        assert slow_server.requests() == []
+        other = slow_server_factory(seed=7)
+        assert (payments.seed, other.seed) == (0, 7)
+        assert payments.port != other.port
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "2", "--dist", "loadfile")])
+def test_servers_of_a_session(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(FACTORY)
+    run(pytester, *arguments).assert_outcomes(passed=2)
+
+
+def test_a_factory_refuses(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def test_it(slow_server_factory):
+            with pytest.raises(ValueError, match="'sed': expected seed, max_delay, "):
+                slow_server_factory(sed=7)
+            with pytest.raises(ValueError, match="seed=-1: expected a whole number"):
+                slow_server_factory(seed=-1)
+        """
+    )
+    run_here(pytester).assert_outcomes(passed=1)
+
+
+def test_gaps(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import socket
+        import time
+        import pytest
+        import requests
+
+        def test_it(slow_server):
+            url = slow_server.url + "/get?_seq=503,503,200&_key=a"
+            for pause in (0.2, 0.1, 0):
+                requests.get(url + "&_delay=0.1")
+                time.sleep(pause)
+            assert slow_server.gaps(key="a") == pytest.approx([0.2, 0.1], abs=0.08)
+            assert slow_server.gaps(key="b") == []
+            assert len(slow_server.gaps()) == 2
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
 THE_SERVER_S_PROCESS = """
     import glob
     import os
@@ -289,6 +361,24 @@ def test_a_server_that_dies_is_started_again(pytester: pytest.Pytester) -> None:
         ]
     )
     result.stdout.fnmatch_lines(["*the slow server died: *"])
+
+
+def test_a_process_that_dies_takes_all_of_its_servers(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        THE_SERVER_S_PROCESS
+        + """
+    def test_it_dies(slow_server_factory, slow_server):
+        slow_server_factory()
+        os.kill(the_server(), signal.SIGKILL)
+
+    def test_after_that(slow_server_factory, slow_server):
+        # The first one's port is not closed again, by a process that never had it.
+        assert slow_server_factory().stats()["in_flight"] == 0
+    """
+    )
+    run_here(pytester).assert_outcomes(passed=2, warnings=1)
 
 
 def test_a_server_that_hangs(
@@ -455,6 +545,35 @@ class SlowAppTests(ClockCase):
         self.assertEqual(refused.reply().status, 400)
         visit.leave()
         refused.leave()
+
+    def test_gaps_are_from_an_end_to_a_start(self) -> None:
+        app = SlowApp(seed=7)
+        treq: Any = StubTreq(app)
+
+        def ask(delay: str) -> Any:
+            asked = treq.get(f"http://test/get?_delay={delay}&_key=a")
+            treq.flush()
+            return asked
+
+        def answer(asked: Any) -> None:
+            treq.flush()
+            self.assertEqual(self.successResultOf(asked).code, 200)
+
+        first = ask("5")
+        app.clock.advance(5)
+        answer(first)
+        app.clock.advance(600)
+        second = ask("2")
+        app.clock.advance(1)
+        third = ask("3")
+        self.assertEqual(app.gaps(), [600, 0])
+        app.clock.advance(3)
+        answer(second)
+        answer(third)
+        app.clock.advance(0.25)
+        answer(ask("0"))
+        self.assertEqual(app.gaps(key="a"), [600, 0, 0.25])
+        self.assertEqual(app.gaps(key="b"), [])
 
     def test_reset(self) -> None:
         app = SlowApp(seed=7)

@@ -38,8 +38,8 @@ class InFlightRequests:
     Above `max_in_flight` requests, others are refused; so are all that come while the
     server drains. `on_end` is called with each request that is over, and `on_quiet`
     when many that were held are over and nothing is in flight any more. `clock` runs
-    the timers; `now` reads seconds for measuring. `seed` decides what is left to
-    chance.
+    the timers; `now` reads seconds for measuring, and `unix_time` the date. `seed`
+    decides what is left to chance.
     """
 
     def __init__(
@@ -51,9 +51,11 @@ class InFlightRequests:
         on_end: Callable[[Entry], None] | None = None,
         on_quiet: Callable[[], None] | None = None,
         journal_size: int = JOURNAL_SIZE,
+        unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.clock = clock
         self.now = now
+        self.unix_time = unix_time
         self.draws = Draws(seed)
         self.journal = Journal(journal_size)
         self.is_draining = False
@@ -86,7 +88,7 @@ class InFlightRequests:
         let in whatever happens, and are not in the journal: they go on watching through
         a reset, and the server does not wait for them when it drains.
         """
-        entry = entry_of(request, time.time())
+        entry = entry_of(request, self.unix_time())
         if is_for_operators(request.path):
             exchange = Exchange(self, connection, request, entry, FOR_OPERATORS)
             self._of_operators[exchange] = isinstance(behaviour.body, Endless)
@@ -163,7 +165,7 @@ class InFlightRequests:
 
     def date(self) -> bytes:
         """The time, as HTTP has it."""
-        second = int(time.time())
+        second = int(self.unix_time())
         if second != self._second:
             self._second, self._date = second, datetimeToString(second)
         return self._date

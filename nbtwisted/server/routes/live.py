@@ -6,7 +6,6 @@ is sent: a slow viewer skips frames, and nothing that answers requests knows of 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -90,7 +89,7 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
     viewer = Viewer(journal, server.overview, key)
 
     def frame() -> bytes:
-        told = viewer.frame(time.time(), is_draining=in_flight.is_draining)
+        told = viewer.frame(in_flight.unix_time(), is_draining=in_flight.is_draining)
         return event("frame", told)
 
     hello = {

@@ -110,6 +110,7 @@ class Server:
         access_log_lost: Callable[[], int] | None = None,
         journal_size: int = JOURNAL_SIZE,
         read_file: Callable[[str], bytes] = read_no_file,
+        unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
         self.max_delay = max_delay
@@ -121,7 +122,8 @@ class Server:
         recorder = getattr(clock, "recorder", None)
         self.reactor_figures = recorder.figures if recorder is not None else None
         self.in_flight = InFlightRequests(
-            *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size)
+            *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),
+            unix_time,
         )
         self.rules = Rules(now, Reading(max_delay, read_file))
         self.overview = Overview(self.in_flight.journal)

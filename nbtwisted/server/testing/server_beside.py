@@ -18,6 +18,8 @@ import time
 from typing import IO, Any
 from urllib.parse import urlencode
 
+from nbtwisted.server.testing.attempts import gaps_between
+
 __all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
 
 SECONDS_TO_ANSWER = 10
@@ -55,6 +57,14 @@ class SlowServer:
         answer = self._ask("GET", f"/__admin/requests{query}")
         requests: list[dict[str, Any]] = answer["requests"]
         return requests
+
+    def gaps(self, key: str | None = None) -> list[float]:
+        """Seconds that the client let pass between each two requests; of one key.
+
+        Each is counted from the end of one request (also of one that was broken off) to
+        the start of the next, and 0 if that came before the end.
+        """
+        return gaps_between(self.requests(key))
 
     def stats(self) -> dict[str, Any]:
         """Totals: `in_flight`, `requests`, `outcomes`, `by_status` and so on."""
@@ -94,6 +104,7 @@ class ServerProcess:
     def __init__(self, *outlived_by: int) -> None:
         self._outlived_by = outlived_by
         self._is_over = False
+        self._open: set[SlowServer] = set()
         self._start()
 
     def open(self, **settings: Any) -> SlowServer:
@@ -103,17 +114,25 @@ class ServerProcess:
         and `lenient`. If the process has been stopped, a new one starts.
         """
         answer = self._tell({"open": settings})
-        return SlowServer(answer["port"], settings["seed"])
+        server = SlowServer(answer["port"], settings["seed"])
+        self._open.add(server)
+        return server
 
     def close(self, server: SlowServer) -> None:
-        """Have a server closed; raises `ServerProcessDied`."""
-        self._tell({"close": server.port})
+        """Have a server closed; raises `ServerProcessDied`.
+
+        Nothing is to be done if its process has ended since.
+        """
+        if server in self._open:
+            self._open.remove(server)
+            self._tell({"close": server.port})
 
     def stop(self) -> str:
         """End the process; returns what it complained of."""
         if self._is_over:
             return ""
         self._is_over = True
+        self._open.clear()
         with contextlib.suppress(BrokenPipeError):
             self._told.close()
         try:

@@ -23,6 +23,7 @@ from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.stdio import StandardIO
 from twisted.protocols.basic import LineOnlyReceiver
 
+from nbtwisted import steady_clock
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
@@ -63,7 +64,11 @@ class _Dispenser(LineOnlyReceiver):
 
     def _new(self, **settings: Any) -> int:
         server = DelayServer(
-            clock=IReactorTime(self._reactor), journal_size=JOURNAL_SIZE, **settings
+            clock=IReactorTime(self._reactor),
+            journal_size=JOURNAL_SIZE,
+            # The gaps between requests are measured by the journal's times.
+            unix_time=steady_clock.now,
+            **settings,
         )
         site = DelaySite(server, self._reactor)
         factory: Any = site
