@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -292,8 +293,10 @@ class StateTests(ChannelCase):
         self.patch(Channel, "_go", noted)
         half = asking("/post", method="POST", body=b"abc")[:-1]
         stall = asking("/get?_fault=stall")
+        idle = asking("/get?_idle=0")
         for sent in [
-            *(b"", half, half + b"c", asking("/delay/1"), b"no request\r\n", stall)
+            *(b"", half, half + b"c", asking("/delay/1"), b"no request\r\n", stall),
+            idle,
         ]:
             visit = self.visit()
             visit.send(sent)
@@ -302,6 +305,7 @@ class StateTests(ChannelCase):
                 visit = self.visit()
                 visit.send(half)
                 visit.send(b"c")
+            self.site_clock.advance(0)
             visit.leave()
         self.assertEqual(seen, set(module._TRANSITIONS))
 
@@ -319,7 +323,8 @@ class StateTests(ChannelCase):
 
     def test_no_response_is_finished_twice(self) -> None:
         channel = self.visit().site.buildProtocol(None)
-        for end, event in [(channel.finish, "NEXT"), (channel.close, "CLOSE")]:
+        finish = partial(channel.finish, None)
+        for end, event in [(finish, "NEXT"), (channel.close, "CLOSE")]:
             with self.assertRaisesRegex(IllegalTransition, f"{event} in state HEAD"):
                 end()
 

@@ -56,6 +56,8 @@ class ReadingTests(ClockCase):
                 seq="503,503,200",
                 limit="5/10s",
                 key="job 1",
+                read="1kB",
+                idle="200ms",
             ),
             Controls(
                 statuses=Statuses((503,), (1.0,)),
@@ -67,6 +69,8 @@ class ReadingTests(ClockCase):
                 steps=tuple(Controls(statuses=Statuses((s,))) for s in (503, 503, 200)),
                 limit=Limit(5, 10.0),
                 key="job 1",
+                read=1000.0,
+                idle=0.2,
             ),
         )
 
@@ -80,6 +84,11 @@ class ReadingTests(ClockCase):
     def test_rates(self) -> None:
         for text, rate in {"1": 1, "500B": 500, "1.5kB": 1500, "2MiB": 2**21}.items():
             self.assertEqual(read(rate=text).rate, rate)
+
+    def test_no_time_at_all_is_a_time(self) -> None:
+        self.assertEqual(read(idle="0").changes, (("idle", 0.0),))
+        self.assertEqual(read(status="200").changes[0][0], "statuses")
+        self.assertEqual(len(read(status="200").changes), 1)
 
     def test_wiremocks_names(self) -> None:
         for ours, theirs in FAULTS.items():
@@ -119,6 +128,9 @@ class ReadingTests(ClockCase):
             ("seq", [",".join(["503"] * 1000)], "at most 100"),
             ("limit", ["", "5", "5/", "0/1s", "/1s", "5/0", "-1/1s", "x/1s"], "5/10s"),
             ("key", ["", "x" * 201], "1 to 200 characters"),
+            ("read", ["", "0", "-1", "1GB", "10kB/s"], "10kB"),
+            ("idle", ["", "-1", "x", "1h", "uniform(1s,2s)"], "seconds such as"),
+            ("idle", ["301"], "at most 300 seconds"),
         ]:
             for value in values:
                 self.assertIn(words, refusal(**{name: value}), (name, value))

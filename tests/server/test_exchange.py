@@ -47,7 +47,7 @@ class Kept:
         self.data += data
         self.writes += 1
 
-    def finish(self) -> None:
+    def finish(self, idle: float | None) -> None:
         self._end("finish")
 
     def stall(self) -> None:

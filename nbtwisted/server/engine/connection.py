@@ -28,8 +28,12 @@ class Connection(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes."""
 
-    def finish(self) -> None:
-        """The response is whole; another request may follow."""
+    def finish(self, idle: float | None) -> None:
+        """The response is whole; another request may follow.
+
+        If none has begun `idle` seconds later, the connection closes; None leaves it to
+        the connection how long it waits.
+        """
 
     def stall(self) -> None:
         """Nothing more of the response follows; the connection stays open."""

@@ -235,7 +235,7 @@ class Exchange:
         elif ending is Ending.CLOSE or self._closes or self.is_last:
             self.connection.close()
         else:
-            self.connection.finish()
+            self.connection.finish(self._reply.idle)
 
     # What others ask of it.
 

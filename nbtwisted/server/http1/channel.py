@@ -4,6 +4,7 @@
     HEAD         body       BODY         a head came, whose body is not all here
     HEAD, BODY   request    RESPONDING   an exchange is open
     RESPONDING   next       HEAD         the response is sent; another request may come
+    HEAD         idle       LINGERING    none came in the time that there was for it
     RESPONDING   stall      STALLED      nothing more is sent; input is discarded
     RESPONDING   close      LINGERING    closed one way; input is discarded
     any          lost       LOST
@@ -62,13 +63,14 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 State = IntEnum("State", "HEAD BODY RESPONDING STALLED LINGERING LOST")
-Event = IntEnum("Event", "BODY REQUEST NEXT STALL CLOSE LOST")
+Event = IntEnum("Event", "BODY REQUEST NEXT IDLE STALL CLOSE LOST")
 
 _TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.HEAD, Event.BODY): State.BODY,
     (State.HEAD, Event.REQUEST): State.RESPONDING,
     (State.BODY, Event.REQUEST): State.RESPONDING,
     (State.RESPONDING, Event.NEXT): State.HEAD,
+    (State.HEAD, Event.IDLE): State.LINGERING,
     (State.RESPONDING, Event.STALL): State.STALLED,
     (State.RESPONDING, Event.CLOSE): State.LINGERING,
     **{(s, Event.LOST): State.LOST for s in State if s is not State.LOST},
@@ -101,6 +103,8 @@ class Channel(Protocol):
     _exchange: Exchange | None = None
     _turn: IDelayedCall | None = None
     """When requests that are here already go on being answered."""
+    _idle: IDelayedCall | None = None
+    """When the connection closes, unless another request has begun by then."""
     _since = 0.0
     """When the client's time began: seconds of the reactor."""
     _held = 0
@@ -150,6 +154,7 @@ class Channel(Protocol):
         self._site.held -= self._held
         if self._turn is not None:
             self._turn.cancel()
+        self._end_idling()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()
@@ -246,6 +251,8 @@ class Channel(Protocol):
     ) -> None:
         self._go(Event.REQUEST)
         self._raw = b""
+        if self._idle is not None:
+            self._end_idling()
         self.is_persistent = is_persistent
         site = self._site
         self._exchange, behaviour = site.in_flight.open(
@@ -307,12 +314,14 @@ class Channel(Protocol):
         else:
             self._send(data)
 
-    def finish(self) -> None:
-        """The response is whole; another request may follow."""
+    def finish(self, idle: float | None) -> None:
+        """The response is whole; another request may follow: as every connection's."""
         self._go(Event.NEXT)
         self._exchange = None
         self._begin_time()
         self._held_by_body = 0
+        if idle is not None:
+            self._idle = self._site.reactor.callLater(idle, self._on_idle)
         if self._reader.left or self._held:
             self._advance()
 
@@ -326,6 +335,9 @@ class Channel(Protocol):
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""
         self._go(Event.CLOSE)
+        self._close(lingers=True)
+
+    def _close(self, *, lingers: bool) -> None:
         self._exchange = None
         self._begin_time()
         # A refused body makes room for others at once, and not when it has lingered.
@@ -333,11 +345,11 @@ class Channel(Protocol):
         self._hold(0)
         self.transport.unregisterProducer()
         self._read_or_not()
-        if self._is_secure():
-            # It reads until the client agrees that it is closed.
-            self.transport.loseConnection()
-        else:
+        if lingers and not self._is_secure():
             self.transport.loseWriteConnection()
+        else:
+            # TLS reads until the client agrees that it is closed.
+            self.transport.loseConnection()
 
     def reset(self) -> None:
         """Abort the connection at once (RST)."""
@@ -345,6 +357,19 @@ class Channel(Protocol):
         self.transport.abortConnection()
 
     # What the clock tells.
+
+    def _on_idle(self) -> None:
+        self._idle = None
+        if self._state is State.HEAD and not self._reader.left:
+            # As other servers do it: a request that comes too late is reset.
+            now = self._site.reactor.seconds()
+            self._go(Event.IDLE)
+            self._close(lingers=not self.is_delivered(now))
+
+    def _end_idling(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
     def look(self, now: float) -> None:
         """See whether the client reads and sends in time; `now` is in seconds."""
@@ -355,8 +380,10 @@ class Channel(Protocol):
             self._abort("timed out")
         elif not self._is_reading and has_left(self.transport):
             self._abort("cancelled")
-        elif state not in _DEADLINES or (
-            delivery is not None and not delivery.is_complete
+        elif (
+            state not in _DEADLINES
+            or (delivery is not None and not delivery.is_complete)
+            or (self._idle is not None and not self._reader.left)
         ):
             # The client's time begins when it has the response.
             self._since = now

@@ -94,8 +94,8 @@ class _Connection:
         self._delivery.written += len(data)
         self._channel.write(data)
 
-    def finish(self) -> None:
-        """The response is whole; another request may follow."""
+    def finish(self, idle: float | None) -> None:
+        """The response is whole; another request may follow: as every connection's."""
         assert self._exchange is not None
         # For twisted.web's log. It does not send the head, which was sent.
         self._request.code = self._exchange.entry.status or 0
@@ -104,6 +104,14 @@ class _Connection:
         self._exchange = None
         self._request.unregisterProducer()
         self._request.finish()
+        self._wait_for_the_next(idle)
+
+    def _wait_for_the_next(self, idle: float | None) -> None:
+        channel = self._channel
+        seconds = channel.site.timeOut if idle is None else idle
+        # twisted.web puts back what was set before this request.
+        if channel.persistent and not channel.requests and channel.timeOut != seconds:
+            channel.setTimeout(seconds)
 
     def stall(self) -> None:
         """Nothing more of the response follows; twisted.web reads no further."""
@@ -111,7 +119,7 @@ class _Connection:
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""
         self._channel.persistent = False
-        self.finish()
+        self.finish(None)
 
     def reset(self) -> None:
         """Abort the connection at once (RST)."""

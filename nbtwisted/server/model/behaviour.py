@@ -77,6 +77,8 @@ class Reply(NamedTuple):
     """Seconds between the pieces that the body has of its own."""
     trailers: HeaderLines = ()
     """Fields that follow a body in chunks."""
+    idle: float | None = None
+    """Seconds after which the connection is closed, if no other request has begun."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Behaviour(NamedTuple):
     """Fields that follow a body in chunks."""
     drip: Drip | None = None
     rate: float | None = None
+    idle: float | None = None
+    """Seconds for which the connection is kept when the response is sent."""
     fault: Fault | None = None
     steps: tuple[Controls, ...] = ()
     """By the number of requests of its key that came before; the last one repeats."""
@@ -230,6 +234,7 @@ class Behaviour(NamedTuple):
             self.rate,
             said.interval,
             said.trailers,
+            self.idle,
         )
 
 

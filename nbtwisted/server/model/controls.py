@@ -16,7 +16,7 @@ from functools import cached_property, partial
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
-from nbtwisted.duration import parse_duration
+from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.numeral import parse_decimal, parse_whole_number
 from nbtwisted.server.model.body import Body, Filler, Whole
@@ -170,6 +170,10 @@ class Controls:
     steps: tuple[Controls, ...] = ()
     limit: Limit | None = None
     key: str | None = None
+    read: float | None = None
+    """Bytes of the request's body that are read in a second."""
+    idle: float | None = None
+    """Seconds for which the connection is kept when the response is sent."""
 
     @cached_property
     def changes(self) -> tuple[tuple[str, Any], ...]:
@@ -178,10 +182,11 @@ class Controls:
         return tuple(
             (field.name, value)
             for field in fields(self)
-            if field.name not in ("content", "headers")
+            if field.name not in ("content", "headers", "read")
             and (
                 (value := getattr(self, field.name))
                 or (field.name == "drip" and self.rate)
+                or (field.name == "idle" and value is not None)
             )
         )
 
@@ -215,7 +220,7 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
         elif len(set(values)) > 1:
             raise UnreadableControl(f"_{name}", ", ".join(values), "one value")
         elif values:
-            if name in ("delay", "drip"):
+            if name in ("delay", "drip", "idle"):
                 parse = partial(parse, longest=max_delay)
             read[field] = _read(name, values[0], parse)
     return Controls(**read)
@@ -353,6 +358,16 @@ def _parse_limit(text: str) -> Limit:
     return limit
 
 
+def _parse_idle(text: str, *, longest: float) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        raise ValueError(EXPECTED) from None
+    if seconds > longest:
+        raise ValueError(f"at most {longest:g} seconds, this server's --max-delay")
+    return seconds
+
+
 def _parse_key(text: str) -> str:
     if not 0 < len(text) <= LONGEST_KEY:
         raise ValueError(f"1 to {LONGEST_KEY} characters")
@@ -372,6 +387,8 @@ _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "seq": ("steps", _parse_sequence),
     "limit": ("limit", _parse_limit),
     "key": ("key", _parse_key),
+    "read": ("read", _parse_rate),
+    "idle": ("idle", _parse_idle),
 }
 """The field of `Controls` for each control, and what reads it."""
 
