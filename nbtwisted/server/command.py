@@ -29,7 +29,7 @@ from nbtwisted.printable import escaped
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.listening import listen as listen_at
 from nbtwisted.server.options import Options, read_options
-from nbtwisted.server.serving import Serving
+from nbtwisted.server.serving import CannotServe, Serving
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ FEW_CONNECTIONS = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT, SIGTERM or SIGHUP.
+    """Serve until SIGINT or SIGTERM, or SIGHUP where there is no file of rules.
 
     Returns the exit code: 0 after a signal, 1 when listening failed. Raises
     `SystemExit` for arguments that cannot be read.
@@ -61,11 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: Options, say: Callable[[str], None]) -> int:
     try:
         serving = Serving(options, reactor, say)
-    except OSError as error:
-        say(
-            f"error: {options.named_by['access_log']}: cannot write "
-            f"{options.access_log}: {error.strerror}"
-        )
+    except CannotServe as error:
+        say(f"error: {error}")
         return 1
     journal = serving.server.in_flight.journal
     site = DelaySite(serving.server, IReactorTime(reactor))
@@ -95,7 +92,10 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
     leave_startup_to_itself()
     stops: list[int] = []
 
-    def stop(number: int) -> None:
+    def take_signal(number: int) -> None:
+        if number == signal.SIGHUP and serving.rules_file is not None:
+            serving.rules_file.read_again()
+            return
         stops.append(number)
         # Ctrl-C waits for nothing, nor does a second signal.
         if number == signal.SIGINT or len(stops) > 1:
@@ -110,7 +110,7 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
 
     def listen_to_signals() -> None:
         # In place of the reactor's own, which know only one way to stop.
-        end_when_told(lambda number, frame: in_turn(stop, number))
+        end_when_told(lambda number, frame: in_turn(take_signal, number))
 
     reactor.callWhenRunning(listen_to_signals)
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(listen()))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from twisted.internet import reactor
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from nbtwisted.server.options import read_options
-from nbtwisted.server.serving import Serving
+from nbtwisted.server.serving import CannotServe, Serving
 
 __all__ = ["app", "resource"]
 
@@ -22,10 +24,13 @@ def _say(text: str) -> None:
 _options = read_options([])
 try:
     _serving = Serving(_options, reactor, _say)
-except OSError as error:
-    sys.exit(
-        f"nbtwisted: error: {_options.named_by['access_log']}: cannot write "
-        f"{_options.access_log}: {error.strerror}"
-    )
+except CannotServe as error:
+    sys.exit(f"nbtwisted: error: {error}")
+
+if _serving.rules_file is not None:
+    _read_again = _serving.rules_file.read_again
+    _in_turn = IReactorFromThreads(reactor).callFromThread
+    signal.signal(signal.SIGHUP, lambda number, frame: _in_turn(_read_again))
+
 app = _serving.server.app
 resource = _serving.server.resource

@@ -25,6 +25,8 @@ from nbtwisted.command_line import (
 from nbtwisted.reactor.choosing import add_option
 from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
+from nbtwisted.server.model.rule import UnreadableRule
+from nbtwisted.server.model.rule_reading import Reading, no_file, parse_default
 
 __all__ = ["Options", "read_options"]
 
@@ -114,6 +116,27 @@ class Options:
         parse_host,
         "the address to listen on, in place of --listen; 0.0.0.0 is every interface",
         metavar="ADDRESS",
+    )
+    rules: str | None = _option(
+        None,
+        str,
+        "the rules of FILE (TOML or JSON), read again when it changes and on SIGHUP",
+        action=Once,
+        metavar="FILE",
+    )
+    default: str | None = _option(
+        None,
+        str,
+        "a rule for all requests, of controls such as '_delay=50ms&_fault=reset:0.01'",
+        action=Once,
+        metavar="CONTROLS",
+    )
+    allow_files: str | None = _option(
+        None,
+        str,
+        "let rules send the files in DIR, and not only those in their own folder",
+        action=Once,
+        metavar="DIR",
     )
     max_delay: float = _option(
         DEFAULT_MAX_DELAY,
@@ -212,6 +235,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
             values[name] = option.metadata["parse"](text)
         except argparse.ArgumentTypeError as error:
             parser.error(f"{variable}: {error}")
+    if values["default"] is not None:
+        try:
+            parse_default(values["default"], Reading(values["max_delay"], no_file))
+        except UnreadableRule as error:
+            parser.error(f"{named_by['default']}: {error}")
     if not values["listen"]:
         named_by["listen"] = named_by["port"]
         values["listen"] = (_tcp_endpoint(values["host"], values["port"]),)

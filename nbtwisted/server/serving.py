@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -11,22 +12,32 @@ from twisted.python.failure import Failure
 
 from nbtwisted.gc_tuning import give_back
 from nbtwisted.server.access_log import AccessLog
+from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.engine.rules import Origin
+from nbtwisted.server.model.rule import UnreadableRule
+from nbtwisted.server.model.rule_reading import parse_default
+from nbtwisted.server.model.rule_set import TooManyRules
 from nbtwisted.server.options import Options
+from nbtwisted.server.rules_file import RulesFile
 
-__all__ = ["Serving"]
+__all__ = ["CannotServe", "Serving"]
 
 SECONDS_TO_SETTLE = 0.5
+
+
+class CannotServe(Exception):
+    """A file of the options cannot be used: says which, and why."""
 
 
 class Serving:
     """A server on `reactor`, which drains it before it stops.
 
-    server     the server
-    given_up   responses that were still held when the time to drain was over
+    server      the server
+    rules_file  watches the file of rules, if there is one
+    given_up    responses that were still held when the time to drain was over
 
-    `say` is called with sentences about the access log for operators. Raises `OSError`
-    when the access log cannot be opened.
+    `say` is called with sentences for operators. Raises `CannotServe`.
     """
 
     def __init__(
@@ -34,9 +45,15 @@ class Serving:
     ) -> None:
         log: AccessLog | None = None
         if options.access_log:
-            log = AccessLog(
-                options.access_log, lambda text: reactor.callFromThread(say, text)
-            )
+            try:
+                log = AccessLog(
+                    options.access_log, lambda text: reactor.callFromThread(say, text)
+                )
+            except OSError as error:
+                raise CannotServe(
+                    f"{options.named_by['access_log']}: cannot write "
+                    f"{options.access_log}: {error.strerror}"
+                ) from None
             reactor.addSystemEventTrigger("after", "shutdown", _close, log, say)
         self.server = DelayServer(
             clock=IReactorTime(reactor),
@@ -49,7 +66,21 @@ class Serving:
             on_end=log.write if log is not None else None,
             access_log_lost=(lambda: log.lost) if log is not None else None,
             on_quiet=self._tidy_up,
+            read_file=BodyFiles(_folders(options)).read,
         )
+        rules = self.server.rules
+        if options.default is not None:
+            default = parse_default(options.default, rules.reading)
+            rules.set_origin(Origin.DEFAULT, [default])
+        self.rules_file: RulesFile | None = None
+        if options.rules is not None:
+            self.rules_file = RulesFile(options.rules, rules, reactor, say)
+            try:
+                self.rules_file.begin()
+            except (UnreadableRule, TooManyRules) as error:
+                named = f"{options.named_by['rules']}: {options.rules}"
+                raise CannotServe(f"{named}: {error}") from None
+            reactor.addSystemEventTrigger("before", "shutdown", self.rules_file.stop)
         self._reactor = reactor
         self._seconds = options.drain
         self.given_up = 0
@@ -79,6 +110,12 @@ class Serving:
     def _give_up(self, failure: Failure) -> None:
         failure.trap(CancelledError, TimeoutError)
         self.given_up = self.server.in_flight.journal.in_flight
+
+
+def _folders(options: Options) -> list[Path]:
+    """Where rules may read files: a path without a folder is in the first."""
+    own = [] if options.rules is None else [Path(options.rules).resolve().parent]
+    return [*own, *([] if options.allow_files is None else [Path(options.allow_files)])]
 
 
 def _close(log: AccessLog, say: Callable[[str], None]) -> None:

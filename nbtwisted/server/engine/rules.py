@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nbtwisted.server.model.rule import Reading, Rule, UnreadableRule, parse_rule
+from nbtwisted.server.model.rule import Rule, UnreadableRule
+from nbtwisted.server.model.rule_reading import Reading, parse_rules
 from nbtwisted.server.model.rule_set import NO_RULES, RuleSet
 
-__all__ = ["NameTaken", "Origin", "Rules", "RulesFile", "Standing"]
+__all__ = ["FileState", "NameTaken", "Origin", "Rules", "Standing"]
 
 
 class Origin(Enum):
@@ -44,9 +45,9 @@ class Standing:
     expires: float = math.inf
 
 
-@dataclass
-class RulesFile:
-    """The file that rules are read from.
+@dataclass(frozen=True)
+class FileState:
+    """The state of the file that rules are read from.
 
     path    as it was given
     error   why its last version was not taken; None if it was
@@ -68,7 +69,7 @@ class Rules:
     def __init__(self, now: Callable[[], float], reading: Reading) -> None:
         self._now = now
         self.reading = reading
-        self.file: RulesFile | None = None
+        self.file: FileState | None = None
         self._standing: dict[Origin, list[Standing]] = {o: [] for o in Origin}
         self._set = NO_RULES
         self._next_expiry = math.inf
@@ -109,23 +110,11 @@ class Rules:
     def parse(self, given: object) -> list[Rule]:
         """Read one rule, or a table with a list of them in `rule`.
 
-        Raises `UnreadableRule`. The names are different ones.
+        Raises `UnreadableRule`.
         """
         if isinstance(given, Mapping) and set(given) == {"rule"}:
-            listed = given["rule"]
-            if not isinstance(listed, list):
-                raise UnreadableRule("rule", "rule", str(listed), "a list of rules")
-        else:
-            listed = [given]
-        rules = [parse_rule(each, n, self.reading) for n, each in enumerate(listed, 1)]
-        names: set[str] = set()
-        for rule in rules:
-            if rule.name in names:
-                raise UnreadableRule(
-                    rule.name, "name", rule.name, "a name that no other rule has"
-                )
-            names.add(rule.name)
-        return rules
+            return parse_rules(given["rule"], self.reading)
+        return parse_rules([given], self.reading)
 
     # What changes them. All of these raise `TooManyRules`, and change nothing then.
 

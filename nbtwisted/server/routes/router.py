@@ -35,7 +35,7 @@ from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.host import is_host
 from nbtwisted.server.model.query import TooMany
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
-from nbtwisted.server.model.rule import Reading
+from nbtwisted.server.model.rule_reading import Reading, no_file
 from nbtwisted.server.routes.admission import admit
 from nbtwisted.server.routes.conditional import conditioned
 from nbtwisted.server.routes.parameters import (
@@ -67,11 +67,6 @@ class _Rest(BaseConverter):
 
 
 app.url_map.converters["rest"] = _Rest
-
-
-def read_no_file(path: str) -> bytes:
-    """Refuse to read a file for a rule."""
-    raise ValueError("body or json: this server has no folder of files")
 
 
 class Server:
@@ -109,7 +104,7 @@ class Server:
         on_quiet: Callable[[], None] | None = None,
         access_log_lost: Callable[[], int] | None = None,
         journal_size: int = JOURNAL_SIZE,
-        read_file: Callable[[str], bytes] = read_no_file,
+        read_file: Callable[[str], bytes] = no_file,
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed

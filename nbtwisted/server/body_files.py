@@ -1,0 +1,41 @@
+"""The files that rules may send: those in the folders that operators name."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from nbtwisted.server.model.controls import LARGEST_BODY
+from nbtwisted.server.model.rule_reading import no_file
+
+__all__ = ["BodyFiles"]
+
+
+class BodyFiles:
+    """Files in some folders; a path is one from the first of them."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = [folder.resolve() for folder in folders]
+
+    def read(self, path: str) -> bytes:
+        """The content of a file; raises `ValueError` with what was expected.
+
+        A link counts as the file that it leads to.
+        """
+        if not self._folders:
+            return no_file(path)
+        file = (self._folders[0] / path).resolve()
+        if not any(file.is_relative_to(folder) for folder in self._folders):
+            folders = " or ".join(map(str, self._folders))
+            raise ValueError(f"a file in {folders}, or --allow-files with its folder")
+        try:
+            found = file.stat()
+            # To open a named pipe would wait for its writer.
+            if not stat.S_ISREG(found.st_mode):
+                raise ValueError("the path of a file")
+            if found.st_size > LARGEST_BODY:
+                raise ValueError(f"a file of at most {LARGEST_BODY} bytes")
+            return file.read_bytes()
+        except OSError as error:
+            raise ValueError(f"a file that can be read ({error.strerror})") from None

@@ -1,0 +1,148 @@
+"""Reads a file of rules, and reads it again when it has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from nbtwisted.server.engine.rules import FileState, Origin, Rules
+from nbtwisted.server.model.rule import Rule, UnreadableRule
+from nbtwisted.server.model.rule_set import TooManyRules
+from nbtwisted.server.rules_text import parse_text
+
+__all__ = ["RulesFile"]
+
+_logger = Logger(namespace="nbtwisted")
+
+SECONDS_BETWEEN_LOOKS = 0.25
+"""A change is taken when two looks have seen the same: nobody is in the middle of
+writing it, then."""
+
+LARGEST_FILE = 16 * 1024 * 1024
+"""Bytes."""
+
+_State = tuple[int, ...] | None
+
+
+class RulesFile:
+    """Keeps the rules of an origin as a file has them.
+
+    A version that cannot be read leaves the rules as they are, and is complained of.
+    `say` is called with sentences for operators. `in_thread` runs a function and gives
+    its result: ten thousand rules take a second to read.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        rules: Rules,
+        clock: IReactorTime,
+        say: Callable[[str], None],
+        in_thread: Callable[[Callable[[], Any]], Deferred[Any]] = deferToThread,
+    ) -> None:
+        self._path = path
+        self._rules = rules
+        self._clock = clock
+        self._say = say
+        self._in_thread = in_thread
+        self._timer: IDelayedCall | None = None
+        self._taken: _State = None
+        self._seen: _State = None
+        self._is_reading = False
+        self._wants_more = False
+        rules.file = FileState(path)
+
+    def begin(self) -> None:
+        """Read the file, and watch it from then on.
+
+        Raises `UnreadableRule` and `TooManyRules`.
+        """
+        self._taken = self._seen = self._look()
+        self._set(self._read())
+        self._timer = self._clock.callLater(SECONDS_BETWEEN_LOOKS, self._on_time)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
+    def read_again(self) -> None:
+        """Read the file now, whether it has changed or not."""
+        if self._is_reading:
+            self._wants_more = True
+            return
+        self._is_reading = True
+        self._taken = self._seen = self._look()
+        self._in_thread(self._read).addCallback(self._set).addErrback(
+            self._complain
+        ).addCallback(self._done)
+
+    def _on_time(self) -> None:
+        self._timer = self._clock.callLater(SECONDS_BETWEEN_LOOKS, self._on_time)
+        state = self._look()
+        is_settled = state == self._seen
+        self._seen = state
+        if state != self._taken and is_settled and not self._is_reading:
+            self.read_again()
+
+    def _look(self) -> _State:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _read(self) -> list[Rule]:
+        try:
+            with open(self._path, "rb") as file:
+                raw = file.read(LARGEST_FILE + 1)
+        except OSError as error:
+            raise _unreadable(f"a file that can be read ({error.strerror})") from None
+        if len(raw) > LARGEST_FILE:
+            raise _unreadable(f"a file of at most {LARGEST_FILE} bytes")
+        try:
+            # Editors of other systems begin with a byte order mark.
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise _unreadable("text in UTF-8", line) from None
+        return parse_text(text, self._rules.reading)
+
+    def _set(self, rules: list[Rule]) -> None:
+        state = FileState(self._path)
+        self._rules.set_origin(Origin.FILE, rules)
+        self._rules.file = state
+        count = "1 rule" if len(rules) == 1 else f"{len(rules)} rules"
+        self._say(f"{count} from {self._path}")
+        for warning in self._rules.current.warnings:
+            self._say(f"warning: {warning}")
+
+    def _complain(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, TooManyRules):
+            error = _unreadable(str(error))
+        if not isinstance(error, UnreadableRule):
+            _logger.failure("cannot read {path!r}", failure, path=self._path)
+            error = _unreadable("rules that do not make the server fail")
+        self._rules.file = FileState(self._path, error)
+        self._say(f"{self._path}: {error}; the rules stay as they were")
+
+    def _done(self, _: object) -> None:
+        self._is_reading = False
+        if self._wants_more:
+            self._wants_more = False
+            self.read_again()
+
+
+def _unreadable(expected: str, line: int | None = None) -> UnreadableRule:
+    error = UnreadableRule("", "", "", expected, error="this cannot be read")
+    error.line = line
+    return error

@@ -1,0 +1,121 @@
+"""The text of a file of rules, in TOML or JSON, as a list of rules. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from nbtwisted.server.model.rule import Rule, UnreadableRule
+from nbtwisted.server.model.rule_reading import Reading, parse_rules
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["parse_text"]
+
+_PLACE = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
+"""What TOML's readers put behind their messages."""
+
+_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?:rule|\"rule\"|'rule')[ \t]*\]\]", re.M)
+
+
+def parse_text(text: str, reading: Reading) -> list[Rule]:
+    """Read the rules of a file; raises `UnreadableRule`, with the line if it is known.
+
+    It is JSON if it begins with `{`, which no TOML does.
+    """
+    is_json = text.lstrip().startswith("{")
+    given = _json(text) if is_json else _toml(text)
+    for name in given:
+        if name != "rule":
+            raise _in_line(
+                UnreadableRule(
+                    *(
+                        "",
+                        name,
+                        str(given[name]),
+                        "[[rule]] before the fields of a rule",
+                    ),
+                    error=f"{name} is no part of a rule",
+                ),
+                _line_of_field(text, name, 0, len(text)),
+            )
+    try:
+        return parse_rules(given.get("rule", []), reading)
+    except UnreadableRule as error:
+        raise _in_line(error, None if is_json else _line_of(text, error)) from None
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    try:
+        given: Mapping[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _no_document("JSON", text, error.lineno, error.msg) from None
+    except (ValueError, RecursionError) as why:
+        raise _no_document("JSON", text, None, str(why)) from None
+    return given
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found = re.search(
+            r" ?\(at (?:line (\d+), column \d+|end of document)\)$", str(error)
+        )
+        said = str(error)[: found.start()] if found else str(error)
+        last = len(text.splitlines())
+        line = int(found[1] or last) if found else None
+        raise _no_document("TOML", text, line, said) from None
+
+
+def _no_document(kind: str, text: str, line: int | None, said: str) -> UnreadableRule:
+    lines = text.splitlines()
+    shown = lines[line - 1].strip() if line and line <= len(lines) else ""
+    said = re.sub("^Expected ", "", said)
+    expected = f"{kind}: {said[:1].lower()}{said[1:]}"
+    return _in_line(
+        UnreadableRule("", "", shown, expected, error=f"this is not {kind}"), line
+    )
+
+
+def _in_line(error: UnreadableRule, line: int | None) -> UnreadableRule:
+    error.line = line
+    return error
+
+
+def _line_of(text: str, error: UnreadableRule) -> int | None:
+    """The line of the field that is wrong, or that its rule begins with.
+
+    TOML's readers tell no lines of values, so this looks for the field's name behind
+    the `[[rule]]` of its number.
+    """
+    headers = [match.start() for match in _HEADER.finditer(text)]
+    if not 0 < error.number <= len(headers):
+        return None
+    start = headers[error.number - 1]
+    end = headers[error.number] if error.number < len(headers) else len(text)
+    for name in reversed(re.findall(r"[^.\[\]]+", error.field)):
+        line = _line_of_field(text, name, start, end)
+        if line is not None:
+            return line
+    return _line_at(text, start)
+
+
+def _line_of_field(text: str, name: str, start: int, end: int) -> int | None:
+    field = re.compile(
+        rf"(?:^|[{{,.])[ \t]*(\"?){re.escape(name)}\1[ \t]*[.=]"
+        rf"|^[ \t]*\[\[?[^\]\n]*\b{re.escape(name)}[ \t]*\]",
+        re.M,
+    )
+    found = field.search(text, start, end)
+    return None if found is None else _line_at(text, found.end())
+
+
+def _line_at(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
