@@ -3,6 +3,11 @@
     def test_retries(slow_server):
         answer = requests.get(slow_server.url + "/get?_seq=503,200&_key=a")
 
+    def test_reads_orders(slow_server):
+        with slow_server.rule(path="/orders/*", delay="2s", fault="reset") as rule:
+            assert not shop.has_orders(slow_server.url)
+        assert len(rule.requests()) == 3
+
 `slow_server` runs in a process of its own, whatever HTTP client a test uses: it shares
 no reactor, lock or patched clock with the code under test. One process serves a whole
 session, because a new one takes 0.3 s and a new port milliseconds; each test has a
@@ -33,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nbtwisted.server.testing.rules import RuleInForce, TakesRules
 from nbtwisted.server.testing.server_beside import (
     ServerProcess,
     ServerProcessDied,
@@ -43,9 +49,11 @@ if TYPE_CHECKING:
     from nbtwisted.server.testing.slow_app import SlowApp
 
 __all__ = [
+    "RuleInForce",
     "SlowServer",
     "SlowServerFactory",
     "SlowServerWarning",
+    "TakesRules",
     "slow_app",
     "slow_server",
     "slow_server_factory",

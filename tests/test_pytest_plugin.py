@@ -289,6 +289,98 @@ def test_a_factory_refuses(pytester: pytest.Pytester) -> None:
     run_here(pytester).assert_outcomes(passed=1)
 
 
+def test_rules(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        import requests
+
+        @pytest.fixture
+        def get(slow_server):
+            def get(path, **how):
+                return requests.get(slow_server.url + path, **how)
+            return get
+
+        def test_in_a_block(slow_server, get):
+            with slow_server.rule(
+                path="/orders/*", delay="50ms", fault="reset"
+            ) as rule:
+                with pytest.raises(requests.ConnectionError):
+                    get("/orders/1")
+                assert get("/get").status_code == 200
+            assert get("/orders/1").status_code == 404
+            (request,) = rule.requests()
+            assert request["target"] == "/orders/1"
+            assert request["fault"] == "reset"
+            assert request["asked"] == 0.05
+            assert request["rule"] == rule.name
+            assert slow_server.requests(rule=rule.name) == rule.requests()
+            assert slow_server.rules() == []
+
+        def test_without_a_block(slow_server, get):
+            first = slow_server.rule(path="/a", status=503, for_="60m")
+            second = slow_server.rule(path="/a", body="b", name="a/b c")
+            assert get("/a").text == "b"
+            assert [
+                (each["name"], each["requests"]) for each in slow_server.rules()
+            ] == [("a/b c", 1), (first.name, 0)]
+            assert 3500 < slow_server.rules()[1]["expires_in"] <= 3600
+            second.remove()
+            second.remove()
+            assert get("/a").status_code == 503
+            slow_server.reset()
+            assert get("/a").status_code == 503
+            assert len(first.requests()) == 1
+            first.remove()
+            third = slow_server.rule(path="/a", status=418)
+            assert get("/a").status_code == 418
+            assert len(first.requests()) == len(third.requests()) == 1
+
+        def test_conditions(slow_server, get):
+            slow_server.rule(
+                method=["GET", "PUT"],
+                path="/get",
+                query={"page": 2},
+                match={"header": {"X-A": "*b*"}},
+                status=503,
+            )
+            assert get("/get?page=2", headers={"X-A": "abc"}).status_code == 503
+            assert get("/get?page=3", headers={"X-A": "abc"}).status_code == 200
+            assert get("/get?page=2").status_code == 200
+
+        def test_gaps(slow_server, get):
+            rule = slow_server.rule(path="/a", steps=[{"status": 503}, {}])
+            get("/a")
+            get("/get")
+            get("/a")
+            assert len(rule.gaps()) == len(slow_server.gaps(rule=rule)) == 1
+            assert len(slow_server.gaps()) == 2
+
+        @pytest.mark.parametrize(
+            ("wrong", "expected"),
+            [
+                ({"delay": "soon"}, "bad value for delay .'soon'.: expected seconds"),
+                ({"dealy": 1}, "no such field .'1'.: expected delay"),
+                ({"path": "orders"}, "match.path .'orders'.: expected a path that be"),
+                ({"path": "/a", "match": {"path": "/b"}}, "expected it not in match"),
+                ({"json": {1, 2}}, "set is not JSON ser.*: expected texts, numbers"),
+                ({"name": "taken"}, "rule of this name .'taken'.: expected another"),
+                ({"body": "a" * 2000000}, "entity too large: expected a body of at"),
+            ],
+        )
+        def test_wrong(slow_server, slow_app, wrong, expected):
+            for server in (slow_server, slow_app):
+                server.rule(name="taken")
+                if "body" in wrong and server is slow_app:
+                    continue
+                with pytest.raises(ValueError, match=expected):
+                    server.rule(**wrong)
+                assert [rule["name"] for rule in server.rules()] == ["taken"]
+        """
+    )
+    run(pytester).assert_outcomes(passed=11)
+
+
 def test_gaps(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -545,6 +637,43 @@ class SlowAppTests(ClockCase):
         self.assertEqual(refused.reply().status, 400)
         visit.leave()
         refused.leave()
+
+    def test_an_outage_passes_in_no_time(self) -> None:
+        app = SlowApp(seed=7)
+        treq: Any = StubTreq(app)
+
+        def status() -> int:
+            asked = treq.get("http://test/payments/1")
+            treq.flush()
+            answer: int = self.successResultOf(asked).code
+            return answer
+
+        outage = {"from": "5s", "until": "10m", "status": 503}
+        with app.rule(path="/payments/*", during=[outage]) as rule:
+            self.assertEqual(status(), 200)
+            app.clock.advance(5)
+            self.assertEqual(status(), 503)
+            app.clock.advance(594)
+            self.assertEqual(status(), 503)
+            app.clock.advance(1)
+            self.assertEqual(status(), 200)
+        self.assertEqual(status(), 404)
+        statuses = [request["status"] for request in rule.requests()]
+        self.assertEqual(statuses, [200, 503, 503, 200])
+        self.assertEqual(rule.gaps(), [5, 594, 1])
+
+    def test_rules(self) -> None:
+        app = SlowApp(seed=7)
+        first = app.rule(path="/a", status=503, for_="30s")
+        second = app.rule(name="b", match={"target": "/b"}, steps=({"status": 204},))
+        rules = [(rule["name"], rule["expires_in"]) for rule in app.rules()]
+        self.assertEqual(rules, [("b", None), (first.name, 30)])
+        self.assertEqual(repr(second), "<RuleInForce 'b'>")
+        app.clock.advance(30)
+        self.assertEqual([rule["name"] for rule in app.rules()], ["b"])
+        first.remove()
+        second.remove()
+        self.assertEqual(app.rules(), [])
 
     def test_gaps_are_from_an_end_to_a_start(self) -> None:
         app = SlowApp(seed=7)

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from http import HTTPStatus
 from typing import IO, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from nbtwisted.server.testing.attempts import gaps_between
+from nbtwisted.server.testing.rules import TakesRules
 
 __all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
 
@@ -35,8 +36,8 @@ SECONDS_TO_END = 2
 """That it has when nobody wants it any more."""
 
 
-class SlowServer:
-    """A server beside a test. `url` has no slash at its end."""
+class SlowServer(TakesRules):
+    """A server beside a test, which takes rules. `url` has no slash at its end."""
 
     def __init__(self, port: int, seed: int) -> None:
         self.port = port
@@ -45,26 +46,6 @@ class SlowServer:
 
     def __repr__(self) -> str:
         return f"<SlowServer {self.url} seed={self.seed}>"
-
-    def requests(self, key: str | None = None) -> list[dict[str, Any]]:
-        """What was asked, oldest first; of one key, if it is given.
-
-        Each request has `id`, `time`, `peer`, `method`, `target`, `headers`, `key`,
-        `asked`, `held` and `took` (seconds), `status`, `fault`, `sent` (bytes) and
-        `outcome`: `in flight`, `answered`, `broken`, `cancelled` or `released`.
-        """
-        query = "" if key is None else "?" + urlencode({"key": key})
-        answer = self._ask("GET", f"/__admin/requests{query}")
-        requests: list[dict[str, Any]] = answer["requests"]
-        return requests
-
-    def gaps(self, key: str | None = None) -> list[float]:
-        """Seconds that the client let pass between each two requests; of one key.
-
-        Each is counted from the end of one request (also of one that was broken off) to
-        the start of the next, and 0 if that came before the end.
-        """
-        return gaps_between(self.requests(key))
 
     def stats(self) -> dict[str, Any]:
         """Totals: `in_flight`, `requests`, `outcomes`, `by_status` and so on."""
@@ -76,19 +57,59 @@ class SlowServer:
         released: int = self._ask("POST", "/__admin/reset")["released"]
         return released
 
-    def _ask(self, method: str, target: str) -> Any:
+    def _requests(self, key: str | None, rule: str | None) -> list[dict[str, Any]]:
+        given = {"key": key, "rule": rule}
+        query = urlencode({k: v for k, v in given.items() if v is not None})
+        answer = self._ask("GET", f"/__admin/requests?{query}")
+        requests: list[dict[str, Any]] = answer["requests"]
+        return requests
+
+    def _rules(self) -> list[dict[str, Any]]:
+        rules: list[dict[str, Any]] = self._ask("GET", "/__admin/rules")["rules"]
+        return rules
+
+    def _add_rule(self, rule: str) -> None:
+        try:
+            self._ask("POST", "/__admin/rules", rule)
+        except _Refused as refused:
+            raise ValueError(str(refused)) from None
+
+    def _remove_rule(self, name: str) -> None:
+        try:
+            self._ask("DELETE", f"/__admin/rules/{quote(name, safe='')}")
+        except _Refused as refused:
+            if refused.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    def _ask(self, method: str, target: str, body: str | None = None) -> Any:
+        """What an operator is answered; raises `_Refused`."""
         # Without a proxy, whatever the environment says.
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=SECONDS_TO_ANSWER
         )
         try:
-            connection.request(method, target)
-            return json.load(connection.getresponse())
+            connection.request(method, target, body)
+            response = connection.getresponse()
+            answer = json.load(response)
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
             raise ConnectionError(f"{self!r} does not answer: {reason}") from error
         finally:
             connection.close()
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _Refused(response.status, answer)
+        return answer
+
+
+class _Refused(ValueError):
+    """The server's refusal of what an operator asks."""
+
+    def __init__(self, status: int, said: dict[str, Any]) -> None:
+        rule = f"rule {said['rule']!r}: " if said.get("rule") else ""
+        value = f" ({said['value']!r})" if said.get("value") else ""
+        expected = f": expected {said['expected']}" if "expected" in said else ""
+        super().__init__(f"{rule}{said['error']}{value}{expected}")
+        self.status = status
 
 
 class ServerProcessDied(Exception):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 from twisted.internet.task import Clock
 
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.engine.rules import NameTaken
 from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
-from nbtwisted.server.testing.attempts import gaps_between
+from nbtwisted.server.routes.rules import as_json
+from nbtwisted.server.testing.rules import TakesRules
 
 __all__ = ["SlowApp"]
 
 A_WEEK = 7 * 24 * 3600.0
 
 
-class SlowApp(DelayResource):
-    """The app as a twisted.web resource, on a `task.Clock`: `clock`.
+class SlowApp(DelayResource, TakesRules):
+    """The app as a twisted.web resource on a `task.Clock`, `clock`; it takes rules.
 
     Hand it to `treq.testing.StubTreq`, or to a `twisted.web.server.Site`. Delays of up
     to a week pass as fast as `clock.advance()` lets them. The journal's times are of
@@ -41,15 +44,26 @@ class SlowApp(DelayResource):
         # The test's clock runs delays, and no deadlines of connections.
         super().__init__(server, Watch(Clock()))
 
-    def requests(self, key: str | None = None) -> list[dict[str, Any]]:
-        """The journal's requests, oldest first; of one key, if it is given."""
-        entries = self._server.in_flight.journal.entries(key=key)
-        return [entry.as_json() for entry in entries]
-
-    def gaps(self, key: str | None = None) -> list[float]:
-        """Seconds between each two requests, as `SlowServer.gaps` has them."""
-        return gaps_between(self.requests(key))
-
     def reset(self) -> int:
         """Forget all requests, and release those in flight; returns how many."""
         return self._server.reset()
+
+    def _requests(self, key: str | None, rule: str | None) -> list[dict[str, Any]]:
+        entries = self._server.in_flight.journal.entries(key=key, rule=rule)
+        return [entry.as_json() for entry in entries]
+
+    def _rules(self) -> list[dict[str, Any]]:
+        server = self._server
+        return [as_json(server, standing) for standing in server.rules.standing]
+
+    def _add_rule(self, rule: str) -> None:
+        rules = self._server.rules
+        try:
+            rules.add(*rules.parse(json.loads(rule)))
+        except NameTaken as error:
+            raise ValueError(
+                f"there is a rule of this name ({str(error)!r}): expected another name"
+            ) from None
+
+    def _remove_rule(self, name: str) -> None:
+        self._server.rules.remove(name)
