@@ -17,11 +17,15 @@ makes servers that live until the session ends:
 
     @pytest.fixture(scope="module")
     def payments(slow_server_factory):
-        return slow_server_factory(max_in_flight=2)
+        return slow_server_factory(rules="payments.toml", default="_delay=50ms")
 
-The mark `slow_server` tells either how it is to be, as `DelayServer` takes it:
+The mark `slow_server` tells either how it is to be:
 
     @pytest.mark.slow_server(seed=7, max_delay=10, max_in_flight=2, lenient=True)
+    @pytest.mark.slow_server(rules=[{"match": {"path": "/a"}, "status": 503}])
+
+`rules` is a list, or the path of a file as `nbtwisted serve --rules` takes it; a
+relative one begins where pytest was started.
 
 Unless a seed is given, a test has its own, made from its name: so that what is left to
 chance is the same each time that it runs.
@@ -34,11 +38,12 @@ import sys
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbtwisted.server.testing.rules import RuleInForce, TakesRules
+from nbtwisted.server.testing.rules import RuleInForce, TakesRules, as_in_json
 from nbtwisted.server.testing.server_beside import (
     ServerProcess,
     ServerProcessDied,
@@ -59,7 +64,7 @@ __all__ = [
     "slow_server_factory",
 ]
 
-SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient")
+SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient", "rules", "default")
 
 WITH_A_PROCESS = {"slow_server", "slow_server_factory"}
 """The fixtures that need the process of the servers."""
@@ -106,7 +111,7 @@ class SlowServerFactory:
     """Makes servers that live until the session ends, each on a port of its own.
 
     Call it with the settings that the mark `slow_server` takes; the seed is 0 unless
-    given. Raises `ValueError` for what is no setting, or no value for it.
+    given. Raises `ValueError` for a setting that cannot be.
     """
 
     def __init__(self, process: _Servers) -> None:
@@ -115,8 +120,7 @@ class SlowServerFactory:
 
     def __call__(self, **settings: Any) -> SlowServer:
         """Make a server."""
-        _check(settings)
-        server = self._process.open(**{"seed": 0, **settings})
+        server = self._process.open(**{"seed": 0, **_checked(settings)})
         self._servers.append(server)
         return server
 
@@ -173,9 +177,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture
 def slow_server(request: pytest.FixtureRequest) -> Iterator[SlowServer]:
     """A slow, broken HTTP server of this test's own, in a process beside it."""
-    settings = _settings(request)
     process = _process_of(request.config)
-    server = process.open(**settings)
+    with _usage_errors():
+        server = process.open(**_settings(request))
     yield server
     process.close(server)
 
@@ -194,35 +198,55 @@ def slow_app(request: pytest.FixtureRequest) -> SlowApp:
     # Not before a test wants it: this picks Twisted's reactor.
     from nbtwisted.server.testing.slow_app import SlowApp
 
-    return SlowApp(**_settings(request))
+    with _usage_errors():
+        return SlowApp(**_settings(request))
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A test's settings; raises `ValueError`."""
     settings: dict[str, Any] = {"seed": zlib.crc32(request.node.nodeid.encode())}
     for mark in reversed(list(request.node.iter_markers("slow_server"))):
-        try:
-            _check(mark.kwargs, *mark.args)
-        except ValueError as error:
-            raise pytest.UsageError(f"slow_server: {error}") from None
-        settings.update(mark.kwargs)
+        settings.update(_checked(mark.kwargs, *mark.args))
     return settings
 
 
-def _check(settings: Mapping[str, Any], *nameless: object) -> None:
-    """Raises `ValueError` for the first setting that cannot be."""
-    for name in (*nameless, *settings):
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise pytest.UsageError(f"slow_server: {error}") from None
+
+
+def _checked(given: Mapping[str, Any], *nameless: object) -> dict[str, Any]:
+    """Settings as the server takes them; raises `ValueError`."""
+    for name in (*nameless, *given):
         if name not in SETTINGS:
             raise ValueError(f"{name!r}: expected " + ", ".join(SETTINGS))
-    for name, value in settings.items():
+    for name, value in given.items():
         expected = _expected(name, value)
         if expected is not None:
             raise ValueError(f"{name}={value!r}: expected {expected}")
+    settings = dict(given)
+    rules = given.get("rules")
+    if isinstance(rules, (str, os.PathLike)):
+        # A test may change the folder, and the server's process has its own.
+        settings["rules"] = os.path.abspath(rules)
+    elif rules is not None:
+        settings["rules"] = as_in_json(rules)
+    return settings
 
 
 def _expected(name: str, value: Any) -> str | None:
     """What a setting should have been; None if it is right."""
     if name == "lenient":
         return None if isinstance(value, bool) else "True or False"
+    if name == "rules":
+        is_right = isinstance(value, (str, os.PathLike, list, tuple))
+        return None if is_right else "a list of rules, or the path of a file of them"
+    if name == "default":
+        is_right = isinstance(value, str)
+        return None if is_right else "controls such as _delay=50ms&_fault=reset:0.01"
     kinds = (int, float) if name == "max_delay" else (int,)
     lowest = {"seed": 0, "max_delay": 1e-9, "max_in_flight": 1}[name]
     if isinstance(value, kinds) and not isinstance(value, bool) and value >= lowest:

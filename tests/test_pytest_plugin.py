@@ -360,7 +360,7 @@ def test_rules(pytester: pytest.Pytester) -> None:
             ("wrong", "expected"),
             [
                 ({"delay": "soon"}, "bad value for delay .'soon'.: expected seconds"),
-                ({"dealy": 1}, "no such field .'1'.: expected delay"),
+                ({"dealy": 1}, "no field dealy .'1'.: expected delay"),
                 ({"path": "orders"}, "match.path .'orders'.: expected a path that be"),
                 ({"path": "/a", "match": {"path": "/b"}}, "expected it not in match"),
                 ({"json": {1, 2}}, "set is not JSON ser.*: expected texts, numbers"),
@@ -379,6 +379,93 @@ def test_rules(pytester: pytest.Pytester) -> None:
         """
     )
     run(pytester).assert_outcomes(passed=11)
+
+
+def test_rules_from_the_beginning(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("a")
+    (pytester.path / "a" / "rules.toml").write_text(
+        '[[rule]]\nmatch = { path = "/a" }\nbody_file = "body.txt"\n'
+    )
+    (pytester.path / "a" / "body.txt").write_text("by a file")
+    (pytester.path / "wrong.toml").write_text("[[rule]]\ndelay = true\n")
+    pytester.makepyfile(
+        """
+        import os
+        import pathlib
+        import pytest
+        import requests
+        from treq.testing import StubTreq
+
+        mark = pytest.mark.slow_server
+
+        def get(server, path):
+            return requests.get(server.url + path)
+
+        def status(app, path):
+            asked = StubTreq(app).get("http://test" + path)
+            app.clock.advance(5)
+            codes = []
+            asked.addCallback(lambda answer: codes.append(answer.code))
+            return codes[0]
+
+        @mark(rules="a/rules.toml", default="_status=503")
+        def test_a_file(slow_server, slow_app):
+            assert get(slow_server, "/a").text == "by a file"
+            assert get(slow_server, "/get").status_code == 503
+            assert [(status(slow_app, p)) for p in ("/a", "/get")] == [200, 503]
+            names = [rule["origin"] for rule in slow_server.rules()]
+            assert names == ["file", "default"]
+
+        class TestMarks:
+            pytestmark = mark(rules=[{"match": {"path": "/a"}, "status": 503}])
+
+            def test_a_list(self, slow_server):
+                assert get(slow_server, "/a").status_code == 503
+                with slow_server.rule(path="/a", status=418):
+                    assert get(slow_server, "/a").status_code == 418
+                assert get(slow_server, "/a").status_code == 503
+
+            @mark(seed=7)
+            def test_another_mark(self, slow_server):
+                assert get(slow_server, "/a").status_code == 503
+
+            @mark(rules=())
+            def test_none(self, slow_server, slow_app):
+                assert slow_server.rules() == slow_app.rules() == []
+
+        def test_a_factory(slow_server_factory, monkeypatch):
+            monkeypatch.chdir("a")
+            server = slow_server_factory(rules=pathlib.Path("rules.toml"))
+            assert get(server, "/a").text == "by a file"
+            with pytest.raises(ValueError, match="a file that can be read .No such"):
+                slow_server_factory(rules="other.toml")
+            with pytest.raises(ValueError, match="rules=5: expected a list of rules"):
+                slow_server_factory(rules=5)
+            with pytest.raises(ValueError, match="is not JSON seri.*: expected texts"):
+                slow_server_factory(rules=[{"json": {1}}])
+
+        @mark(rules="wrong.toml")
+        def test_wrong(slow_server):
+            pass
+
+        @mark(default="_delay=soon")
+        def test_a_wrong_default(slow_app):
+            pass
+
+        @mark(default=5)
+        def test_no_text(slow_server):
+            pass
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=5, errors=3)
+    result.stdout.fnmatch_lines(
+        ["*slow_server: line 2: rule 'rule 1': bad value for delay ('true'): expected*"]
+    )
+    result.stdout.fnmatch_lines(["*slow_server: rule *'soon'*: expected seconds*"])
+    result.stdout.fnmatch_lines(
+        ["*slow_server: default=5: expected controls such as *"]
+    )
 
 
 def test_gaps(pytester: pytest.Pytester) -> None:

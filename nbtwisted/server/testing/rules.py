@@ -11,7 +11,16 @@ from typing import Any
 
 from nbtwisted.server.testing.attempts import gaps_between
 
-__all__ = ["RuleInForce", "TakesRules"]
+__all__ = ["RuleInForce", "TakesRules", "as_in_json"]
+
+
+def as_in_json(given: Any) -> Any:
+    """Give the same with tuples as lists; raises `ValueError` for what JSON has not."""
+    try:
+        return json.loads(json.dumps(given, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        expected = "texts, numbers, lists and tables"
+        raise ValueError(f"{error}: expected {expected}") from None
 
 
 class RuleInForce:
@@ -101,12 +110,7 @@ class TakesRules(ABC):
             wanted[field] = value
         rule = {field.removesuffix("_"): value for field, value in fields.items()}
         rule |= {"name": name, "match": wanted}
-        try:
-            text = json.dumps(rule, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            expected = "texts, numbers, lists and tables"
-            raise ValueError(f"rule {name!r}: {error}: expected {expected}") from None
-        self._add_rule(text)
+        self._add_rule(as_in_json(rule))
         return RuleInForce(self, name)
 
     def rules(self) -> list[dict[str, Any]]:
@@ -131,8 +135,8 @@ class TakesRules(ABC):
         """All rules."""
 
     @abstractmethod
-    def _add_rule(self, rule: str) -> None:
-        """Take a rule, as JSON; raises `ValueError`."""
+    def _add_rule(self, rule: Mapping[str, Any]) -> None:
+        """Take a rule; raises `ValueError`."""
 
     @abstractmethod
     def _remove_rule(self, name: str) -> None:

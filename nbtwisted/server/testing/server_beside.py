@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import quote, urlencode
@@ -68,9 +69,9 @@ class SlowServer(TakesRules):
         rules: list[dict[str, Any]] = self._ask("GET", "/__admin/rules")["rules"]
         return rules
 
-    def _add_rule(self, rule: str) -> None:
+    def _add_rule(self, rule: Mapping[str, Any]) -> None:
         try:
-            self._ask("POST", "/__admin/rules", rule)
+            self._ask("POST", "/__admin/rules", json.dumps(rule))
         except _Refused as refused:
             raise ValueError(str(refused)) from None
 
@@ -131,10 +132,14 @@ class ServerProcess:
     def open(self, **settings: Any) -> SlowServer:
         """Have a server opened; raises `ServerProcessDied`.
 
-        The settings are those of `DelayServer`: `seed`, `max_delay`, `max_in_flight`
-        and `lenient`. If the process has been stopped, a new one starts.
+        The settings are `rules` and `default`, as `server_with_rules` has them, and
+        those of `DelayServer`: `seed`, `max_delay`, `max_in_flight` and `lenient`.
+        Raises `ValueError` for rules that cannot be read. If the process has been
+        stopped, a new one starts.
         """
         answer = self._tell({"open": settings})
+        if "refused" in answer:
+            raise ValueError(answer["refused"])
         server = SlowServer(answer["port"], settings["seed"])
         self._open.add(server)
         return server

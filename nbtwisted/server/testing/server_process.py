@@ -3,6 +3,7 @@
 Each line on stdin is a JSON object, and gets a line on stdout:
 
     {"open": {"seed": 7, "max_delay": 300.0}}    {"port": 40001}
+    {"open": {"seed": 7, "default": "_x"}}       {"refused": "no such control …"}
     {"close": 40001}                             {"closed": 40001}
 
 The process ends when its stdin is closed. Forked children of its parent may hold the
@@ -27,8 +28,8 @@ from nbtwisted import steady_clock
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
-from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.site import DelaySite
+from nbtwisted.server.testing.with_rules import server_with_rules
 
 JOURNAL_SIZE = 10_000
 """Requests that each server remembers: tests may look at more than operators."""
@@ -52,7 +53,10 @@ class _Dispenser(LineOnlyReceiver):
         """Open or close a server."""
         asked = json.loads(line)
         if "open" in asked:
-            self._say({"port": self._new(**asked["open"])})
+            try:
+                self._say({"port": self._new(**asked["open"])})
+            except ValueError as error:
+                self._say({"refused": str(error)})
         else:
             self._end(asked["close"])
             self._say({"closed": asked["close"]})
@@ -63,7 +67,7 @@ class _Dispenser(LineOnlyReceiver):
             self._reactor.stop()
 
     def _new(self, **settings: Any) -> int:
-        server = DelayServer(
+        server = server_with_rules(
             clock=IReactorTime(self._reactor),
             journal_size=JOURNAL_SIZE,
             # The gaps between requests are measured by the journal's times.

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.task import Clock
 
-from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine.rules import NameTaken
 from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.routes.rules import as_json
 from nbtwisted.server.testing.rules import TakesRules
+from nbtwisted.server.testing.with_rules import server_with_rules
 
 __all__ = ["SlowApp"]
 
@@ -25,7 +25,9 @@ class SlowApp(DelayResource, TakesRules):
 
     Hand it to `treq.testing.StubTreq`, or to a `twisted.web.server.Site`. Delays of up
     to a week pass as fast as `clock.advance()` lets them. The journal's times are of
-    that clock, too: what it says is added to the time at which the app was made.
+    that clock, too: what it says is added to the time at which the app was made. The
+    settings are those of the mark `slow_server`; raises `ValueError` for rules that
+    cannot be read.
     """
 
     def __init__(self, *, seed: int, **settings: Any) -> None:
@@ -33,7 +35,7 @@ class SlowApp(DelayResource, TakesRules):
         self.seed = seed
         # A whole number, so that sums of a test's own numbers are exact.
         began = int(time.time())
-        server = DelayServer(
+        server = server_with_rules(
             clock=self.clock,
             now=self.clock.seconds,
             unix_time=lambda: began + self.clock.seconds(),
@@ -56,10 +58,10 @@ class SlowApp(DelayResource, TakesRules):
         server = self._server
         return [as_json(server, standing) for standing in server.rules.standing]
 
-    def _add_rule(self, rule: str) -> None:
+    def _add_rule(self, rule: Mapping[str, Any]) -> None:
         rules = self._server.rules
         try:
-            rules.add(*rules.parse(json.loads(rule)))
+            rules.add(*rules.parse(rule))
         except NameTaken as error:
             raise ValueError(
                 f"there is a rule of this name ({str(error)!r}): expected another name"
