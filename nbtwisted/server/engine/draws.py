@@ -50,9 +50,11 @@ class Draws:
             if wait:
                 again = ("Retry-After", str(math.ceil(wait)))
                 behaviour = refusal(429, "too many requests of this key", again)
-        # A string, because Random hashes it the same way in every process.
-        seed = self._seed if behaviour.seed is None else behaviour.seed
-        random = Random(f"{seed} {came_before} {key}")
+        random = _NEVER_DRAWN_FROM
+        if behaviour.is_random or behaviour.fault:
+            # A string, because Random hashes it the same way in every process.
+            seed = self._seed if behaviour.seed is None else behaviour.seed
+            random = Random(f"{seed} {came_before} {key}")
         return behaviour.draw(random, came_before, is_head=is_head), random
 
     def forget(self) -> None:

@@ -27,6 +27,7 @@ from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.template import TextBody, Values, filled_headers
 
 __all__ = [
+    "EMPTY",
     "OUR_FAULT",
     "Behaviour",
     "Instead",
@@ -145,29 +146,24 @@ class Behaviour(NamedTuple):
         """The same answer, but for what the controls ask for."""
         if controls is NO_CONTROLS:
             return self
+        # Which takes half of the time of _replace().
         values = list(self)
         for name, value in controls.changes:
             values[_POSITIONS[name]] = value
-        # Which takes half of the time of _replace().
-        changed = Behaviour._make(values)
         headers = self.headers
         if controls.content is not None:
-            body, content_type = controls.content
-            changed = changed._replace(body=body, part=None, instead=None)
+            values[_BODY], content_type = controls.content
+            values[_PART] = values[_INSTEAD] = None
             if content_type is not None:
-                headers = (
-                    *((n, v) for n, v in headers if n.lower() not in _OF_THE_BODY),
-                    ("Content-Type", content_type),
-                )
+                kept = (h for h in headers if h[0].lower() not in _OF_THE_BODY)
+                headers = (*kept, ("Content-Type", content_type))
         if controls.headers:
             headers = _in_place_of(headers, controls.headers)
-        if headers is not self.headers:
-            changed = changed._replace(headers=headers)
+        values[_HEADERS] = headers
         if self.steps:
             # New steps are over the old ones, and over whatever was over these.
-            over = () if controls.steps else (*self.over, controls)
-            changed = changed._replace(over=over)
-        return changed
+            values[_OVER] = () if controls.steps else (*self.over, controls)
+        return Behaviour._make(values)
 
     def header(self, name: str) -> str | None:
         """The first value of a header; `name` is in lower case."""
@@ -179,10 +175,13 @@ class Behaviour(NamedTuple):
     @property
     def is_counted(self) -> bool:
         """Whether it matters how many requests of its key came before."""
+        return bool(self.key or self.values or self.is_random)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether something is left to chance, or to steps that may leave it so."""
         return bool(
-            self.key
-            or self.steps
-            or self.values
+            self.steps
             or self.has_random_body
             or self.drawn_headers
             or not self.delay.is_fixed
@@ -239,6 +238,9 @@ class Behaviour(NamedTuple):
 
 
 _POSITIONS = {name: position for position, name in enumerate(Behaviour._fields)}
+_BODY, _HEADERS, _PART, _INSTEAD, _OVER = map(
+    Behaviour._fields.index, ("body", "headers", "part", "instead", "over")
+)
 
 
 def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
@@ -310,6 +312,9 @@ def refusal(
         headers=(*JSON, *headers),
     )
 
+
+EMPTY = Behaviour(NO_BODY, headers=())
+"""Nothing, with the status 200."""
 
 OUR_FAULT = refusal(500, "internal server error")
 """The response to a request whose route has a fault of ours."""

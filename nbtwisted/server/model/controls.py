@@ -157,7 +157,8 @@ class Content(NamedTuple):
 class Controls:
     """The controls of one request; None or empty where it has none.
 
-    `steps` are those of the first request of the key, of the second, and so on.
+    `steps` are those of the first request of the key, of the second, and so on; `rule`
+    is the name of the rule whose controls these are.
     """
 
     delay: Delay | None = None
@@ -170,6 +171,7 @@ class Controls:
     steps: tuple[Controls, ...] = ()
     limit: Limit | None = None
     key: str | None = None
+    rule: str | None = None
     read: float | None = None
     """Bytes of the request's body that are read in a second."""
     idle: float | None = None

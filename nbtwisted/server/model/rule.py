@@ -12,7 +12,6 @@ from typing import Any
 
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour
-from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.controls import (
     Controls,
 )
@@ -25,8 +24,6 @@ from nbtwisted.server.model.template import (
 )
 
 __all__ = ["Phase", "Rule", "UnreadableRule"]
-
-_EMPTY = Behaviour(Whole(b""), headers=())
 
 
 class UnreadableRule(ValueError):
@@ -136,24 +133,24 @@ class Rule:
 
     def over(
         self,
-        behaviour: Behaviour | None,
+        behaviour: Behaviour,
         request: Request,
         captures: Mapping[str, str],
         seconds: float,
     ) -> Behaviour:
-        """What a route's behaviour becomes; None if there is no route.
+        """What a route's behaviour becomes, or an empty one where there is no route.
 
         `seconds` are those since the start, or since the last reset.
         """
-        changed = (behaviour or _EMPTY).under(self.controls)
+        changed = behaviour.under(self.controls)
         for phase in self.phases:
             if phase.begins <= seconds < phase.ends:
                 changed = changed.under(phase.controls)
         if not self.has_values:
-            return changed._replace(rule=self.name)
+            return changed
         values = Values(captures, request.fields, request.headers)
         key = changed.key
         if isinstance(key, Template):
             filled = shortened(values.fill(key, str).encode())
             key = filled.decode("utf-8", "replace")
-        return changed._replace(rule=self.name, values=values, key=key)
+        return changed._replace(values=values, key=key)

@@ -122,7 +122,7 @@ class _Parser:
             self._name = self._read_name(given["name"])
         table = self._table("rule", given, _FIELDS)
         match = self._match(table.get("match", {}))
-        controls = self._controls("", table)
+        controls = replace(self._controls("", table), rule=self._name)
         if "steps" in table:
             if controls.steps:
                 raise self._error("steps", table["steps"], "either steps or seq")

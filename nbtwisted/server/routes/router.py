@@ -10,6 +10,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from random import SystemRandom
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -27,7 +28,7 @@ from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.engine.in_flight import InFlightRequests
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
 from nbtwisted.server.engine.rules import Rules
-from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, refusal
+from nbtwisted.server.model.behaviour import EMPTY, OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
 from nbtwisted.server.model.controls import NO_CONTROLS
@@ -192,25 +193,27 @@ def decide(server: Server, request: Request) -> Behaviour:
         problem = _problem(request)
         if problem is not None:
             return problem
-        found, parts = _match((request.path, request.method))
         if is_for_operators(request.path):
-            return _decide_for_operator(server, request, found, parts)
+            return _decide_for_operator(server, request)
         rule, captures = (rules.find(request) if rules else None) or (None, {})
-        if isinstance(found, Behaviour) and not (rule and rule.names_a_path):
+        found: _Route | Behaviour | None = None
+        parts: Mapping[str, Any] = {}
+        if rule is None or not rule.is_route:
+            found, parts = _match((request.path, request.method))
+        if isinstance(found, Behaviour):
             # There is no such path, or it does not take this method.
             if rule is None:
                 return found
-            return rule.over(found, request, captures, server.rules.seconds())
+            if not rule.names_a_path:
+                return rule.over(found, request, captures, server.rules.seconds())
+            found = None
         asked = NO_CONTROLS
         if rule is None or not rule.is_strict:
             asked = controls(request, server.max_delay, lenient=server.lenient)
-        behaviour = None
-        if not (isinstance(found, Behaviour) or (rule and rule.is_route)):
-            behaviour = found.decide(server, request, **parts)
+        behaviour = EMPTY if found is None else found.decide(server, request, **parts)
         if rule is not None:
             seconds = server.rules.seconds()
             behaviour = rule.over(behaviour, request, captures, seconds)
-        assert behaviour is not None
         behaviour = conditioned(behaviour.under(asked), request)
         if rule is None or rule.is_fixed:
             request.behaviour, request.rules = behaviour, rules
@@ -229,12 +232,8 @@ def decide(server: Server, request: Request) -> Behaviour:
         return OUR_FAULT
 
 
-def _decide_for_operator(
-    server: Server,
-    request: Request,
-    found: _Route | Behaviour,
-    parts: Mapping[str, Any],
-) -> Behaviour:
+def _decide_for_operator(server: Server, request: Request) -> Behaviour:
+    found, parts = _match((request.path, request.method))
     if isinstance(found, Behaviour):
         return found
     if not found.is_open:
@@ -299,11 +298,14 @@ _match = Memo(_find_route, fits=lambda given: len(given[0]) <= LONGEST_REMEMBERE
 
 
 def _not_found(path: bytes) -> Behaviour:
-    """Name the paths that there are."""
+    return refusal(404, "no such path", value=_shown(path), expected=_all_paths())
+
+
+@cache
+def _all_paths() -> str:
+    """The paths that there are, once all of them are."""
     paths = {re.sub("<(?:rest:)?([^>]+)>", r"{\1}", path) for path in _ROUTES}
-    return refusal(
-        404, "no such path", value=_shown(path), expected=", ".join(sorted(paths))
-    )
+    return ", ".join(sorted(paths))
 
 
 def _method_not_allowed(
