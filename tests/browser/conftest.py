@@ -15,6 +15,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.browser.scene import Scene
+from tests.server.running import RunningServer
+
 ROOT = Path(__file__).parents[2]
 EXECUTABLE = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -89,6 +92,14 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     for own in opened:
         own.close()
     assert not found, found
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with RunningServer() as server:
+        scene = Scene(server)
+        yield scene
+        scene.leave()
 
 
 @pytest.fixture

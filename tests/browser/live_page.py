@@ -2,63 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
-from tests.server.running import RunningServer
+from tests.browser.scene import GONE, Scene, listening_on, rows, says
 
 HOSTILE = "/<img/src=x/onerror=document.title='owned'>"
-
-GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET")
-"""What Chromium says of a server that is gone; nobody can keep it from saying so."""
-
-
-class Scene:
-    """A server, and clients on plain sockets that wait for its answers."""
-
-    def __init__(self, server: RunningServer) -> None:
-        self.server = server
-        self.url = f"{server.url}__admin/live"
-        self.clients: list[socket.socket] = []
-
-    def ask(self, *targets: str) -> socket.socket:
-        for target in targets:
-            client = self.server.connect()
-            client.sendall(f"GET {target} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
-            self.clients.append(client)
-        return client
-
-    def leave(self) -> None:
-        for client in self.clients:
-            client.close()
-
-
-def listening_on(port: int) -> RunningServer:
-    listen = ("--listen", f"tcp:{port}:interface=127.0.0.1")
-    return RunningServer((sys.executable, "-m", "nbtwisted.server", *listen))
-
-
-@pytest.fixture
-def scene() -> Iterator[Scene]:
-    with RunningServer() as server:
-        scene = Scene(server)
-        yield scene
-        scene.leave()
-
-
-def rows(page: Page, text: str = "") -> Any:
-    return page.locator("#rows li", has_text=text)
-
-
-def says(page: Page, element: str, text: str) -> None:
-    expect(page.locator(element)).to_contain_text(text, timeout=15_000)
-
 
 WIDER = """([text, least]) => {
     for (const row of document.querySelectorAll("#rows li"))
@@ -76,20 +28,38 @@ MOVES = """() => {
 """In each of six pictures, where four a second would be the server's."""
 
 
+RULES: tuple[dict[str, Any], ...] = (
+    {
+        "name": "orders are slow",
+        "match": {"method": "GET", "path": "/orders/{id}"},
+        "delay": "lognormal(2500ms,0.1)",
+        "for": "5m",
+    },
+    {
+        "name": "payments fail, then recover",
+        "match": {"path": "/payments/**"},
+        "steps": [{"fault": "reset"}, {"status": 503}, {}],
+    },
+    {"name": "all is slow", "delay": "50ms:9,2s:1", "enabled": False},
+)
+
+
 def lively(scene: Scene, page: Page) -> None:
     """One of each: those that end, end while others go on."""
+    scene.rules(*RULES)
     scene.ask(
-        *("/delay/12s?_key=report", "/delay/8s", "/get?_fault=stall"),
+        *("/delay/12s?_key=report", "/orders/4711", "/get?_fault=stall"),
         *("/get?_size=9000&_drip=9s/30&_delay=1500ms", "/get?_delay=2s&_fault=reset"),
         *("/get?_delay=1s&_status=503", "/get?_delay=1800ms&_status=404"),
         *("/?_delay=2s", "/get?_delay=700ms&_status=302", "/delay/2500ms"),
-        *("/anything/orders/4711?_delay=3s", "/delay/6s", "/delay/7s?_key=checkout"),
+        *("/payments/17?_delay=1s", "/delay/6s", "/delay/7s?_key=checkout"),
     )
     leaving = scene.ask("/delay/9s?_key=impatient")
     page.wait_for_function(WIDER, arg=["impatient", 80])
     leaving.close()
     scene.ask(*(f"/delay/{n}s" for n in (2, 3, 4, 5)), HOSTILE)
     expect(rows(page, "orders").locator(".state")).to_have_text("200")
+    expect(page.locator(".rule", has_text="orders")).to_contain_text("1 request")
 
 
 def test_bars_grow_and_end(scene: Scene, open_page: OpenPage) -> None:
@@ -356,8 +326,8 @@ def test_it_can_be_used_by_all(
     says(page, "#connection", "connected")
     assert serious_faults(page) == []
     lively(scene, page)
-    rows(page, "checkout").locator("button").hover()
-    says(page, "#facts", "checkout")
+    rows(page, "orders").locator("button").hover()
+    says(page, "#facts", "orders are slow")
     page.evaluate("scrollTo(0, 0)")
     shoot(page, f"live-{'dark' if dark else 'light'}-{width}")
     assert serious_faults(page) == []

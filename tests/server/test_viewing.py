@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry, Journal
+from nbtwisted.server.engine.rules import Rules
+from nbtwisted.server.model.rule_reading import Reading
 from nbtwisted.server.routes.viewing import (
     FEW,
     MOST_HELD,
@@ -23,6 +25,10 @@ from nbtwisted.server.routes.viewing import (
 from tests.guard import ClockCase
 
 START = 1_800_000_000.0
+
+
+def no_rules() -> Rules:
+    return Rules(lambda: START, Reading(300.0, lambda path: b""))
 
 
 def entry(
@@ -77,7 +83,7 @@ class ViewingCase(ClockCase):
         self.watch()
 
     def watch(self, key: str = "") -> None:
-        self.viewer = Viewer(self.journal, Overview(self.journal), key)
+        self.viewer = Viewer(self.journal, Overview(self.journal), no_rules(), key)
         self.model = Model()
 
     def frame(self, after: float = 0.25) -> dict[str, Any]:
@@ -112,6 +118,7 @@ class RowsTests(ViewingCase):
                 "target": "/",
                 "key": "a",
                 "asked": 2.0,
+                "rule": None,
                 "held": None,
                 "status": None,
                 "fault": None,
@@ -403,7 +410,7 @@ class OverviewTests(ViewingCase):
         found = overview.at(self.now)
         self.assertIs(overview.at(self.now + 0.9), found)
         self.assertIsNot(overview.at(self.now + 1), found)
-        viewers = [Viewer(self.journal, overview) for _ in range(2)]
+        viewers = [Viewer(self.journal, overview, no_rules()) for _ in range(2)]
         frames = [v.frame(self.now + 1.1, is_draining=False) for v in viewers]
         self.assertIs(frames[0]["overview"], frames[1]["overview"])
         again = viewers[0].frame(self.now + 1.2, is_draining=False)
@@ -426,7 +433,7 @@ class AnyOrderTests(ClockCase):
         self, does: list[tuple[str, int]]
     ) -> None:
         journal = Journal(size=200)
-        viewer = Viewer(journal, Overview(journal))
+        viewer = Viewer(journal, Overview(journal), no_rules())
         model = Model()
         in_flight: list[Entry] = []
         every: dict[int, Entry] = {}

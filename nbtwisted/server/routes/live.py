@@ -37,7 +37,7 @@ SECONDS_TO_RETRY = 2
 
 SCRIPTS = (
     *("elements", "words", "clock", "stream", "axis", "lanes", "details", "rows"),
-    *("overview", "figures", "controls", "live"),
+    *("overview", "figures", "rules", "controls", "live"),
 )
 """The page's modules; each imports only those before it."""
 
@@ -86,7 +86,7 @@ def events(server: Server, request: Request) -> Behaviour:
 def _frames(server: Server, key: str) -> Iterator[bytes]:
     in_flight = server.in_flight
     journal = in_flight.journal
-    viewer = Viewer(journal, server.overview, key)
+    viewer = Viewer(journal, server.overview, server.rules, key)
 
     def frame() -> bytes:
         told = viewer.frame(in_flight.unix_time(), is_draining=in_flight.is_draining)

@@ -20,6 +20,8 @@ from typing import Any
 
 from nbtwisted.printable import printable_ends
 from nbtwisted.server.engine.journal import IN_FLIGHT, LATENESS_BUCKETS, Entry, Journal
+from nbtwisted.server.engine.rules import Rules
+from nbtwisted.server.routes.viewing_rules import RulesViewer
 
 __all__ = ["MOST_HELD", "MOST_ROWS", "SECONDS_AFTER_END", "Overview", "Viewer", "event"]
 
@@ -213,19 +215,23 @@ class _Row:
             "target": _shown(entry.target.decode("utf-8", "backslashreplace")),
             "key": _shown(entry.key),
             "asked": entry.asked,
+            "rule": entry.rule,
         }
 
 
 class Viewer:
-    """A viewer of a journal, and of the requests whose key has `key` in it.
+    """A viewer of a journal, of the requests whose key has `key` in it, and of rules.
 
     A request that is shown stays until it ends, and for `SECONDS_AFTER_END` more unless
     its room is needed. The newest requests take the room that is left.
     """
 
-    def __init__(self, journal: Journal, overview: Overview, key: str = "") -> None:
+    def __init__(
+        self, journal: Journal, overview: Overview, rules: Rules, key: str = ""
+    ) -> None:
         self._journal = journal
         self._overview = overview
+        self._rules = RulesViewer(rules, journal)
         self._key = key
         self._meter = _Meter(journal)
         self._rows: dict[int, _Row] = {}
@@ -251,6 +257,8 @@ class Viewer:
         rows       requests that are shown from now on
         shown, of  how many in flight are shown, and of how many with such a key
         overview   `Overview.at`, if it is new
+        rules, acted
+                   `RulesViewer.changes`, where there are some
         """
         journal = self._journal
         since = 0.0 if self._before is None else max(now - self._before, 0.0)
@@ -273,6 +281,7 @@ class Viewer:
             **told,
             "shown": sum(row.ended is None for row in self._rows.values()),
             "of": self._of(is_new),
+            **self._rules.changes(),
         }
         if is_new:
             frame["overview"] = overview

@@ -26,6 +26,7 @@ function draw() {
     ["bytes sent", number(t.sent)], ["came", timeOfDay(t.came)],
     ["from", t.peer], ["number", t.id],
   ];
+  if (t.rule !== null) all.push(["rule", t.rule]);
   if (t.key !== name(t)) all.push(["key", t.key]);
   by("hint").hidden = true;
   by("facts").hidden = false;

@@ -11,6 +11,7 @@
 //   rows      a row for each request that is shown
 //   overview  all requests, in columns
 //   figures   figures and sentences
+//   rules     the rules, with a switch for each
 //   controls  pause, filter, reset
 //
 // Each imports only such as are above it.
@@ -23,6 +24,7 @@ import * as figures from "./figures.js";
 import * as lanes from "./lanes.js";
 import * as overview from "./overview.js";
 import * as rows from "./rows.js";
+import * as rules from "./rules.js";
 import * as stream from "./stream.js";
 
 let drawnAt = 0;
@@ -64,6 +66,7 @@ stream.begin({
     overview.remember(told);
     axis.fit(rows.ages(clock.time()));
     figures.draw(told);
+    rules.update(told);
     overview.draw();
     draw();
   },

@@ -1,0 +1,158 @@
+// The rules, in the order in which they are tried: what each is for and does, how many requests
+// it acted on, and a switch. An operator's texts, and a recording's, are text here, too.
+
+import { local } from "./clock.js";
+import { by, make, put } from "./elements.js";
+import { tell } from "./figures.js";
+import { number, seconds } from "./words.js";
+
+const rows = new Map(); // by the rule's name, in order
+let made = 0;
+
+// Of a frame, both are there only when they changed.
+export function update({ rules, acted }) {
+  if (rules) list(rules);
+  if (acted) [...rows.values()].forEach((row, at) => count(row, acted[at]));
+  for (const row of rows.values()) tellExpiry(row);
+}
+
+function list(told) {
+  const { of, shown, file, warnings, all_warnings: all } = told;
+  by("rules").hidden = !of && !file?.error && !all;
+  by("rules-all").hidden = !of;
+  put("rules-summary", summary(told));
+  put("rules-problem", file?.error ? `✕ ${file.path} was not taken, and the rules are those before: ${file.error}` : "");
+  const more = all - warnings.length;
+  if (more) warnings.push(`and ${number(more)} more, at /__admin/rules`);
+  by("rules-warnings").replaceChildren(...warnings.map((text) => make("li", "", text)));
+  keepOnly(new Set(shown.map(({ name }) => name)));
+  const known = new Map(rows);
+  rows.clear();
+  shown.forEach((rule, at) => {
+    const row = known.get(rule.name) ?? begin(rule);
+    rows.set(rule.name, row);
+    show(row, rule);
+    // What is in its place is not moved: it may have the focus.
+    const there = by("rule-list").children[at];
+    if (there !== row.element) by("rule-list").insertBefore(row.element, there ?? null);
+  });
+}
+
+function summary({ of, shown }) {
+  const off = shown.filter(({ enabled }) => !enabled).length;
+  let text = shown.length < of ? `the first ${shown.length} of ${number(of)}` : number(of);
+  if (of > 1) text += "; the first that matches decides";
+  return off ? `${text}; ${off} switched off` : text;
+}
+
+function keepOnly(names) {
+  const all = [...rows.values()];
+  all.forEach((row, at) => {
+    if (names.has(row.told.name)) return;
+    if (row.expires !== null && row.expires - local() < 1) tell(`${quoted(row.told)} has expired.`);
+    const hadFocus = row.toggle === document.activeElement;
+    rows.delete(row.told.name);
+    row.element.remove();
+    const nearest = [...all.slice(at + 1), ...all.slice(0, at).reverse()].find(({ told }) => names.has(told.name));
+    if (hadFocus) nearest?.toggle.focus();
+  });
+}
+
+function begin(told) {
+  const row = { told, isTurning: false };
+  row.element = make("li", "rule");
+  row.toggle = make("input");
+  row.toggle.type = "checkbox";
+  row.toggle.setAttribute("role", "switch");
+  row.name = make("bdi", "name", told.name);
+  const label = make("label");
+  label.append(row.toggle, row.name);
+  row.matches = make("span", "matches");
+  row.does = make("span", "does");
+  row.what = make("span", "what label");
+  row.what.id = `rule-${++made}`;
+  row.what.append(row.matches, " ", row.does);
+  row.toggle.setAttribute("aria-describedby", row.what.id);
+  row.origin = make("span", "origin faint");
+  row.expiry = make("span", "expiry");
+  row.acted = make("span", "acted");
+  const notes = make("span", "notes");
+  notes.append(row.origin, row.expiry);
+  row.element.append(label, row.what, notes, row.acted);
+  // A switch that is disabled while it is turned would lose the focus.
+  row.toggle.addEventListener("click", (event) => row.isTurning && event.preventDefault());
+  row.toggle.addEventListener("change", () => turn(row));
+  return row;
+}
+
+function show(row, told) {
+  row.told = told;
+  row.expires = told.expires_in === null ? null : local() + told.expires_in;
+  row.matches.textContent = told.matches;
+  row.does.textContent = told.does;
+  row.what.title = row.what.textContent;
+  row.origin.textContent = ORIGINS[told.origin] ?? told.origin;
+  if (!row.isTurning) showSwitch(row);
+}
+
+function showSwitch({ told, toggle, element }) {
+  toggle.checked = told.enabled;
+  element.classList.toggle("is-off", !told.enabled);
+}
+
+const ORIGINS = { admin: "operator", har: "HAR" };
+
+function count(row, requests) {
+  const text = `${number(requests)} ${requests === 1 ? "request" : "requests"}`;
+  if (row.acted.textContent !== text) row.acted.textContent = text;
+}
+
+function tellExpiry({ expires, expiry }) {
+  const text = expires === null ? "" : `expires in ${seconds(Math.max(expires - local(), 0))}`;
+  if (expiry.textContent !== text) expiry.textContent = text;
+}
+
+// A name may be in a script that is written from right to left.
+const quoted = ({ name }) => `“\u2068${name}\u2069”`;
+
+async function turn(row) {
+  const wanted = row.toggle.checked;
+  row.isTurning = true;
+  try {
+    await change(row.told.name, { enabled: wanted });
+    row.told.enabled = wanted;
+    tell("");
+  } catch (error) {
+    const why = error instanceof Refused ? error.message : "the server did not answer";
+    tell(`${quoted(row.told)} is as it was: ${why}.`);
+  }
+  row.isTurning = false;
+  showSwitch(row);
+}
+
+class Refused extends Error {}
+
+async function change(name, fields) {
+  const path = `rules/${encodeURIComponent(name)}`;
+  const text = await ask(path);
+  const { rule } = JSON.parse(text, asWritten);
+  const { expires_in: left } = JSON.parse(text);
+  // It is not to live longer for that.
+  if (left !== null) rule.for = `${left.toFixed(3)}s`;
+  const body = JSON.stringify({ ...rule, ...fields });
+  await ask(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
+}
+
+// A number with more digits than JavaScript's own have keeps them all.
+function asWritten(_, value, context) {
+  const isKept = typeof value === "number" && context && JSON.rawJSON;
+  return isKept ? JSON.rawJSON(context.source) : value;
+}
+
+async function ask(path, how) {
+  const answer = await fetch(path, { cache: "no-store", ...how });
+  const text = await answer.text();
+  if (answer.ok) return text;
+  const { error, expected } = JSON.parse(text);
+  throw new Refused(expected ? `${error} (expected ${expected})` : error);
+}
