@@ -1,0 +1,129 @@
+"""Each test of the cookbook catches the client that has the bug, and no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.server.model.rule_reading import Reading
+from nbtwisted.server.rules_text import parse_text
+from tests.pages import ROOT
+
+# The errors of a test that is itself wrong.
+MISTAKES = ("AttributeError", "ImportError", "ModuleNotFound", "NameError", "TypeError")
+
+Rules = list[Mapping[str, Any]]
+
+
+class Entry(NamedTuple):
+    """An entry of the page: the name of its test, the test, and its rules."""
+
+    name: str
+    test: str
+    rules: Rules
+
+
+class Outcome(NamedTuple):
+    """A test was run: why it failed, if it did, and the rules that it gave."""
+
+    failure: str
+    rules: Rules
+
+
+class CookbookTests(SynchronousTestCase):
+    def test_each_test_fails_with_the_wrong_client_alone(self) -> None:
+        outcomes = _outcomes()
+        names = {entry.name for entry in _entries()}
+        clients = {(name, client) for name in names for client in ("wrong", "right")}
+        self.assertEqual(set(outcomes), clients)
+        for (name, client), outcome in outcomes.items():
+            if client == "right":
+                self.assertEqual(outcome.failure, "", name)
+            else:
+                self.assertNotEqual(outcome.failure, "", f"{name} does not catch it")
+                self.assertFalse(outcome.failure.startswith(MISTAKES), outcome.failure)
+
+    def test_each_test_gives_the_rules_that_are_shown_above_it(self) -> None:
+        outcomes = _outcomes()
+        for entry in _entries():
+            self.assertEqual(outcomes[entry.name, "right"].rules, entry.rules)
+
+
+def _entries() -> Iterator[Entry]:
+    """The entries that this machine can run."""
+    page = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
+    for text in re.split(r"^### ", page, flags=re.M)[1:]:
+        title = text.partition("\n")[0]
+        name = "test_" + re.sub(r"\W+", "_", title.lower()).strip("_")
+        [test] = _blocks(text, "python")
+        if "curl" in test and shutil.which("curl") is None:
+            continue
+        rules = [
+            rule.source
+            for block in _blocks(text, "toml")
+            for rule in parse_text(block, Reading(300.0, _no_file))
+        ]
+        yield Entry(name, test, [_comparable(rule) for rule in rules])
+
+
+@cache
+def _outcomes() -> Mapping[tuple[str, str], Outcome]:
+    """Run all tests; returns their outcomes, by name and client."""
+    with TemporaryDirectory() as folder:
+        return _run(Path(folder))
+
+
+def _run(folder: Path) -> Mapping[tuple[str, str], Outcome]:
+    shutil.copy(ROOT / "examples" / "pytest.ini", folder)
+    for entry in _entries():
+        (folder / f"{entry.name}.py").write_text(entry.test, encoding="utf-8")
+    report = ["--junit-xml=report.xml", "-p", "tests.rules_given"]
+    printed = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *report],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    ).stdout
+    outcomes = {}
+    for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
+        test = re.fullmatch(r"test_\w+\[(\w+)\]", case.attrib["name"])
+        if test is None or case.find("error") is not None:
+            raise AssertionError(printed)
+        problem = case.find("failure")
+        failure = "" if problem is None else problem.attrib["message"]
+        rules = [json.loads(rule.attrib["value"]) for rule in case.iter("property")]
+        outcomes[case.attrib["classname"], test[1]] = Outcome(
+            failure, [_comparable(rule) for rule in rules]
+        )
+    return outcomes
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+
+
+def _comparable(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A rule without its name, and with the port that the page shows."""
+    text = re.sub(r"localhost:\d+", "localhost:8000", json.dumps(rule))
+    fields: Mapping[str, Any] = json.loads(text)
+    return {name: value for name, value in fields.items() if name != "name"}
+
+
+def _no_file(name: str) -> bytes:
+    raise ValueError("no file")
