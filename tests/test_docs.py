@@ -15,8 +15,10 @@ from tests.server.running import BY_MODULE, RunningServer
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
-PAGES += ["docs/study.md"]
+PAGES += ["docs/study.md", "docs/rules.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
+# What the pages' server is started with.
+RULES = {"docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")]}
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
 INSTEAD = {
     "make run": "python examples/five_at_once.py",
@@ -39,7 +41,8 @@ class DocsTests(SynchronousTestCase):
         }
         environment.pop("NBTWISTED_URL", None)
         # The pages say when what they show depends on the seed.
-        with RunningServer([*BY_MODULE, "--seed", "1"]) as server:
+        started = [*BY_MODULE, "--seed", "1", *RULES.get(page, [])]
+        with RunningServer(started) as server:
             wrong = mismatches(page, server.port, environment, instead=INSTEAD)
         self.assertEqual(wrong, [], "\n".join(wrong))
 
@@ -48,6 +51,10 @@ class DocsTests(SynchronousTestCase):
         for page in PAGES:
             for block in blocks(page, "python"):
                 self.assertTrue(any(block in text for text in examples), block)
+
+    def test_shown_rules_are_those_of_the_examples(self) -> None:
+        (shown,) = blocks("docs/rules.md", "toml")
+        self.assertIn(shown, (ROOT / "examples" / "rules.toml").read_text())
 
     def test_links_lead_somewhere(self) -> None:
         for page in [*PAGES, *NOT_RUN_HERE]:
