@@ -72,8 +72,8 @@ class EntryTests(ClockCase):
 
     def test_an_answer(self) -> None:
         found = entry(answered(("Content-Type", "text/plain"), ("X", "\xff")))
-        # From when it was asked for, in milliseconds.
-        self.assertEqual(found["startedDateTime"], "2027-01-15T07:59:59.750+00:00")
+        # From when it was asked for. Requests at once are some microseconds apart.
+        self.assertEqual(found["startedDateTime"], "2027-01-15T07:59:59.750000+00:00")
         self.assertEqual(found["time"], 1800.0)
         request, response = found["request"], found["response"]
         self.assertEqual(
@@ -185,7 +185,8 @@ class EntryTests(ClockCase):
         found = entry(lost())
         self.assertEqual(found["response"]["status"], 0)
         self.assertEqual(found["response"]["_transferSize"], 12)
-        self.assertEqual(found["_error"], {"phase": "body", "message": "it broke"})
+        said = {"type": "ConnectionLost", "phase": "body", "message": "it broke"}
+        self.assertEqual(found["_error"], said)
         self.assertEqual(found["response"]["_error"], "body: it broke")
 
     def test_an_error_behind_a_head(self) -> None:
@@ -244,7 +245,7 @@ class EntryTests(ClockCase):
         self.assertEqual(second["_error"]["phase"], "connect")
         self.assertEqual((third["_then"], third["_waited"]), ("resend", 0.0))
         self.assertEqual(fourth["request"]["url"], "https://h/new")
-        self.assertEqual(fourth["startedDateTime"], "2027-01-15T08:00:00.550+00:00")
+        self.assertEqual(fourth["startedDateTime"], "2027-01-15T08:00:00.550000+00:00")
         self.assertEqual((fourth["_attempt"], fourth["time"]), (3, 1300.0))
         self.assertNotIn("_then", fourth)
         # Of the last alone there is a body.

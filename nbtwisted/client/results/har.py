@@ -75,7 +75,7 @@ def _entry(
     timing, head = attempt.timing, attempt.head
     began = datetime.fromtimestamp(timing.started - queued, timezone.utc)
     entry: dict[str, Any] = {
-        "startedDateTime": began.isoformat(timespec="milliseconds"),
+        "startedDateTime": began.isoformat(timespec="microseconds"),
         "time": _milliseconds(timing.total + queued),
         "request": _request(Target.parse(attempt.url).sent_url, attempt.request),
         "response": _response(head, attempt.received),
@@ -92,7 +92,8 @@ def _entry(
             entry["response"]["comment"] = comment
     if error is not None:
         entry["response"]["_error"] = f"{error.phase}: {error}"
-        entry["_error"] = {"phase": error.phase, "message": str(error)}
+        kind = type(error).__name__
+        entry["_error"] = {"type": kind, "phase": error.phase, "message": str(error)}
     return entry
 
 
