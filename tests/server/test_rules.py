@@ -73,6 +73,26 @@ class ActingTests(RulesCase):
         self.assertEqual(reply.headers["content-type"], "text/plain; charset=utf-8")
         self.assertEqual(self.ask("/orders").status, 404)
 
+    def test_bytes(self) -> None:
+        self.rules({"match": {"path": "/a"}, "body_base64": "/wB7bn0="})
+        reply = self.ask("/a")
+        self.assertEqual(reply.body, b"\xff\0{n}")
+        self.assertNotIn("content-type", reply.headers)
+
+    def test_texts_that_are_sent_as_they_are(self) -> None:
+        text = "{n} {now} {query.a} {x}"
+        self.rules(
+            {
+                "match": {"path": "/a"},
+                "literal": True,
+                "body": text,
+                "header": f"X: {text}",
+            }
+        )
+        self.assertEqual(self.server.rules.current.warnings, [])
+        reply = self.ask("/a?a=b")
+        self.assertEqual((reply.body.decode(), reply.headers["x"]), (text, text))
+
     def test_over_a_route(self) -> None:
         self.rules({"match": {"path": "/get"}, "status": 418, "header": "X-A: b"})
         reply = self.ask("/get?a=1")
@@ -398,6 +418,10 @@ class AdminTests(RulesCase):
             ({"steps": [], "seq": "200"}, "steps", "either"),
             ({"during": [{"from": "5s", "until": "5s"}]}, "during.until", "after"),
             ({"during": [{"from": "x"}]}, "during.from", "seconds"),
+            ({"body_base64": "/wB"}, "body_base64", "bytes in base64"),
+            ({"body_base64": 1}, "body_base64", "bytes in base64"),
+            ({"body_base64": "AA==", "size": 1}, "body_base64", "one of body"),
+            ({"literal": 1}, "literal", "true or false"),
             ({"for": "x"}, "for", "seconds"),
             ({"strict": 1}, "strict", "true or false"),
             ({"body": "a", "size": 1}, "body", "one of size, body and json"),

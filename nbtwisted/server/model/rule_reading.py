@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import mimetypes
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -34,11 +35,11 @@ MOST_STEPS = 10_000
 MOST_PHASES = 100
 LONGEST_RULE_NAME = 100
 
-_OF_A_PART = (*CONTROLS, "body_file")
+_OF_A_PART = (*CONTROLS, "body_file", "body_base64")
 _NOT_OF_A_STEP = ("seq", "limit", "key", "read")
 _FIELDS = (
     *("name", "match", *_OF_A_PART),
-    *("steps", "during", "for", "strict", "enabled"),
+    *("steps", "during", "for", "strict", "literal", "enabled"),
 )
 
 
@@ -115,6 +116,7 @@ class _Parser:
         self._reading = reading
         self._warnings: list[str] = []
         self._has_values = False
+        self._is_literal = False
         self._captures: Sequence[str] = ()
 
     def rule(self, given: object) -> Rule:
@@ -122,6 +124,7 @@ class _Parser:
             self._name = self._read_name(given["name"])
         table = self._table("rule", given, _FIELDS)
         match = self._match(table.get("match", {}))
+        self._is_literal = self._switch(table, "literal", False)
         controls = replace(self._controls("", table), rule=self._name)
         if "steps" in table:
             if controls.steps:
@@ -200,13 +203,18 @@ class _Parser:
         except UnreadableControl as error:
             name = error.control[1:]
             raise self._error(f"{where}{name}", error.value, error.expected) from None
-        read = self._as_templates(where, read)
-        if "body_file" not in table:
-            return read
-        if read.content is not None:
-            expected = "one of body, body_file, json and size"
-            raise self._error(f"{where}body_file", table["body_file"], expected)
-        return replace(read, content=self._file(where, table["body_file"]))
+        if not self._is_literal:
+            read = self._as_templates(where, read)
+        for name, content_of in (
+            ("body_file", self._file),
+            ("body_base64", self._bytes),
+        ):
+            if name in table:
+                if read.content is not None:
+                    expected = "one of body, body_file, body_base64, json and size"
+                    raise self._error(f"{where}{name}", table[name], expected)
+                read = replace(read, content=content_of(where, table[name]))
+        return read
 
     def _texts(self, where: str, name: str, value: object) -> list[str]:
         """The values of a control, as texts such as requests have."""
@@ -237,6 +245,14 @@ class _Parser:
         if kind.startswith("text/"):
             kind += "; charset=utf-8"
         return Content(Whole(content), kind)
+
+    def _bytes(self, where: str, given: object) -> Content:
+        try:
+            if isinstance(given, str):
+                return Content(Whole(b64decode(given, validate=True)))
+        except ValueError:
+            pass
+        raise self._error(f"{where}body_base64", given, "bytes in base64")
 
     def _as_templates(self, where: str, read: Controls) -> Controls:
         """The controls, with templates for the texts that have placeholders."""
