@@ -36,6 +36,9 @@ SWITCHES = {
 }
 
 
+TIMINGS = ("none", "recorded")
+
+
 def parse_switch(text: str) -> bool:
     """Read an option without a value; raises `argparse.ArgumentTypeError`."""
     if text.lower() not in SWITCHES:
@@ -65,6 +68,13 @@ def _tcp_endpoint(address: str, number: int) -> str:
     """Twisted's endpoint string for an address and a port."""
     kind = "tcp6" if ":" in address else "tcp"
     return f"{kind}:{number}:interface={quoteStringArgument(address)}"
+
+
+def parse_timing(text: str) -> str:
+    """Read the time that recorded answers take; raises `argparse.ArgumentTypeError`."""
+    if text not in TIMINGS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {' or '.join(TIMINGS)}")
+    return text
 
 
 def parse_admin_token(text: str) -> str:
@@ -137,6 +147,20 @@ class Options:
         "let rules send the files in DIR, and not only those in their own folder",
         action=Once,
         metavar="DIR",
+    )
+    har: str | None = _option(
+        None,
+        str,
+        "the answers recorded in FILE, a HAR as 'nbtwisted get --har' or a browser "
+        "writes it",
+        action=Once,
+        metavar="FILE",
+    )
+    timing: str = _option(
+        "none",
+        parse_timing,
+        "the time that answers of --har take: none, or as recorded",
+        metavar="none|recorded",
     )
     max_delay: float = _option(
         DEFAULT_MAX_DELAY,
@@ -240,6 +264,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
             parse_default(values["default"], Reading(values["max_delay"], no_file))
         except UnreadableRule as error:
             parser.error(f"{named_by['default']}: {error}")
+    if values["timing"] != "none" and values["har"] is None:
+        parser.error(f"{named_by['timing']}: expected --har FILE beside it")
     if not values["listen"]:
         named_by["listen"] = named_by["port"]
         values["listen"] = (_tcp_endpoint(values["host"], values["port"]),)

@@ -14,7 +14,8 @@ from nbtwisted.gc_tuning import give_back
 from nbtwisted.server.access_log import AccessLog
 from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.engine.rules import Origin
+from nbtwisted.server.engine.rules import Origin, Rules
+from nbtwisted.server.har_file import UnreadableHAR, read_har
 from nbtwisted.server.model.rule import UnreadableRule
 from nbtwisted.server.model.rule_reading import parse_default
 from nbtwisted.server.model.rule_set import TooManyRules
@@ -72,6 +73,8 @@ class Serving:
         if options.default is not None:
             default = parse_default(options.default, rules.reading)
             rules.set_origin(Origin.DEFAULT, [default])
+        if options.har is not None:
+            _play(options, rules, say)
         self.rules_file: RulesFile | None = None
         if options.rules is not None:
             self.rules_file = RulesFile(options.rules, rules, reactor, say)
@@ -110,6 +113,27 @@ class Serving:
     def _give_up(self, failure: Failure) -> None:
         failure.trap(CancelledError, TimeoutError)
         self.given_up = self.server.in_flight.journal.in_flight
+
+
+def _play(options: Options, rules: Rules, say: Callable[[str], None]) -> None:
+    """Have a recording played; raises `CannotServe`."""
+    assert options.har is not None
+    named = options.named_by["har"]
+    try:
+        played, remarks = read_har(
+            options.har,
+            with_times=options.timing == "recorded",
+            max_delay=options.max_delay,
+        )
+        rules.set_origin(Origin.HAR, played)
+    except OSError as error:
+        raise CannotServe(
+            f"{named}: cannot read {options.har}: {error.strerror}"
+        ) from None
+    except (UnreadableHAR, TooManyRules) as error:
+        raise CannotServe(f"{named}: cannot play {options.har}: {error}") from None
+    for remark in remarks:
+        say(f"{options.har}: {remark}")
 
 
 def _folders(options: Options) -> list[Path]:
