@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from nbtwisted.server.engine.rules import FileState, Origin, Rules
 from nbtwisted.server.model.rule import Rule, UnreadableRule
-from nbtwisted.server.model.rule_set import TooManyRules
+from nbtwisted.server.model.rule_set import RuleSet, TooManyRules
 from nbtwisted.server.rules_text import parse_text
 
 __all__ = ["RulesFile"]
@@ -36,7 +36,7 @@ class RulesFile:
 
     A version that cannot be read leaves the rules as they are, and is complained of.
     `say` is called with sentences for operators. `in_thread` runs a function and gives
-    its result: ten thousand rules take a second to read.
+    its result: ten thousand rules take a second.
     """
 
     def __init__(
@@ -100,7 +100,8 @@ class RulesFile:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
-    def _read(self) -> list[Rule]:
+    def _read(self) -> tuple[list[Rule], Sequence[str]]:
+        """The file's rules, and the warnings about them."""
         try:
             with open(self._path, "rb") as file:
                 raw = file.read(LARGEST_FILE + 1)
@@ -114,15 +115,16 @@ class RulesFile:
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             raise _unreadable("text in UTF-8", line) from None
-        return parse_text(text, self._rules.reading)
+        rules = parse_text(text, self._rules.reading)
+        return rules, RuleSet(rules).warnings
 
-    def _set(self, rules: list[Rule]) -> None:
-        state = FileState(self._path)
+    def _set(self, read: tuple[list[Rule], Sequence[str]]) -> None:
+        rules, warnings = read
         self._rules.set_origin(Origin.FILE, rules)
-        self._rules.file = state
+        self._rules.file = FileState(self._path)
         count = "1 rule" if len(rules) == 1 else f"{len(rules)} rules"
         self._say(f"{count} from {self._path}")
-        for warning in self._rules.current.warnings:
+        for warning in warnings:
             self._say(f"warning: {warning}")
 
     def _complain(self, failure: Failure) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 __all__ = ["LONGEST_PATTERN", "MOST_SEGMENTS", "Glob", "PathPattern"]
 
@@ -121,7 +121,18 @@ class PathPattern:
                 raise ValueError(f"another name for one of the two {{{name}}}")
         return cls(segments)
 
-    @property
+    @cached_property
+    def _runs(self) -> list[list[_Segment]]:
+        """The segments between each two `**`; one list if there is none."""
+        runs: list[list[_Segment]] = [[]]
+        for segment in self.segments:
+            if segment is _REST:
+                runs.append([])
+            else:
+                runs[-1].append(segment)
+        return runs
+
+    @cached_property
     def prefix(self) -> tuple[str, ...]:
         """The segments before the first wildcard."""
         literal = []
@@ -141,16 +152,16 @@ class PathPattern:
 
         `path` has the segments of the path, unquoted.
         """
-        if _REST in self.segments:
+        first, *rest = self._runs
+        if rest:
             return self._match_runs(path)
-        segments = self.segments
-        if len(path) != len(segments) or not _all_match(segments, path, 0):
+        if len(path) != len(first) or not _all_match(first, path, 0):
             return None
-        return _captures(segments, path, 0)
+        return _captures(first, path, 0)
 
     def _match_runs(self, path: Sequence[str]) -> Mapping[str, str] | None:
         """Match the runs between each two `**`: each as far left as it can be."""
-        first, *between, last = _runs(self.segments)
+        first, *between, last = self._runs
         end = len(path) - len(last)
         if end < len(first):
             return None
@@ -205,10 +216,11 @@ def _parse_segment(text: str) -> _Segment:
 
 
 def _all_match(run: Sequence[_Segment], path: Sequence[str], at: int) -> bool:
-    return all(
-        segment.matches(part)
-        for segment, part in zip(run, path[at : at + len(run)], strict=True)
-    )
+    for segment in run:
+        if not segment.matches(path[at]):
+            return False
+        at += 1
+    return True
 
 
 def _captures(
@@ -219,13 +231,3 @@ def _captures(
         for number, segment in enumerate(run)
         if segment.name
     }
-
-
-def _runs(segments: Sequence[_Segment]) -> list[list[_Segment]]:
-    runs: list[list[_Segment]] = [[]]
-    for segment in segments:
-        if segment is _REST:
-            runs.append([])
-        else:
-            runs[-1].append(segment)
-    return runs

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from functools import cached_property
+from itertools import chain, islice
 from urllib.parse import unquote
 
 from nbtwisted.server.model.request import Request
@@ -35,11 +36,8 @@ class TooManyRules(ValueError):
 class RuleSet:
     """Rules in their order, of which the first that is for a request decides.
 
-    rules      all of them
-    warnings   sentences about those that can never act, or are not what they look like
-
-    The index has the rules by the beginning of their path, which is the whole of it if
-    there is no wildcard. Raises `TooManyRules`.
+    `rules` has all of them. They are indexed by their path up to its first wildcard, or
+    by their target. Raises `TooManyRules`.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -66,10 +64,12 @@ class RuleSet:
                         "its first wildcard behind that"
                     )
         self._depths = sorted({len(prefix) for prefix in self._by_prefix})
-        self.warnings: Sequence[str] = [
-            *chain.from_iterable(rule.warnings for rule in self.rules),
-            *self._shadowed(),
-        ][:MOST_WARNINGS]
+
+    @cached_property
+    def warnings(self) -> Sequence[str]:
+        """Sentences about rules that never act, or are not what they look like."""
+        of_rules = chain.from_iterable(rule.warnings for rule in self.rules)
+        return list(islice(chain(of_rules, self._shadowed()), MOST_WARNINGS))
 
     def __bool__(self) -> bool:
         return bool(self._by_target or self._by_prefix)
