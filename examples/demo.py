@@ -1,7 +1,7 @@
 """Start a server, send it a varied stream of requests, and say where to watch.
 
-Some are slow, some fail, some lose patience. Ctrl-C ends all of it. `make demo` runs
-this.
+Some are slow, some fail, some lose patience: by what they ask for, and by the rules of
+`demo.toml`. Ctrl-C ends all of it. `make demo` runs this.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from server_beside import ServerBeside
@@ -19,10 +20,12 @@ from nbtwisted.reactor.choosing import choose
 # What is asked for, how often, and for how long it is waited for, in seconds.
 KINDS = [
     ("/?_key=pseudo-api", 5, 30.0),
-    ("/get?_delay=lognormal(1200ms,0.6)&_key=orders", 6, 30.0),
-    ("/get?_delay=uniform(300ms,2s)&_status=200:7,404:2,503:1&_key=catalogue", 6, 30.0),
+    ("/orders/{n}", 6, 30.0),
+    ("/baskets/{n}", 4, 30.0),
+    ("/get?_delay=uniform(300ms,2s)&_status=200:7,404:3&_key=books", 4, 30.0),
     ("/anything/reports/2026?_delay=9s&_key=reports", 2, 30.0),
-    ("/get?_delay=1500ms&_fault=reset:0.4&_key=payments", 3, 30.0),
+    ("/payments/{n}", 3, 30.0),
+    ("/get?_delay=1500ms&_fault=reset:0.4&_key=parcels", 1, 30.0),
     ("/get?_delay=800ms&_fault=truncate:0.5&_key=invoices", 2, 30.0),
     ("/get?_size=20000&_drip=4s/20&_delay=500ms&_key=downloads", 2, 30.0),
     ("/redirect-to?url=/get&_delay=700ms&_key=moved", 2, 30.0),
@@ -30,6 +33,8 @@ KINDS = [
     ("/get?_fault=stall&_key=stalled", 1, 5.0),
     ("/get?_limit=3/10s&_delay=400ms&_key=limited", 2, 30.0),
 ]
+RULES = Path(__file__).with_name("demo.toml")
+
 A_SECOND = 7.0
 """Requests, on average: they come as they come when many people send them."""
 
@@ -42,10 +47,11 @@ def main() -> None:
     """Raises `SystemExit`: 0 after Ctrl-C, 1 if there is no server any more."""
     end_quietly_when_interrupted()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with ServerBeside() as server:
+    with ServerBeside("--rules", str(RULES)) as server:
         choose([])
         url = server.url()
         print(f"Watch it in a browser: {url}__admin/live")
+        print(f"Its rules are in {RULES}: change them, and see.")
         print("Ctrl-C ends it.", flush=True)
         sys.exit(send(url.rstrip("/"), server))
 
@@ -69,7 +75,7 @@ def send(url: str, server: ServerBeside) -> int:
             stop(1)
             return
         path, _, patience = random.choices(KINDS, [often for _, often, _ in KINDS])[0]
-        ask(path, patience)
+        ask(path.format(n=random.randrange(30)), patience)
         reactor.callLater(random.expovariate(A_SECOND), one)
 
     def many() -> None:

@@ -23,10 +23,12 @@ class ServerBeside:
     def url(self) -> str:
         """Where it serves, as soon as it does; raises `SystemExit` if it does not."""
         assert self._process.stderr is not None
-        first_line = self._process.stderr.readline()
-        if "serving on" not in first_line:
-            sys.exit(first_line.strip() or "the server did not start")
-        return first_line.split()[-1]
+        said = ""
+        for line in self._process.stderr:
+            if "serving on" in line:
+                return line.split()[-1]
+            said += line
+        sys.exit(said.strip() or "the server did not start")
 
     @property
     def has_ended(self) -> bool:

@@ -16,6 +16,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted.server.model.rule_reading import Reading, no_file
+from nbtwisted.server.model.rule_set import RuleSet
+from nbtwisted.server.rules_text import parse_text
 from tests.pages import ROOT, SHOWN_PORT, blocks
 from tests.server.running import RunningServer
 
@@ -119,6 +122,12 @@ class ExampleTests(SynchronousTestCase):
         self.assertEqual(
             changes, [ANSWERED, (None, None, "cancelled"), RESET, UNAVAILABLE, ANSWERED]
         )
+
+    def test_rules_of_the_demo(self) -> None:
+        text = (ROOT / "examples" / "demo.toml").read_text()
+        rules = RuleSet(parse_text(text, Reading(300.0, no_file)))
+        self.assertEqual(len(rules.rules), 4)
+        self.assertEqual(list(rules.warnings), [])
 
 
 def _node_has_undici() -> bool:

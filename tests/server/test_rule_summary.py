@@ -40,11 +40,15 @@ class SummaryTests(TestCase):
                 "delay lognormal(200ms,0.4), status 200:9,503:1",
             ),
             ({"status": 503, "delay": 1.5}, "status 503, delay 1.5"),
-            ({"header": "A: b"}, "header A: b"),
+            (
+                {"strict": True, "body": "a", "header": "A: b", "status": 1},
+                "status 1, body a, header A: b, strict",
+            ),
             ({"header": ["A: b", "C: d"]}, "header A: b, header C: d"),
             ({"body": '{"order": "{id}"}\n'}, 'body {"order": "{id}"}\\n'),
             ({"json": {"é": [1, None, True]}}, 'json {"é": [1, null, true]}'),
-            ({"strict": True, "key": "{id}"}, "strict, key {id}"),
+            ({"strict": True, "key": "{id}"}, "key {id}, strict"),
+            ({"literal": True, "body_base64": "AA=="}, "body_base64 AA==, literal"),
             ({"strict": False}, "nothing"),
             ({"name": "a", "match": {}, "for": "3s", "enabled": False}, "nothing"),
             (

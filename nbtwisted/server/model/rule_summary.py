@@ -25,6 +25,18 @@ LONGEST_VALUE = 60
 _NOT_DONE = frozenset(("name", "match", "for", "enabled"))
 """What is in a rule and is nothing that it does."""
 
+_LAST = (
+    "body",
+    "body_file",
+    "body_base64",
+    "json",
+    "header",
+    "key",
+    "strict",
+    "literal",
+)
+"""What is long, or seldom looked for; the rest is in the order in which it is given."""
+
 
 def matches(rule: Mapping[str, Any]) -> str:
     """Which requests a rule is for."""
@@ -56,7 +68,7 @@ def _condition(name: str, separator: str, wanted: object) -> str:
 
 
 def _effects(rule: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in rule.items():
+    for name, value in sorted(rule.items(), key=_place):
         if name in _NOT_DONE:
             continue
         if name == "steps":
@@ -64,7 +76,7 @@ def _effects(rule: Mapping[str, Any]) -> Iterator[str]:
         elif name == "during":
             for part in value:
                 yield f"{_span(part)}: {does(_without_span(part))}"
-        elif name == "strict":
+        elif isinstance(value, bool):
             if value:
                 yield name
         elif name == "json":
@@ -72,6 +84,10 @@ def _effects(rule: Mapping[str, Any]) -> Iterator[str]:
         else:
             for each in _list(value):
                 yield f"{name} {_value(each)}"
+
+
+def _place(field: tuple[str, Any]) -> int:
+    return _LAST.index(field[0]) + 1 if field[0] in _LAST else 0
 
 
 def _span(part: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ function showSwitch({ told, toggle, element }) {
   element.classList.toggle("is-off", !told.enabled);
 }
 
-const ORIGINS = { admin: "operator", har: "HAR" };
+const ORIGINS = { admin: "operator", har: "HAR", default: "--default" };
 
 function count(row, requests) {
   const text = `${number(requests)} ${requests === 1 ? "request" : "requests"}`;
