@@ -40,27 +40,26 @@ REFUSED = (
 )
 A_DELAY = b"seconds such as 1.5, 200ms, 2s, or uniform(100ms,300ms)"
 
-PATHS = [
-    *("/", "/__admin/events", "/__admin/live", "/__admin/live.css"),
-    *("/__admin/live/{name}.js", "/__admin/reactor", "/__admin/requests"),
-    *("/__admin/reset", "/__admin/rules", "/__admin/rules/{name}", "/__admin/stats"),
-    *("/absolute-redirect/{n}", "/anything", "/anything/{rest}", "/bytes/{n}"),
-    *("/deflate", "/delay/{text}", "/delete", "/drip", "/get", "/gzip", "/headers"),
-    *(
-        "/healthz",
-        "/ip",
-        "/metrics",
-        "/patch",
-        "/post",
-        "/put",
-        "/range/{n}",
-        "/readyz",
-        "/redirect-to",
-    ),
-    *("/redirect/{n}", "/relative-redirect/{n}", "/response-headers", "/sse"),
-    *("/status/{codes}", "/stream-bytes/{n}", "/stream/{n}", "/unstable"),
-    "/user-agent",
-]
+PATHS = re.findall(
+    r"\S+",
+    """
+    / /__admin/events /__admin/live /__admin/live.css /__admin/live/{name}.js
+    /__admin/reactor /__admin/requests /__admin/reset /__admin/rules
+    /__admin/rules/{name} /__admin/stats
+    /absolute-redirect/{n} /anything /anything/{rest} /base64/decode/{value}
+    /base64/encode/{value} /base64/{value} /basic-auth/{user}/{passwd} /bearer /brotli
+    /bytes/{n} /cache /cache/{n} /cookies /cookies/delete /cookies/set
+    /cookies/set/{name}/{value} /deflate /delay/{text} /delete /deny
+    /digest-auth/{qop}/{user}/{passwd} /digest-auth/{qop}/{user}/{passwd}/{algorithm}
+    /digest-auth/{qop}/{user}/{passwd}/{algorithm}/{stale_after} /drip /dump/request
+    /encoding/utf8 /etag/{etag} /forms/post /get /gzip /head /headers /healthz
+    /hidden-basic-auth/{user}/{passwd} /hostname /html /image /image/jpeg /image/png
+    /image/svg /image/webp /ip /json /jsonl /links/{n} /links/{n}/{offset} /metrics
+    /patch /post /put /range/{n} /readyz /redirect-to /redirect/{n}
+    /relative-redirect/{n} /response-headers /robots.txt /sse /status/{codes}
+    /stream-bytes/{n} /stream/{n} /trailers /unstable /upload /user-agent /uuid /xml
+    """,
+)
 
 ANSWERS: dict[bytes, tuple[bytes, bytes]] = {
     request("/?_delay=0"): (b"200 OK", b'["wait time: 0sec"]'),

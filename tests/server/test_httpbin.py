@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from random import Random
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +155,41 @@ class EchoTests(HttpbinCase):
         kind = "Content-Type: multipart/form-data; boundary=x"
         echo = self.ask("/put", kind, method="PUT", body=b"--x\r\nnothing").json()
         self.assertEqual((echo["form"], echo["files"]), ({}, {}))
+
+    def test_head(self) -> None:
+        reply = self.ask("/head", method="HEAD")
+        length = len(self.ask("/get").body) + len("head") - len("get")
+        self.assertEqual(reply.headers["content-length"], str(length))
+        self.assertEqual(self.ask("/head").headers["allow"], "HEAD, OPTIONS")
+
+    def test_upload(self) -> None:
+        for method in ["POST", "PUT", "PATCH"]:
+            echo = self.ask("/upload?a=b", method=method, body=b"x" * 9).json()
+            self.assertEqual((echo["bytes_received"], echo["method"]), (9, method))
+            self.assertEqual(echo["args"], {"a": "b"})
+            self.assertNotIn("data", echo)
+
+    def test_dump(self) -> None:
+        reply = self.ask("/dump/request?a", "X-Two: 1", method="POST", body=b"\xff\n")
+        head = b"POST /dump/request?a HTTP/1.1\r\nHost: test\r\nX-Two: 1\r\n"
+        self.assertEqual(reply.body, head + b"Content-Length: 2\r\n\r\n\xff\n")
+        kind = reply.headers["content-type"]
+        self.assertEqual(kind, "text/plain; charset=utf-8")
+
+    def test_hostname_is_not_that_of_the_machine(self) -> None:
+        self.assertEqual(self.ask("/hostname").json(), {"hostname": "nbtwisted"})
+
+    def test_uuid(self) -> None:
+        site = Visit(self.clock).site
+        found = []
+        for _ in range(2):
+            visit = Visit(self.clock, site=site)
+            visit.get("/uuid")
+            found.append(UUID(visit.reply().json()["uuid"]))
+        self.assertNotEqual(*found)
+        self.assertEqual({uuid.version for uuid in found}, {4})
+        # The seed decides.
+        self.assertEqual(self.ask("/uuid").json(), {"uuid": str(found[0])})
 
     def test_delete_and_post_take_their_own_methods_only(self) -> None:
         self.assertEqual(self.ask("/delete", method="DELETE").status, 200)

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine.journal import JOURNAL_SIZE
 from nbtwisted.server.model.body import Body
-from nbtwisted.server.routes import httpbin
+from nbtwisted.server.routes import streams
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit, site_of
 
@@ -115,7 +115,7 @@ class JournalTests(OperatingCase):
 
         server = DelayServer(clock=self.clock, now=self.clock.seconds, seed=7)
         site = site_of(server, Clock())
-        self.patch(httpbin, "_events", stumble)
+        self.patch(streams, "_events", stumble)
         visit = Visit(self.clock, site=site)
         visit.get("/sse?_key=own")
         logged = self.flushLoggedErrors(TypeError, ZeroDivisionError)

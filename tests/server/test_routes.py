@@ -184,10 +184,22 @@ def pieces_of_targets() -> st.SearchStrategy[str]:
     numbers = odd | st.sampled_from(["0", "1", "50", "503", "200:1,500:2", "1s,2s"])
     names = ["delay", "status", "bytes", "stream-bytes", "stream", "range", "redirect"]
     names += ["relative-redirect", "absolute-redirect", "anything", "__admin"]
+    names += [
+        "base64",
+        "base64/encode",
+        "basic-auth/user",
+        "bearer",
+        "cache",
+        "cookies",
+    ]
+    names += ["cookies/set", "cookies/set/a", "digest-auth/auth/user", "etag", "links"]
+    names += ["digest-auth/auth/user/passwd/MD5", "image", "links/9", "dump"]
     paths = st.sampled_from(names).flatmap(
         lambda name: numbers.map(lambda value: f"/{name}/{value}")
     )
     whole = ["/", "/get", "/drip", "/sse", "/unstable", "/gzip", "/redirect-to"]
+    whole += ["/brotli", "/cache", "/cookies", "/cookies/delete", "/cookies/set"]
+    whole += ["/image", "/jsonl", "/trailers", "/uuid", "/dump/request", "/upload"]
     whole += ["/response-headers", "/healthz", "/metrics", "/__admin/requests"]
     return st.sampled_from(whole) | paths | text.map("/".__add__)
 

@@ -1,17 +1,10 @@
-"""The paths of httpbin and go-httpbin, as their callers know them."""
+"""Paths of httpbin and go-httpbin, as their callers know them: echoes, and bytes."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import re
-import time
-import zlib
-from collections.abc import Iterator
-from functools import partial
 from random import Random
 from typing import Any
-from urllib.parse import quote
+from uuid import UUID
 
 from nbtwisted.server.model.behaviour import (
     JSON,
@@ -25,14 +18,12 @@ from nbtwisted.server.model.body import (
     RANDOM_PIECE,
     Body,
     Filler,
-    Generated,
     Letters,
     Noise,
     RandomBytes,
     Whole,
 )
 from nbtwisted.server.model.controls import (
-    CONTROLS,
     LARGEST_BODY,
     MOST_CHUNKS,
     Drip,
@@ -41,30 +32,20 @@ from nbtwisted.server.model.controls import (
     parse_probability,
     parse_size,
 )
-from nbtwisted.server.model.delay import NO_DELAY, Delay
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes import echo as echoes
-from nbtwisted.server.routes.origin import client, root_url
+from nbtwisted.server.routes.origin import client
 from nbtwisted.server.routes.parameters import (
-    Refused,
-    arguments,
+    delay,
     duration,
+    own_arguments,
     parameter,
     read,
-    unreadable,
     whole_number,
 )
 from nbtwisted.server.routes.router import ANY, Server, route
 
-MOST_LINES = 100
-"""Most lines of `/stream`, as in httpbin, and events of `/sse`, as in go-httpbin."""
-
-MOST_REDIRECTS = 1000
-
 LARGEST_SEED = 2**64
-
-FASTEST = 1
-"""The level of compression: the best takes 140 ms for some heads of 64 KiB."""
 
 _BYTES = (("Content-Type", "application/octet-stream"),)
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -74,6 +55,9 @@ _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 def get(server: Server, request: Request) -> Behaviour:
     """Echo the request."""
     return json_behaviour(echoes.echo(request))
+
+
+route("/head", "HEAD")(get)
 
 
 @route("/post", "POST")
@@ -93,6 +77,23 @@ def anything(server: Server, request: Request, rest: str = "") -> Behaviour:
     return echoes.behaviour_with_body(request, method=method)
 
 
+@route("/upload", "POST", "PUT", "PATCH")
+def upload(server: Server, request: Request) -> Behaviour:
+    """Echo the request, and count the bytes of its body."""
+    method, received = request.method.decode("ascii"), len(request.body)
+    echo = {**echoes.echo(request), "method": method, "bytes_received": received}
+    return json_behaviour(echo)
+
+
+@route("/dump/request", ANY)
+def dump_request(server: Server, request: Request) -> Behaviour:
+    """Answer with the bytes of the request."""
+    lines = [b"%b: %b\r\n" % line for line in request.headers.lines]
+    first = b"%b %b %b\r\n" % (request.method, request.target, request.version)
+    content = b"".join((first, *lines, b"\r\n", request.body))
+    return Behaviour(Whole(content), headers=_TEXT)
+
+
 @route("/headers")
 def headers(server: Server, request: Request) -> Behaviour:
     """Echo the headers."""
@@ -109,6 +110,22 @@ def ip(server: Server, request: Request) -> Behaviour:
 def user_agent(server: Server, request: Request) -> Behaviour:
     """Echo the header User-Agent."""
     return json_behaviour({"user-agent": request.header("user-agent")})
+
+
+@route("/hostname")
+def hostname(server: Server, request: Request) -> Behaviour:
+    """Tell the name of the server: of the program, not of its machine."""
+    return json_behaviour({"hostname": "nbtwisted"})
+
+
+@route("/uuid")
+def uuid(server: Server, request: Request) -> Behaviour:
+    """Answer with a random UUID."""
+
+    def drawn(asked: float, random: Random) -> Body:
+        return json_body({"uuid": str(UUID(int=random.getrandbits(128), version=4))})
+
+    return Behaviour(drawn, has_random_body=True)
 
 
 @route("/status/<codes>", ANY)
@@ -130,21 +147,6 @@ def stream_bytes(server: Server, request: Request, n: str) -> Behaviour:
     return _random(
         request, read("n", n, parse_size), _chunk_size(request), in_chunks=True
     )
-
-
-@route("/stream/<n>")
-def stream(server: Server, request: Request, n: str) -> Behaviour:
-    """Answer with `n` lines of JSON, each in a chunk."""
-    count = read("n", n, whole_number(0, MOST_LINES))
-    echo = echoes.echo(request)
-    # The echo is encoded once. With its id, its keys are still in order.
-    before = _json({name: echo.pop(name) for name in ("args", "headers")})[:-1]
-    after = _json(echo)[1:]
-
-    def lines() -> Iterator[bytes]:
-        return (b'%b, "id": %d, %b\n' % (before, n, after) for n in range(count))
-
-    return Behaviour(Generated(lines))
 
 
 @route("/range/<n>")
@@ -175,40 +177,20 @@ def drip(server: Server, request: Request) -> Behaviour:
     seconds = parameter(request, "duration", duration(server.max_delay), 2.0)
     return Behaviour(
         Filler(count),
-        delay=_delay(server, request),
+        delay=delay(request, server.max_delay),
         statuses=parameter(request, "code", Statuses.parse, Statuses((200,))),
         headers=_BYTES,
         drip=Drip(seconds, min(count, MOST_CHUNKS)),
     )
 
 
-@route("/redirect/<n>")
-def redirect(server: Server, request: Request, n: str) -> Behaviour:
-    """Redirect `n` times, then to `/get`."""
-    is_absolute = parameter(request, "absolute", _parse_truth, False)
-    return _redirect(server, request, n, "absolute" if is_absolute else "relative")
-
-
-@route("/redirect-to", ANY)
-def redirect_to(server: Server, request: Request) -> Behaviour:
-    """Redirect to the parameter `url`."""
-    url = parameter(request, "url", _parse_location, "")
-    if not url:
-        raise Refused(unreadable("url", "", "a URL to redirect to"))
-    status = parameter(request, "status_code", whole_number(300, 399), 302)
-    return _redirection(url, status)
-
-
 @route("/response-headers", "GET", "POST")
 def response_headers(server: Server, request: Request) -> Behaviour:
     """Answer with the parameters as headers, and the headers as JSON."""
-    given: list[tuple[str, str]] = []
-    for raw_name, values in arguments(request).items():
-        name = raw_name.decode("latin-1")
-        for value in values:
-            text = f"{name}:{value.decode('utf-8', 'backslashreplace')}"
-            if not (name.startswith("_") and name[1:] in CONTROLS):
-                given.append(read(name, text, parse_header))
+    given = [
+        read(name, f"{name}:{value}", parse_header)
+        for name, value in own_arguments(request)
+    ]
     names = {name.lower() for name, _ in given}
     headers = (*(() if "content-type" in names else JSON), *given)
     shown: dict[str, Any] = {}
@@ -224,23 +206,6 @@ def response_headers(server: Server, request: Request) -> Behaviour:
     return Behaviour(body, headers=headers)
 
 
-@route("/sse")
-def sse(server: Server, request: Request) -> Behaviour:
-    """Answer with server-sent events; each tells when it was due."""
-    count = parameter(request, "count", whole_number(1, MOST_LINES), 10)
-    seconds = parameter(request, "duration", duration(server.max_delay), 5.0)
-    interval = seconds / (count - 1) if count > 1 else 0.0
-    return Behaviour(
-        lambda asked, random: _events(count, interval, time.time() + asked),
-        delay=_delay(server, request),
-        headers=(
-            ("Content-Type", "text/event-stream; charset=utf-8"),
-            ("Cache-Control", "no-store"),
-        ),
-        interval=interval,
-    )
-
-
 @route("/unstable")
 def unstable(server: Server, request: Request) -> Behaviour:
     """Answer 500 as often as asked, and otherwise 200."""
@@ -252,11 +217,6 @@ def unstable(server: Server, request: Request) -> Behaviour:
 
 def _chunk_size(request: Request) -> int:
     return parameter(request, "chunk_size", whole_number(1, PIECE), RANDOM_PIECE)
-
-
-def _delay(server: Server, request: Request) -> Delay:
-    parse = partial(Delay.parse, longest=server.max_delay)
-    return parameter(request, "delay", parse, NO_DELAY)
 
 
 def _random(
@@ -273,70 +233,3 @@ def _random(
         return Noise(length, random, piece_size, in_chunks)
 
     return Behaviour(drawn, headers=_BYTES, has_random_body=True)
-
-
-def _compressed(
-    server: Server, request: Request, encoding: str, done: str
-) -> Behaviour:
-    plain = json_body(
-        {
-            done: True,
-            "headers": echoes.headers(request),
-            "method": request.method.decode("ascii"),
-            "origin": client(request),
-        }
-    ).content
-    content = (
-        gzip.compress(plain, FASTEST, mtime=0)
-        if encoding == "gzip"
-        else zlib.compress(plain, FASTEST)
-    )
-    return Behaviour(Whole(content), headers=(*JSON, ("Content-Encoding", encoding)))
-
-
-route("/gzip")(partial(_compressed, encoding="gzip", done="gzipped"))
-route("/deflate")(partial(_compressed, encoding="deflate", done="deflated"))
-
-
-def _redirect(server: Server, request: Request, n: str, kind: str) -> Behaviour:
-    left = read("n", n, whole_number(1, MOST_REDIRECTS)) - 1
-    path = f"/{kind}-redirect/{left}" if left else "/get"
-    return _redirection((root_url(request) if kind == "absolute" else "") + path, 302)
-
-
-route("/relative-redirect/<n>")(partial(_redirect, kind="relative"))
-route("/absolute-redirect/<n>")(partial(_redirect, kind="absolute"))
-
-
-def _redirection(location: str, status: int) -> Behaviour:
-    return Behaviour(
-        Whole(b""),
-        statuses=Statuses((status,)),
-        headers=(*_TEXT, ("Location", location)),
-    )
-
-
-def _parse_location(text: str) -> str:
-    if not text or re.search(r"[\x00-\x20\x7f]", text):
-        raise ValueError("a URL without spaces and control characters")
-    # A header is ASCII. Text that is percent-encoded stays as it is.
-    return quote(text, safe="%/:=&?~#+!$,;'@()*[]")
-
-
-def _parse_truth(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError("true or false")
-    return text.lower() == "true"
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
-
-
-def _events(count: int, interval: float, began: float) -> Generated:
-    def events() -> Iterator[bytes]:
-        for number in range(count):
-            due = int((began + number * interval) * 1000)
-            yield b'event: ping\ndata: {"id":%d,"timestamp":%d}\n\n' % (number, due)
-
-    return Generated(events)

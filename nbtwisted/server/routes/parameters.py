@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from nbtwisted.duration import EXPECTED, parse_duration
@@ -17,6 +18,7 @@ from nbtwisted.server.model.controls import (
     UnreadableControl,
     read_controls,
 )
+from nbtwisted.server.model.delay import NO_DELAY, Delay
 from nbtwisted.server.model.multipart import Part, parse_parts
 from nbtwisted.server.model.query import Fields, TooMany, parse_fields
 from nbtwisted.server.model.request import Request
@@ -25,8 +27,11 @@ __all__ = [
     "Refused",
     "arguments",
     "controls",
+    "delay",
     "duration",
+    "own_arguments",
     "parameter",
+    "parse_truth",
     "read",
     "read_fields",
     "read_parts",
@@ -87,6 +92,16 @@ def arguments(request: Request) -> Fields:
         raise too_many(error) from None
 
 
+def own_arguments(request: Request) -> list[tuple[str, str]]:
+    """The parameters that are no controls, of paths that take any; raises `Refused`."""
+    return [
+        (name.decode("utf-8", "backslashreplace"), value)
+        for name, values in arguments(request).items()
+        if name not in _NAMES
+        for value in (value.decode("utf-8", "backslashreplace") for value in values)
+    ]
+
+
 def too_many(error: TooMany) -> Refused:
     """The refusal of a query or a form with too many fields, escapes or parts."""
     expected = f"a query, or a form, of at most {error.most} {error.what}"
@@ -110,6 +125,19 @@ def read(name: str, text: str, parse: Callable[[str], T]) -> T:
         return parse(text)
     except ValueError as error:
         raise Refused(unreadable(name, text, str(error))) from None
+
+
+def delay(request: Request, longest: float) -> Delay:
+    """The parameter `delay`, of up to `longest` seconds; raises `Refused`."""
+    parse = partial(Delay.parse, longest=longest)
+    return parameter(request, "delay", parse, NO_DELAY)
+
+
+def parse_truth(text: str) -> bool:
+    """Read `true` or `false`; raises `ValueError`."""
+    if text.lower() not in ("true", "false", "t", "f", "1", "0"):
+        raise ValueError("true or false")
+    return text.lower() in ("true", "t", "1")
 
 
 def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
