@@ -468,8 +468,17 @@ class AdminTests(RulesCase):
         self.assertIn("'one' can never act: rule 'all'", warnings[1])
 
     def test_too_many(self) -> None:
-        for count, path, words in [(10_001, "/{}", "10000"), (1001, "/a/*{}", "/a,")]:
-            rules = [{"match": {"path": path.format(n)}} for n in range(count)]
+        alike = "1000 rules such as 'rule 1001', which only wildcards tell apart"
+        for count, path, query, words in [
+            (10_001, "/{}", "1", "at most 10000 rules"),
+            (1001, "/a/*{}", "1", alike),
+            (1001, "/**/*{}", "1", alike),
+            (1001, "/a", "*{}", alike),
+        ]:
+            rules = [
+                {"match": {"path": path.format(n), "query": {"x": query.format(n)}}}
+                for n in range(count)
+            ]
             parsed = self.server.rules.parse({"rule": rules})
             with self.assertRaises(ValueError) as caught:
                 self.server.rules.replace_all(parsed)

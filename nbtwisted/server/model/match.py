@@ -36,28 +36,16 @@ class Match:
     query: tuple[tuple[bytes, Condition], ...] = ()
     headers: tuple[tuple[bytes, Condition], ...] = ()
 
-    def captures(
-        self, request: Request, segments: Sequence[str]
-    ) -> Mapping[str, str] | None:
-        """The captures of the path; None if the request is not one of these.
+    def holds(self, request: Request) -> bool:
+        """Whether a request to the path or the target fulfils the rest.
 
-        `segments` are those of the request's path. Raises `TooMany` for a query with
-        too many fields.
+        Raises `TooMany` for a query with too many fields.
         """
-        if self.methods is not None and request.method not in self.methods:
-            return None
-        if self.target is not None and request.target != self.target:
-            return None
-        found: Mapping[str, str] | None = {}
-        if self.path is not None:
-            found = self.path.match(segments)
-        if found is None:
-            return None
-        if self.query and not _hold(self.query, request.fields):
-            return None
-        if self.headers and not _hold(self.headers, request.headers.by_name):
-            return None
-        return found
+        return (
+            (self.methods is None or request.method in self.methods)
+            and (not self.query or _hold(self.query, request.fields))
+            and (not self.headers or _hold(self.headers, request.headers.by_name))
+        )
 
     def covers(self, other: Match) -> bool:
         """Whether this is surely for all requests that the other one is for."""

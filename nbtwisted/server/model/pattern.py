@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-__all__ = ["LONGEST_PATTERN", "MOST_SEGMENTS", "Glob", "PathPattern"]
+__all__ = [
+    "LONGEST_PATTERN",
+    "MOST_SEGMENTS",
+    "REST",
+    "Glob",
+    "PathPattern",
+    "Segment",
+]
 
 LONGEST_PATTERN = 1024
 """Characters of a path's pattern, and of a glob."""
@@ -58,7 +65,7 @@ class Glob:
 
 
 @dataclass(frozen=True)
-class _Segment:
+class Segment:
     """A part of a path between slashes.
 
     before, after   its text, around the wildcard if it has one
@@ -72,6 +79,7 @@ class _Segment:
     name: str | None = None
 
     def matches(self, segment: str) -> bool:
+        """Whether a part of a path is as this says."""
         if not self.is_wild:
             return segment == self.before
         return (
@@ -80,16 +88,18 @@ class _Segment:
             and segment.endswith(self.after)
         )
 
-    def covers(self, other: _Segment) -> bool:
+    def covers(self, other: Segment) -> bool:
+        """Whether this matches all that the other one matches."""
         if not (self.is_wild and other.is_wild):
             return not other.is_wild and self.matches(other.before)
         return other.before.startswith(self.before) and other.after.endswith(self.after)
 
     def value(self, segment: str) -> str:
+        """The text of a part of a path that the wildcard stands for."""
         return segment[len(self.before) : len(segment) - len(self.after)]
 
 
-_REST = _Segment("**", is_wild=True)
+REST = Segment("**", is_wild=True)
 """Any number of segments, also none."""
 
 
@@ -101,7 +111,7 @@ class PathPattern:
     them at most; `**` is a segment of its own, and stands for any number of segments.
     """
 
-    segments: tuple[_Segment, ...]
+    segments: tuple[Segment, ...]
 
     @classmethod
     def parse(cls, text: str) -> PathPattern:
@@ -122,11 +132,11 @@ class PathPattern:
         return cls(segments)
 
     @cached_property
-    def _runs(self) -> list[list[_Segment]]:
+    def _runs(self) -> list[list[Segment]]:
         """The segments between each two `**`; one list if there is none."""
-        runs: list[list[_Segment]] = [[]]
+        runs: list[list[Segment]] = [[]]
         for segment in self.segments:
-            if segment is _REST:
+            if segment is REST:
                 runs.append([])
             else:
                 runs[-1].append(segment)
@@ -186,18 +196,18 @@ class PathPattern:
         def covers(i: int, j: int) -> bool:
             if i == len(ours):
                 return j == len(theirs)
-            if ours[i] is _REST:
+            if ours[i] is REST:
                 return covers(i + 1, j) or (j < len(theirs) and covers(i, j + 1))
-            if j == len(theirs) or theirs[j] is _REST:
+            if j == len(theirs) or theirs[j] is REST:
                 return False
             return ours[i].covers(theirs[j]) and covers(i + 1, j + 1)
 
         return covers(0, 0)
 
 
-def _parse_segment(text: str) -> _Segment:
+def _parse_segment(text: str) -> Segment:
     if text == "**":
-        return _REST
+        return REST
     found = list(_WILD.finditer(text))
     rest = _WILD.sub("", text)
     if "{" in rest or "}" in rest:
@@ -205,17 +215,17 @@ def _parse_segment(text: str) -> _Segment:
     if "**" in text:
         raise ValueError("** between slashes, as in /orders/**")
     if not found:
-        return _Segment(text)
+        return Segment(text)
     if len(found) > 1:
         raise ValueError("one * or {name} between two slashes")
     (wild,) = found
     name = wild[1]
     if name is not None and (not _NAME.fullmatch(name) or name in _RESERVED):
         raise ValueError("a name of letters, digits and _ in {}, other than n and now")
-    return _Segment(text[: wild.start()], text[wild.end() :], True, name)
+    return Segment(text[: wild.start()], text[wild.end() :], True, name)
 
 
-def _all_match(run: Sequence[_Segment], path: Sequence[str], at: int) -> bool:
+def _all_match(run: Sequence[Segment], path: Sequence[str], at: int) -> bool:
     for segment in run:
         if not segment.matches(path[at]):
             return False
@@ -224,7 +234,7 @@ def _all_match(run: Sequence[_Segment], path: Sequence[str], at: int) -> bool:
 
 
 def _captures(
-    run: Sequence[_Segment], path: Sequence[str], at: int
+    run: Sequence[Segment], path: Sequence[str], at: int
 ) -> Mapping[str, str]:
     return {
         segment.name: segment.value(path[at + number])

@@ -1,4 +1,4 @@
-"""An ordered list of rules, and an index of it. Pure."""
+"""An ordered list of rules. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from functools import cached_property
 from itertools import chain, islice
 from urllib.parse import unquote
 
+from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.model.rule import Rule
+from nbtwisted.server.model.rule_index import MOST_ALIKE, Group, Place, Tree
 
-__all__ = ["MOST_ALIKE", "MOST_RULES", "NO_RULES", "RuleSet", "TooManyRules"]
+__all__ = ["MOST_RULES", "NO_RULES", "RuleSet", "TooManyRules"]
 
 MOST_RULES = 10_000
-
-MOST_ALIKE = 1_000
-"""Rules whose paths are the same up to their first wildcard: a request is compared with
-all of these, one by one."""
 
 MOST_COMPARED = 20_000
 """Pairs of rules that are compared to find those that can never act."""
@@ -26,8 +24,6 @@ MOST_SEGMENTS = 256
 
 MOST_WARNINGS = 100
 
-_Place = tuple[int, Rule]
-
 
 class TooManyRules(ValueError):
     """There are more rules than can be looked through for each request."""
@@ -36,94 +32,99 @@ class TooManyRules(ValueError):
 class RuleSet:
     """Rules in their order, of which the first that is for a request decides.
 
-    `rules` has all of them. They are indexed by their path up to its first wildcard, or
-    by their target. Raises `TooManyRules`.
+    rules   all of them
+
+    Raises `TooManyRules`.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules: Sequence[Rule] = tuple(rules)
         if len(self.rules) > MOST_RULES:
             raise TooManyRules(f"at most {MOST_RULES} rules")
-        self._by_target: dict[bytes, list[_Place]] = {}
-        self._by_prefix: dict[tuple[str, ...], list[_Place]] = {}
-        for place in enumerate(self.rules):
-            rule = place[1]
+        self._by_target: dict[bytes, Group] = {}
+        self._tree = Tree()
+        self._is_empty = True
+        for place in map(Place._make, enumerate(self.rules)):
+            rule = place.rule
             if not rule.is_enabled:
                 continue
-            if rule.match.target is not None:
-                self._by_target.setdefault(rule.match.target, []).append(place)
+            self._is_empty = False
+            target = rule.match.target
+            if target is None:
+                alike = self._tree.add(place)
             else:
-                path = rule.match.path
-                prefix = () if path is None else path.prefix
-                alike = self._by_prefix.setdefault(prefix, [])
-                alike.append(place)
-                if len(alike) > MOST_ALIKE:
-                    beginning = "/" + "/".join(prefix)
-                    raise TooManyRules(
-                        f"at most {MOST_ALIKE} rules whose path is {beginning}, or has "
-                        "its first wildcard behind that"
-                    )
-        self._depths = sorted({len(prefix) for prefix in self._by_prefix})
-
-    @cached_property
-    def warnings(self) -> Sequence[str]:
-        """Sentences about rules that never act, or are not what they look like."""
-        of_rules = chain.from_iterable(rule.warnings for rule in self.rules)
-        return list(islice(chain(of_rules, self._shadowed()), MOST_WARNINGS))
+                alike = self._by_target.setdefault(target, Group()).add(place)
+            if alike > MOST_ALIKE:
+                raise TooManyRules(
+                    f"at most {MOST_ALIKE} rules such as {rule.name!r}, which only "
+                    "wildcards tell apart"
+                )
+        self._groups = Memo(self._find_groups, lambda p: len(p) <= LONGEST_REMEMBERED)
 
     def __bool__(self) -> bool:
-        return bool(self._by_target or self._by_prefix)
+        return not self._is_empty
 
     def find(self, request: Request) -> tuple[Rule, Mapping[str, str]] | None:
         """The rule for a request, and the captures of its path.
 
         Raises `TooMany` for a query with too many fields, if some rule needs to know.
         """
-        segments = _segments(request.path)
-        for _, rule in self._candidates(request.target, segments):
-            captures = rule.match.captures(request, segments)
-            if captures is not None:
-                return rule, captures
-        return None
+        found = None
+        for group in self._groups(request.path):
+            place = group.first(request)
+            if place is not None and (found is None or place.number < found.number):
+                found = place
+        if self._by_target:
+            group_of_target = self._by_target.get(request.target)
+            if group_of_target is not None:
+                place = group_of_target.first(request)
+                if place is not None and (found is None or place.number < found.number):
+                    found = place
+        if found is None:
+            return None
+        rule = found.rule
+        path = rule.match.path
+        if path is None or not path.names:
+            return rule, _NO_CAPTURES
+        return rule, path.match(_segments(request.path)) or _NO_CAPTURES
 
-    def _candidates(self, target: bytes, segments: Sequence[str]) -> Sequence[_Place]:
-        """The rules that may be for a request, in their order."""
-        found = [self._by_target[target]] if target in self._by_target else []
-        for depth in self._depths:
-            if depth > len(segments):
-                break
-            alike = self._by_prefix.get(tuple(segments[:depth]))
-            if alike is not None:
-                found.append(alike)
-        if len(found) < 2:
-            return found[0] if found else ()
-        return sorted(chain.from_iterable(found), key=_order)
+    def _find_groups(self, path: bytes) -> tuple[Group, ...]:
+        return tuple(self._tree.groups(_segments(path)))
+
+    @cached_property
+    def warnings(self) -> Sequence[str]:
+        """Sentences about rules that can never act, or are not what they look like."""
+        of_rules = chain.from_iterable(rule.warnings for rule in self.rules)
+        return list(islice(chain(of_rules, self._shadowed()), MOST_WARNINGS))
 
     def _shadowed(self) -> Iterable[str]:
         """Warnings about rules of which none can act because of one before it."""
         left = MOST_COMPARED
-        for order, rule in enumerate(self.rules):
+        before: dict[bytes | tuple[str, ...], list[Rule]] = {}
+        """By the target, or by the beginning of the path."""
+        for rule in self.rules:
             if not rule.is_enabled:
                 continue
-            match = rule.match
-            if match.target is not None:
-                segments = _segments(match.target.partition(b"?")[0])
-            else:
-                segments = () if match.path is None else match.path.prefix
-            for before, other in self._candidates(match.target or b"", segments):
+            places = _places(rule)
+            for other in chain.from_iterable(before.get(each, ()) for each in places):
                 left -= 1
-                if before >= order or left < 0:
-                    break
-                if other.expires is None and other.match.covers(match):
+                if left < 0:
+                    return
+                if other.expires is None and other.match.covers(rule.match):
                     yield (
                         f"rule {rule.name!r} can never act: rule {other.name!r} before "
                         "it is for all of its requests"
                     )
                     break
+            before.setdefault(places[-1], []).append(rule)
 
 
-def _order(place: _Place) -> int:
-    return place[0]
+def _places(rule: Rule) -> Sequence[bytes | tuple[str, ...]]:
+    """Where there may be rules for all of its requests; its own place is the last."""
+    if rule.match.target is not None:
+        return [(), rule.match.target]
+    prefix = () if rule.match.path is None else rule.match.path.prefix
+    return [prefix[:depth] for depth in range(len(prefix) + 1)]
 
 
 def _segments(path: bytes) -> Sequence[str]:
@@ -133,5 +134,7 @@ def _segments(path: bytes) -> Sequence[str]:
         return ()
     return [unquote(part) for part in parts] if b"%" in path else parts
 
+
+_NO_CAPTURES: Mapping[str, str] = {}
 
 NO_RULES = RuleSet(())

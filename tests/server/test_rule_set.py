@@ -1,0 +1,110 @@
+"""Which rule is for a request: the index finds the one that a look at all finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nbtwisted.server.model.headers import RequestHeaders
+from nbtwisted.server.model.request import NO_ADDRESSES, Request
+from nbtwisted.server.model.rule import Rule
+from nbtwisted.server.model.rule_reading import Reading, no_file, parse_rules
+from nbtwisted.server.model.rule_set import RuleSet
+from tests.guard import ClockCase
+
+SEGMENTS = ["", "a", "b", "ab", "*", "a*", "*b", "{x}", "**"]
+PATHS = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=4).map("/".join)
+CONDITIONS = st.dictionaries(
+    st.sampled_from("pq"), st.sampled_from(["", "a", "b", "*", "a*", True, False])
+)
+MATCHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "path": PATHS.map("/{}".format),
+        "method": st.sampled_from(["GET", "PUT"]),
+        "query": CONDITIONS,
+        "header": CONDITIONS,
+    },
+)
+TARGETS = st.builds(
+    "/{}?{}".format,
+    st.lists(st.sampled_from(["", "a", "b", "ab", "aab"]), min_size=1, max_size=4).map(
+        "/".join
+    ),
+    st.lists(st.sampled_from(["p=a", "q=b", "p=", "p=ab", "q"]), max_size=3).map(
+        "&".join
+    ),
+)
+REQUESTS = st.tuples(
+    st.sampled_from([b"GET", b"PUT"]),
+    TARGETS,
+    st.lists(
+        st.tuples(st.sampled_from([b"P", b"q"]), st.sampled_from([b"a", b"b", b"ab"])),
+        max_size=2,
+    ),
+)
+RULES = st.lists(
+    st.one_of(MATCHES, TARGETS.map(lambda target: {"target": target})), max_size=8
+)
+
+
+def parsed(*matches: Mapping[str, Any], **fields: Any) -> list[Rule]:
+    rules = [{"match": match, **fields} for match in matches]
+    return parse_rules(rules, Reading(300.0, no_file))
+
+
+def request(
+    target: str, method: bytes = b"GET", headers: Any = (), version: bytes = b"HTTP/1.1"
+) -> Request:
+    lines = RequestHeaders(tuple(headers))
+    return Request(method, target.encode(), version, lines, b"", NO_ADDRESSES)
+
+
+def by_looking_at_all(rules: list[Rule], asked: Request) -> tuple[str, Any] | None:
+    path = asked.path.decode()[1:].split("/")
+    for rule in rules:
+        match = rule.match
+        if match.target not in (None, asked.target) or not match.holds(asked):
+            continue
+        captures = {} if match.path is None else match.path.match(path)
+        if captures is not None:
+            return rule.name, captures
+    return None
+
+
+class FindingTests(ClockCase):
+    @given(RULES, REQUESTS)
+    @example([{"path": "/**/b"}, {"path": "/a/**/b"}, {}], (b"GET", "/a/a/b?", []))
+    @example([{"query": {"p": "a"}}, {"query": {"p": "b"}}], (b"GET", "/?p=b&p=a", []))
+    def test_as_by_looking_at_all(
+        self, matches: list[dict[str, Any]], asked: tuple[bytes, str, Any]
+    ) -> None:
+        method, target, headers = asked
+        rules = parsed(*matches)
+        rule_set = RuleSet(rules)
+        # Once more, by the memo.
+        for _ in range(3):
+            found = rule_set.find(request(target, method, headers))
+            shown = found and (found[0].name, dict(found[1]))
+            self.assertEqual(
+                shown, by_looking_at_all(rules, request(target, method, headers))
+            )
+
+    def test_segments_without_end(self) -> None:
+        long = request("/" + "/".join("a" * 300))
+        self.assertIsNone(RuleSet(parsed({"path": "/a/**/b"})).find(long))
+        for match in ({}, {"path": "/**"}):
+            self.assertIsNotNone(RuleSet(parsed(match)).find(long))
+
+    def test_many_that_are_alike_but_for_a_value(self) -> None:
+        rules = parsed(*({"path": "/a", "query": {"x": str(n)}} for n in range(5_000)))
+        found = RuleSet(rules).find(request("/a?x=4999"))
+        assert found is not None
+        self.assertEqual(found[0].name, "rule 5000")
+
+    def test_empty(self) -> None:
+        self.assertFalse(RuleSet(parsed({"path": "/a"}, enabled=False)))
+        self.assertTrue(RuleSet(parsed({"path": "/a"})))
