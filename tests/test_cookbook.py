@@ -8,8 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -44,21 +43,19 @@ class Outcome(NamedTuple):
 
 class CookbookTests(SynchronousTestCase):
     def test_each_test_fails_with_the_wrong_client_alone(self) -> None:
-        outcomes = _outcomes()
-        names = {entry.name for entry in _entries()}
-        clients = {(name, client) for name in names for client in ("wrong", "right")}
-        self.assertEqual(set(outcomes), clients)
-        for (name, client), outcome in outcomes.items():
-            if client == "right":
-                self.assertEqual(outcome.failure, "", name)
-            else:
-                self.assertNotEqual(outcome.failure, "", f"{name} does not catch it")
-                self.assertFalse(outcome.failure.startswith(MISTAKES), outcome.failure)
-
-    def test_each_test_gives_the_rules_that_are_shown_above_it(self) -> None:
-        outcomes = _outcomes()
-        for entry in _entries():
-            self.assertEqual(outcomes[entry.name, "right"].rules, entry.rules)
+        # All of them in one test: one process runs them.
+        entries = list(_entries())
+        with TemporaryDirectory() as folder:
+            outcomes = _run(entries, Path(folder))
+        clients = [(e.name, client) for e in entries for client in ("wrong", "right")]
+        self.assertEqual(sorted(outcomes), sorted(clients))
+        for entry in entries:
+            right = outcomes[entry.name, "right"]
+            self.assertEqual(right.failure, "", entry.name)
+            self.assertEqual(right.rules, entry.rules, entry.name)
+            wrong = outcomes[entry.name, "wrong"]
+            self.assertNotEqual(wrong.failure, "", f"{entry.name} does not catch it")
+            self.assertFalse(wrong.failure.startswith(MISTAKES), wrong.failure)
 
 
 def _entries() -> Iterator[Entry]:
@@ -78,16 +75,10 @@ def _entries() -> Iterator[Entry]:
         yield Entry(name, test, [_comparable(rule) for rule in rules])
 
 
-@cache
-def _outcomes() -> Mapping[tuple[str, str], Outcome]:
-    """Run all tests; returns their outcomes, by name and client."""
-    with TemporaryDirectory() as folder:
-        return _run(Path(folder))
-
-
-def _run(folder: Path) -> Mapping[tuple[str, str], Outcome]:
+def _run(entries: Iterable[Entry], folder: Path) -> Mapping[tuple[str, str], Outcome]:
+    """Run the tests of all entries; returns their outcomes, by name and client."""
     shutil.copy(ROOT / "examples" / "pytest.ini", folder)
-    for entry in _entries():
+    for entry in entries:
         (folder / f"{entry.name}.py").write_text(entry.test, encoding="utf-8")
     report = ["--junit-xml=report.xml", "-p", "tests.rules_given"]
     printed = subprocess.run(

@@ -1,10 +1,8 @@
 // Watches a service until it is well again: node health.mjs http://127.0.0.1:8000
 // Node's fetch is undici.
 const url = `${process.argv[2]}/health`;
-let last;
-let wasDown = false;
 
-async function state() {
+async function check() {
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(200) });
     const body = await answer.json();
@@ -14,10 +12,17 @@ async function state() {
   }
 }
 
-while (!(wasDown && last === "up")) {
-  const now = await state();
-  if (now !== last) console.log(now);
-  last = now;
-  wasDown ||= now !== "up";
+let state = "unknown";
+let before;
+let wasDown = false;
+while (!(wasDown && state === "up")) {
+  const now = await check();
+  // One check alone may be bad luck.
+  if (now === before && now !== state) {
+    state = now;
+    wasDown ||= state !== "up";
+    console.log(state);
+  }
+  before = now;
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
