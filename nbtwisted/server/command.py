@@ -82,9 +82,17 @@ def _serve(options: Options, say: Callable[[str], None]) -> int:
                 reactor.stop()
                 return
             places.append(_url(description, port.getHost()))
+        try:
+            serving.open_fault_ports(site)
+        except CannotServe as error:
+            failures.append(str(error))
+            reactor.stop()
+            return
         # When all of them listen: a reader of one line may go on to any.
         for place in places:
             say(f"serving on {place}")
+        for fault_port in serving.server.fault_ports:
+            say(f"fault port {fault_port.kind} on {fault_port.place}")
 
     left = open_files_left()
     if left < FEW_CONNECTIONS:

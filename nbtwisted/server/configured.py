@@ -6,9 +6,10 @@ import signal
 import sys
 
 from twisted.internet import reactor
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
+from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.options import read_options
 from nbtwisted.server.serving import CannotServe, Serving
 
@@ -24,8 +25,13 @@ def _say(text: str) -> None:
 _options = read_options([])
 try:
     _serving = Serving(_options, reactor, _say)
+    if _options.fault_port:
+        _serving.open_fault_ports(DelaySite(_serving.server, IReactorTime(reactor)))
 except CannotServe as error:
     sys.exit(f"nbtwisted: error: {error}")
+
+for _port in _serving.server.fault_ports:
+    _say(f"fault port {_port.kind} on {_port.place}")
 
 if _serving.rules_file is not None:
     _read_again = _serving.rules_file.read_again

@@ -25,6 +25,7 @@ from nbtwisted.command_line import (
 from nbtwisted.reactor.choosing import add_option
 from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
+from nbtwisted.server.model.fault_port import KINDS, check_kind
 from nbtwisted.server.model.rule import UnreadableRule
 from nbtwisted.server.model.rule_reading import Reading, no_file, parse_default
 
@@ -62,6 +63,19 @@ def parse_host(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r}: expected an address such as 127.0.0.1, 0.0.0.0 or ::1"
         ) from None
+
+
+def parse_fault_port(text: str) -> tuple[str, int]:
+    """Read the kind of a fault port and its number, 0 for any that is free.
+
+    Raises `argparse.ArgumentTypeError`.
+    """
+    kind, colon, number = text.partition(":")
+    try:
+        check_kind(kind)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    return kind, parse_port(number) if colon else 0
 
 
 def _tcp_endpoint(address: str, number: int) -> str:
@@ -126,6 +140,15 @@ class Options:
         parse_host,
         "the address to listen on, in place of --listen; 0.0.0.0 is every interface",
         metavar="ADDRESS",
+    )
+    fault_port: tuple[tuple[str, int], ...] = _option(
+        (),
+        lambda text: tuple(map(parse_fault_port, text.split())),
+        "open another port, at --host, whose connections fail: "
+        f"{', '.join(KINDS)}; any free one unless told; may be given more than once",
+        type=parse_fault_port,
+        action="append",
+        metavar="KIND[:PORT]",
     )
     rules: str | None = _option(
         None,
@@ -269,4 +292,5 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted serve") -> 
     if not values["listen"]:
         named_by["listen"] = named_by["port"]
         values["listen"] = (_tcp_endpoint(values["host"], values["port"]),)
-    return Options(named_by, **{**values, "listen": tuple(values["listen"])})
+    repeated = {name: tuple(values[name]) for name in ("listen", "fault_port")}
+    return Options(named_by, **{**values, **repeated})

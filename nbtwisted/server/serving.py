@@ -16,10 +16,12 @@ from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine.rules import Origin, Rules
 from nbtwisted.server.har_file import UnreadableHAR, read_har
+from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.model.rule import UnreadableRule
 from nbtwisted.server.model.rule_reading import parse_default
 from nbtwisted.server.model.rule_set import TooManyRules
 from nbtwisted.server.options import Options
+from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
 from nbtwisted.server.rules_file import RulesFile
 
 __all__ = ["CannotServe", "Serving"]
@@ -28,7 +30,7 @@ SECONDS_TO_SETTLE = 0.5
 
 
 class CannotServe(Exception):
-    """A file of the options cannot be used: says which, and why."""
+    """A file or a port of the options cannot be used: says which, and why."""
 
 
 class Serving:
@@ -85,10 +87,26 @@ class Serving:
                 raise CannotServe(f"{named}: {error}") from None
             reactor.addSystemEventTrigger("before", "shutdown", self.rules_file.stop)
         self._reactor = reactor
+        self._options = options
         self._seconds = options.drain
         self.given_up = 0
         self._draining: Deferred[None] | None = None
         reactor.addSystemEventTrigger("before", "shutdown", self._drain)
+
+    def open_fault_ports(self, site: DelaySite) -> None:
+        """Open the fault ports of the options, some of which serve `site`.
+
+        They stay open while the server drains. Raises `CannotServe`.
+        """
+        options = self._options
+        ports = FaultPorts(self._reactor, site, self.server.fault_ports)
+        self._reactor.addSystemEventTrigger("during", "shutdown", ports.close)
+        for kind, number in options.fault_port:
+            try:
+                ports.open(kind, options.host, number)
+            except CannotOpen as error:
+                named = options.named_by["fault_port"]
+                raise CannotServe(f"{named}: {error}") from None
 
     def end_now(self) -> None:
         """Wait for no response, now and when the reactor stops."""

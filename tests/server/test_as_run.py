@@ -44,11 +44,11 @@ PATHS = re.findall(
     r"\S+",
     """
     / /__admin/events /__admin/live /__admin/live.css /__admin/live/{name}.js
-    /__admin/reactor /__admin/requests /__admin/reset /__admin/rules
+    /__admin/ports /__admin/reactor /__admin/requests /__admin/reset /__admin/rules
     /__admin/rules/{name} /__admin/stats
     /absolute-redirect/{n} /anything /anything/{rest} /base64/decode/{value}
     /base64/encode/{value} /base64/{value} /basic-auth/{user}/{passwd} /bearer /brotli
-    /bytes/{n} /cache /cache/{n} /cookies /cookies/delete /cookies/set
+    /bytes/{n} /ca.pem /cache /cache/{n} /cookies /cookies/delete /cookies/set
     /cookies/set/{name}/{value} /deflate /delay/{text} /delete /deny
     /digest-auth/{qop}/{user}/{passwd} /digest-auth/{qop}/{user}/{passwd}/{algorithm}
     /digest-auth/{qop}/{user}/{passwd}/{algorithm}/{stale_after} /drip /dump/request

@@ -321,7 +321,8 @@ class SharingTests(BrowsersCase):
             self.assertRegex(self.ask(channel, "/nope", method="OPTIONS"), b" 404 ")
 
 
-OPERATORS = ["/healthz", "/readyz", "/metrics", "/__admin/requests", "/__admin/live"]
+OPERATORS = ["/healthz", "/readyz", "/metrics", "/ca.pem"]
+OPERATORS += ["/__admin/requests", "/__admin/live"]
 
 
 class OperatorsTests(BrowsersCase):

@@ -60,9 +60,9 @@ _BESIDES_OTHERS = frozenset(("Content-Security-Policy", "Vary", _NO_SNIFFING[0])
 
 # Werkzeug takes many slashes at the beginning for one.
 _FOR_OPERATORS = re.compile(
-    rb"/+(healthz|readyz|metrics|__admin(/.*)?)", re.S
+    rb"/+(healthz|readyz|metrics|ca\.pem|__admin(/.*)?)", re.S
 ).fullmatch
-_BEGINS_FOR_OPERATORS = frozenset((b"/", b"h", b"r", b"m", b"_", b"%"))
+_BEGINS_FOR_OPERATORS = frozenset((b"/", b"h", b"r", b"m", b"c", b"_", b"%"))
 
 
 def is_for_operators(path: bytes) -> bool:

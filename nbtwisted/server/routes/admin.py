@@ -104,6 +104,23 @@ def reactor_figures(server: Server, request: Request) -> Behaviour:
     return json_behaviour(server.reactor_figures())
 
 
+@route("/__admin/ports")
+def ports(server: Server, request: Request) -> Behaviour:
+    """The ports whose connections fail."""
+    return json_behaviour({"ports": [port.as_json() for port in server.fault_ports]})
+
+
+@route("/ca.pem")
+def ca_pem(server: Server, request: Request) -> Behaviour:
+    """The authority that signs for the fault ports with TLS."""
+    for port in server.fault_ports:
+        if port.ca_pem is not None:
+            content_type = ("Content-Type", "application/pem-certificate-chain")
+            return Behaviour(Whole(port.ca_pem.encode()), headers=(content_type,))
+    expected = "--fault-port tls-good, or another one with TLS"
+    raise Refused(refusal(404, "no fault port shows a certificate", expected=expected))
+
+
 @route("/__admin/reset", "POST")
 def reset(server: Server, request: Request) -> Behaviour:
     """Forget all requests, and release those in flight."""

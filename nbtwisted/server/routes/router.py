@@ -33,6 +33,7 @@ from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
 from nbtwisted.server.model.controls import NO_CONTROLS
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
+from nbtwisted.server.model.fault_port import FaultPort
 from nbtwisted.server.model.host import is_host
 from nbtwisted.server.model.query import TooMany
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
@@ -85,6 +86,7 @@ class Server:
     admin_token      lets operators in who are not on this machine
     access_log_lost  counts lines of the access log, if there is one, that were lost
     reactor_figures  what a reactor that records its time has to say
+    fault_ports      the open ports whose connections fail
 
     `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
     what was expected. The other parameters are those of `InFlightRequests`.
@@ -117,6 +119,7 @@ class Server:
         # The traced reactor has one; Twisted's have not.
         recorder = getattr(clock, "recorder", None)
         self.reactor_figures = recorder.figures if recorder is not None else None
+        self.fault_ports: list[FaultPort] = []
         self.in_flight = InFlightRequests(
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),
             unix_time,

@@ -1,0 +1,1 @@
+"""Ports whose connections fail before there is a request, or in the TLS handshake."""
