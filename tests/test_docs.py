@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.model.browsers import is_for_operators
 from tests.pages import ROOT, blocks, matches, mismatches
 from tests.server.running import BY_MODULE, RunningServer
 
@@ -19,6 +21,7 @@ PAGES += ["docs/study.md", "docs/rules.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
 # What the pages' server is started with.
 RULES = {"docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")]}
+PATHS = [rule.endpoint for rule in DelayServer.app.url_map.iter_rules()]
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
 INSTEAD = {
     "make run": "python examples/five_at_once.py",
@@ -55,6 +58,17 @@ class DocsTests(SynchronousTestCase):
     def test_shown_rules_are_those_of_the_examples(self) -> None:
         (shown,) = blocks("docs/rules.md", "toml")
         self.assertIn(shown, (ROOT / "examples" / "rules.toml").read_text())
+
+    def test_the_page_of_the_server_has_its_paths(self) -> None:
+        text = (ROOT / "docs/server.md").read_text(encoding="utf-8")
+        _, _, section = text.partition("\n## Paths\n")
+        section, _, _ = section.partition("\n#")
+        cells = re.findall(r"^\| (`/.*?) \|", section, re.M)
+        paths = re.findall(r"`(/[^`?]*)", " ".join(cells))
+        shown = [re.sub(r"{\w+}|…", "{}", path) for path in paths]
+        self.assertEqual(sorted(shown), sorted({*shown}))
+        theirs = (path for path in PATHS if not is_for_operators(path.encode()))
+        self.assertEqual({*shown}, {re.sub("<[^>]+>", "{}", path) for path in theirs})
 
     def test_links_lead_somewhere(self) -> None:
         for page in [*PAGES, *NOT_RUN_HERE]:
