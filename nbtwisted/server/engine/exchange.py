@@ -1,4 +1,4 @@
-"""A request and the response to it: the one place of the server that waits.
+"""A request and the response to it: the one place where a response waits.
 
 An exchange draws what chance leaves open, waits by `deferLater`, and sends:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -20,7 +21,7 @@ from nbtwisted.server.model.body import Endless
 from nbtwisted.server.model.browsers import FOR_OPERATORS, headers_for, is_for_operators
 from nbtwisted.server.model.request import Request
 
-__all__ = ["InFlightRequests"]
+__all__ = ["BeingRead", "InFlightRequests"]
 
 SECONDS_BETWEEN_LOOKS = 0.01
 """At connections that are closing, while the server waits to end."""
@@ -30,6 +31,13 @@ MANY = 1000
 
 LONG = 1.0
 """Seconds."""
+
+
+class BeingRead(Protocol):
+    """Has a request whose body is read slowly."""
+
+    def read_at_once(self) -> None:
+        """Read as much of it as is there, and the rest as it comes."""
 
 
 class InFlightRequests:
@@ -62,6 +70,8 @@ class InFlightRequests:
         self.is_delivered: Callable[[], bool] = lambda: True
         """Whether clients have all of the responses that are over. Connections that
         can tell put their own function here."""
+        self.being_read: set[BeingRead] = set()
+        """Those that have a request that is not in flight yet."""
         self._max_in_flight = max_in_flight
         self._on_end = on_end
         self._on_quiet = on_quiet
@@ -135,9 +145,10 @@ class InFlightRequests:
     def reset(self) -> int:
         """Forget what was, and let go of every request in flight; returns how many.
 
-        What waits for its delay is answered at once. What is in the middle of its
-        response, or stalled, loses its connection.
+        What waits for its delay, or until it is read, is answered at once. What is in
+        the middle of its response, or stalled, loses its connection.
         """
+        self._read_at_once()
         released = list(self._exchanges)
         for exchange in released:
             exchange.release()
@@ -150,6 +161,7 @@ class InFlightRequests:
 
         What is stalled has none to wait for, and loses its connection at once.
         """
+        self._read_at_once()
         self.is_draining = True
         for exchange in list(self._exchanges):
             exchange.make_last()
@@ -162,6 +174,10 @@ class InFlightRequests:
             or not self.is_delivered()
         ):
             await deferLater(self.clock, SECONDS_BETWEEN_LOOKS)
+
+    def _read_at_once(self) -> None:
+        for each in list(self.being_read):
+            each.read_at_once()
 
     def date(self) -> bytes:
         """The time, as HTTP has it."""

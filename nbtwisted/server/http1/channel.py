@@ -33,9 +33,10 @@ from nbtwisted.server.engine.exchange import Exchange, IllegalTransition
 from nbtwisted.server.http1.addresses import addresses_of
 from nbtwisted.server.http1.delivery import Delivery, has_left
 from nbtwisted.server.http1.framing import BadRequest, Head, RequestReader
+from nbtwisted.server.http1.slow_reading import SlowReading
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.request import NO_ADDRESSES, Request, not_a_request
-from nbtwisted.server.routes.router import decide
+from nbtwisted.server.routes.router import decide, reading_rate
 
 if TYPE_CHECKING:
     from nbtwisted.server.http1.site import DelaySite
@@ -98,6 +99,8 @@ class Channel(Protocol):
     _addresses = NO_ADDRESSES
     _coming: tuple[Head, Request] | None = None
     """A request whose body is not all here."""
+    _slow: SlowReading | None = None
+    """Reads the body of that request, if it is to be read slowly."""
     _raw = b""
     """The head of a request that is not answered yet."""
     _exchange: Exchange | None = None
@@ -144,14 +147,21 @@ class Channel(Protocol):
                 here=self.transport.getHost(),
                 is_secure=self._is_secure(),
             )
-        self._reader.feed(data)
-        self._advance()
+        if self._slow is None:
+            self._reader.feed(data)
+            self._advance()
+        else:
+            self._slow.take(data)
+            self._hold(0)
+            self._read_or_not()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection has ended."""
         self._go(Event.LOST)
         self._site.closed(self)
         self._site.held -= self._held
+        if self._slow is not None:
+            self._end_slow_reading()
         if self._turn is not None:
             self._turn.cancel()
         self._end_idling()
@@ -228,6 +238,9 @@ class Channel(Protocol):
             self._coming = head, request
             if head.wants_continue and not reader.left:
                 self.write(CONTINUE)
+            rate = reading_rate(self._site.server, request)
+            if rate is not None:
+                self._read_slowly(rate)
         head, request = self._coming
         body = reader.next_body(head)
         if body is None:
@@ -251,6 +264,8 @@ class Channel(Protocol):
     ) -> None:
         self._go(Event.REQUEST)
         self._raw = b""
+        if self._slow is not None:
+            self._end_slow_reading()
         if self._idle is not None:
             self._end_idling()
         self.is_persistent = is_persistent
@@ -268,12 +283,35 @@ class Channel(Protocol):
         request = not_a_request(self._addresses, b"HEAD" if is_head else b"")
         self._open(request, False, behaviour)
 
+    def _read_slowly(self, rate: float) -> None:
+        site = self._site
+        self._slow = SlowReading(self.transport, rate, site.reactor, self._read_piece)
+        self._slow.take(self._reader.take_rest())
+        site.in_flight.being_read.add(self)
+        self._read_or_not()
+
+    def _read_piece(self, piece: bytes) -> None:
+        self._reader.feed(piece)
+        self._advance()
+
+    def read_at_once(self) -> None:
+        """Read a body slowly no longer."""
+        self._end_slow_reading()
+        self._advance()
+
+    def _end_slow_reading(self) -> None:
+        assert self._slow is not None
+        self._site.in_flight.being_read.discard(self)
+        self._reader.feed(self._slow.end())
+        self._slow = None
+
     def _read_or_not(self) -> None:
         """Read no further ahead than is worth it, and only while the client reads."""
         ahead = self._reader.left if self._state is State.RESPONDING else 0
         is_reading = self._state >= State.STALLED or not (
             self._is_paused
             or self._turn is not None
+            or (self._slow is not None and self._slow.waiting)
             or ahead > READ_AHEAD
             or (ahead and self._site.holds_too_much)
         )
@@ -287,6 +325,8 @@ class Channel(Protocol):
     def _hold(self, by_body: int) -> None:
         """Count the bytes of this client's that are in memory."""
         held = self._reader.held + by_body
+        if self._slow is not None:
+            held += len(self._slow.waiting)
         self._site.held += held - self._held
         self._held, self._held_by_body = held, by_body
 
@@ -384,8 +424,9 @@ class Channel(Protocol):
             state not in _DEADLINES
             or (delivery is not None and not delivery.is_complete)
             or (self._idle is not None and not self._reader.left)
+            or (self._slow is not None and self._slow.waiting)
         ):
-            # The client's time begins when it has the response.
+            # The client's time begins when it has the response, and not while we pause.
             self._since = now
         elif now - self._since >= _DEADLINES[state]:
             if state is State.BODY:

@@ -319,6 +319,12 @@ class RequestReader:
             self._buffer = b""
         return bytes(buffer[at:end])
 
+    def take_rest(self) -> bytes:
+        """The bytes that were not taken: to be fed again when they are to be read."""
+        rest = bytes(self._buffer[self._at :])
+        self._buffer, self._at, self.left = b"", 0, 0
+        return rest
+
     def next_body(self, head: Head) -> bytes | None:
         """The body of the head that was the last; None if it is not all here."""
         if head.length == 0:

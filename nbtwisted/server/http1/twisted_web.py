@@ -7,7 +7,7 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401
 from typing import Any
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Request as TwistedRequest
@@ -19,7 +19,7 @@ from nbtwisted.server.http1.delivery import Delivery, has_left, innermost
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Request, at_path
-from nbtwisted.server.routes.router import Server, decide
+from nbtwisted.server.routes.router import Server, decide, reading_rate
 
 __all__ = ["DelayResource"]
 
@@ -40,7 +40,7 @@ class DelayResource(Resource):
             request.setResponseCode(505)
             request.finish()
             return NOT_DONE_YET
-        _Connection(request, self._watch, self._server.send_timeout).open(self._server)
+        _Connection(request, self._server, self._watch).open()
         return NOT_DONE_YET
 
 
@@ -48,30 +48,59 @@ class DelayResource(Resource):
 class _Connection:
     """Carries the response to one request over twisted.web's channel."""
 
-    def __init__(
-        self, request: TwistedRequest, watch: Watch, send_timeout: float
-    ) -> None:
+    def __init__(self, request: TwistedRequest, server: Server, watch: Watch) -> None:
         self._request = request
         self._channel: Any = request.channel
         self._watch = watch
-        self._send_timeout = send_timeout
+        self._server = server
         self._delivery = Delivery()
         self._exchange: Exchange | None = None
+        self._being_read: tuple[Request, IDelayedCall] | None = None
 
-    def open(self, server: Server) -> None:
+    def open(self) -> None:
         """Answer the request."""
         request = _request_of(self._request)
         ended = self._request.notifyFinish()
         ended.addBoth(self._on_end)
+        self._watch.add(self)
+        rate = reading_rate(self._server, request) if request.body else None
+        if rate is None:
+            self._begin(request)
+            return
+        # It is here already. The answer comes when it would if it had been read slowly.
+        in_flight = self._server.in_flight
+        seconds = len(request.body) / rate
+        timer = in_flight.clock.callLater(seconds, self.read_at_once)
+        self._being_read = request, timer
+        in_flight.being_read.add(self)
+
+    def read_at_once(self) -> None:
+        """Wait no longer for a body that is to be read slowly."""
+        request = self._end_reading()
+        assert request is not None
+        self._begin(request)
+
+    def _end_reading(self) -> Request | None:
+        if self._being_read is None:
+            return None
+        request, timer = self._being_read
+        self._being_read = None
+        self._server.in_flight.being_read.discard(self)
+        if timer.active():
+            timer.cancel()
+        return request
+
+    def _begin(self, request: Request) -> None:
+        server = self._server
         self._exchange, behaviour = server.in_flight.open(
             self, request, decide(server, request)
         )
         self._request.registerProducer(self, True)
-        self._watch.add(self)
         self._exchange.begin(behaviour)
 
     def _on_end(self, _: object) -> None:
         self._watch.discard(self)
+        self._end_reading()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()
@@ -145,8 +174,10 @@ class _Connection:
         """See whether the client reads in time; `now` is in seconds."""
         stuck = self._delivery.look(self._channel.transport, now)
         if self._exchange is None:
+            if self._being_read is not None and has_left(self._channel.transport):
+                self._channel.transport.abortConnection()
             return
-        if stuck >= self._send_timeout:
+        if stuck >= self._server.send_timeout:
             self._exchange.abort("timed out")
         elif has_left(self._channel.transport):
             self._exchange.abort("cancelled")

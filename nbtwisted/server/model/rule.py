@@ -131,6 +131,17 @@ class Rule:
         """Whether the same request gets the same behaviour at any time."""
         return not self.phases
 
+    def reading_rate(self, seconds: float) -> float | None:
+        """Bytes a second at which bodies of requests are read; None for no limit.
+
+        `seconds` are those of `over`.
+        """
+        rate = self.controls.read
+        for phase in self.phases:
+            if phase.begins <= seconds < phase.ends and phase.controls.read is not None:
+                rate = phase.controls.read
+        return rate
+
     def over(
         self,
         behaviour: Behaviour,

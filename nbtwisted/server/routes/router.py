@@ -49,7 +49,7 @@ from nbtwisted.server.routes.parameters import (
 )
 from nbtwisted.server.routes.viewing import Overview
 
-__all__ = ["ANY", "Server", "app", "decide", "route"]
+__all__ = ["ANY", "Server", "app", "decide", "reading_rate", "route"]
 
 _logger = Logger(namespace="nbtwisted")
 
@@ -233,6 +233,27 @@ def decide(server: Server, request: Request) -> Behaviour:
             target=request.target,
         )
         return OUR_FAULT
+
+
+def reading_rate(server: Server, request: Request) -> float | None:
+    """Bytes a second at which a request's body is to be read; None for no limit.
+
+    This is asked when the head has come, and the request has no body yet.
+    """
+    if is_for_operators(request.path):
+        return None
+    rules = server.rules.current
+    try:
+        rule, _ = (rules.find(request) if rules else None) or (None, {})
+        rate = None
+        if rule is None or not rule.is_strict:
+            rate = controls(request, server.max_delay, lenient=server.lenient).read
+        if rate is None and rule is not None:
+            rate = rule.reading_rate(server.rules.seconds())
+        return rate
+    except (Refused, TooMany):
+        # Its response will say so.
+        return None
 
 
 def _decide_for_operator(server: Server, request: Request) -> Behaviour:
