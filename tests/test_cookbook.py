@@ -57,11 +57,21 @@ class CookbookTests(SynchronousTestCase):
             self.assertNotEqual(wrong.failure, "", f"{entry.name} does not catch it")
             self.assertFalse(wrong.failure.startswith(MISTAKES), wrong.failure)
 
+    def test_the_table_has_all_entries(self) -> None:
+        rows = re.findall(r"^\| \[(.*)\]\(#(.*)\) \|", _page(), re.M)
+        titles = re.findall(r"^### (.*)$", _page(), re.M)
+        slugs = [re.sub(r"[^\w -]", "", title.lower()) for title in titles]
+        links = [slug.replace(" ", "-") for slug in slugs]
+        self.assertEqual(rows, list(zip(titles, links, strict=True)))
+
+
+def _page() -> str:
+    return (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
+
 
 def _entries() -> Iterator[Entry]:
     """The entries that this machine can run."""
-    page = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
-    for text in re.split(r"^### ", page, flags=re.M)[1:]:
+    for text in re.split(r"^### ", _page(), flags=re.M)[1:]:
         title = text.partition("\n")[0]
         name = "test_" + re.sub(r"\W+", "_", title.lower()).strip("_")
         [test] = _blocks(text, "python")
