@@ -260,6 +260,12 @@ class MoreTests(DigestCase):
             self.assertIn("realm=", reply.json()["expected"])
             self.assertNotIn("value", reply.json())
 
+    def test_longer_than_is_read(self) -> None:
+        client = self.client("/digest-auth/auth/user/passwd")
+        reply = client.ask(f'Authorization: Digest a="{"b" * 8192}"')
+        self.assertEqual(reply.status, 400)
+        self.assertIn("8192", reply.json()["expected"])
+
     def test_the_path(self) -> None:
         for path, control in [
             ("wrong-qop/u/p", "qop"),

@@ -17,6 +17,9 @@ __all__ = ["cookies_of", "set_cookie"]
 MOST_COOKIES = 1000
 """Cookies of one request. Browsers keep some 180 for a host."""
 
+LARGEST_JAR = 32 * 1024
+"""Bytes of all of them: to read as many takes up to 4 ms."""
+
 LONGEST_COOKIE = 4096
 """Bytes of a name and a value: browsers keep no more (RFC 6265, 6.1)."""
 
@@ -60,13 +63,14 @@ def delete_cookies(server: Server, request: Request) -> Behaviour:
 
 
 def cookies_of(request: Request) -> dict[str, str]:
-    """The cookies of a request; raises `Refused` for too many.
+    """The cookies of a request; raises `Refused` for too many, or too large ones.
 
     Of two with the same name the first counts, whose path is longer (5.4).
     """
     lines = request.headers.by_name.get(b"cookie", ())
-    if sum(line.count(b";") for line in lines) >= MOST_COOKIES:
-        expected = f"at most {MOST_COOKIES} cookies"
+    count, size = sum(line.count(b";") for line in lines), sum(map(len, lines))
+    if count >= MOST_COOKIES or size > LARGEST_JAR:
+        expected = f"at most {MOST_COOKIES} cookies, of {LARGEST_JAR} bytes in all"
         raise Refused(refusal(400, "too many cookies", expected=expected))
     found: dict[str, str] = {}
     for pair in (pair for line in lines for pair in line.split(b";")):

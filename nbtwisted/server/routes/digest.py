@@ -40,6 +40,9 @@ REALM = "nbtwisted"
 
 NEVER = "never"
 
+LONGEST_CREDENTIALS = 8 * 1024
+"""Characters of an Authorization: to read 64 KiB takes up to 16 ms."""
+
 _HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512": "sha512"}
 """As in httpbin. SHA-512 is not of RFC 7616, but requests and httpx know it."""
 
@@ -225,6 +228,8 @@ def _one_less(text: str) -> str:
 
 def _read_parameters(text: str) -> dict[str, str]:
     """The parameters of Digest, by their names in lower case; raises `Refused`."""
+    if len(text) > LONGEST_CREDENTIALS:
+        raise malformed(f"Digest, of at most {LONGEST_CREDENTIALS} characters")
     given: dict[str, str] = {}
     position = 0
     while position < len(text):
