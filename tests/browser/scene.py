@@ -33,11 +33,13 @@ class Scene:
             self.clients.append(client)
         return client
 
-    def operate(self, method: str, path: str, given: object = None) -> Any:
+    def operate(
+        self, method: str, path: str, given: object = None, **headers: str
+    ) -> Any:
         """What an operator is answered, by JSON."""
         connection = HTTPConnection("127.0.0.1", self.server.port, timeout=10)
         try:
-            connection.request(method, f"/__admin/{path}", json.dumps(given))
+            connection.request(method, f"/__admin/{path}", json.dumps(given), headers)
             answer = connection.getresponse()
             told = json.load(answer)
             assert answer.status < 300, told

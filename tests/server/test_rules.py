@@ -368,6 +368,30 @@ class AdminTests(RulesCase):
         self.ask("/__admin/rules", method="DELETE")
         self.assertEqual(self.ask("/__admin/rules").json()["rules"], [])
 
+    def test_a_switch(self) -> None:
+        self.rules(
+            {"name": "a", "match": {"path": "/a"}, "status": 201, "for": "30s"},
+            {"name": "b", "match": {"path": "/a"}, "status": 202},
+        )
+        self.clock.advance(10)
+        for is_enabled, status in [(False, 202), (False, 202), (True, 201)]:
+            body = {"enabled": is_enabled}
+            told = self.ask("/__admin/rules/a", method="PATCH", body=body).json()
+            self.assertEqual(told["rule"]["enabled"], is_enabled)
+            self.assertEqual(told["expires_in"], 20)
+            self.assertEqual(self.ask("/a").status, status)
+        listed = self.ask("/__admin/rules").json()["rules"]
+        self.assertEqual([rule["name"] for rule in listed], ["a", "b"])
+        self.clock.advance(20)
+        for name in ("a", "c"):
+            one = f"/__admin/rules/{name}"
+            reply = self.ask(one, method="PATCH", body={"enabled": True})
+            self.assertEqual(reply.status, 404)
+        for other in ({}, {"enabled": 1}, {"enabled": True, "delay": 1}, [True]):
+            reply = self.ask("/__admin/rules/b", method="PATCH", body=other)
+            self.assertEqual(reply.status, 400, other)
+            self.assertIn('{"enabled": true}', reply.json()["expected"])
+
     def test_the_newest_is_the_first(self) -> None:
         for body in ("old", "new"):
             rule = {"match": {"path": "/a"}, "name": body, "body": body}
@@ -410,6 +434,7 @@ class AdminTests(RulesCase):
             ([], "rule", "a table"),
             ({"name": ""}, "name", "1 to 100"),
             ({"name": "a\nb"}, "name", "printable"),
+            ({"name": ".."}, "name", "not . or .."),
             ({"rule": 1}, "rule", "a list"),
             ({"rule": [{"name": "a"}, {"name": "a"}]}, "name", "no other"),
             ({"steps": {}}, "steps", "a list"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from nbtwisted.server.model.rule import Rule, UnreadableRule
@@ -147,6 +147,23 @@ class Rules:
         now = self._now()
         standing = [
             _stand(rule, each.origin, now) if each is found else each
+            for each in self._standing[found.origin]
+        ]
+        self._set_all({**self._standing, found.origin: standing})
+        return True
+
+    def switch(self, name: str, is_enabled: bool) -> bool:
+        """Switch the rule of this name on or off; returns whether there is one.
+
+        It stays in its place, and does not live longer for that.
+        """
+        found = self.find(name)
+        if found is None:
+            return False
+        source = {**found.rule.source, "enabled": is_enabled}
+        rule = replace(found.rule, source=source, is_enabled=is_enabled)
+        standing = [
+            replace(each, rule=rule) if each is found else each
             for each in self._standing[found.origin]
         ]
         self._set_all({**self._standing, found.origin: standing})

@@ -154,8 +154,12 @@ class _Parser:
             not isinstance(name, str)
             or not 0 < len(name) <= LONGEST_RULE_NAME
             or not name.isprintable()
+            # Browsers and curl take these out of a URL, however they are quoted.
+            or name in (".", "..")
         ):
-            expected = f"a text of 1 to {LONGEST_RULE_NAME} printable characters"
+            expected = (
+                f"a text of 1 to {LONGEST_RULE_NAME} printable characters, not . or .."
+            )
             raise self._error("name", name, expected)
         return name
 

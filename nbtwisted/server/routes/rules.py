@@ -45,9 +45,11 @@ def all_rules(server: Server, request: Request) -> Behaviour:
     return _listed(server)
 
 
-@route("/__admin/rules/<rest:name>", "GET", "PUT", "DELETE")
+@route("/__admin/rules/<rest:name>", "GET", "PUT", "PATCH", "DELETE")
 def one_rule(server: Server, request: Request, name: str) -> Behaviour:
-    """Show, make or replace, or remove the rule of this name."""
+    """Show, make or replace, switch, or remove the rule of this name."""
+    if request.method == b"PATCH":
+        _change(server.rules.switch, name, _read_switch(request))
     if request.method == b"PUT":
         given = _document(request)
         if isinstance(given, dict):
@@ -122,6 +124,17 @@ def _change(change: Any, *given: Any) -> Any:
 
 def _read(server: Server, request: Request) -> list[Rule]:
     return _parsed(server, _document(request))
+
+
+def _read_switch(request: Request) -> bool:
+    """Whether a rule is to be on. (One of a recording may be too large to be put.)"""
+    given = _document(request)
+    if isinstance(given, dict) and list(given) == ["enabled"]:
+        is_enabled = given["enabled"]
+        if isinstance(is_enabled, bool):
+            return is_enabled
+    expected = '{"enabled": true} or {"enabled": false}, or PUT for all else'
+    raise Refused(refusal(400, "no such change of a rule", expected=expected))
 
 
 def _parsed(server: Server, given: object) -> list[Rule]:

@@ -6,7 +6,7 @@ import { by, make, put } from "./elements.js";
 import { tell } from "./figures.js";
 import { number, seconds } from "./words.js";
 
-const rows = new Map(); // by the rule's name, in order
+const rows = new Map(); // by the rule's id, in order
 let made = 0;
 
 // Of a frame, both are there only when they changed.
@@ -25,13 +25,17 @@ function list(told) {
   const more = all - warnings.length;
   if (more) warnings.push(`and ${number(more)} more, at /__admin/rules`);
   by("rules-warnings").replaceChildren(...warnings.map((text) => make("li", "", text)));
-  keepOnly(new Set(shown.map(({ name }) => name)));
-  const known = new Map(rows);
+  // Of one origin, all have different names. Of all, only the first can be named.
+  const ids = new Map(shown.map((rule) => [`${rule.origin} ${rule.name}`, rule]));
+  keepOnly(ids);
+  const known = new Map(rows), names = new Set();
   rows.clear();
-  shown.forEach((rule, at) => {
-    const row = known.get(rule.name) ?? begin(rule);
-    rows.set(rule.name, row);
+  [...ids].forEach(([id, rule], at) => {
+    const row = known.get(id) ?? begin(rule);
+    rows.set(id, row);
     show(row, rule);
+    row.toggle.disabled = names.has(rule.name);
+    names.add(rule.name);
     // What is in its place is not moved: it may have the focus.
     const there = by("rule-list").children[at];
     if (there !== row.element) by("rule-list").insertBefore(row.element, there ?? null);
@@ -45,16 +49,16 @@ function summary({ of, shown }) {
   return off ? `${text}; ${off} switched off` : text;
 }
 
-function keepOnly(names) {
-  const all = [...rows.values()];
-  all.forEach((row, at) => {
-    if (names.has(row.told.name)) return;
+function keepOnly(ids) {
+  const all = [...rows];
+  all.forEach(([id, row], at) => {
+    if (ids.has(id)) return;
     if (row.expires !== null && row.expires - local() < 1) tell(`${quoted(row.told)} has expired.`);
     const hadFocus = row.toggle === document.activeElement;
-    rows.delete(row.told.name);
+    rows.delete(id);
     row.element.remove();
-    const nearest = [...all.slice(at + 1), ...all.slice(0, at).reverse()].find(({ told }) => names.has(told.name));
-    if (hadFocus) nearest?.toggle.focus();
+    const nearest = [...all.slice(at + 1), ...all.slice(0, at).reverse()].find(([other]) => ids.has(other));
+    if (hadFocus) nearest?.[1].toggle.focus();
   });
 }
 
@@ -116,43 +120,24 @@ function tellExpiry({ expires, expiry }) {
 const quoted = ({ name }) => `“\u2068${name}\u2069”`;
 
 async function turn(row) {
-  const wanted = row.toggle.checked;
+  const enabled = row.toggle.checked;
   row.isTurning = true;
-  try {
-    await change(row.told.name, { enabled: wanted });
-    row.told.enabled = wanted;
-    tell("");
-  } catch (error) {
-    const why = error instanceof Refused ? error.message : "the server did not answer";
-    tell(`${quoted(row.told)} is as it was: ${why}.`);
-  }
+  const why = await problem(`rules/${encodeURIComponent(row.told.name)}`, { enabled });
+  if (why === null) row.told.enabled = enabled;
+  tell(why === null ? "" : `${quoted(row.told)} is as it was: ${why}.`);
   row.isTurning = false;
   showSwitch(row);
 }
 
-class Refused extends Error {}
-
-async function change(name, fields) {
-  const path = `rules/${encodeURIComponent(name)}`;
-  const text = await ask(path);
-  const { rule } = JSON.parse(text, asWritten);
-  const { expires_in: left } = JSON.parse(text);
-  // It is not to live longer for that.
-  if (left !== null) rule.for = `${left.toFixed(3)}s`;
-  const body = JSON.stringify({ ...rule, ...fields });
-  await ask(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body });
-}
-
-// A number with more digits than JavaScript's own have keeps them all.
-function asWritten(_, value, context) {
-  const isKept = typeof value === "number" && context && JSON.rawJSON;
-  return isKept ? JSON.rawJSON(context.source) : value;
-}
-
-async function ask(path, how) {
-  const answer = await fetch(path, { cache: "no-store", ...how });
-  const text = await answer.text();
-  if (answer.ok) return text;
-  const { error, expected } = JSON.parse(text);
-  throw new Refused(expected ? `${error} (expected ${expected})` : error);
+// Why a change is not made; null if it is.
+async function problem(path, change) {
+  const headers = { "Content-Type": "application/json" };
+  try {
+    const answer = await fetch(path, { method: "PATCH", headers, body: JSON.stringify(change) });
+    if (answer.ok) return null;
+    const { error, expected } = await answer.json();
+    return expected ? `${error} (expected ${expected})` : error;
+  } catch {
+    return "the server did not answer";
+  }
 }
