@@ -68,10 +68,10 @@ def _hold(
 ) -> bool:
     for name, condition in conditions:
         given = values.get(name, ())
-        if isinstance(condition, bool):
-            if bool(given) is not condition:
+        if isinstance(condition, Glob):
+            if not condition.matches_one_of(given):
                 return False
-        elif not any(condition.matches(v.decode("utf-8", "replace")) for v in given):
+        elif bool(given) is not condition:
             return False
     return True
 

@@ -7,7 +7,7 @@ pattern is slow for any text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -39,23 +39,37 @@ class Glob:
 
     text: str
 
+    @cached_property
+    def _parts(self) -> tuple[str, Sequence[str], str] | None:
+        """What is before, between and behind the `*`; None if there is none."""
+        first, *between = self.text.split("*")
+        return (first, between[:-1], between[-1]) if between else None
+
     def matches(self, value: str) -> bool:
         """Whether a value is as the text says."""
-        first, *rest = self.text.split("*")
-        if not rest:
-            return value == first
-        last = rest.pop()
-        if len(value) < len(first) + len(last):
-            return False
+        if self._parts is None:
+            return value == self.text
+        first, between, last = self._parts
         if not (value.startswith(first) and value.endswith(last)):
             return False
         at, end = len(first), len(value) - len(last)
-        for part in rest:
+        if at > end:
+            return False
+        for part in between:
             at = value.find(part, at, end)
             if at < 0:
                 return False
             at += len(part)
         return True
+
+    def matches_one_of(self, values: Iterable[bytes]) -> bool:
+        """Whether a value, in UTF-8, is as the text says."""
+        matches = self.matches
+        # A loop takes half of the time of any(): mostly there is one value, or none.
+        for value in values:  # noqa: SIM110
+            if matches(value.decode("utf-8", "replace")):
+                return True
+        return False
 
     def covers(self, other: Glob) -> bool:
         """Whether this surely matches all that the other one matches."""
@@ -152,7 +166,7 @@ class PathPattern:
             literal.append(segment.before)
         return tuple(literal)
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         """Those of its captures."""
         return [segment.name for segment in self.segments if segment.name]
