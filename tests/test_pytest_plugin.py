@@ -223,6 +223,71 @@ def test_the_seed_is_the_same_each_time(pytester: pytest.Pytester) -> None:
     assert seeds[0] == seeds[1]
 
 
+def test_fault_ports(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import contextlib
+        import socket
+        import ssl
+
+        import pytest
+        import requests
+
+        ports = []
+
+        @pytest.mark.parametrize("time", range(2))
+        def test_kinds(slow_server, time):
+            opened = [slow_server.fault_port(kind) for kind in (
+                "no-accept", "refuse", "silent", "tls-expired", "tls-good"
+            )]
+            full, refusing, silent, expired, good = opened
+            with pytest.raises(TimeoutError):
+                socket.create_connection((full.host, full.port), timeout=0.05)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((refusing.host, refusing.port))
+            ports.append((silent, socket.create_connection((silent.host, silent.port))))
+            assert (silent.kind, silent.ca_pem) == ("silent", None)
+            assert silent.url == f"http://127.0.0.1:{silent.port}"
+            assert good.url == f"https://127.0.0.1:{good.port}"
+            assert good.ca_pem == expired.ca_pem
+            assert requests.get(slow_server.url + "/ca.pem").text == good.ca_pem
+            context = ssl.create_default_context(cadata=good.ca_pem)
+            for port in (expired, good):
+                with contextlib.ExitStack() as refused:
+                    if port is expired:
+                        refused.enter_context(pytest.raises(ssl.SSLError))
+                    with (
+                        socket.create_connection((port.host, port.port)) as plain,
+                        context.wrap_socket(plain, server_hostname=port.host) as tls,
+                    ):
+                        tls.sendall(b"GET /ip HTTP/1.0\\r\\n\\r\\n")
+                        assert tls.recv(15) == b"HTTP/1.1 200 OK"
+
+        def test_they_are_closed_with_the_server(slow_server):
+            assert requests.get(slow_server.url + "/ca.pem").status_code == 404
+            for silent, held in ports:
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection((silent.host, silent.port))
+                with held, contextlib.suppress(ConnectionResetError):
+                    assert held.recv(1) == b""
+
+        def test_a_kind_that_is_none(slow_server):
+            expected = "expected no-accept, or another one of no-accept, refuse, "
+            with pytest.raises(ValueError, match=expected):
+                slow_server.fault_port("no-acept")
+
+        def test_outside_its_time(slow_server_factory):
+            from nbtwisted.server.testing.server_beside import ServerProcessDied
+
+            kept = slow_server_factory()
+            kept._process.close(kept)
+            with pytest.raises(ServerProcessDied, match="has ended"):
+                kept.fault_port("silent")
+        """
+    )
+    run(pytester).assert_outcomes(passed=5)
+
+
 def test_a_session_that_does_not_use_it_starts_nothing(
     pytester: pytest.Pytester,
 ) -> None:

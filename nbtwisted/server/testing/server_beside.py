@@ -20,6 +20,7 @@ from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
+from nbtwisted.server.model.fault_port import FaultPort, check_kind
 from nbtwisted.server.testing.rules import TakesRules
 
 __all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
@@ -40,7 +41,8 @@ SECONDS_TO_END = 2
 class SlowServer(TakesRules):
     """A server beside a test, which takes rules. `url` has no slash at its end."""
 
-    def __init__(self, port: int, seed: int) -> None:
+    def __init__(self, port: int, seed: int, process: ServerProcess) -> None:
+        self._process = process
         self.port = port
         self.seed = seed
         self.url = f"http://127.0.0.1:{port}"
@@ -57,6 +59,16 @@ class SlowServer(TakesRules):
         """Forget what was asked, and let go of what is held; returns how many."""
         released: int = self._ask("POST", "/__admin/reset")["released"]
         return released
+
+    def fault_port(self, kind: str) -> FaultPort:
+        """Open a port whose connections fail, which is closed with the server.
+
+        `docs/server.md` has the kinds. The port has a `kind`, a `host`, a `port`, a
+        `url` (without a slash at its end) and, if it has TLS, a `ca_pem`. Raises
+        `ValueError` for a kind that there is not, and `OSError` where it cannot be.
+        """
+        check_kind(kind)
+        return self._process.open_fault_port(self, kind)
 
     def _requests(self, key: str | None, rule: str | None) -> list[dict[str, Any]]:
         given = {"key": key, "rule": rule}
@@ -140,9 +152,21 @@ class ServerProcess:
         answer = self._tell({"open": settings})
         if "refused" in answer:
             raise ValueError(answer["refused"])
-        server = SlowServer(answer["port"], settings["seed"])
+        server = SlowServer(answer["port"], settings["seed"], self)
         self._open.add(server)
         return server
+
+    def open_fault_port(self, server: SlowServer, kind: str) -> FaultPort:
+        """Have a port opened beside a server's own.
+
+        Raises `OSError` where it cannot be, and `ServerProcessDied`.
+        """
+        if server not in self._open:
+            raise ServerProcessDied("the process of this slow server has ended")
+        answer = self._tell({"fault_port": kind, "of": server.port})
+        if "refused" in answer:
+            raise OSError(answer["refused"])
+        return FaultPort(**answer)
 
     def close(self, server: SlowServer) -> None:
         """Have a server closed; raises `ServerProcessDied`.

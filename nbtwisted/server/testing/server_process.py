@@ -4,6 +4,7 @@ Each line on stdin is a JSON object, and gets a line on stdout:
 
     {"open": {"seed": 7, "max_delay": 300.0}}    {"port": 40001}
     {"open": {"seed": 7, "default": "_x"}}       {"refused": "no such control …"}
+    {"fault_port": "silent", "of": 40001}        {"kind": "silent", "port": 40002, …}
     {"close": 40001}                             {"closed": 40001}
 
 The process ends when its stdin is closed. Forked children of its parent may hold the
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from threading import Event, Thread
 from typing import Any
 
@@ -29,6 +31,7 @@ from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
 from nbtwisted.server.http1.site import DelaySite
+from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
 from nbtwisted.server.testing.with_rules import server_with_rules
 
 JOURNAL_SIZE = 10_000
@@ -47,7 +50,7 @@ class _Dispenser(LineOnlyReceiver):
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._open: dict[int, tuple[Any, DelaySite]] = {}
+        self._open: dict[int, tuple[Any, DelaySite, FaultPorts]] = {}
 
     def lineReceived(self, line: bytes) -> None:
         """Open or close a server."""
@@ -56,6 +59,12 @@ class _Dispenser(LineOnlyReceiver):
             try:
                 self._say({"port": self._new(**asked["open"])})
             except ValueError as error:
+                self._say({"refused": str(error)})
+        elif "fault_port" in asked:
+            _, _, fault_ports = self._open[asked["of"]]
+            try:
+                self._say(asdict(fault_ports.open(asked["fault_port"])))
+            except CannotOpen as error:
                 self._say({"refused": str(error)})
         else:
             self._end(asked["close"])
@@ -80,12 +89,14 @@ class _Dispenser(LineOnlyReceiver):
             0, factory, BACKLOG, interface="127.0.0.1"
         )
         port: int = listening.getHost().port
-        self._open[port] = (listening, site)
+        fault_ports = FaultPorts(self._reactor, site, server.fault_ports)
+        self._open[port] = (listening, site, fault_ports)
         return port
 
     def _end(self, port: int) -> None:
-        listening, site = self._open.pop(port)
+        listening, site, fault_ports = self._open.pop(port)
         listening.stopListening()
+        fault_ports.close()
         site.abort_connections()
 
     def _say(self, value: Any) -> None:
