@@ -44,6 +44,10 @@ memos-off: $(VENV)/.test ## run the tests of server, reader and load with all me
 study: $(VENV)/.test ## run and judge every program of the study: two minutes
 	$(BIN)/python -m pytest -q -n $(PROGRAMS) tests/study/every_program.py
 
+.PHONY: replay
+replay: $(VENV)/.test ## record a run and play it, and see that they took the same time: ten seconds
+	$(BIN)/python -m pytest -q tests/replayed_run.py
+
 .PHONY: readme
 readme: $(VENV)/.test ## follow the README in an empty clone: a minute
 	$(BIN)/python -m tests.from_scratch
@@ -64,6 +68,8 @@ browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMI
 .PHONY: pictures
 pictures: $(VENV)/.browser ## make the documentation's pictures anew, from real runs
 	$(BIN)/python examples/picture.py
+	$(BIN)/python examples/replay.py build/replay
+	cp build/replay/*.svg docs/pictures
 	$(BIN)/python -m tests.study.record
 	NBTWISTED_PICTURES=docs/pictures $(MAKE) browser
 

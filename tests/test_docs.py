@@ -17,10 +17,15 @@ from tests.server.running import BY_MODULE, RunningServer
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
-PAGES += ["docs/study.md", "docs/rules.md"]
+PAGES += ["docs/study.md", "docs/rules.md", "docs/recordings.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
 # What the pages' server is started with.
-RULES = {"docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")]}
+RULES = {
+    "docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")],
+    "docs/recordings.md": [
+        *("--har", str(ROOT / "examples" / "orders.har"), "--timing", "recorded")
+    ],
+}
 PATHS = [rule.endpoint for rule in DelayServer.app.url_map.iter_rules()]
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
 INSTEAD = {
