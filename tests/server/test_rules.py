@@ -327,6 +327,11 @@ class TemplateTests(RulesCase):
         reply = self.ask("/a?x=" + quote(text))
         self.assertEqual(reply.json(), {"x": text, "n": [1]})
 
+    def test_a_header_with_two_values(self) -> None:
+        self.rules({"match": {"path": "/a"}, "header": {"X-A": ["b", 2], "X-C": "d"}})
+        received = self.visit("/a").received
+        self.assertIn(b"X-A: b\r\nX-A: 2\r\nX-C: d\r\n", received)
+
     def test_no_line_end_gets_into_a_header(self) -> None:
         self.rules({"match": {"path": "/a/{x}"}, "header": {"X-A": "<{x}>"}})
         reply = self.ask("/a/1%0d%0aX-Evil:%201%00%c3%a4")
@@ -455,6 +460,8 @@ class AdminTests(RulesCase):
             ({"body": ["a", {}]}, "body", "a text or a number"),
             ({"status": True}, "status", "a text or a number"),
             ({"header": "A: b\r\nC: d"}, "header", "without CR, LF"),
+            ({"header": {"A": True}}, "header", "a text or a number"),
+            ({"header": {"A": {"B": "c"}}}, "header", "a text or a number"),
         ]:
             reply = self.ask("/__admin/rules", method="POST", body=body)
             self.assertEqual(reply.status, 400, body)

@@ -228,13 +228,21 @@ class _Parser:
             except (TypeError, ValueError):
                 raise self._error(where, value, "values that JSON has") from None
         if name == "header" and isinstance(value, Mapping):
-            value = [f"{key}: {text}" for key, text in value.items()]
+            return [
+                f"{key}: {text}"
+                for key, values in value.items()
+                for text in self._scalars(where, values)
+            ]
+        texts = self._scalars(where, value)
+        return texts if name == "header" else [",".join(texts)]
+
+    def _scalars(self, where: str, value: object) -> list[str]:
+        """A text or a number, or a list of them, as texts."""
         values = value if isinstance(value, list) else [value]
         for each in values:
             if isinstance(each, bool) or not isinstance(each, (str, int, float)):
                 raise self._error(where, value, "a text or a number")
-        texts = list(map(str, values))
-        return texts if name == "header" else [",".join(texts)]
+        return list(map(str, values))
 
     def _file(self, where: str, path: object) -> Content:
         if not isinstance(path, str) or "\0" in path:
