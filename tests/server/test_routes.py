@@ -207,7 +207,8 @@ def pieces_of_targets() -> st.SearchStrategy[str]:
 def queries() -> st.SearchStrategy[str]:
     """Parameters and controls, right and wrong, with any value."""
     controls = ["delay", "status", "drip", "rate", "size", "header", "seq", "limit"]
-    names = [f"_{control}" for control in [*controls, "key"]]
+    controls += ["key", "body", "json", "idle"]
+    names = [f"_{control}" for control in controls]
     names += ["seed", "chunk_size", "numbytes", "duration", "code", "delay", "url"]
     names += ["status_code", "count", "failure_rate", "since", "key", "absolute", "a"]
     values = st.text("0123456789.,:/ms-%afkBX()", max_size=12) | st.sampled_from(
@@ -253,8 +254,7 @@ class AnyRequestTests(ClockCase):
         self.clock.pump([1.0] * 20 + [10.0] * 70)
         try:
             if "_rate" not in target:
-                reply = visit.reply(method)
-                self.assertNotIn(b"<html", reply.body, target)
+                visit.reply(method)
             self.assertRegex(
                 visit.received,
                 rb"\r\nServer-Timing: asked;dur=[\d.]+, held;dur=[\d.]+\r\n",

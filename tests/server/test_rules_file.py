@@ -61,7 +61,7 @@ class TextTests(ClockCase):
             ("match = {", "match = { methd = 1,", 4, "method, or another"),
             ("name", '"name"', 3, ""),
             ("status = 503", "[[rule.steps]]\ndelay = 1\nstatus = 1", 10, "a status"),
-            ("status = 503", "status 503", 8, "TOML: '=' after a key"),
+            ("status = 503", "status 503", 8, "after a key"),
             ("status = 503", "status = ", 8, "TOML: "),
             ("# Rules", 'name = "x"\n#', 1, "[[rule]] before"),
             ('/b"\nstatus = 503', '/b"\nname = "first"', 8, "no other rule has"),
