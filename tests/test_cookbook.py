@@ -98,7 +98,8 @@ def _run(entries: Iterable[Entry], folder: Path) -> Mapping[tuple[str, str], Out
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        # Before pytest takes this process for one that hangs.
+        timeout=50,
         check=False,
     ).stdout
     outcomes = {}
