@@ -23,7 +23,7 @@ from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.model.fault_port import KINDS, FaultPort
 from nbtwisted.server.options import read_options
-from nbtwisted.server.ports import held, unanswered
+from nbtwisted.server.ports import binding, held
 from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
 from nbtwisted.server.ports.held import HeldConnections, Resets, Silent, StallsHandshake
 from tests.guard import ClockCase, ReactorCase
@@ -289,7 +289,7 @@ class OpeningTests(ReactorCase):
             self.ports.open("refuse", "2001:db8::1")
 
     def test_a_backlog_that_does_not_fill(self) -> None:
-        self.patch(unanswered, "MILLISECONDS_TO_FILL", 0)
+        self.patch(binding, "MILLISECONDS_TO_FILL", 0)
         self.patch(socket.socket, "connect_ex", lambda *_: 0)
         with self.assertRaisesRegex(CannotOpen, "its backlog does not fill"):
             self.ports.open("no-accept")

@@ -8,17 +8,16 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
 from nbtwisted.server.model.fault_port import FaultPort, check_kind
+from nbtwisted.server.ports.binding import fill, listening, refuse
 from nbtwisted.server.ports.held import (
     HeldConnections,
     Resets,
     Silent,
     StallsHandshake,
 )
-from nbtwisted.server.ports.unanswered import fill, refuse
 
 if TYPE_CHECKING:
     from nbtwisted.server.ports.authority import Authority
@@ -59,7 +58,7 @@ class FaultPorts:
         check_kind(kind)
         try:
             port = self._open(kind, host, number)
-        except (OSError, CannotListenError, ValueError) as error:
+        except (OSError, ValueError) as error:
             place = FaultPort(kind, host, number).place
             raise CannotOpen(f"cannot open {kind} on {place}: {_why(error)}") from error
         self._opened.append(port)
@@ -85,12 +84,16 @@ class FaultPorts:
             self._closes.append(held.close)
             return FaultPort(kind, host, held.port.getHost().port)
         factory, ca_pem = self._with_tls(kind, host)
-        listening = self._listen(host, number, factory)
-        self._closes.append(listening.stopListening)
-        return FaultPort(kind, host, listening.getHost().port, ca_pem)
+        port = self._listen(host, number, factory)
+        self._closes.append(port.stopListening)
+        return FaultPort(kind, host, port.getHost().port, ca_pem)
 
     def _listen(self, host: str, number: int, factory: Any) -> Any:
-        return self._reactor.listenTCP(number, factory, BACKLOG, interface=host)
+        # The reactor keeps a copy. Its own listenTCP may leave a socket open that
+        # cannot be bound: Twisted 24.11 does.
+        with listening(host, number, BACKLOG) as own:
+            own.setblocking(False)
+            return self._reactor.adoptStreamPort(own.fileno(), own.family, factory)
 
     def _with_tls(self, kind: str, host: str) -> tuple[Any, str]:
         """The site behind TLS, and the authority; raises `ValueError`."""
@@ -112,8 +115,6 @@ class FaultPorts:
 
 def _why(error: Exception) -> str:
     """The reason why a port does not open, and what it should have been."""
-    if isinstance(error, CannotListenError):
-        error = error.socketError
     if not isinstance(error, OSError):
         return str(error)
     reason = error.strerror or str(error)

@@ -43,6 +43,8 @@ class Silent(Protocol):
         """Stop reading."""
         self._connections.add(self)
         self.transport.pauseProducing()
+        # It may have waited in the backlog for longer than its client.
+        self.look(0)
 
     def look(self, now: float) -> None:
         """End with the client."""

@@ -1,4 +1,4 @@
-"""Ports that no connection gets through, because nobody accepts any."""
+"""Binds fault ports: those that accept, those that refuse, and those that are full."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ import select
 import socket
 from contextlib import ExitStack
 
-__all__ = ["fill", "refuse"]
+__all__ = ["fill", "listening", "refuse"]
 
 MILLISECONDS_TO_FILL = 1000
+
+
+def listening(host: str, number: int, backlog: int) -> socket.socket:
+    """A new socket that listens; raises `OSError`."""
+    with ExitStack() as until_done:
+        own = until_done.enter_context(_socket(host))
+        # As servers do: old connections of this port may not be forgotten yet.
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind((host, number))
+        own.listen(backlog)
+        until_done.pop_all()
+    return own
 
 
 def refuse(host: str, number: int, sockets: ExitStack) -> int:
@@ -29,21 +41,17 @@ def fill(host: str, number: int, sockets: ExitStack) -> int:
 
     Returns the port's number; `sockets` are those that keep it so. Raises `OSError`.
     """
-    listening = sockets.enter_context(_socket(host))
-    # As servers do: old connections of this port may not be forgotten yet.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, number))
     # Linux has room for one more than it is told.
-    listening.listen(0)
+    full = sockets.enter_context(listening(host, number, backlog=0))
     filling = sockets.enter_context(_socket(host))
     filling.setblocking(False)
-    filling.connect_ex(listening.getsockname())
+    filling.connect_ex(full.getsockname())
     # If a stranger was faster, theirs fills it.
     poll = select.poll()
-    poll.register(listening, select.POLLIN)
+    poll.register(full, select.POLLIN)
     if not poll.poll(MILLISECONDS_TO_FILL):
         raise OSError(errno.ETIMEDOUT, "its backlog does not fill")
-    return _number(listening)
+    return _number(full)
 
 
 def _socket(host: str) -> socket.socket:
