@@ -33,8 +33,8 @@ def test_backs_off(slow_server: SlowServer) -> None:
     steps = [{"fault": "reset"}, {"status": 503}, {"status": 503}, {}]
     rule = slow_server.rule(path="/orders/{id}", body="order {id}", steps=steps)
     assert get_order(slow_server.url, 7) == "order 7"
-    first, second, third = rule.gaps()
-    assert first < second < third
+    _, second, third = rule.gaps()
+    assert second >= 0.2 and third >= 0.4
 
 
 def test_ten_minutes_of_outage(slow_app: SlowApp) -> None:
