@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from nbtwisted.server.model.controls import LARGEST_BODY
 from nbtwisted.server.model.rule_reading import no_file
+from nbtwisted.server.regular_file import read_regular_file
 
 __all__ = ["BodyFiles"]
 
@@ -25,17 +25,11 @@ class BodyFiles:
         """
         if not self._folders:
             return no_file(path)
-        file = (self._folders[0] / path).resolve()
+        try:
+            file = (self._folders[0] / path).resolve()
+        except RuntimeError:
+            raise ValueError("a file, and no circle of links") from None
         if not any(file.is_relative_to(folder) for folder in self._folders):
             folders = " or ".join(map(str, self._folders))
             raise ValueError(f"a file in {folders}, or --allow-files with its folder")
-        try:
-            found = file.stat()
-            # To open a named pipe would wait for its writer.
-            if not stat.S_ISREG(found.st_mode):
-                raise ValueError("the path of a file")
-            if found.st_size > LARGEST_BODY:
-                raise ValueError(f"a file of at most {LARGEST_BODY} bytes")
-            return file.read_bytes()
-        except OSError as error:
-            raise ValueError(f"a file that can be read ({error.strerror})") from None
+        return read_regular_file(file, LARGEST_BODY)

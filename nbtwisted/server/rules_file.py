@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from nbtwisted.server.engine.rules import FileState, Origin, Rules
 from nbtwisted.server.model.rule import Rule, UnreadableRule
 from nbtwisted.server.model.rule_set import RuleSet, TooManyRules
+from nbtwisted.server.regular_file import read_regular_file
 from nbtwisted.server.rules_text import parse_text
 
 __all__ = ["RulesFile"]
@@ -103,12 +104,9 @@ class RulesFile:
     def _read(self) -> tuple[list[Rule], Sequence[str]]:
         """The file's rules, and the warnings about them."""
         try:
-            with open(self._path, "rb") as file:
-                raw = file.read(LARGEST_FILE + 1)
-        except OSError as error:
-            raise _unreadable(f"a file that can be read ({error.strerror})") from None
-        if len(raw) > LARGEST_FILE:
-            raise _unreadable(f"a file of at most {LARGEST_FILE} bytes")
+            raw = read_regular_file(self._path, LARGEST_FILE)
+        except ValueError as error:
+            raise _unreadable(str(error)) from None
         try:
             # Editors of other systems begin with a byte order mark.
             text = raw.decode("utf-8-sig")

@@ -38,7 +38,7 @@ def parse_text(text: str, reading: Reading) -> list[Rule]:
                     *(
                         "",
                         name,
-                        str(given[name]),
+                        given[name],
                         "[[rule]] before the fields of a rule",
                     ),
                     error=f"{name} is no part of a rule",
@@ -64,10 +64,9 @@ def _json(text: str) -> Mapping[str, Any]:
 def _toml(text: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        found = re.search(
-            r" ?\(at (?:line (\d+), column \d+|end of document)\)$", str(error)
-        )
+    except (ValueError, RecursionError) as error:
+        # One that is no TOMLDecodeError is about a number of thousands of digits.
+        found = _PLACE.search(str(error))
         said = str(error)[: found.start()] if found else str(error)
         last = len(text.splitlines())
         line = int(found[1] or last) if found else None

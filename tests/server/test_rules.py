@@ -55,6 +55,10 @@ class RulesCase(ClockCase):
         return [self.ask(target).status for _ in range(times)]
 
 
+def _nested(depth: int) -> object:
+    return [_nested(depth - 1)] if depth else "x"
+
+
 class _Files:
     def get_content(self, path: str) -> bytes:
         if path != "order.json":
@@ -453,6 +457,14 @@ class AdminTests(RulesCase):
             ({"body_base64": "AA==", "size": 1}, "body_base64", "one of body"),
             ({"literal": 1}, "literal", "true or false"),
             ({"for": "x"}, "for", "seconds"),
+            ({"for": "0s"}, "for", "more than 0"),
+            ({"key": float("nan")}, "key", "a finite number"),
+            ({"json": [10**400]}, "json", "a finite number"),
+            ({"match": {"query": {"a": float("inf")}}}, "match", "a finite number"),
+            ({"body": "\ud800{n}"}, "body", "half of a pair"),
+            ({"\ud800": 1}, r"\ud800", "half of a pair"),
+            ({"json": _nested(64)}, "json", "at most 64"),
+            ({"match": {"query": {"\x1b": 1.5, "\x9b": []}}}, r"match.query.\x9b", ""),
             ({"strict": 1}, "strict", "true or false"),
             ({"body": "a", "size": 1}, "body", "one of size, body and json"),
             ({"body": "a", "body_file": "order.json"}, "body_file", "one of"),
@@ -472,6 +484,14 @@ class AdminTests(RulesCase):
         visit = self.visit("/__admin/rules", "Content-Length: 1", method="PUT")
         visit.send(b"{")
         self.assertEqual(visit.reply().json()["error"], "not JSON")
+
+    def test_just_about_taken(self) -> None:
+        for rule in ({"json": _nested(63)}, {"for": "0.0001ms"}, {"json": 10**300}):
+            added = self.ask("/__admin/rules", method="POST", body=rule)
+            self.assertEqual(added.status, 201, added.body)
+            self.assertEqual(added.json()["rules"][0]["rule"]["name"], "rule 1")
+            self.clock.advance(1)
+            self.ask("/__admin/rules", method="DELETE")
 
     def test_a_name_as_in_the_path(self) -> None:
         reply = self.ask("/__admin/rules/a", method="PUT", body={"name": "b"})

@@ -65,6 +65,10 @@ class TextTests(ClockCase):
             ("status = 503", "status = ", 8, "TOML: "),
             ("# Rules", 'name = "x"\n#', 1, "[[rule]] before"),
             ('/b"\nstatus = 503', '/b"\nname = "first"', 8, "no other rule has"),
+            ("status = 503", "status = 2026-01-01", 8, "no dates"),
+            ("status = 503", "[rule.json]\na = [nan]", 8, "a finite number"),
+            ("status = 503", f"status = 0x{'f' * 5000}", 8, "a finite number"),
+            ("# Rules", f"a = 0x{'f' * 5000}\n#", 1, "[[rule]] before"),
         ]:
             text = TWO.replace(old, new)
             if not words:
@@ -74,6 +78,12 @@ class TextTests(ClockCase):
             self.assertIn(words, error.expected, text)
             self.assertEqual(error.line, line, (text, str(error)))
             self.assertIn(f"line {line}: ", str(error))
+
+    def test_numbers_and_lists_without_end(self) -> None:
+        for value in ("9" * 5000, "[" * 5000):
+            self.assertIn("", refusal(f"[[rule]]\nstatus = {value}").expected)
+        dotted = ".".join("a" * 70)
+        self.assertIn("at most 64", refusal(f"[[rule]]\njson.{dotted} = 1").expected)
 
     def test_json_that_is_wrong(self) -> None:
         self.assertEqual(refusal('{\n"rule": [,]}').line, 2)
@@ -255,6 +265,7 @@ class WatchingTests(FileCase):
             (b"#" * (LARGEST_FILE + 1), f"at most {LARGEST_FILE}"),
             (None, "No such file"),
         ]:
+            self.assertFalse(self.rules.current)
             if content is not None:
                 self.path.write_bytes(content)
             else:
@@ -262,6 +273,27 @@ class WatchingTests(FileCase):
             with pytest.raises(UnreadableRule) as caught:
                 self.watch()
             self.assertIn(words, caught.value.expected)
+
+    def test_no_regular_file(self) -> None:
+        os.mkfifo(self.path)
+        for path, words in [
+            (self.path, "a regular file"),
+            (Path("/dev/zero"), "a regular file"),
+            (self.path.parent, "Is a directory"),
+        ]:
+            self.path = path
+            with pytest.raises(UnreadableRule) as caught:
+                self.watch()
+            self.assertIn(words, caught.value.expected)
+
+    def test_a_pipe_in_its_place(self) -> None:
+        self.write(TWO)
+        self.watch()
+        self.path.unlink()
+        os.mkfifo(self.path)
+        self.look(2)
+        self.assertIn("a regular file", self.said[-1])
+        self.assertEqual(self.names, ["first", "rule 2"])
 
     def test_a_byte_order_mark(self) -> None:
         self.path.write_bytes(b"\xef\xbb\xbf" + TWO.encode())
@@ -283,6 +315,7 @@ class BodyFilesTests(FileCase):
         (other / "b").write_bytes(b"b")
         (folder / "link").symlink_to((other / "b").resolve())
         os.mkfifo(folder / "pipe")
+        (folder / "round").symlink_to("round")
         files = BodyFiles([folder])
         self.assertEqual(files.read("a.json"), b"[]")
         self.assertEqual(files.read(str((folder / "a.json").resolve())), b"[]")
@@ -290,8 +323,9 @@ class BodyFilesTests(FileCase):
             (os.path.relpath(other / "b", folder), "a file in"),
             (str((other / "b").resolve()), "a file in"),
             ("link", "a file in"),
-            ("pipe", "the path of a file"),
-            (".", "the path of a file"),
+            ("pipe", "a regular file"),
+            (".", "Is a directory"),
+            ("round", "circle|symbolic links"),
             ("none", "No such file"),
         ]:
             with pytest.raises(ValueError, match=words):

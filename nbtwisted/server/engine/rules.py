@@ -124,7 +124,7 @@ class Rules:
         standing = [_stand(rule, origin, now) for rule in rules]
         self._set_all({**self._standing, origin: standing})
 
-    def add(self, *rules: Rule) -> None:
+    def add(self, *rules: Rule) -> Sequence[Standing]:
         """Put an operator's rules before all others; raises `NameTaken`."""
         taken = {each.rule.name for each in self.standing}
         for rule in rules:
@@ -134,6 +134,7 @@ class Rules:
         new = [_stand(rule, Origin.ADMIN, now) for rule in rules]
         admin = [*new, *self._standing[Origin.ADMIN]]
         self._set_all({**self._standing, Origin.ADMIN: admin})
+        return new
 
     def put(self, rule: Rule) -> bool:
         """Put a rule in the place of that of its name; returns whether there was one.

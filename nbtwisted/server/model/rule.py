@@ -6,6 +6,7 @@ by the names that requests have for them, without `_`. docs/rules.md has the lan
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,7 @@ class UnreadableRule(ValueError):
     rule       its name, or its number as `rule 3`; empty where it is not about one
     number     of the rule in its list; 0 where it is not about one
     field      the field that is wrong, such as `delay` or `match.path`
-    value      as it was given, as text
+    value      as it was given
     expected   what would have been right
     error      says whether the field is unknown or its value is wrong
     line       of the file that it is from, if that is known
@@ -42,19 +43,19 @@ class UnreadableRule(ValueError):
         self,
         rule: str,
         field: str,
-        value: str,
+        value: object,
         expected: str,
         *,
         error: str = "",
         number: int = 0,
     ) -> None:
-        super().__init__(rule, field, value, expected, error)
+        super().__init__(rule, field, expected)
         self.rule = rule
         self.number = number
-        self.field = field
-        self.value = printable(value, longest=80)
+        self.field = printable(field, longest=80)
+        self.value = printable(_as_text(value), longest=80)
         self.expected = expected
-        self.error = error or f"bad value for {field}"
+        self.error = error or f"bad value for {self.field}"
         self.line: int | None = None
 
     def __str__(self) -> str:
@@ -165,3 +166,13 @@ class Rule:
             filled = shortened(values.fill(key, str).encode())
             key = filled.decode("utf-8", "replace")
         return changed._replace(values=values, key=key)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        # A number of thousands of digits, or lists without end.
+        return ""

@@ -24,6 +24,7 @@ from nbtwisted.server.model.controls import (
     UnreadableControl,
     read_controls,
 )
+from nbtwisted.server.model.json_values import check_json
 from nbtwisted.server.model.match import Match, parse_match
 from nbtwisted.server.model.query import TooMany, parse_fields
 from nbtwisted.server.model.rule import Phase, Rule, UnreadableRule
@@ -64,7 +65,7 @@ def no_file(path: str) -> bytes:
 def parse_rules(given: object, reading: Reading) -> list[Rule]:
     """Read a list of rules, whose names are different; raises `UnreadableRule`."""
     if not isinstance(given, list):
-        raise UnreadableRule("", "rule", _as_text(given), "a list: [[rule]]")
+        raise UnreadableRule("", "rule", given, "a list: [[rule]]")
     rules = []
     names: set[str] = set()
     for number, each in enumerate(given, 1):
@@ -120,6 +121,8 @@ class _Parser:
         self._captures: Sequence[str] = ()
 
     def rule(self, given: object) -> Rule:
+        if isinstance(given, Mapping):
+            self._check_json(given)
         if isinstance(given, Mapping) and "name" in given:
             self._name = self._read_name(given["name"])
         table = self._table("rule", given, _FIELDS)
@@ -145,7 +148,7 @@ class _Parser:
             has_values=self._has_values,
             is_strict=self._switch(table, "strict", False),
             is_enabled=self._switch(table, "enabled", True),
-            expires=self._seconds("for", table["for"]) if "for" in table else None,
+            expires=self._expiry(table["for"]) if "for" in table else None,
             warnings=tuple(self._warnings),
         )
 
@@ -223,10 +226,7 @@ class _Parser:
     def _texts(self, where: str, name: str, value: object) -> list[str]:
         """The values of a control, as texts such as requests have."""
         if name == "json":
-            try:
-                return [json.dumps(value, ensure_ascii=False, allow_nan=False)]
-            except (TypeError, ValueError):
-                raise self._error(where, value, "values that JSON has") from None
+            return [json.dumps(value, ensure_ascii=False)]
         if name == "header" and isinstance(value, Mapping):
             return [
                 f"{key}: {text}"
@@ -297,6 +297,13 @@ class _Parser:
 
     # What is not of this language alone.
 
+    def _check_json(self, table: Mapping[str, object]) -> None:
+        for name, value in table.items():
+            try:
+                check_json({name: value})
+            except ValueError as error:
+                raise self._error(name, value, str(error)) from None
+
     def _table(self, where: str, given: object, known: Sequence[str]) -> Any:
         if not isinstance(given, Mapping):
             raise self._error(where, given, f"a table of {', '.join(known)}")
@@ -325,6 +332,12 @@ class _Parser:
             pass
         raise self._error(where, given, EXPECTED)
 
+    def _expiry(self, given: object) -> float:
+        seconds = self._seconds("for", given)
+        if seconds == 0:
+            raise self._error("for", given, f"{EXPECTED}, more than 0")
+        return seconds
+
     def _switch(self, table: Mapping[str, Any], name: str, default: bool) -> bool:
         given = table.get(name, default)
         if not isinstance(given, bool):
@@ -335,13 +348,7 @@ class _Parser:
         self, where: str, value: object, expected: str, error: str = ""
     ) -> UnreadableRule:
         return UnreadableRule(
-            *(self._name, where, _as_text(value), expected),
+            *(self._name, where, value, expected),
             error=error,
             number=self._number,
         )
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)

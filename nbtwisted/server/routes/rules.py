@@ -69,8 +69,8 @@ def one_rule(server: Server, request: Request, name: str) -> Behaviour:
 
 def _add(server: Server, request: Request) -> Behaviour:
     rules = _read(server, request)
-    _change(server.rules.add, *rules)
-    added = [as_json(server, _find(server, rule.name)) for rule in rules]
+    standing = _change(server.rules.add, *rules)
+    added = [as_json(server, each) for each in standing]
     return json_behaviour({"rules": added})._replace(statuses=Statuses((201,)))
 
 
