@@ -45,8 +45,13 @@ class SummaryTests(TestCase):
                 "status 1, body a, header A: b, strict",
             ),
             ({"header": ["A: b", "C: d"]}, "header A: b, header C: d"),
+            (
+                {"header": {"A": "b", "C": ["d", 1]}},
+                "header A: b, header C: d, header C: 1",
+            ),
             ({"body": '{"order": "{id}"}\n'}, 'body {"order": "{id}"}\\n'),
             ({"json": {"é": [1, None, True]}}, 'json {"é": [1, null, true]}'),
+            ({"json": False}, "json false"),
             ({"strict": True, "key": "{id}"}, "key {id}, strict"),
             ({"literal": True, "body_base64": "AA=="}, "body_base64 AA==, literal"),
             ({"strict": False}, "nothing"),

@@ -70,11 +70,15 @@ def _effects(rule: Mapping[str, Any]) -> Iterator[str]:
         elif name == "during":
             for part in value:
                 yield f"{_span(part)}: {does(_without_span(part))}"
+        elif name == "json":
+            yield f"json {_value(_json(value))}"
         elif isinstance(value, bool):
             if value:
                 yield name
-        elif name == "json":
-            yield f"json {_value(_json(value))}"
+        elif isinstance(value, Mapping):
+            for key, texts in value.items():
+                for text in _list(texts):
+                    yield f"{name} {_value(f'{key}: {text}')}"
         else:
             for each in _list(value):
                 yield f"{name} {_value(each)}"
