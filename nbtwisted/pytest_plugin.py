@@ -8,6 +8,9 @@
             assert not shop.has_orders(slow_server.url)
         assert len(rule.requests()) == 3
 
+    def test_gives_up_connecting(slow_server):
+        assert not shop.has_orders(slow_server.fault_port("no-accept").url)
+
 `slow_server` runs in a process of its own, whatever HTTP client a test uses: it shares
 no reactor, lock or patched clock with the code under test. One process serves a whole
 session, because a new one takes 0.3 s and a new port milliseconds; each test has a

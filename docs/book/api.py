@@ -15,7 +15,10 @@ API: dict[str, list[str]] = {
     "server": [],
     "reactor": [],
     "timeline": [],
-    "pytest_plugin": ["nbtwisted.server.testing.slow_app.SlowApp"],
+    "pytest_plugin": [
+        "nbtwisted.server.testing.slow_app.SlowApp",
+        "nbtwisted.server.model.fault_port.FaultPort",
+    ],
 }
 """Modules, and what their public names speak of that nobody has to import."""
 

@@ -26,7 +26,7 @@ from nbtwisted.server.options import read_options
 from nbtwisted.server.ports import binding, held
 from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
 from nbtwisted.server.ports.held import HeldConnections, Resets, Silent, StallsHandshake
-from tests.guard import ClockCase, ReactorCase
+from tests.guard import ClockCase, ReactorCase, open_sockets
 from tests.server.in_memory import Visit
 
 
@@ -248,6 +248,15 @@ class OpeningTests(ReactorCase):
                 other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 with self.assertRaises(OSError):
                     other.bind((host, port.port))
+
+    async def test_clients_that_left_before_they_were_accepted(self) -> None:
+        port = self.ports.open("silent")
+        before = open_sockets()
+        for _ in range(10):
+            connect(port).close()
+        await deferLater(self.reactor, 0.02)
+        # Nothing waits for the next look, in a second.
+        self.assertEqual(open_sockets(), before)
 
     async def test_certificates(self) -> None:
         for kind, host, reason in [

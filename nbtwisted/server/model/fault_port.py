@@ -19,11 +19,9 @@ KINDS = (
 class FaultPort:
     """A port whose connections fail.
 
-    kind    one of `KINDS`
-    host    the address that it is bound to
-    port    its number
-    ca_pem  the certificate, in PEM, of the authority that signs for the port's
-            certificate; None for kinds that show none
+    `kind` is one of `KINDS`, `host` the address that the port is bound to, and `port`
+    its number. `ca_pem` is the certificate, in PEM, of the authority that signs for it;
+    None if the kind has no certificate.
     """
 
     kind: str
