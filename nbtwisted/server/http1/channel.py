@@ -160,8 +160,7 @@ class Channel(Protocol):
         self._go(Event.LOST)
         self._site.closed(self)
         self._site.held -= self._held
-        if self._slow is not None:
-            self._end_slow_reading()
+        self._end_slow_reading()
         if self._turn is not None:
             self._turn.cancel()
         self._end_idling()
@@ -252,6 +251,7 @@ class Channel(Protocol):
                 self._go_on_next_turn()
             return False
         self._coming = None
+        self._end_slow_reading()
         self._held_by_body = len(body)
         self._open(request.with_body(body), head.is_persistent)
         return True
@@ -264,8 +264,6 @@ class Channel(Protocol):
     ) -> None:
         self._go(Event.REQUEST)
         self._raw = b""
-        if self._slow is not None:
-            self._end_slow_reading()
         if self._idle is not None:
             self._end_idling()
         self.is_persistent = is_persistent
@@ -276,6 +274,7 @@ class Channel(Protocol):
         self._exchange.begin(behaviour)
 
     def _refuse(self, bad: BadRequest) -> None:
+        self._end_slow_reading()
         phrase = HTTPStatus(bad.status).phrase.lower()
         again = (("Retry-After", "1"),) if bad.status == 503 else ()
         behaviour = refusal(bad.status, phrase, *again, expected=bad.expected)
@@ -300,10 +299,10 @@ class Channel(Protocol):
         self._advance()
 
     def _end_slow_reading(self) -> None:
-        assert self._slow is not None
-        self._site.in_flight.being_read.discard(self)
-        self._reader.feed(self._slow.end())
-        self._slow = None
+        if self._slow is not None:
+            self._site.in_flight.being_read.discard(self)
+            self._reader.feed(self._slow.end())
+            self._slow = None
 
     def _read_or_not(self) -> None:
         """Read no further ahead than is worth it, and only while the client reads."""
