@@ -104,6 +104,12 @@ class IdlingTests(EveryChannelCase):
                 self.clock.pump([0.1] * 1000)
                 self.assertTrue(visit.is_closed)
 
+    def test_twisted_web_has_no_timer_for_one_that_is_closed(self) -> None:
+        visit = self.visit("twisted", site_clock=self.site_clock)
+        visit.get("/get?_idle=5", "Connection: close")
+        self.assertTrue(visit.is_closed)
+        self.assertEqual(self.site_clock.getDelayedCalls(), [])
+
     def test_who_leaves(self) -> None:
         for visit in self.each():
             visit.get("/get?_idle=5")

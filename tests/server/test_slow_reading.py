@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from nbtwisted.server.http1 import channel as http1_channel
 from nbtwisted.server.http1 import site as http1_site
+from nbtwisted.server.http1 import twisted_web
 from nbtwisted.server.http1.channel import BODY_DEADLINE, Channel
 from nbtwisted.server.http1.delivery import innermost
 from nbtwisted.server.http1.slow_reading import SlowReading
@@ -49,8 +50,9 @@ class SlowReadingTests(ClockCase):
 
     def test_the_end_gives_the_rest_and_leaves_no_timer(self) -> None:
         reading, read = self.begin(2, self.clock)
-        reading.take(b"abc")
-        reading.take(b"def")
+        for data in (b"", b"abc", b"", b"def"):
+            reading.take(data)
+            self.assertEqual(len(self.clock.getDelayedCalls()), bool(reading.waiting))
         self.clock.advance(0.5)
         self.assertEqual(read, [(0.5, b"a")])
         self.assertEqual(reading.end(), b"bcdef")
@@ -170,6 +172,14 @@ class WholeBodyTests(EveryChannelCase):
             # There is no timer: see `setUp`.
             in_flight = visit.site.in_flight
             self.assertEqual((in_flight.journal.came, in_flight.being_read), (0, set()))
+
+    def test_who_leaves_while_twisted_web_pauses(self) -> None:
+        visit = self.post("twisted", "/post?_read=1", body=b"abc")
+        self.clock.advance(1)
+        self.assertFalse(visit.is_aborted)
+        self.patch(twisted_web, "has_left", lambda transport: True)
+        self.clock.advance(1)
+        self.assertTrue(visit.is_aborted)
 
     def test_a_reset_lets_go(self) -> None:
         for channel in CHANNELS:

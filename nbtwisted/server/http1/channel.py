@@ -423,9 +423,8 @@ class Channel(Protocol):
             state not in _DEADLINES
             or (delivery is not None and not delivery.is_complete)
             or (self._idle is not None and not self._reader.left)
-            or (self._slow is not None and self._slow.waiting)
         ):
-            # The client's time begins when it has the response, and not while we pause.
+            # The client's time begins when it has the response.
             self._since = now
         elif now - self._since >= _DEADLINES[state]:
             if state is State.BODY:
