@@ -70,6 +70,45 @@ _FILES = _Files()
 
 
 class ActingTests(RulesCase):
+    def test_what_keeps_rules_from_acting(self) -> None:
+        match = {"path": "/orders/{id}", "method": "PUT"}
+        self.rules(
+            {"name": "put", "match": match},
+            {"name": "page", "match": {**match, "query": {"page": "1"}}},
+            {
+                "name": "json",
+                "match": {"path": "/orders/**", "header": {"Accept": "*json*"}},
+            },
+            {"name": "other", "match": {"path": "/other"}},
+            {"name": "any", "match": {"query": {"x": "1"}}},
+            {"name": "get", "match": {"path": "/get", "method": "POST"}},
+        )
+        reply = self.ask("/orders/7?page=2")
+        self.assertEqual(reply.status, 404)
+        self.assertEqual(
+            reply.json()["rules"],
+            {
+                "put": ["method"],
+                "page": ["method", "query page"],
+                "json": ["header accept"],
+            },
+        )
+        reply = self.ask("/get", method="PUT")
+        self.assertEqual(
+            (reply.status, reply.json()["rules"]), (405, {"get": ["method"]})
+        )
+        self.assertEqual(self.ask("/get", method="OPTIONS").body, b"")
+        self.assertNotIn("rules", self.ask("/nowhere").json())
+
+    def test_only_some_rules_are_named(self) -> None:
+        match = {"path": "/a", "method": "PUT"}
+        self.rules(
+            *({"match": {**match, "header": {"X": f"{n}"}}} for n in range(9)),
+            {"match": match},
+        )
+        told = self.ask("/a").json()["rules"]
+        self.assertEqual(list(told), [f"rule {n}" for n in range(1, 6)])
+
     def test_a_path_that_the_app_does_not_have(self) -> None:
         self.rules({"match": {"path": "/orders/{id}"}, "body": "order {id}"})
         reply = self.ask("/orders/7%201")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,20 @@ class Match:
             and (not self.query or _hold(self.query, request.fields))
             and (not self.headers or _hold(self.headers, request.headers.by_name))
         )
+
+    def differences(self, request: Request) -> Iterator[str]:
+        """What keeps it from being for a request: `method`, `query page` and so on.
+
+        Raises `TooMany` for a query with too many fields.
+        """
+        if self.methods is not None and request.method not in self.methods:
+            yield "method"
+        for condition in self.query:
+            if not _hold([condition], request.fields):
+                yield f"query {condition[0].decode()}"
+        for condition in self.headers:
+            if not _hold([condition], request.headers.by_name):
+                yield f"header {condition[0].decode()}"
 
     def covers(self, other: Match) -> bool:
         """Whether this is surely for all requests that the other one is for."""

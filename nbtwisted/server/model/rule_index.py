@@ -9,6 +9,7 @@ Only those that wildcards alone tell apart are looked at one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from nbtwisted.server.model.match import Match
@@ -54,6 +55,12 @@ class Group:
         self._others.append(place)
         self._is_full = match == Match(path=match.path, target=match.target)
         return len(self._others)
+
+    def __iter__(self) -> Iterator[Place]:
+        """All of its rules, in no order."""
+        yield from self._others
+        for by_value in self._by_value.values():
+            yield from chain.from_iterable(by_value.values())
 
     def first(self, request: Request) -> Place | None:
         """The first rule for a request to the path; raises `TooMany`."""

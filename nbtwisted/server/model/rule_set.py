@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from heapq import nsmallest
 from itertools import chain, islice
+from operator import itemgetter
 from urllib.parse import unquote
 
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
@@ -23,6 +25,9 @@ MOST_SEGMENTS = 256
 """Segments of a request's path that is compared with patterns."""
 
 MOST_WARNINGS = 100
+
+MOST_NEAR = 5
+"""Rules that are named when none is for a request."""
 
 
 class TooManyRules(ValueError):
@@ -87,6 +92,18 @@ class RuleSet:
         if path is None or not path.names:
             return rule, _NO_CAPTURES
         return rule, path.match(_segments(request.path)) or _NO_CAPTURES
+
+    def near(self, request: Request) -> Mapping[str, Sequence[str]]:
+        """The first rules of a path that are not for a request to it, and why.
+
+        Raises `TooMany` for a query with too many fields.
+        """
+        places = chain.from_iterable(self._groups(request.path))
+        of_path = (place for place in places if place.rule.names_a_path)
+        return {
+            place.rule.name: list(place.rule.match.differences(request))
+            for place in nsmallest(MOST_NEAR, of_path, key=itemgetter(0))
+        }
 
     def _find_groups(self, path: bytes) -> tuple[Group, ...]:
         return tuple(self._tree.groups(_segments(path)))

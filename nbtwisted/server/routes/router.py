@@ -6,10 +6,11 @@ is here: which requests get to one, the controls, and the responses to errors.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from random import SystemRandom
 from typing import Any, NamedTuple
@@ -206,7 +207,7 @@ def decide(server: Server, request: Request) -> Behaviour:
         if isinstance(found, Behaviour):
             # There is no such path, or it does not take this method.
             if rule is None:
-                return found
+                return _with_near_rules(found, rules.near(request)) if rules else found
             if not rule.names_a_path:
                 return rule.over(found, request, captures, server.rules.seconds())
             found = None
@@ -330,6 +331,17 @@ def _all_paths() -> str:
     """The paths that there are, once all of them are."""
     paths = {re.sub("<(?:rest:)?([^>]+)>", r"{\1}", path) for path in _ROUTES}
     return ", ".join(sorted(paths))
+
+
+def _with_near_rules(
+    refused: Behaviour, near: Mapping[str, Sequence[str]]
+) -> Behaviour:
+    """Name the rules of the same path, and what keeps each from acting."""
+    # OPTIONS has no body where the path does not take it.
+    if not near or not isinstance(refused.body, Whole) or not refused.body.content:
+        return refused
+    told = {**json.loads(refused.body.content), "rules": near}
+    return refused._replace(body=Whole(json.dumps(told).encode() + b"\n"))
 
 
 def _method_not_allowed(
