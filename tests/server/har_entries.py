@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["entry", "failed"]
+from hypothesis import strategies as st
+
+__all__ = ["ANYTHING", "entry", "failed"]
+
+NAMES = [
+    *("request", "response", "url", "method", "status", "headers", "name", "value"),
+    *("content", "text", "encoding", "size", "timings", "wait", "receive", "_error"),
+]
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: (
+        st.lists(values)
+        | st.dictionaries(
+            st.text() | st.sampled_from(NAMES),
+            values
+            | st.sampled_from(
+                ["http://h/", "GET", 200, 0, "base64", "ConnectionLost", "a\nb"]
+            ),
+        )
+    ),
+    max_leaves=15,
+)
+"""JSON values, some of which look like parts of entries."""
 
 URL = "http://api.test:8080/orders?page=1"
 

@@ -8,11 +8,14 @@ import tempfile
 from typing import Any
 from urllib.parse import quote
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from nbtwisted.server.engine.rules import Origin
 from nbtwisted.server.har_file import UnreadableHAR, read_har
 from nbtwisted.server.model import recording as module
 from nbtwisted.server.model.recording import Recording, UnplayableRecording
-from tests.server.har_entries import entry, failed
+from tests.server.har_entries import ANYTHING, entry, failed
 from tests.server.in_memory import Reply
 from tests.server.test_rules import RulesCase
 
@@ -294,6 +297,30 @@ class FileTests(RulesCase):
         (rule,), (remark,) = read_har(path, with_times=False, max_delay=1)
         self.assertEqual(rule.name, "har 1: GET /orders?page=1")
         self.assertIn("1 of 2 entries are left out", remark)
+
+    @given(
+        st.lists(
+            st.builds(
+                lambda part, name, value: (
+                    {**entry(), part: value}
+                    if name is None
+                    else {**entry(), part: {**entry()[part], name: value}}
+                ),
+                st.sampled_from(["request", "response", "timings"]),
+                st.none()
+                | st.sampled_from(
+                    ["url", "method", "status", "headers", "content", "wait", "receive"]
+                ),
+                ANYTHING,
+            )
+        )
+    )
+    def test_whatever_is_in_it(self, entries: list[Any]) -> None:
+        path = self.file(json.dumps({"log": {"entries": entries}}))
+        try:
+            read_har(path, with_times=True, max_delay=300)
+        except UnreadableHAR as error:
+            self.assertTrue(str(error).isprintable())
 
     def test_what_is_none(self) -> None:
         slow = json.dumps({"log": {"entries": [entry(timings={"wait": 2000})]}})

@@ -74,7 +74,8 @@ def read_entry(given: object, *, with_times: bool) -> Recorded:
         raise LeftOut("that are preflights, which the server answers itself")
     if entry.get("_then") == "resend":
         raise LeftOut("that were sent again over another connection")
-    has_head = bool(response.get("status"))
+    # Chrome writes 0 where there was none, and Playwright -1.
+    has_head = (number(response.get("status")) or 0) > 0
     fault = fault_of(entry, has_head=has_head)
     if has_head:
         read = read_response(

@@ -61,6 +61,11 @@ def fault_of(entry: Mapping[str, Any], *, has_head: bool) -> str:
     There is none (an empty text) where the request did not fail, where the client ended
     it itself, and where the archive does not say how it was.
     """
-    ours = text(table(entry.get("_error")).get("type"))
-    error = ours or text(table(entry.get("response")).get("_error"))
+    response = table(entry.get("response"))
+    error = (
+        text(table(entry.get("_error")).get("type"))
+        or text(response.get("_error"))
+        # As Playwright has it.
+        or text(response.get("_failureText"))
+    )
     return (_BEHIND_A_HEAD if has_head else _WITHOUT_A_HEAD).get(error, "")

@@ -165,8 +165,9 @@ def _fields(received: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def _sent_again(received: Fields, lacks: list[str]) -> Iterator[tuple[str, str]]:
     for name, value in received:
         lower = name.lower()
-        # `:status` and the like are how HTTP/2 begins.
-        if lower in _NOT_SENT_AGAIN or name.startswith(":"):
+        # `:status` and the like are how HTTP/2 begins. Which pages may read it is up to
+        # where it is played: this server lets all of them.
+        if lower in _NOT_SENT_AGAIN or lower.startswith((":", "access-control-")):
             continue
         if lower in _OURS and _OURS[lower].fullmatch(value):
             continue
