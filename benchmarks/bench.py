@@ -42,6 +42,7 @@ from benchmarks.bench_programs import (
     run,
     running,
 )
+from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS, rules_file
 from nbtwisted import __version__
 from nbtwisted.command_line import raise_open_files
 
@@ -83,6 +84,7 @@ WORK = {
     "anything": Work("/anything", POSTED),
     "twistd": Work("/?_delay=0"),
     "same": Work("/?_delay=0", is_different=False),
+    "rules": Work("/get"),
 }
 PARTS: dict[str, tuple[str, ...]] = {
     "server": tuple(WORK),
@@ -139,10 +141,19 @@ def servers(place: str, port: int) -> dict[str, list[Server]]:
         Server(OURS, (*twistd, "--class=nbtwisted.server.resource")),
         Server("bare Klein", (*twistd, "--class=benchmarks.peers.klein_app.resource")),
     ]
+    with_rules = [
+        replace(ours, name=name, command=(*ours.command, *options))
+        for name, options in (
+            (NO_RULES, ()),
+            (NONE_ACTS, ("--rules", rules_file(Path(place), one_acts=False))),
+            (ONE_ACTS, ("--rules", rules_file(Path(place), one_acts=True))),
+        )
+    ]
     return {
         **{group: [ours, aiohttp] for group in PARTS["different"]},
         "twistd": under_twistd,
         "same": all_same,
+        "rules": with_rules,
         "held": [
             *all_same,
             *(replace(each, name=f"{each.name}, twistd") for each in under_twistd),
@@ -247,7 +258,8 @@ def measure(
         for group, found in compared.items():
             if group not in groups:
                 continue
-            for server in found if with_peers else found[:1]:
+            has_peers = group != "rules"
+            for server in found if with_peers or not has_peers else found[:1]:
                 if group == "held":
                     table.measure(group, server.name, holding, server, port)
                 else:

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS
+
 __all__ = [
     "ANEW",
     "COMMAND",
@@ -132,6 +134,15 @@ SECTIONS = (
         (COST, RATE),
     ),
     Section(
+        "Rules",
+        "`nbtwisted serve --rules FILE`, with requests all different. The rules have "
+        "patterns such as `/service-7/orders/{id}`, `/{tenant}/orders/{id}` and "
+        "`/**/invoices`, and conditions for methods, parameters and header fields. The "
+        "one that acts is the last; it adds a header field.",
+        ("rules",),
+        (COST, RATE),
+    ),
+    Section(
         "10,000 held for 3 s, at once",
         "One connection each, by a client of sockets and epoll that shares no code "
         "with any of these. Wall time past the three seconds, how late the latest "
@@ -207,11 +218,13 @@ REQUESTS = {
     "anything": "POST `/anything`",
     "twistd": "`/?_delay=0`, under twistd",
     "same": "`/?_delay=0`, all the same",
+    "rules": "`/get`",
     "held": "`/?_delay=3`",
 }
 
 _FIELDS = "header block → fields"
 _ROUTE = "method and path → route"
+_RULES = "path → rules"
 _CONTROLS = "control texts → controls"
 _HEAD = "whole head → request and its behaviour"
 
@@ -226,6 +239,10 @@ REMEMBERED = {
     "anything": {OURS: f"{_FIELDS}; {_ROUTE}"},
     "twistd": {OURS: f"{_ROUTE}; {_CONTROLS}"},
     "same": {OURS: _HEAD},
+    "rules": {
+        NO_RULES: f"{_FIELDS}; {_ROUTE}",
+        **dict.fromkeys((NONE_ACTS, ONE_ACTS), f"{_FIELDS}; {_ROUTE}; {_RULES}"),
+    },
     "held": {OURS: _HEAD, f"{OURS}, twistd": f"{_ROUTE}; {_CONTROLS}"},
 }
 
@@ -240,6 +257,8 @@ TARGETS = (
     Target("same", "us", OURS, "granian + bare ASGI", 1.1, 1.5),
     Target("same", "us", OURS, "aiohttp + uvloop", 1.8, 2.5),
     Target("same", "us", OURS, "FastAPI + uvicorn", 5.0, 8.0),
+    Target("rules", "us", NONE_ACTS, NO_RULES, 1 / 1.15, 1.0),
+    Target("rules", "us", ONE_ACTS, NO_RULES, 1 / 1.15, 1.0),
     Target("held", "past", OURS, "", 0.5, "nginx + echo"),
     Target("held", "kb", OURS, "", 4.0, "nginx + echo"),
     Target("urls", "us", COMMAND, "aiohttp + uvloop, bodies only", 1 / 0.7, 1 / 0.5),
