@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.engine.rules import Origin
 from tests.guard import ClockCase
 from tests.server.every_channel import CHANNELS
 from tests.server.in_memory import Reply, Visit, site_of
@@ -557,6 +558,14 @@ class AdminTests(RulesCase):
         self.assertEqual(len(warnings), 2)
         self.assertIn("'one': body has {y}", warnings[0])
         self.assertIn("'one' can never act: rule 'all'", warnings[1])
+
+    def test_a_name_of_two_origins(self) -> None:
+        rules = self.server.rules
+        for origin in (Origin.FILE, Origin.HAR):
+            rules.set_origin(origin, rules.parse({"name": "a", "match": {"path": "/"}}))
+        first, second = self.ask("/__admin/rules").json()["warnings"]
+        self.assertIn("2 rules are called 'a'", first)
+        self.assertIn("can never act", second)
 
     def test_too_many(self) -> None:
         alike = "1000 rules such as 'rule 1001', which only wildcards tell apart"

@@ -275,9 +275,10 @@ class _Parser:
         key = None if read.key is None else self._template(f"{where}key", read.key)
         content = read.content
         if content is not None and isinstance(content.body, Whole):
-            text = self._template(f"{where}body", content.body.content.decode())
+            is_json = content.content_type == JSON
+            field = f"{where}{'json' if is_json else 'body'}"
+            text = self._template(field, content.body.content.decode())
             if isinstance(text, Template):
-                is_json = content.content_type == JSON
                 content = content._replace(body=TextBody(text, is_json))
         return replace(read, headers=headers, content=content, key=key)
 

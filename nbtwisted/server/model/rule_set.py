@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from heapq import nsmallest
@@ -112,7 +113,17 @@ class RuleSet:
     def warnings(self) -> Sequence[str]:
         """Sentences about rules that can never act, or are not what they look like."""
         of_rules = chain.from_iterable(rule.warnings for rule in self.rules)
-        return list(islice(chain(of_rules, self._shadowed()), MOST_WARNINGS))
+        about_all = chain(self._of_one_name(), self._shadowed())
+        return list(islice(chain(of_rules, about_all), MOST_WARNINGS))
+
+    def _of_one_name(self) -> Iterable[str]:
+        """Warnings about names that several rules have, each of another origin."""
+        for name, count in Counter(rule.name for rule in self.rules).items():
+            if count > 1:
+                yield (
+                    f"{count} rules are called {name!r}: by this name operators reach "
+                    "only the first, and they share one count"
+                )
 
     def _shadowed(self) -> Iterable[str]:
         """Warnings about rules of which none can act because of one before it."""
