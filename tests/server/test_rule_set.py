@@ -97,7 +97,48 @@ class FindingTests(ClockCase):
                 shown, by_looking_at_all(rules, request(target, method, headers))
             )
 
+    @given(RULES, REQUESTS)
+    @example([{}, {"path": "/a"}], (b"GET", "/a?", []))
+    @example([{"method": "GET"}, {"path": "/a"}], (b"PUT", "/a?", []))
+    @example([{"target": "/a?"}, {"path": "/a"}], (b"GET", "/a?p=a", []))
+    @example([{"path": "/a"}, {"target": "/a?"}], (b"GET", "/a?", []))
+    @example([{"query": {"p": True}}, {"query": {"p": ""}}], (b"GET", "/?p", []))
+    @example([{"query": {"p": False}}, {"query": {"q": ""}}], (b"GET", "/?p&q", []))
+    @example([{"header": {"p": "a"}}, {"query": {"p": "a"}}], (b"GET", "/?p=a", []))
+    def test_what_can_never_act_does_not(
+        self, matches: list[dict[str, Any]], asked: tuple[bytes, str, Any]
+    ) -> None:
+        method, target, headers = asked
+        rule_set = RuleSet(parsed(*matches))
+        found = rule_set.find(request(target, method, headers))
+        if found is not None:
+            warning = f"rule '{found[0].name}' can never act"
+            self.assertFalse([w for w in rule_set.warnings if warning in w])
+
+    def test_what_can_never_act(self) -> None:
+        for first, second in [
+            ({}, {"path": "/a"}),
+            ({}, {"target": "/a"}),
+            ({"target": "/a"}, {"target": "/a", "method": "PUT"}),
+            ({"method": ["PUT", "GET"]}, {"method": "HEAD"}),
+            ({"path": "/**"}, {"path": "/a/{x}/**"}),
+            ({"path": "/a*"}, {"path": "/ab*c"}),
+            ({"query": {"p": True}}, {"query": {"p": "a*", "q": "b"}}),
+            ({"query": {"p": "*"}}, {"query": {"p": "a"}}),
+            ({"query": {"p": "**"}}, {"query": {"p": "a*"}}),
+            ({"query": {"p": "a*"}}, {"query": {"p": "ab"}}),
+            ({"header": {"P": False}}, {"header": {"p": False}, "path": "/"}),
+        ]:
+            for matches, count in [((first, second), 1), ((second, first), 0)]:
+                warnings = RuleSet(parsed(*matches)).warnings
+                self.assertEqual(len(warnings), count, matches)
+        twice = RuleSet(parsed({"path": "/a"}, {"path": "/a"}))
+        self.assertEqual(len(twice.warnings), 1)
+
     def test_segments_without_end(self) -> None:
+        both = RuleSet(parsed({"path": "/a/**/a"}))
+        self.assertIsNotNone(both.find(request("/a" * 256)))
+        self.assertIsNone(both.find(request("/a" * 257)))
         long = request("/" + "/".join("a" * 300))
         self.assertIsNone(RuleSet(parsed({"path": "/a/**/b"})).find(long))
         for match in ({}, {"path": "/**"}):

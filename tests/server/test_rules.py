@@ -193,6 +193,11 @@ class ActingTests(RulesCase):
                 ],
             ),
             (
+                {"query": {"Page": 1.5}},
+                [("GET", "/a?Page=1.5", ())],
+                [("GET", "/a?page=1.5", ())],
+            ),
+            (
                 {"query": {"page": True, "debug": False}},
                 [("GET", "/a?page", ())],
                 [("GET", "/a", ()), ("GET", "/a?page=&debug=", ())],
@@ -477,6 +482,17 @@ class AdminTests(RulesCase):
             ({"match": {"path": "/a", "target": "/a"}}, "match.target", "either"),
             ({"match": {"target": "a"}}, "match.target", "a path and a query"),
             ({"match": {"method": 1}}, "match.method", "such as GET"),
+            ({"match": {"method": []}}, "match.method", "such as GET"),
+            ({"match": {"method": ["GET", "A B"]}}, "match.method", "such as GET"),
+            ({"match": {"path": 1}}, "match.path", "a path such as"),
+            ({"match": {"target": 1}}, "match.target", "a path and a query"),
+            ({"match": {"query": []}}, "match.query", "a table"),
+            (
+                {"match": {"query": dict.fromkeys("a" * n for n in range(33))}},
+                "match.query",
+                "of at most 32",
+            ),
+            ({"match": {"query": {"a": "b" * 1025}}}, "match.query.a", "a text"),
             ({"match": {"query": {"a": ["b"]}}}, "match.query.a", "a text"),
             ({"match": {"header": {"a b": "x"}}}, "match.header.a b", "the name"),
             ({"match": []}, "match", "a table"),
@@ -526,7 +542,13 @@ class AdminTests(RulesCase):
         self.assertEqual(visit.reply().json()["error"], "not JSON")
 
     def test_just_about_taken(self) -> None:
-        for rule in ({"json": _nested(63)}, {"for": "0.0001ms"}, {"json": 10**300}):
+        query = {"a" * n: "b" * 1024 for n in range(32)}
+        for rule in (
+            {"json": _nested(63)},
+            {"for": "0.0001ms"},
+            {"json": 10**300},
+            {"match": {"query": query, "path": "/" + "a" * 1023}},
+        ):
             added = self.ask("/__admin/rules", method="POST", body=rule)
             self.assertEqual(added.status, 201, added.body)
             self.assertEqual(added.json()["rules"][0]["rule"]["name"], "rule 1")
@@ -552,6 +574,7 @@ class AdminTests(RulesCase):
                 "body": "{y}",
             },
             {"name": "soon", "match": {"path": "/b"}, "for": "9s"},
+            {"name": "never", "match": {"path": "/b"}, "enabled": False},
             {"name": "then", "match": {"path": "/b"}},
         )
         warnings = self.ask("/__admin/rules").json()["warnings"]

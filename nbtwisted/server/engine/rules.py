@@ -153,14 +153,14 @@ class Rules:
         self._set_all({**self._standing, found.origin: standing})
         return True
 
-    def switch(self, name: str, is_enabled: bool) -> bool:
-        """Switch the rule of this name on or off; returns whether there is one.
+    def switch(self, name: str, is_enabled: bool) -> None:
+        """Switch the rule of this name on or off, if there is one.
 
         It stays in its place, and does not live longer for that.
         """
         found = self.find(name)
         if found is None:
-            return False
+            return
         source = {**found.rule.source, "enabled": is_enabled}
         rule = replace(found.rule, source=source, is_enabled=is_enabled)
         standing = [
@@ -168,16 +168,13 @@ class Rules:
             for each in self._standing[found.origin]
         ]
         self._set_all({**self._standing, found.origin: standing})
-        return True
 
-    def remove(self, name: str) -> bool:
-        """Remove the rule of this name; returns whether there was one."""
+    def remove(self, name: str) -> None:
+        """Remove the rule of this name, if there is one."""
         found = self.find(name)
-        if found is None:
-            return False
-        standing = [s for s in self._standing[found.origin] if s is not found]
-        self._set_all({**self._standing, found.origin: standing})
-        return True
+        if found is not None:
+            standing = [s for s in self._standing[found.origin] if s is not found]
+            self._set_all({**self._standing, found.origin: standing})
 
     def replace_all(self, rules: Iterable[Rule]) -> None:
         """Put an operator's rules in the place of all rules there are."""
