@@ -246,7 +246,7 @@ _BODY, _HEADERS, _PART, _INSTEAD, _OVER = map(
 def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
     """The headers, but for those whose name was given, and then the given ones."""
     names = {name.lower() for name, _ in given}
-    return (*((n, v) for n, v in headers if n.lower() not in names), *given)
+    return (*[line for line in headers if line[0].lower() not in names], *given)
 
 
 def completed(headers: HeaderLines, status: int) -> HeaderLines:

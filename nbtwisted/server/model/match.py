@@ -81,11 +81,11 @@ def _hold(
     values: Mapping[bytes, Sequence[bytes]],
 ) -> bool:
     for name, condition in conditions:
-        given = values.get(name, ())
-        if isinstance(condition, Glob):
-            if not condition.matches_one_of(given):
+        given = values.get(name)
+        if isinstance(condition, bool):
+            if (given is not None) is not condition:
                 return False
-        elif bool(given) is not condition:
+        elif given is None or not condition.matches_one_of(given):
             return False
     return True
 

@@ -71,7 +71,7 @@ class RuleSet:
         return not self._is_empty
 
     def find(self, request: Request) -> tuple[Rule, Mapping[str, str]] | None:
-        """The rule for a request, and the captures of its path.
+        """The rule for a request, and the captures of its path if it needs them.
 
         Raises `TooMany` for a query with too many fields, if some rule needs to know.
         """
@@ -90,7 +90,7 @@ class RuleSet:
             return None
         rule = found.rule
         path = rule.match.path
-        if path is None or not path.names:
+        if path is None or not (rule.has_values and path.names):
             return rule, _NO_CAPTURES
         return rule, path.match(_segments(request.path)) or _NO_CAPTURES
 
