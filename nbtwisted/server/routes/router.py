@@ -252,8 +252,8 @@ def reading_rate(server: Server, request: Request) -> float | None:
         if rate is None and rule is not None:
             rate = rule.reading_rate(server.rules.seconds())
         return rate
-    except (Refused, TooMany):
-        # Its response will say so.
+    except Exception:
+        # `decide` will meet it, too, and answer.
         return None
 
 
