@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from nbtwisted.server.engine.rules import FileState, Origin, Rules
-from nbtwisted.server.model.rule import Rule, UnreadableRule
+from nbtwisted.server.model.rule import UnreadableRule
 from nbtwisted.server.model.rule_set import RuleSet, TooManyRules
 from nbtwisted.server.regular_file import read_regular_file
 from nbtwisted.server.rules_text import parse_text
@@ -101,8 +101,8 @@ class RulesFile:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
-    def _read(self) -> tuple[list[Rule], Sequence[str]]:
-        """The file's rules, and the warnings about them."""
+    def _read(self) -> RuleSet:
+        """The file's rules, with the warnings about them."""
         try:
             raw = read_regular_file(self._path, LARGEST_FILE)
         except ValueError as error:
@@ -113,16 +113,18 @@ class RulesFile:
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             raise _unreadable("text in UTF-8", line) from None
-        rules = parse_text(text, self._rules.reading)
-        return rules, RuleSet(rules).warnings
+        rule_set = RuleSet(parse_text(text, self._rules.reading))
+        # They are remembered, and take a while to find.
+        _ = rule_set.warnings
+        return rule_set
 
-    def _set(self, read: tuple[list[Rule], Sequence[str]]) -> None:
-        rules, warnings = read
-        self._rules.set_origin(Origin.FILE, rules)
+    def _set(self, rule_set: RuleSet) -> None:
+        self._rules.set_origin(Origin.FILE, rule_set)
         self._rules.file = FileState(self._path)
-        count = "1 rule" if len(rules) == 1 else f"{len(rules)} rules"
+        number = len(rule_set.rules)
+        count = "1 rule" if number == 1 else f"{number} rules"
         self._say(f"{count} from {self._path}")
-        for warning in warnings:
+        for warning in rule_set.warnings:
             self._say(f"warning: {warning}")
 
     def _complain(self, failure: Failure) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from heapq import nsmallest
 from itertools import chain, islice
 from operator import itemgetter
@@ -65,7 +65,9 @@ class RuleSet:
                     f"at most {MOST_ALIKE} rules such as {rule.name!r}, which only "
                     "wildcards tell apart"
                 )
-        self._groups = Memo(self._find_groups, lambda p: len(p) <= LONGEST_REMEMBERED)
+        # No method of its own: that would be a circle, and the rules are many.
+        find_groups = partial(_find_groups, self._tree)
+        self._groups = Memo(find_groups, lambda p: len(p) <= LONGEST_REMEMBERED)
 
     def __bool__(self) -> bool:
         return not self._is_empty
@@ -105,9 +107,6 @@ class RuleSet:
             place.rule.name: list(place.rule.match.differences(request))
             for place in nsmallest(MOST_NEAR, of_path, key=itemgetter(0))
         }
-
-    def _find_groups(self, path: bytes) -> tuple[Group, ...]:
-        return tuple(self._tree.groups(_segments(path)))
 
     @cached_property
     def warnings(self) -> Sequence[str]:
@@ -153,6 +152,10 @@ def _places(rule: Rule) -> Sequence[bytes | tuple[str, ...]]:
         return [(), rule.match.target]
     prefix = () if rule.match.path is None else rule.match.path.prefix
     return [prefix[:depth] for depth in range(len(prefix) + 1)]
+
+
+def _find_groups(tree: Tree, path: bytes) -> tuple[Group, ...]:
+    return tuple(tree.groups(_segments(path)))
 
 
 def _segments(path: bytes) -> Sequence[str]:
