@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from itertools import pairwise
 from typing import Any
@@ -273,6 +274,27 @@ class ChannelTests(ChannelCase):
             visit.get("/ip")
             self.assertEqual(len(answers(visit.received, [*methods, "GET"])), 7)
             self.assertTrue(visit.is_read)
+
+    @given(st.lists(st.tuples(st.integers(1, 300), st.floats(0, 2)), max_size=12))
+    def test_however_it_comes(self, pieces: list[tuple[int, float]]) -> None:
+        post = b"POST /post?_read=200 HTTP/1.1\r\nHost: t\r\n"
+        plain = post + b"Content-Length: 90\r\n\r\n" + b"a" * 90
+        chunked = post + b"Transfer-Encoding: chunked\r\n\r\n"
+        chunked += b"5;x=y\r\nbbbbb\r\n" * 7 + b"0\r\nT: u\r\n\r\n"
+        sent = asking("/ip") + plain + chunked + asking("/ip") + plain
+        visit = self.visit()
+        at = 0
+        for size, seconds in [*pieces, (len(sent), 10.0)]:
+            visit.send(sent[at : at + size])
+            at += size
+            self.pass_time(seconds)
+        replies = answers(visit.received, ["GET", "POST", "POST", "GET", "POST"])
+        self.assertEqual([status for status, _, _ in replies], [200] * 5)
+        data = [json.loads(body).get("data") for _, _, body in replies]
+        self.assertEqual(data, [None, "a" * 90, "b" * 35, None, "a" * 90])
+        self.assertTrue(visit.is_read)
+        visit.leave()
+        self.assertEqual((visit.site.held, self.site_clock.getDelayedCalls()), (0, []))
 
     def test_the_next_body_is_read_as_ever(self) -> None:
         visit = self.begin("Content-Length: 5")
