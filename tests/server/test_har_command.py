@@ -60,6 +60,11 @@ class HARCommandTests(SynchronousTestCase):
             "nbtwisted: error: NBTWISTED_HAR: cannot read /nowhere/a.har: No such file "
             "or directory",
         )
+        many = self.har(*(entry(url=f"http://a/{n}") for n in range(10_000)))
+        self.assertIn(
+            f"cannot play {many}: at most 10000 rules",
+            self.complaint(1, "--har", many, "--default", "_delay=1"),
+        )
         slow = self.har(entry(timings={"wait": 301_000}))
         arguments = ("--har", slow, "--timing", "recorded")
         self.assertIn(

@@ -83,6 +83,11 @@ class RulesOfTests(RulesCase):
     def test_in_the_order_of_their_times(self) -> None:
         steps = self.steps(at(3, status=203), at(1, status=201), at(2, status=202))
         self.assertEqual([step["status"] for step in steps], [201, 202, 203])
+        # Without a date, behind the one before.
+        steps = self.steps(
+            at(1, status=201), entry(started="", status=202), at(3, status=203)
+        )
+        self.assertEqual([step["status"] for step in steps], [201, 202, 203])
         # Without dates, in that of the file.
         undated = [entry(started="", status=status) for status in (203, 201, 202)]
         steps = self.steps(*undated)
