@@ -146,7 +146,7 @@ class Behaviour(NamedTuple):
         """The same answer, but for what the controls ask for."""
         if controls is NO_CONTROLS:
             return self
-        # Which takes half of the time of _replace().
+        # Which takes a third of the time of _replace().
         values = list(self)
         for name, value in controls.changes:
             values[_POSITIONS[name]] = value
@@ -158,12 +158,14 @@ class Behaviour(NamedTuple):
                 kept = (h for h in headers if h[0].lower() not in _OF_THE_BODY)
                 headers = (*kept, ("Content-Type", content_type))
         if controls.headers:
-            headers = _in_place_of(headers, controls.headers)
+            names = controls.header_names
+            kept_lines = [line for line in headers if line[0].lower() not in names]
+            headers = (*kept_lines, *controls.headers)
         values[_HEADERS] = headers
         if self.steps:
             # New steps are over the old ones, and over whatever was over these.
             values[_OVER] = () if controls.steps else (*self.over, controls)
-        return Behaviour._make(values)
+        return tuple.__new__(Behaviour, values)
 
     def header(self, name: str) -> str | None:
         """The first value of a header; `name` is in lower case."""

@@ -178,6 +178,11 @@ class Controls:
     """Seconds for which the connection is kept when the response is sent."""
 
     @cached_property
+    def header_names(self) -> frozenset[str]:
+        """The names of its headers, in lower case."""
+        return frozenset(name.lower() for name, _ in self.headers)
+
+    @cached_property
     def changes(self) -> tuple[tuple[str, Any], ...]:
         """The fields of a `Behaviour` that are replaced as they are."""
         # A rate that was asked for is not to be outdone by the path's own drip.

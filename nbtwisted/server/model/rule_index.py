@@ -8,7 +8,7 @@ Only those that wildcards alone tell apart are looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -30,13 +30,27 @@ class Place(NamedTuple):
     rule: Rule
 
 
+class _Asking:
+    """Rules that ask for a parameter, or for a header field, of one name."""
+
+    def __init__(self) -> None:
+        self.by_value: dict[str, list[Place]] = {}
+        self.others: list[Place] = []
+        """Those that take more than one value."""
+
+    def places(self) -> Iterator[Place]:
+        """All of them, in no order."""
+        return chain(self.others, *self.by_value.values())
+
+
 class Group:
     """Rules of one path, of which the first whose other conditions hold decides."""
 
     def __init__(self) -> None:
-        self._by_value: dict[tuple[str, bytes], dict[str, list[Place]]] = {}
-        """By the parameter or the header field, and by its value."""
+        self._by_parameter: dict[bytes, _Asking] = {}
+        self._by_header: dict[bytes, _Asking] = {}
         self._others: list[Place] = []
+        """Those that ask for neither."""
         self._is_full = False
 
     def add(self, place: Place) -> int:
@@ -45,22 +59,34 @@ class Group:
             # One before it is for all of its requests.
             return 0
         match = place.rule.match
-        for kind, conditions in (("query", match.query), ("header", match.headers)):
-            for name, condition in conditions:
-                if isinstance(condition, Glob) and "*" not in condition.text:
-                    by_value = self._by_value.setdefault((kind, name), {})
-                    alike = by_value.setdefault(condition.text, [])
-                    alike.append(place)
-                    return len(alike)
-        self._others.append(place)
-        self._is_full = match == Match(path=match.path, target=match.target)
-        return len(self._others)
+        wanted = [
+            (asking, name, condition)
+            for asking, conditions in (
+                (self._by_parameter, match.query),
+                (self._by_header, match.headers),
+            )
+            for name, condition in conditions
+            if condition is not False
+        ]
+        for asking, name, condition in wanted:
+            if isinstance(condition, Glob) and "*" not in condition.text:
+                by_value = asking.setdefault(name, _Asking()).by_value
+                alike = by_value.setdefault(condition.text, [])
+                break
+        else:
+            alike = self._others
+            if wanted:
+                asking, name, _ = wanted[0]
+                alike = asking.setdefault(name, _Asking()).others
+            self._is_full = match == Match(path=match.path, target=match.target)
+        alike.append(place)
+        return len(alike)
 
     def __iter__(self) -> Iterator[Place]:
         """All of its rules, in no order."""
         yield from self._others
-        for by_value in self._by_value.values():
-            yield from chain.from_iterable(by_value.values())
+        for asking in (*self._by_parameter.values(), *self._by_header.values()):
+            yield from asking.places()
 
     def first(self, request: Request) -> Place | None:
         """The first rule for a request to the path; raises `TooMany`."""
@@ -69,26 +95,50 @@ class Group:
             if place.rule.match.holds(request):
                 found = place
                 break
-        for (kind, name), by_value in self._by_value.items():
-            given = request.headers.by_name if kind == "header" else request.fields
-            for value in given.get(name, ()):
-                for place in by_value.get(value.decode("utf-8", "replace"), ()):
-                    if found is not None and found.number < place.number:
-                        break
-                    if place.rule.match.holds(request):
-                        found = place
-                        break
+        if self._by_parameter:
+            found = _first(self._by_parameter, request.fields, request, found)
+        if self._by_header:
+            found = _first(self._by_header, request.headers.by_name, request, found)
         return found
+
+
+def _first(
+    by_name: Mapping[bytes, _Asking],
+    values: Mapping[bytes, Sequence[bytes]],
+    request: Request,
+    found: Place | None,
+) -> Place | None:
+    """The first of these rules, if there is one before `found`."""
+    for name, asking in by_name.items():
+        given = values.get(name)
+        if given is None:
+            continue
+        candidates = [asking.others]
+        for value in given:
+            alike = asking.by_value.get(value.decode("utf-8", "replace"))
+            if alike is not None:
+                candidates.append(alike)
+        for places in candidates:
+            for place in places:
+                if found is not None and found.number < place.number:
+                    break
+                if place.rule.match.holds(request):
+                    found = place
+                    break
+    return found
 
 
 class _Node:
     """A place in the tree: what there is behind the segments that lead to it."""
 
-    __slots__ = ("ends", "literal", "rest", "runs", "wild")
+    __slots__ = ("any", "ends", "literal", "rest", "runs", "wild")
 
     def __init__(self) -> None:
         self.literal: dict[str, _Node] = {}
+        self.any: _Node | None = None
+        """Behind a wildcard that is a whole segment."""
         self.wild: list[tuple[Segment, _Node]] = []
+        """Behind other wildcards."""
         self.ends: Group | None = None
         """The rules whose path ends here."""
         self.rest: Group | None = None
@@ -120,43 +170,48 @@ class Tree:
                     group = _of(path, runs)
                     alike = max(alike, len(runs))
                 return max(alike, group.add(place))
-            if segment.is_wild:
+            if not segment.is_wild:
+                node = node.literal.setdefault(segment.before, _Node())
+            elif not (segment.before or segment.after):
+                node.any = node = node.any or _Node()
+            else:
                 node, count = _behind(segment, node.wild)
                 alike = max(alike, count)
-            else:
-                node = node.literal.setdefault(segment.before, _Node())
         node.ends = group = node.ends or Group()
         return max(alike, group.add(place))
 
-    def groups(self, path: Sequence[str]) -> Iterator[Group]:
+    def groups(self, path: Sequence[str]) -> list[Group]:
         """The groups whose path is this one, which is given by its segments."""
+        found: list[Group] = []
         nodes = [self._root]
         for segment in path:
             behind: list[_Node] = []
             for node in nodes:
-                yield from _with_rest(node, path)
+                if node.rest is not None:
+                    found.append(node.rest)
+                if node.runs:
+                    found += _of_runs(node, path)
                 child = node.literal.get(segment)
                 if child is not None:
                     behind.append(child)
+                if node.any is not None and segment:
+                    behind.append(node.any)
                 for wild, child in node.wild:
                     if wild.matches(segment):
                         behind.append(child)
             nodes = behind
         for node in nodes:
-            yield from _with_rest(node, path)
-            if node.ends is not None:
-                yield node.ends
+            found += filter(None, (node.rest, node.ends))
+            found += _of_runs(node, path)
+        return found
 
 
-def _with_rest(node: _Node, path: Sequence[str]) -> Iterator[Group]:
-    """The groups whose `**` is here."""
-    if node.rest is not None:
-        yield node.rest
-    if node.runs:
-        for last in (path[-1] if path else None, None):
-            for pattern, group in node.runs.get(last, ()):
-                if pattern.match(path) is not None:
-                    yield group
+def _of_runs(node: _Node, path: Sequence[str]) -> Iterator[Group]:
+    """The groups whose first `**`, which is not their last segment, is here."""
+    for last in {path[-1], None} if path else ():
+        for pattern, group in node.runs.get(last, ()):
+            if pattern.match(path) is not None:
+                yield group
 
 
 def _of(path: PathPattern, runs: list[tuple[PathPattern, Group]]) -> Group:
