@@ -70,7 +70,7 @@ class RecordedTests(ClockCase):
             for one, other in zip(before.attempts, after.attempts, strict=True):
                 for then, now in zip(_phases(one), _phases(other), strict=True):
                     self.assertLessEqual(abs(then - now), 5 * STEP, (then, now, one))
-        self.assertIn("3 bodies are not in it", self.remarks[-1])
+        self.assertIn("a body is not in it (3)", self.remarks[-1])
 
     def test_nothing_waits_unless_told(self) -> None:
         first = self.wire().get(ORIGIN + "/get?_delay=2&_drip=500ms/5")

@@ -38,7 +38,7 @@ class HARCommandTests(SynchronousTestCase):
         for command in (BY_MODULE, BY_TWISTD):
             with RunningServer(command, NBTWISTED_HAR=path) as server:
                 self.assertIn(b" 201 Created\r\n", server.ask(ASKED))
-                left_out = f"{path}: 1 of 2 entries are left out: 1 that are no HTTP"
+                left_out = f"{path}: 1 of 2 entries are left out: no HTTP"
                 self.assertIn(left_out, server.output)
 
     def test_with_its_time(self) -> None:

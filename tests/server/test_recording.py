@@ -136,21 +136,23 @@ class RulesOfTests(RulesCase):
         )
         self.assertEqual(
             left_out,
-            "5 of 6 entries are left out: 3 that are no HTTP, such as data:, blob: and "
-            "ws:, 1 without a response, 1 with a status that is not one of 200 to 599",
+            "5 of 6 entries are left out: no HTTP, such as data:, blob: and ws: (3), "
+            "no response (1), a status that is not one of 200 to 599 (1)",
         )
         (lacks,) = remarks_of(
             entry(TYPE, content={"size": 5}), entry(content={"size": 6})
         )
-        self.assertIn("2 bodies are not in it, and as many * are sent", lacks)
+        self.assertIn("a body is not in it (2), and as many * are sent", lacks)
         self.assertIn("nbtwisted get --har", lacks)
         (cookies,) = remarks_of(entry(("Set-Cookie", "(not written)")))
-        self.assertIn("1 values of Set-Cookie are not in it", cookies)
+        self.assertIn("a value of Set-Cookie is not in it (1)", cookies)
+        (fields,) = remarks_of(entry(("X", "a\0")))
+        self.assertIn("a header field cannot be sent (1)", fields)
         self.assertEqual(remarks_of(entry(timings={})), [])
         (times,) = remarks_of(entry(timings={}), with_times=True)
-        self.assertIn("1 times are not in it", times)
+        self.assertIn("a time is not in it (1)", times)
         (hosts,) = remarks_of(entry(url="http://a/"), entry(url="http://b/"))
-        self.assertIn("1 paths were asked of more hosts than one", hosts)
+        self.assertIn("a path was asked of several hosts (1)", hosts)
 
     def test_what_cannot_be_played(self) -> None:
         def why_not(*entries: object) -> str:
@@ -162,7 +164,7 @@ class RulesOfTests(RulesCase):
         self.assertEqual(why_not(), "there is no entry in it")
         self.assertEqual(
             why_not(entry(status=0)),
-            "there is no answer in it (1 without a response)",
+            "there is no answer in it: no response (1)",
         )
         for timings in ({"wait": 301e3}, {"wait": 0, "receive": 301e3}):
             self.assertEqual(

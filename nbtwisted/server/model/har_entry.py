@@ -19,8 +19,8 @@ from nbtwisted.server.model.loose_json import number, pairs, table, text
 
 __all__ = ["TIMES", "Recorded", "read_entry"]
 
-TIMES = "times"
-"""What an archive may lack, besides."""
+TIMES = "time"
+"""What an archive may lack, besides: how long a request waited."""
 
 SHORTEST_DRIP = 0.005
 """Seconds: a body that came in less is sent at once."""
@@ -66,14 +66,14 @@ def read_entry(given: object, *, with_times: bool) -> Recorded:
     host, target = _place(text(request.get("url")))
     method = text(request.get("method"))
     if not is_token(method) or method == "CONNECT":
-        raise LeftOut("without a method that HTTP has")
+        raise LeftOut("a method that HTTP has not")
     if is_for_operators(target.partition("?")[0].encode()):
-        raise LeftOut("for paths of operators")
+        raise LeftOut("a path of operators")
     asked = "access-control-request-method"
     if any(name.lower() == asked for name, _ in pairs(request.get("headers"))):
-        raise LeftOut("that are preflights, which the server answers itself")
+        raise LeftOut("a preflight, which the server answers itself")
     if entry.get("_then") == "resend":
-        raise LeftOut("that were sent again over another connection")
+        raise LeftOut("sent again over another connection")
     # Chrome writes 0 where there was none, and Playwright -1.
     has_head = (number(response.get("status")) or 0) > 0
     fault = fault_of(entry, has_head=has_head)
@@ -84,7 +84,7 @@ def read_entry(given: object, *, with_times: bool) -> Recorded:
     elif fault:
         read = ResponseRead({"size": 0}, [], 0, [])
     else:
-        raise LeftOut("without a response")
+        raise LeftOut("no response")
     controls, lacks, seconds = read.controls, read.lacks, 0.0
     if with_times:
         times, seconds = _times(entry, lacks, fault, read.length)
@@ -101,7 +101,7 @@ def _place(url: str) -> tuple[str, str]:
     """The host of a URL, and the target of a request for it."""
     found = _URL.match(url)
     if found is None:
-        raise LeftOut("that are no HTTP, such as data:, blob: and ws:")
+        raise LeftOut("no HTTP, such as data:, blob: and ws:")
     host = found[1].rpartition("@")[2].lower()
     target = found[2] if found[2].startswith("/") else f"/{found[2]}"
     return host, quote(target, safe=_VISIBLE, errors="surrogatepass")
@@ -116,13 +116,15 @@ def _times(
         lacks.append(TIMES)
     wait, receive = _seconds(timings, "wait"), _seconds(timings, "receive")
     times: dict[str, str] = {}
-    # What stalled was waited for until the client had enough.
+    # What stalled was waited for until the client had enough: that is up to it.
     if wait and fault != "stall":
         times["delay"] = _printed(wait)
     chunks = min(math.ceil(receive / SECONDS_A_CHUNK), MOST_CHUNKS // 2 - 1) + 1
     if fault in SENDS_HALF:
         # It breaks off in the middle one, when half of the time has passed.
         receive, chunks = 2 * receive, 2 * chunks - 1
+    if fault == "stall-body":
+        receive = 0.0
     if receive >= SHORTEST_DRIP and length > 1:
         times["drip"] = f"{_printed(receive)}/{chunks}"
     return times, max(wait if "delay" in times else 0.0, receive)

@@ -19,10 +19,8 @@ from nbtwisted.server.model.loose_json import number, pairs, table, text
 
 __all__ = ["BODIES", "COOKIES", "FIELDS", "LeftOut", "ResponseRead", "read_response"]
 
-BODIES = "bodies"
-COOKIES = "values of Set-Cookie"
-FIELDS = "header fields that can be sent"
-"""What an archive may lack."""
+BODIES, COOKIES, FIELDS = "body", "cookie", "field"
+"""What an archive may lack: a body, a cookie's value, a field that can be sent."""
 
 NOT_WRITTEN = "(not written)"
 """What `nbtwisted get --har` writes in the place of a secret."""
@@ -53,7 +51,7 @@ Fields = list[tuple[str, str]]
 
 
 class LeftOut(ValueError):
-    """An entry has nothing that could be played; its text says why, in plural."""
+    """An entry has nothing that could be played; its text says why."""
 
 
 class ResponseRead(NamedTuple):
@@ -81,7 +79,7 @@ def read_response(
     """
     status = response.get("status")
     if not isinstance(status, int) or not 200 <= status <= 599:
-        raise LeftOut("with a status that is not one of 200 to 599")
+        raise LeftOut("a status that is not one of 200 to 599")
     received = list(_fields(pairs(response.get("headers"))))
     lacks: list[str] = []
     headers = list(_sent_again(received, lacks))
@@ -105,7 +103,7 @@ def read_response(
         else:
             size = len(body)
     if size > LARGEST_BODY:
-        raise LeftOut(f"with a body of more than {LARGEST_BODY} bytes")
+        raise LeftOut(f"a body of more than {LARGEST_BODY} bytes")
     controls: dict[str, Any] = {} if status == 200 else {"status": status}
     if not received and body:
         kind = text(content.get("mimeType"))

@@ -13,17 +13,20 @@ from typing import Any
 
 from nbtwisted.printable import printable_ends
 from nbtwisted.server.model.har_entry import TIMES, Recorded, read_entry
-from nbtwisted.server.model.har_response import BODIES, COOKIES, LeftOut
+from nbtwisted.server.model.har_response import BODIES, COOKIES, FIELDS, LeftOut
 from nbtwisted.server.model.rule_reading import LONGEST_RULE_NAME, MOST_STEPS
 from nbtwisted.server.model.rule_set import MOST_RULES
 
 __all__ = ["Recording", "UnplayableRecording"]
 
-_INSTEAD = {
-    BODIES: ", and as many * are sent: nbtwisted get --har keeps bodies of up to 1 MiB "
-    "that are not compressed, of last attempts; browsers those that they have at hand",
-    COOKIES: ": a browser's HAR with sensitive data has them",
-    TIMES: ", and nothing waits there",
+_REMARKS = {
+    BODIES: "a body is not in it ({}), and as many * are sent: nbtwisted get --har "
+    "keeps bodies of up to 1 MiB that are not compressed, of last attempts; browsers "
+    "keep those that they have at hand",
+    COOKIES: "a value of Set-Cookie is not in it ({}): a browser's HAR with sensitive "
+    "data has it",
+    FIELDS: "a header field cannot be sent ({}), and is left out",
+    TIMES: "a time is not in it ({}), and nothing waits there",
 }
 
 _TIMES = frozenset(("delay", "drip"))
@@ -87,7 +90,7 @@ class Recording:
         """
         if not self._answers:
             raise UnplayableRecording(
-                f"there is no answer in it ({self._all_left_out()})"
+                f"there is no answer in it: {self._all_left_out()}"
                 if self._left_out
                 else "there is no entry in it"
             )
@@ -115,20 +118,20 @@ class Recording:
                 + self._all_left_out()
             )
         for what, times in self._lacks.items():
-            yield f"{times:,} {what} are not in it{_INSTEAD.get(what, '')}"
+            yield _REMARKS[what].format(f"{times:,}")
         shared = sum(
             len({recorded.host for _, recorded in answers}) > 1
             for answers in self._answers.values()
         )
         if shared:
             yield (
-                f"{shared:,} paths were asked of more hosts than one, whose answers "
-                "come in the order of their times: hosts are not told apart"
+                f"a path was asked of several hosts ({shared:,}), whose answers come "
+                "in the order of their times: hosts are not told apart"
             )
 
     def _all_left_out(self) -> str:
         return ", ".join(
-            f"{times:,} {why}" for why, times in self._left_out.most_common()
+            f"{why} ({times:,})" for why, times in self._left_out.most_common()
         )
 
 
