@@ -117,7 +117,7 @@ class FindingTests(ClockCase):
             self.assertFalse([w for w in rule_set.warnings if warning in w])
 
     def test_what_can_never_act(self) -> None:
-        for first, second in [
+        pairs: list[tuple[dict[str, Any], dict[str, Any]]] = [
             ({}, {"path": "/a"}),
             ({}, {"target": "/a"}),
             ({"target": "/a"}, {"target": "/a", "method": "PUT"}),
@@ -129,7 +129,8 @@ class FindingTests(ClockCase):
             ({"query": {"p": "**"}}, {"query": {"p": "a*"}}),
             ({"query": {"p": "a*"}}, {"query": {"p": "ab"}}),
             ({"header": {"P": False}}, {"header": {"p": False}, "path": "/"}),
-        ]:
+        ]
+        for first, second in pairs:
             for matches, count in [((first, second), 1), ((second, first), 0)]:
                 warnings = RuleSet(parsed(*matches)).warnings
                 self.assertEqual(len(warnings), count, matches)

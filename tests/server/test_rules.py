@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.engine.rules import Origin
+from nbtwisted.server.engine.rules import FileState, Origin
+from nbtwisted.server.model.rule import UnreadableRule
 from tests.guard import ClockCase
 from tests.server.every_channel import CHANNELS
 from tests.server.in_memory import Reply, Visit, site_of
@@ -62,7 +63,7 @@ def _nested(depth: int) -> object:
 
 class _Files:
     def get_content(self, path: str) -> bytes:
-        if path != "order.json":
+        if path not in ("order.json", "a.txt", "a.png", "a.tar.gz", "a"):
             raise ValueError("a file in the rules' folder")
         return b'{"id": "{id}"}'
 
@@ -136,6 +137,35 @@ class ActingTests(RulesCase):
         self.assertEqual(self.server.rules.current.warnings, [])
         reply = self.ask("/a?a=b")
         self.assertEqual((reply.body.decode(), reply.headers["x"]), (text, text))
+
+    def test_files_have_the_type_of_their_name(self) -> None:
+        for path, kind in [
+            ("order.json", "application/json"),
+            ("a.txt", "text/plain; charset=utf-8"),
+            ("a.png", "image/png"),
+            ("a.tar.gz", "application/octet-stream"),
+            ("a", "application/octet-stream"),
+        ]:
+            self.rules({"match": {"path": "/a"}, "body_file": path})
+            reply = self.ask("/a")
+            self.assertEqual(reply.headers["content-type"], kind, path)
+            self.assertEqual(reply.body, b'{"id": "{id}"}')
+
+    def test_numbers_and_lists(self) -> None:
+        self.rules(
+            {
+                "match": {"path": "/a"},
+                "status": [201, 503],
+                "header": ["A: 1", "A: 2", "B: 3"],
+                "body": 1.5,
+                "steps": [{"status": 404, "body": ["a", 1]}, {}],
+            }
+        )
+        self.assertEqual(self.ask("/a").body, b"a,1")
+        replies = [self.ask("/a") for _ in range(20)]
+        self.assertEqual({reply.status for reply in replies}, {201, 503})
+        self.assertEqual(replies[0].body, b"1.5")
+        self.assertEqual(replies[0].headers["b"], "3")
 
     def test_over_a_route(self) -> None:
         self.rules({"match": {"path": "/get"}, "status": 418, "header": "X-A: b"})
@@ -457,6 +487,25 @@ class AdminTests(RulesCase):
         self.assertEqual(names, ["rule 1", "2nd"])
         self.assertEqual(self.ask("/a").body, b"1st")
 
+    def test_without_a_name(self) -> None:
+        self.rules({}, {"name": "rule 3"})
+        for rule, expected in [
+            ({}, ["rule 2"]),
+            ({"rule": [{}, {"name": "a"}, {}]}, ["rule 4", "a", "rule 6"]),
+            ({"rule": [{}] * 2}, ["rule 5", "rule 7"]),
+        ]:
+            added = self.ask("/__admin/rules", method="POST", body=rule)
+            names = [each["name"] for each in added.json()["rules"]]
+            self.assertEqual(names, expected)
+
+    def test_the_state_of_the_file(self) -> None:
+        self.assertIsNone(self.ask("/__admin/rules").json()["file"])
+        for error in (None, UnreadableRule("a", "delay", "x", "seconds", number=1)):
+            self.server.rules.file = FileState("a.toml", error)
+            told = self.ask("/__admin/rules").json()["file"]
+            self.assertEqual(told["path"], "a.toml")
+            self.assertEqual(told["error"], error and error.as_json())
+
     def test_the_journal(self) -> None:
         self.rules({"name": "a", "match": {"path": "/a"}, "fault": "stall"})
         self.visit("/a")
@@ -525,6 +574,12 @@ class AdminTests(RulesCase):
             ({"body": "a", "size": 1}, "body", "one of size, body and json"),
             ({"body": "a", "body_file": "order.json"}, "body_file", "one of"),
             ({"body_file": "/etc/passwd"}, "body_file", "in the rules' folder"),
+            ({"body_file": 1}, "body_file", "the path of a file"),
+            ({"body_file": "a\0"}, "body_file", "the path of a file"),
+            ({"name": "a" * 101}, "name", "1 to 100"),
+            ({"during": [{}] * 101}, "during", "at most 100"),
+            ({"for": True}, "for", "seconds"),
+            ({"_DELAY": 1}, "_DELAY", "delay, or another"),
             ({"body": ["a", {}]}, "body", "a text or a number"),
             ({"status": True}, "status", "a text or a number"),
             ({"header": "A: b\r\nC: d"}, "header", "without CR, LF"),
@@ -547,6 +602,7 @@ class AdminTests(RulesCase):
             {"json": _nested(63)},
             {"for": "0.0001ms"},
             {"json": 10**300},
+            {"during": [{}] * 100},
             {"match": {"query": query, "path": "/" + "a" * 1023}},
         ):
             added = self.ask("/__admin/rules", method="POST", body=rule)
@@ -580,6 +636,7 @@ class AdminTests(RulesCase):
         warnings = self.ask("/__admin/rules").json()["warnings"]
         self.assertEqual(len(warnings), 2)
         self.assertIn("'one': body has {y}", warnings[0])
+        self.assertIn("expected one of x, now, n, query.NAME", warnings[0])
         self.assertIn("'one' can never act: rule 'all'", warnings[1])
 
     def test_a_name_of_two_origins(self) -> None:
@@ -589,6 +646,12 @@ class AdminTests(RulesCase):
         first, second = self.ask("/__admin/rules").json()["warnings"]
         self.assertIn("2 rules are called 'a'", first)
         self.assertIn("can never act", second)
+
+    def test_no_number_in_a_key(self) -> None:
+        self.rules({"match": {"path": "/a"}, "key": "{n}{now}", "body": "{n}"})
+        (warning,) = self.ask("/__admin/rules").json()["warnings"]
+        self.assertIn("key has {n}, which stays as it is: expected one of now", warning)
+        self.assertEqual(self.ask("/a").body, b"0")
 
     def test_too_many(self) -> None:
         alike = "1000 rules such as 'rule 1001', which only wildcards tell apart"

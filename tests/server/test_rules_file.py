@@ -79,6 +79,14 @@ class TextTests(ClockCase):
             self.assertEqual(error.line, line, (text, str(error)))
             self.assertIn(f"line {line}: ", str(error))
 
+    def test_the_line_of_a_field_that_is_not_found(self) -> None:
+        for first, second, line in [
+            (r'"na\u006de" = 1', 'name = "x"', 1),
+            (r'name = "x"', r'"na\u006de" = 1', 3),
+        ]:
+            error = refusal(f"[[rule]]\n{first}\n[[rule]]\n{second}")
+            self.assertEqual((error.field, error.line), ("name", line))
+
     def test_numbers_and_lists_without_end(self) -> None:
         for value in ("9" * 5000, "[" * 5000):
             self.assertIn("", refusal(f"[[rule]]\nstatus = {value}").expected)

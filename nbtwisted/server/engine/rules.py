@@ -8,7 +8,7 @@ timer: whoever asks for the rules sees to it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -107,14 +107,19 @@ class Rules:
         """The rule of this name, if there is one."""
         return next((each for each in self.standing if each.rule.name == name), None)
 
-    def parse(self, given: object) -> list[Rule]:
+    def parse(self, given: object, *, to_add: bool = False) -> list[Rule]:
         """Read one rule, or a table with a list of them in `rule`.
 
-        Raises `UnreadableRule`.
+        Those `to_add` that have no name get one that no rule in force has. Raises
+        `UnreadableRule`.
         """
+        taken = self._names() if to_add else ()
         if isinstance(given, Mapping) and set(given) == {"rule"}:
-            return parse_rules(given["rule"], self.reading)
-        return parse_rules([given], self.reading)
+            return parse_rules(given["rule"], self.reading, taken)
+        return parse_rules([given], self.reading, taken)
+
+    def _names(self) -> Set[str]:
+        return {each.rule.name for each in self.standing}
 
     # What changes them. All of these raise `TooManyRules`, and change nothing then.
 
@@ -130,7 +135,7 @@ class Rules:
 
     def add(self, *rules: Rule) -> Sequence[Standing]:
         """Put an operator's rules before all others; raises `NameTaken`."""
-        taken = {each.rule.name for each in self.standing}
+        taken = self._names()
         for rule in rules:
             if rule.name in taken:
                 raise NameTaken(rule.name)

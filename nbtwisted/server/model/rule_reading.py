@@ -6,7 +6,7 @@ import json
 import math
 import mimetypes
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -62,14 +62,22 @@ def no_file(path: str) -> bytes:
     raise ValueError("body or json; files need --rules or --allow-files")
 
 
-def parse_rules(given: object, reading: Reading) -> list[Rule]:
-    """Read a list of rules, whose names are different; raises `UnreadableRule`."""
+def parse_rules(
+    given: object, reading: Reading, taken: Container[str] = ()
+) -> list[Rule]:
+    """Read a list of rules, whose names are different; raises `UnreadableRule`.
+
+    Those without a name get one that is not `taken`.
+    """
     if not isinstance(given, list):
         raise UnreadableRule("", "rule", given, "a list: [[rule]]")
     rules = []
     names: set[str] = set()
+    offset = 0
     for number, each in enumerate(given, 1):
-        rule = _Parser(number, reading).rule(each)
+        while f"rule {number + offset}" in taken:
+            offset += 1
+        rule = _Parser(number, f"rule {number + offset}", reading).rule(each)
         if rule.name in names:
             raise UnreadableRule(
                 *(rule.name, "name", rule.name, "a name that no other rule has"),
@@ -111,9 +119,9 @@ def parse_default(text: str, reading: Reading) -> Rule:
 class _Parser:
     """Reads one rule."""
 
-    def __init__(self, number: int, reading: Reading) -> None:
+    def __init__(self, number: int, name: str, reading: Reading) -> None:
         self._number = number
-        self._name = f"rule {number}"
+        self._name = name
         self._reading = reading
         self._warnings: list[str] = []
         self._has_values = False

@@ -38,7 +38,7 @@ def all_rules(server: Server, request: Request) -> Behaviour:
     if request.method == b"POST":
         return _add(server, request)
     if request.method == b"PUT":
-        rules = _read(server, request)
+        rules = _parsed(server, _document(request))
         _change(server.rules.replace_all, rules)
     elif request.method == b"DELETE":
         _change(server.rules.replace_all, [])
@@ -68,7 +68,7 @@ def one_rule(server: Server, request: Request, name: str) -> Behaviour:
 
 
 def _add(server: Server, request: Request) -> Behaviour:
-    rules = _read(server, request)
+    rules = _parsed(server, _document(request), to_add=True)
     standing = _change(server.rules.add, *rules)
     added = [as_json(server, each) for each in standing]
     return json_behaviour({"rules": added})._replace(statuses=Statuses((201,)))
@@ -122,10 +122,6 @@ def _change(change: Any, *given: Any) -> Any:
         raise Refused(refusal(400, "too many rules", expected=str(error))) from None
 
 
-def _read(server: Server, request: Request) -> list[Rule]:
-    return _parsed(server, _document(request))
-
-
 def _read_switch(request: Request) -> bool:
     """Whether a rule is to be on. (One of a recording may be too large to be put.)"""
     given = _document(request)
@@ -137,9 +133,9 @@ def _read_switch(request: Request) -> bool:
     raise Refused(refusal(400, "no such change of a rule", expected=expected))
 
 
-def _parsed(server: Server, given: object) -> list[Rule]:
+def _parsed(server: Server, given: object, *, to_add: bool = False) -> list[Rule]:
     try:
-        return server.rules.parse(given)
+        return server.rules.parse(given, to_add=to_add)
     except UnreadableRule as error:
         raise _unreadable(error) from None
 
