@@ -489,11 +489,12 @@ class AdminTests(RulesCase):
 
     def test_without_a_name(self) -> None:
         self.rules({}, {"name": "rule 3"})
-        for rule, expected in [
+        cases: list[tuple[dict[str, Any], list[str]]] = [
             ({}, ["rule 2"]),
             ({"rule": [{}, {"name": "a"}, {}]}, ["rule 4", "a", "rule 6"]),
             ({"rule": [{}] * 2}, ["rule 5", "rule 7"]),
-        ]:
+        ]
+        for rule, expected in cases:
             added = self.ask("/__admin/rules", method="POST", body=rule)
             names = [each["name"] for each in added.json()["rules"]]
             self.assertEqual(names, expected)
