@@ -417,6 +417,19 @@ class TemplateTests(RulesCase):
         self.assertEqual(reply.headers["x-a"], "<1%0D%0AX-Evil: 1%00%C3%A4>")
         self.assertNotIn("x-evil", reply.headers)
 
+    def test_a_secret_key(self) -> None:
+        names = ("authorization", "Cookie", "Proxy-Authorization")
+        key = "".join(f"{{header.{name}}}" for name in names)
+        self.rules({"match": {"path": "/a"}, "seq": "500,501", "key": f"{key}/{{n}}"})
+        for secret in ("one", "two"):
+            headers = [f"{name}: {secret}" for name in names]
+            for status in (500, 501):
+                self.assertEqual(self.ask("/a", *headers).status, status)
+        shown = self.ask("/__admin/requests").body
+        self.assertNotIn(b"one", shown)
+        self.assertNotIn(b"two", shown)
+        self.assertIn(b"/{n}", shown)
+
     def test_a_long_key(self) -> None:
         self.rules({"match": {"path": "/{x}"}, "key": "{x}", "seq": "500,501"})
         for end in "ab":
@@ -599,13 +612,14 @@ class AdminTests(RulesCase):
 
     def test_just_about_taken(self) -> None:
         query = {"a" * n: "b" * 1024 for n in range(32)}
-        for rule in (
+        rules: list[dict[str, Any]] = [
             {"json": _nested(63)},
             {"for": "0.0001ms"},
             {"json": 10**300},
             {"during": [{}] * 100},
             {"match": {"query": query, "path": "/" + "a" * 1023}},
-        ):
+        ]
+        for rule in rules:
             added = self.ask("/__admin/rules", method="POST", body=rule)
             self.assertEqual(added.status, 201, added.body)
             self.assertEqual(added.json()["rules"][0]["rule"]["name"], "rule 1")

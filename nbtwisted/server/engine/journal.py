@@ -12,14 +12,13 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from nbtwisted.server.model.controls import LONGEST_KEY
 from nbtwisted.server.model.headers import (
     LONGEST_KEPT,
     MOST_KEPT,
     RequestHeaders,
     parse_lines,
 )
-from nbtwisted.server.model.key import default_key
+from nbtwisted.server.model.key import LONGEST_KEY, default_key
 from nbtwisted.server.model.request import Request
 
 __all__ = [

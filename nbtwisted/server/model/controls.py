@@ -21,6 +21,7 @@ from nbtwisted.http1.syntax import is_token
 from nbtwisted.numeral import parse_decimal, parse_whole_number
 from nbtwisted.server.model.body import Body, Filler, Whole
 from nbtwisted.server.model.delay import Delay
+from nbtwisted.server.model.key import LONGEST_KEY
 from nbtwisted.server.model.template import TextBody
 
 __all__ = [
@@ -45,7 +46,6 @@ LARGEST_BODY = 100 * 1024 * 1024
 """Bytes: the largest body that a request may ask for."""
 
 LONGEST_SEQUENCE = 100
-LONGEST_KEY = 200
 LONGEST_NAME = 20
 """Characters of an unknown name that are compared with the controls' names."""
 

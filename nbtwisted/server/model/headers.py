@@ -9,6 +9,7 @@ from nbtwisted.http1.syntax import FIELD
 __all__ = [
     "LONGEST_KEPT",
     "MOST_KEPT",
+    "SECRET",
     "HeaderLines",
     "RequestHeaders",
     "parse_lines",
@@ -20,7 +21,9 @@ MOST_KEPT = 32
 """The journal keeps a header block of up to `SHORT_BLOCK` bytes as it came. Of a longer
 one it keeps so many fields, whose names and values it cuts to so many bytes."""
 
-_SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
+SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
+"""Names of fields whose values the journal never has, in lower case."""
+
 _CONTROL = b"x-nbtwisted-"
 
 Lines = tuple[tuple[bytes, bytes], ...]
@@ -92,14 +95,14 @@ class RequestHeaders:
     def kept(self) -> bytes:
         """The header block without secrets, and cut if it is long: for the journal."""
         if self._kept is None:
-            is_secret = not _SECRET.isdisjoint(self.by_name)
+            is_secret = not SECRET.isdisjoint(self.by_name)
             if self._block and not is_secret and len(self._block) <= SHORT_BLOCK:
                 self._kept = self._block
             else:
                 self._kept = b"".join(
                     b"%b: %b\r\n" % (name[:LONGEST_KEPT], value[:LONGEST_KEPT])
                     for name, value in self.lines[: 2 * MOST_KEPT]
-                    if name.lower() not in _SECRET
+                    if name.lower() not in SECRET
                 )
         return self._kept
 

@@ -16,7 +16,6 @@ from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.controls import (
     Controls,
 )
-from nbtwisted.server.model.key import shortened
 from nbtwisted.server.model.match import Match
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.model.template import (
@@ -163,8 +162,7 @@ class Rule:
         values = Values(captures, request.fields, request.headers)
         key = changed.key
         if isinstance(key, Template):
-            filled = shortened(values.fill(key, str).encode())
-            key = filled.decode("utf-8", "replace")
+            key = values.fill_key(key)
         return changed._replace(values=values, key=key)
 
 

@@ -20,7 +20,8 @@ from datetime import datetime, timezone
 from urllib.parse import quote
 
 from nbtwisted.server.model.body import Whole
-from nbtwisted.server.model.headers import HeaderLines, RequestHeaders
+from nbtwisted.server.model.headers import SECRET, HeaderLines, RequestHeaders
+from nbtwisted.server.model.key import hashed, shortened
 from nbtwisted.server.model.query import Fields
 
 __all__ = ["Template", "TextBody", "Values", "filled_headers", "placeholders"]
@@ -28,6 +29,8 @@ __all__ = ["Template", "TextBody", "Values", "filled_headers", "placeholders"]
 _PLACEHOLDER = re.compile(
     r"\{([A-Za-z_][A-Za-z0-9_]*|query\.[^{}\s\"]+|header\.[A-Za-z0-9!#$%&'*+.^_`|~-]+)\}"
 )
+
+_SECRET = {f"header.{name.decode()}" for name in SECRET}
 
 _VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -54,14 +57,26 @@ class Values:
     came_before: int | None = None
     time: Callable[[], float] = field(default=time.time, compare=False)
 
-    def fill(self, text: str, escape: Callable[[str], str]) -> str:
-        """The text, with `escape`d values in the place of their placeholders."""
+    def fill(
+        self, text: str, escape: Callable[[str], str], *, hides_secrets: bool = False
+    ) -> str:
+        """The text, with `escape`d values in the place of their placeholders.
+
+        If it `hides_secrets`, hashes stand for the values of secret header fields.
+        """
 
         def value(match: re.Match[str]) -> str:
             found = self._find(match[1])
+            if found and hides_secrets and match[1].lower() in _SECRET:
+                found = hashed(found.encode())
             return match[0] if found is None else escape(found)
 
         return _PLACEHOLDER.sub(value, text)
+
+    def fill_key(self, key: str) -> str:
+        """The key of the request; the journal shows it, so it has no secrets."""
+        filled = self.fill(key, str, hides_secrets=True).encode()
+        return shortened(filled).decode("utf-8", "replace")
 
     def _find(self, name: str) -> str | None:
         if name in self.captures:

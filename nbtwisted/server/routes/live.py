@@ -13,7 +13,7 @@ from pathlib import Path
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.body import Endless, Whole
-from nbtwisted.server.model.controls import LONGEST_KEY
+from nbtwisted.server.model.key import LONGEST_KEY
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
