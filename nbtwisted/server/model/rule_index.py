@@ -201,14 +201,18 @@ class Tree:
                         behind.append(child)
             nodes = behind
         for node in nodes:
-            found += filter(None, (node.rest, node.ends))
-            found += _of_runs(node, path)
+            if node.rest is not None:
+                found.append(node.rest)
+            if node.runs:
+                found += _of_runs(node, path)
+            if node.ends is not None:
+                found.append(node.ends)
         return found
 
 
 def _of_runs(node: _Node, path: Sequence[str]) -> Iterator[Group]:
     """The groups whose first `**`, which is not their last segment, is here."""
-    for last in {path[-1], None} if path else ():
+    for last in (path[-1], None) if path else ():
         for pattern, group in node.runs.get(last, ()):
             if pattern.match(path) is not None:
                 yield group

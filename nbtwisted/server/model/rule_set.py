@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from heapq import nsmallest
 from itertools import chain, islice
 from operator import itemgetter
@@ -65,9 +65,10 @@ class RuleSet:
                     f"at most {MOST_ALIKE} rules such as {rule.name!r}, which only "
                     "wildcards tell apart"
                 )
-        # No method of its own: that would be a circle, and the rules are many.
-        find_groups = partial(_find_groups, self._tree)
-        self._groups = Memo(find_groups, lambda p: len(p) <= LONGEST_REMEMBERED)
+        # Not a Memo, to which a path that comes once costs a microsecond: all may be
+        # different. No method of its own: that would be a circle, and the rules many.
+        most = Memo.MOST if Memo.is_on else 0
+        self._groups = lru_cache(most)(partial(_find_groups, self._tree))
 
     def __bool__(self) -> bool:
         return not self._is_empty
@@ -78,7 +79,10 @@ class RuleSet:
         Raises `TooMany` for a query with too many fields, if some rule needs to know.
         """
         found = None
-        for group in self._groups(request.path):
+        path = request.path
+        is_short = len(path) <= LONGEST_REMEMBERED
+        groups = self._groups(path) if is_short else _find_groups(self._tree, path)
+        for group in groups:
             place = group.first(request)
             if place is not None and (found is None or place.number < found.number):
                 found = place
@@ -91,17 +95,17 @@ class RuleSet:
         if found is None:
             return None
         rule = found.rule
-        path = rule.match.path
-        if path is None or not (rule.has_values and path.names):
+        pattern = rule.match.path
+        if pattern is None or not (rule.has_values and pattern.names):
             return rule, _NO_CAPTURES
-        return rule, path.match(_segments(request.path)) or _NO_CAPTURES
+        return rule, pattern.match(_segments(path)) or _NO_CAPTURES
 
     def near(self, request: Request) -> Mapping[str, Sequence[str]]:
         """The first rules of a path that are not for a request to it, and why.
 
         Raises `TooMany` for a query with too many fields.
         """
-        places = chain.from_iterable(self._groups(request.path))
+        places = chain.from_iterable(_find_groups(self._tree, request.path))
         of_path = (place for place in places if place.rule.names_a_path)
         return {
             place.rule.name: list(place.rule.match.differences(request))

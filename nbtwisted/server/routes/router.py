@@ -216,7 +216,7 @@ def decide(server: Server, request: Request) -> Behaviour:
             asked = controls(request, server.max_delay, lenient=server.lenient)
         behaviour = EMPTY if found is None else found.decide(server, request, **parts)
         if rule is not None:
-            seconds = server.rules.seconds()
+            seconds = server.rules.seconds() if rule.phases else 0.0
             behaviour = rule.over(behaviour, request, captures, seconds)
         behaviour = conditioned(behaviour.under(asked), request)
         if rule is None or rule.is_fixed:
