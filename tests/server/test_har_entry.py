@@ -254,6 +254,10 @@ class TimeTests(SynchronousTestCase):
         ):
             self.assertEqual(timed(entry(timings=timings)), expected)
 
+    def test_a_large_body_comes_in_small_pieces(self) -> None:
+        large = entry(content={"size": 50_000_000}, timings={"wait": 0, "receive": 60})
+        self.assertEqual(timed(large), {"drip": "60ms/192"})
+
     def test_what_cannot_be_dripped(self) -> None:
         for found in (entry(status=204), entry(content={"size": 1, "text": "a"})):
             self.assertEqual(timed(found), {"delay": "100ms"})
