@@ -9,10 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbtwisted.server.model.headers import RequestHeaders
+from nbtwisted.server.model.match import Match
 from nbtwisted.server.model.request import NO_ADDRESSES, Request
 from nbtwisted.server.model.rule import Rule
 from nbtwisted.server.model.rule_reading import Reading, no_file, parse_rules
-from nbtwisted.server.model.rule_set import RuleSet
+from nbtwisted.server.model.rule_set import MOST_COMPARED, RuleSet
 from tests.guard import ClockCase
 
 SEGMENTS = ["", "a", "b", "ab", "*", "a*", "*b", "{x}", "**"]
@@ -136,6 +137,22 @@ class FindingTests(ClockCase):
                 self.assertEqual(len(warnings), count, matches)
         twice = RuleSet(parsed({"path": "/a"}, {"path": "/a"}))
         self.assertEqual(len(twice.warnings), 1)
+
+    def test_no_more_is_compared_than_may_be(self) -> None:
+        alike = "/".join(["", *["**", "a"] * 30])
+        many = ({"path": f"{alike}/{n}"} for n in range(900))
+        rule_set = RuleSet(parsed(*many, {"path": f"{alike}/899"}))
+        compared = 0
+        covers = Match.covers
+
+        def count(ours: Match, theirs: Match) -> bool:
+            nonlocal compared
+            compared += 1
+            return covers(ours, theirs)
+
+        self.patch(Match, "covers", count)
+        self.assertEqual(rule_set.warnings, [])
+        self.assertEqual(compared, MOST_COMPARED // 61**2)
 
     def test_segments_without_end(self) -> None:
         both = RuleSet(parsed({"path": "/a/**/a"}))

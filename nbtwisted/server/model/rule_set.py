@@ -19,8 +19,8 @@ __all__ = ["MOST_RULES", "NO_RULES", "RuleSet", "TooManyRules"]
 
 MOST_RULES = 10_000
 
-MOST_COMPARED = 20_000
-"""Pairs of rules that are compared to find those that can never act."""
+MOST_COMPARED = 200_000
+"""Pairs of segments that are compared to find rules that can never act."""
 
 MOST_SEGMENTS = 256
 """Segments of a request's path that is compared with patterns."""
@@ -138,7 +138,7 @@ class RuleSet:
                 continue
             places = _places(rule)
             for other in chain.from_iterable(before.get(each, ()) for each in places):
-                left -= 1
+                left -= _length(rule) * _length(other)
                 if left < 0:
                     return
                 if other.expires is None and other.match.covers(rule.match):
@@ -148,6 +148,11 @@ class RuleSet:
                     )
                     break
             before.setdefault(places[-1], []).append(rule)
+
+
+def _length(rule: Rule) -> int:
+    """Segments of its path."""
+    return 1 if rule.match.path is None else len(rule.match.path.segments)
 
 
 def _places(rule: Rule) -> Sequence[bytes | tuple[str, ...]]:
