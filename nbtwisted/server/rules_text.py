@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.server.model.rule import Rule, UnreadableRule
@@ -68,19 +68,24 @@ def _toml(text: str) -> Mapping[str, Any]:
         # One that is no TOMLDecodeError is about a number of thousands of digits.
         found = _PLACE.search(str(error))
         said = str(error)[: found.start()] if found else str(error)
-        last = len(text.splitlines())
+        last = len(_lines(text))
         line = int(found[1] or last) if found else None
         raise _no_document("TOML", text, line, said) from None
 
 
 def _no_document(kind: str, text: str, line: int | None, said: str) -> UnreadableRule:
-    lines = text.splitlines()
+    lines = _lines(text)
     shown = lines[line - 1].strip() if line and line <= len(lines) else ""
     said = re.sub("^Expected ", "", said)
     expected = f"{kind}: {said[:1].lower()}{said[1:]}"
     return _in_line(
         UnreadableRule("", "", shown, expected, error=f"this is not {kind}"), line
     )
+
+
+def _lines(text: str) -> Sequence[str]:
+    """As TOML and JSON have them: other separators of lines are part of texts."""
+    return text.removesuffix("\n").split("\n")
 
 
 def _in_line(error: UnreadableRule, line: int | None) -> UnreadableRule:

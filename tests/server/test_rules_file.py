@@ -87,6 +87,15 @@ class TextTests(ClockCase):
             error = refusal(f"[[rule]]\n{first}\n[[rule]]\n{second}")
             self.assertEqual((error.field, error.line), ("name", line))
 
+    def test_lines_are_those_that_editors_count(self) -> None:
+        for end in ("\n", "\r\n"):
+            for value in ("x", '"'):
+                text = f"[[rule]]{end}name = '\u2028'{end}body = {value}{end}"
+                error = refusal(text)
+                self.assertEqual((error.line, error.value), (3, f"body = {value}"))
+        unclosed = refusal("[[rule]]\nname = '\u2028'\nbody = [\n")
+        self.assertEqual((unclosed.line, unclosed.value), (3, "body = ["))
+
     def test_numbers_and_lists_without_end(self) -> None:
         for value in ("9" * 5000, "[" * 5000):
             self.assertIn("", refusal(f"[[rule]]\nstatus = {value}").expected)
