@@ -8,9 +8,9 @@ from typing import Any
 
 __all__ = ["NONE_ACTS", "NO_RULES", "ONE_ACTS", "hundred_rules", "rules_file"]
 
-NO_RULES = "no rules"
-NONE_ACTS = "100 rules, none acts"
-ONE_ACTS = "100 rules, one acts"
+NO_RULES = "nbtwisted, no rules"
+NONE_ACTS = "nbtwisted, 100 rules, none acts"
+ONE_ACTS = "nbtwisted, 100 rules, one acts"
 
 Rules = list[dict[str, Any]]
 
