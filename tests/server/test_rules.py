@@ -662,6 +662,12 @@ class AdminTests(RulesCase):
         self.assertIn("2 rules are called 'a'", first)
         self.assertIn("can never act", second)
 
+    def test_an_escape_in_a_pattern(self) -> None:
+        self.rules({"match": {"path": "/a%20b/{x}%2"}}, {"match": {"target": "/%20"}})
+        (warning,) = self.ask("/__admin/rules").json()["warnings"]
+        self.assertIn("has %20, but paths are compared without escapes", warning)
+        self.assertIn("expected ' '", warning)
+
     def test_no_number_in_a_key(self) -> None:
         self.rules({"match": {"path": "/a"}, "key": "{n}{now}", "body": "{n}"})
         (warning,) = self.ask("/__admin/rules").json()["warnings"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import mimetypes
+import re
 from base64 import b64decode
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import unquote
 
 from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.printable import printable
@@ -187,6 +189,12 @@ class _Parser:
         if is_for_operators(place.partition(b"?")[0]):
             raise refuse("path", place.decode(), "a path that is not for operators")
         self._captures = () if match.path is None else match.path.names
+        escape = re.search("%[0-9A-Fa-f]{2}", table.get("path") or "")
+        if escape is not None:
+            self._warnings.append(
+                f"rule {self._name!r}: match.path has {escape[0]}, but paths are "
+                f"compared without escapes: expected {unquote(escape[0])!r}"
+            )
         return match
 
     def _steps(self, given: Sequence[object]) -> list[Controls]:
