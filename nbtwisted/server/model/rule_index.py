@@ -33,6 +33,8 @@ class Place(NamedTuple):
 class _Asking:
     """Rules that ask for a parameter, or for a header field, of one name."""
 
+    __slots__ = ("by_value", "others")
+
     def __init__(self) -> None:
         self.by_value: dict[str, list[Place]] = {}
         self.others: list[Place] = []
@@ -45,6 +47,8 @@ class _Asking:
 
 class Group:
     """Rules of one path, of which the first whose other conditions hold decides."""
+
+    __slots__ = ("_by_header", "_by_parameter", "_is_full", "_others")
 
     def __init__(self) -> None:
         self._by_parameter: dict[bytes, _Asking] = {}
@@ -129,21 +133,24 @@ def _first(
 
 
 class _Node:
-    """A place in the tree: what there is behind the segments that lead to it."""
+    """A place in the tree: what there is behind the segments that lead to it.
+
+    Most of it is None in most nodes, of which ten thousand rules have many.
+    """
 
     __slots__ = ("any", "ends", "literal", "rest", "runs", "wild")
 
     def __init__(self) -> None:
-        self.literal: dict[str, _Node] = {}
+        self.literal: dict[str, _Node] | None = None
         self.any: _Node | None = None
         """Behind a wildcard that is a whole segment."""
-        self.wild: list[tuple[Segment, _Node]] = []
+        self.wild: list[tuple[Segment, _Node]] | None = None
         """Behind other wildcards."""
         self.ends: Group | None = None
         """The rules whose path ends here."""
         self.rest: Group | None = None
         """Those whose path ends in `**` here."""
-        self.runs: dict[str | None, list[tuple[PathPattern, Group]]] = {}
+        self.runs: dict[str | None, list[tuple[PathPattern, Group]]] | None = None
         """Those whose path goes on with `**` here, by its last segment; None for one
         with a wildcard."""
 
@@ -166,15 +173,24 @@ class Tree:
                 else:
                     assert path is not None
                     last = None if segments[-1].is_wild else segments[-1].before
+                    if node.runs is None:
+                        node.runs = {}
                     runs = node.runs.setdefault(last, [])
                     group = _of(path, runs)
                     alike = max(alike, len(runs))
                 return max(alike, group.add(place))
             if not segment.is_wild:
-                node = node.literal.setdefault(segment.before, _Node())
+                if node.literal is None:
+                    node.literal = {}
+                behind = node.literal.get(segment.before)
+                if behind is None:
+                    node.literal[segment.before] = behind = _Node()
+                node = behind
             elif not (segment.before or segment.after):
                 node.any = node = node.any or _Node()
             else:
+                if node.wild is None:
+                    node.wild = []
                 node, count = _behind(segment, node.wild)
                 alike = max(alike, count)
         node.ends = group = node.ends or Group()
@@ -189,31 +205,34 @@ class Tree:
             for node in nodes:
                 if node.rest is not None:
                     found.append(node.rest)
-                if node.runs:
-                    found += _of_runs(node, path)
-                child = node.literal.get(segment)
-                if child is not None:
-                    behind.append(child)
+                if node.runs is not None:
+                    found += _of_runs(node.runs, path)
+                if node.literal is not None:
+                    child = node.literal.get(segment)
+                    if child is not None:
+                        behind.append(child)
                 if node.any is not None and segment:
                     behind.append(node.any)
-                for wild, child in node.wild:
+                for wild, child in node.wild or ():
                     if wild.matches(segment):
                         behind.append(child)
             nodes = behind
         for node in nodes:
             if node.rest is not None:
                 found.append(node.rest)
-            if node.runs:
-                found += _of_runs(node, path)
+            if node.runs is not None:
+                found += _of_runs(node.runs, path)
             if node.ends is not None:
                 found.append(node.ends)
         return found
 
 
-def _of_runs(node: _Node, path: Sequence[str]) -> Iterator[Group]:
-    """The groups whose first `**`, which is not their last segment, is here."""
+def _of_runs(
+    runs: Mapping[str | None, Sequence[tuple[PathPattern, Group]]], path: Sequence[str]
+) -> Iterator[Group]:
+    """Those of the groups whose pattern is for the path."""
     for last in (path[-1], None) if path else ():
-        for pattern, group in node.runs.get(last, ()):
+        for pattern, group in runs.get(last, ()):
             if pattern.match(path) is not None:
                 yield group
 
