@@ -2,7 +2,8 @@
 
 Each figure is the median of its rounds, and rounds of all that is compared take turns.
 A peer that cannot be started is a row that says so. Writes docs/benchmarks.md, and a
-JSON file beside it; with --only or --without-peers, only prints:
+JSON file beside it; with --only or --without-peers, only prints, and with --add puts
+the parts of --only beside those that these files have:
 `python -m benchmarks.bench --rounds 1 --seconds 1 --only get`. Needs wrk; nginx, its
 echo module, hey and curl are peers.
 """
@@ -313,6 +314,17 @@ def machine() -> str:
     )
 
 
+def _earlier(table: Table, folder: Path) -> str:
+    """Take over the parts that were measured before; returns what is said of them."""
+    kept = json.loads((folder / "benchmarks.json").read_text())
+    for group, rounds in kept["rounds"].items():
+        table.rounds.setdefault(group, rounds)
+    for group, failures in kept["failures"].items():
+        if group not in table.rounds:
+            table.failures.setdefault(group, failures)
+    return (folder / "benchmarks.md").read_text().splitlines()[2]
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -333,6 +345,11 @@ def main() -> None:
             f"{name} ({' '.join(groups)})" if len(groups) > 1 else name
             for name, groups in PARTS.items()
         ),
+    )
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="with --only: write these parts to the files, which keep the others",
     )
     parser.add_argument(
         "--without-peers",
@@ -362,7 +379,7 @@ def main() -> None:
             with_peers=not args.without_peers,
             with_long_list=args.long,
         )
-    if args.only or args.without_peers:
+    if (args.only and not args.add) or args.without_peers:
         print()
         print(summary(table))
         return
@@ -374,6 +391,8 @@ def main() -> None:
         f"{args.seconds:g} s. Ratios are medians of each round's. Absolute figures are "
         "this machine's, ratios carry over."
     )
+    if args.only:
+        about = f"{_earlier(table, args.out)} {', '.join(args.only)}: {about}"
     written = page(table, about)
     (args.out / "benchmarks.md").write_text(written)
     kept: dict[str, Any] = {

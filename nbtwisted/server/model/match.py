@@ -10,7 +10,7 @@ from nbtwisted.http1.syntax import is_token
 from nbtwisted.server.model.pattern import LONGEST_PATTERN, Glob, PathPattern
 from nbtwisted.server.model.request import Request
 
-__all__ = ["Match", "parse_match"]
+__all__ = ["Condition", "Match", "parse_match"]
 
 MOST_CONDITIONS = 32
 """Parameters, and header fields, of one rule."""

@@ -92,16 +92,22 @@ class Group:
         for asking in (*self._by_parameter.values(), *self._by_header.values()):
             yield from asking.places()
 
-    def first(self, request: Request) -> Place | None:
-        """The first rule for a request to the path; raises `TooMany`."""
+    def first(
+        self, request: Request, has_parameter: bool = True, has_header: bool = True
+    ) -> Place | None:
+        """The first rule for a request to the path; raises `TooMany`.
+
+        `has_parameter` and `has_header` are whether the request has one of those that
+        rules ask for, as far as that is known.
+        """
         found = None
         for place in self._others:
             if place.rule.match.holds(request):
                 found = place
                 break
-        if self._by_parameter:
+        if has_parameter and self._by_parameter:
             found = _first(self._by_parameter, request.fields, request, found)
-        if self._by_header:
+        if has_header and self._by_header:
             found = _first(self._by_header, request.headers.by_name, request, found)
         return found
 

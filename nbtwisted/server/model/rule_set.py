@@ -11,6 +11,7 @@ from operator import itemgetter
 from urllib.parse import unquote
 
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
+from nbtwisted.server.model.match import Condition
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.model.rule import Rule
 from nbtwisted.server.model.rule_index import MOST_ALIKE, Group, Place, Tree
@@ -65,6 +66,8 @@ class RuleSet:
                     f"at most {MOST_ALIKE} rules such as {rule.name!r}, which only "
                     "wildcards tell apart"
                 )
+        self._parameters = _names(rule.match.query for rule in self.rules)
+        self._headers = _names(rule.match.headers for rule in self.rules)
         # Not a Memo, to which a path that comes once costs a microsecond: all may be
         # different. No method of its own: that would be a circle, and the rules many.
         most = Memo.MOST if Memo.is_on else 0
@@ -82,8 +85,12 @@ class RuleSet:
         path = request.path
         is_short = len(path) <= LONGEST_REMEMBERED
         groups = self._groups(path) if is_short else _find_groups(self._tree, path)
+        # Most requests have nothing that rules ask for, which is seen at once.
+        names = self._parameters
+        has_parameter = bool(names) and not names.isdisjoint(request.fields)
+        has_header = not self._headers.isdisjoint(request.headers.by_name)
         for group in groups:
-            place = group.first(request)
+            place = group.first(request, has_parameter, has_header)
             if place is not None and (found is None or place.number < found.number):
                 found = place
         if self._by_target:
@@ -161,6 +168,12 @@ def _places(rule: Rule) -> Sequence[bytes | tuple[str, ...]]:
         return [(), rule.match.target]
     prefix = () if rule.match.path is None else rule.match.path.prefix
     return [prefix[:depth] for depth in range(len(prefix) + 1)]
+
+
+def _names(given: Iterable[Iterable[tuple[bytes, Condition]]]) -> frozenset[bytes]:
+    """The names of what has to be there."""
+    conditions = chain.from_iterable(given)
+    return frozenset(name for name, condition in conditions if condition is not False)
 
 
 def _find_groups(tree: Tree, path: bytes) -> tuple[Group, ...]:
