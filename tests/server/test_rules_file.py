@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, maybeDeferred
 
@@ -321,6 +321,60 @@ class WatchingTests(FileCase):
         self.write(TWO.replace("/a", "/**"))
         self.watch()
         self.assertIn("warning: rule 'rule 2' can never act", self.said[-1])
+
+
+class AnyOrderTests(FileCase):
+    @settings(max_examples=60)
+    @given(
+        st.lists(
+            st.sampled_from(["good", "bad", "gone", "look", "told", "read"]),
+            max_size=15,
+        )
+    )
+    @example(["told", "good", "told", "read", "read"])
+    @example(["bad", "look", "look", "read", "gone", "good"])
+    def test_the_last_version_is_in_force(self, steps: list[str]) -> None:
+        def later(function: Callable[[], Any]) -> Deferred[Any]:
+            self.waiting.append((function, Deferred()))
+            return self.waiting[-1][1]
+
+        def read() -> None:
+            if self.waiting:
+                function, deferred = self.waiting.pop(0)
+                maybeDeferred(function).chainDeferred(deferred)
+
+        self.waiting.clear()
+        self.write(TWO)
+        file = self.watch(later)
+        versions = [["first", "rule 2"]]
+        is_good = True
+        for number, step in enumerate(steps):
+            if step == "good":
+                versions.append([f"v{number}"])
+                self.write(f"[[rule]]\nname = 'v{number}'\n")
+                is_good = True
+            elif step in ("bad", "gone"):
+                self.write("[[rule]]\n?")
+                if step == "gone":
+                    self.path.unlink()
+                is_good = False
+            elif step == "look":
+                self.look()
+            elif step == "told":
+                file.read_again()
+            else:
+                read()
+            self.assertIn(self.names, versions)
+            self.assertLessEqual(len(self.waiting), 1)
+        while self.waiting:
+            read()
+        self.look(2)
+        while self.waiting:
+            read()
+        file.stop()
+        self.assertEqual(self.error is None, is_good)
+        if is_good:
+            self.assertEqual(self.names, versions[-1])
 
 
 class BodyFilesTests(FileCase):
