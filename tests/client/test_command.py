@@ -737,7 +737,7 @@ class FailuresTests(SynchronousTestCase):
             ran = run(*late)
             drawn = run("--timeline", *late).stdout
         self.assertIn("0.1 s passed while waiting", self.one_line(ran, 28))
-        self.assertRegex(drawn, r"deadline  [·╌─]+╳  [\d.]+ s")
+        self.assertRegex(drawn, r"deadline  [·╌─]+╳  [\d.]+ m?s")
 
     def test_in_its_place_among_the_answers_and_once_more_on_stderr(self) -> None:
         with RunningServer() as server:
