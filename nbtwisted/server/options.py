@@ -74,7 +74,7 @@ def parse_fault_port(text: str) -> tuple[str, int]:
     try:
         check_kind(kind)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+        raise argparse.ArgumentTypeError(str(error)) from None
     return kind, parse_port(number) if colon else 0
 
 

@@ -59,4 +59,4 @@ def check_kind(kind: str) -> None:
     nearest = get_close_matches(kind[:100].lower(), KINDS, n=1)
     if nearest:
         expected = f"{nearest[0]}, or another {expected}"
-    raise ValueError(f"expected {expected}")
+    raise ValueError(f"{kind!r}: expected {expected}")

@@ -101,6 +101,8 @@ class TakesRules(ABC):
         """
         if name is None:
             name = f"fixture rule {next(self._numbers)}"
+        if not isinstance(match, Mapping | None):
+            raise ValueError(f"match={match!r}: expected a table of path, method, …")
         wanted = dict(match or {})
         for field, value in {"method": method, "path": path, "query": query}.items():
             if value is None:

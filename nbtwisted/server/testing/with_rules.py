@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine.rules import Origin
+from nbtwisted.server.model.rule import UnreadableRule
 from nbtwisted.server.model.rule_reading import parse_default
 from nbtwisted.server.rules_file import RulesFile
 
@@ -36,7 +37,10 @@ def server_with_rules(
         server.rules.set_origin(Origin.DEFAULT, [default_rule])
     if isinstance(rules, str):
         file = RulesFile(rules, server.rules, clock, say=lambda sentence: None)
-        file.begin()
+        try:
+            file.begin()
+        except UnreadableRule as error:
+            raise ValueError(f"{rules}: {error}") from None
         file.stop()
     else:
         listed = server.rules.parse({"rule": list(rules)})
