@@ -340,7 +340,9 @@ def _with_near_rules(
     # OPTIONS has no body where the path does not take it.
     if not near or not isinstance(refused.body, Whole) or not refused.body.content:
         return refused
-    told = {**json.loads(refused.body.content), "rules": near}
+    told = json.loads(refused.body.content)
+    # Before the app's own paths, which are many.
+    told = {"error": told.pop("error"), "rules": near, **told}
     return refused._replace(body=Whole(json.dumps(told).encode() + b"\n"))
 
 
