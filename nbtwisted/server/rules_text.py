@@ -21,39 +21,36 @@ __all__ = ["parse_text"]
 _PLACE = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
 """What TOML's readers put behind their messages."""
 
+_BEFORE_FIELDS = "[[rule]] before the fields of a rule"
+
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?:rule|\"rule\"|'rule')[ \t]*\]\]", re.M)
 
 
 def parse_text(text: str, reading: Reading) -> list[Rule]:
     """Read the rules of a file; raises `UnreadableRule`, with the line if it is known.
 
-    It is JSON if it begins with `{`, which no TOML does.
+    It is JSON if it begins with `{` or `[{`, which no TOML does.
     """
-    is_json = text.lstrip().startswith("{")
+    is_json = re.match(r"\s*(?:\{|\[\s*\{)", text) is not None
     given = _json(text) if is_json else _toml(text)
+    if isinstance(given, list):
+        expected = '{"rule": [...]} around the list'
+        raise UnreadableRule("", "", text, expected, error="this is a list alone")
+    whole = '{"rule": [...]} around all rules' if is_json else _BEFORE_FIELDS
     for name in given:
         if name != "rule":
-            raise _in_line(
-                UnreadableRule(
-                    *(
-                        "",
-                        name,
-                        given[name],
-                        "[[rule]] before the fields of a rule",
-                    ),
-                    error=f"{name} is no part of a rule",
-                ),
-                _line_of_field(text, name, 0, len(text)),
-            )
+            error = f"{name} is no part of a rule"
+            unreadable = UnreadableRule("", name, given[name], whole, error=error)
+            raise _in_line(unreadable, _line_of(text, unreadable))
     try:
         return parse_rules(given.get("rule", []), reading)
     except UnreadableRule as error:
         raise _in_line(error, None if is_json else _line_of(text, error)) from None
 
 
-def _json(text: str) -> Mapping[str, Any]:
+def _json(text: str) -> Mapping[str, Any] | list[Any]:
     try:
-        given: Mapping[str, Any] = json.loads(text)
+        given: Mapping[str, Any] | list[Any] = json.loads(text)
     except json.JSONDecodeError as error:
         raise _no_document("JSON", text, error.lineno, error.msg) from None
     except (ValueError, RecursionError) as why:
@@ -97,28 +94,31 @@ def _line_of(text: str, error: UnreadableRule) -> int | None:
     """The line of the field that is wrong, or that its rule begins with.
 
     TOML's readers tell no lines of values, so this looks for the field's name behind
-    the `[[rule]]` of its number.
+    the `[[rule]]` of its number, or in all of the text if it is about no rule.
     """
+    if error.number == 0:
+        place = _end_of_field(text, error.field, 0, len(text))
+        return None if place is None else _line_at(text, place)
     headers = [match.start() for match in _HEADER.finditer(text)]
     if not 0 < error.number <= len(headers):
         return None
     start = headers[error.number - 1]
     end = headers[error.number] if error.number < len(headers) else len(text)
-    for name in reversed(re.findall(r"[^.\[\]]+", error.field)):
-        line = _line_of_field(text, name, start, end)
-        if line is not None:
-            return line
+    for name in re.findall(r"[^.\[\]]+", error.field):
+        # A field of a table is behind the table's name.
+        start = _end_of_field(text, name, start, end) or start
     return _line_at(text, start)
 
 
-def _line_of_field(text: str, name: str, start: int, end: int) -> int | None:
+def _end_of_field(text: str, name: str, start: int, end: int) -> int | None:
+    """Where the name of a field ends: before its `=`, or the `.` or `]` behind it."""
     field = re.compile(
         rf"(?:^|[{{,.])[ \t]*(\"?){re.escape(name)}\1[ \t]*[.=]"
         rf"|^[ \t]*\[\[?[^\]\n]*\b{re.escape(name)}[ \t]*\]",
         re.M,
     )
     found = field.search(text, start, end)
-    return None if found is None else _line_at(text, found.end())
+    return None if found is None else found.end() - 1
 
 
 def _line_at(text: str, position: int) -> int:

@@ -668,6 +668,39 @@ class AdminTests(RulesCase):
         self.assertIn("has %20, but paths are compared without escapes", warning)
         self.assertIn("expected ' '", warning)
 
+    def test_what_other_languages_have_in_a_path(self) -> None:
+        for path, foreign in {
+            "/orders/.*": ".*",
+            "/orders/.+/x": ".+",
+            r"/orders/\d+": r"\d",
+            "/orders/[0-9]+": "[",
+            "/(orders|stock)": "|",
+            "/orders/1$": "$",
+            "/orders/:id": ":id",
+            "/orders/<int:id>": "<",
+            "/orders#1": "#",
+        }.items():
+            self.rules({"match": {"path": path}})
+            (warning,) = self.ask("/__admin/rules").json()["warnings"]
+            self.assertIn(f"match.path has {foreign}, which stands for its", warning)
+        for path in ("/report.*", "/$count", "/a:b", "/(1)", "/.well-known/*"):
+            self.rules({"match": {"path": path}})
+            self.assertEqual(self.ask("/__admin/rules").json()["warnings"], [])
+
+    def test_methods_that_no_client_sends(self) -> None:
+        for method in ("get", "*", "GET|POST", ["POST", "Get"]):
+            self.rules({"match": {"method": method}})
+            (warning,) = self.ask("/__admin/rules").json()["warnings"]
+            self.assertIn("which is compared as it is: expected a method", warning)
+        self.rules({"match": {"method": ["GET", "M-SEARCH"]}})
+        self.assertEqual(self.ask("/__admin/rules").json()["warnings"], [])
+
+    def test_placeholders_of_no_part_of_the_request(self) -> None:
+        for text in ("{headers.X}", "{body.id}", "{header.X} {query.a} {path.id}"):
+            self.rules({"json": {"a": text}})
+            (warning,) = self.ask("/__admin/rules").json()["warnings"]
+            self.assertIn("which stays as it is: expected one of now, n, qu", warning)
+
     def test_no_number_in_a_key(self) -> None:
         self.rules({"match": {"path": "/a"}, "key": "{n}{now}", "body": "{n}"})
         (warning,) = self.ask("/__admin/rules").json()["warnings"]

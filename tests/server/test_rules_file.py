@@ -69,6 +69,10 @@ class TextTests(ClockCase):
             ("status = 503", "[rule.json]\na = [nan]", 8, "a finite number"),
             ("status = 503", f"status = 0x{'f' * 5000}", 8, "a finite number"),
             ("# Rules", f"a = 0x{'f' * 5000}\n#", 1, "[[rule]] before"),
+            ('"first"\n', '"first"\nsteps = [ {},\n{ name = 1 } ]\n', 5, "delay"),
+            ("status = 503", 'steps = [\n{ status = "x" } ]', 9, "a status from 200"),
+            ("status = 503", 'target = "/b"', 8, "match.target, or another one of"),
+            ("status = 503", 'method = "GET"', 8, "match.method, or another one of"),
         ]:
             text = TWO.replace(old, new)
             if not words:
@@ -104,6 +108,8 @@ class TextTests(ClockCase):
 
     def test_json_that_is_wrong(self) -> None:
         self.assertEqual(refusal('{\n"rule": [,]}').line, 2)
+        for text in ('[ {"name": "a"}]', '{"name": "a"}', '{"rules": []}'):
+            self.assertIn('{"rule": [...]}', refusal(text).expected)
         self.assertIn("a list", refusal('{"rule": {}}').expected)
         self.assertIn("JSON: ", refusal('{"rule": [] ').expected)
         error = refusal('{"rule": [{}, {"delay": "x"}]}')
@@ -112,7 +118,12 @@ class TextTests(ClockCase):
         )
 
     def test_one_table_in_place_of_a_list(self) -> None:
-        self.assertIn("[[rule]]", refusal("[rule]\ndelay = 1").expected)
+        error = refusal("# Rules\n[rule]\ndelay = 1")
+        self.assertIn("[[rule]]", error.expected)
+        self.assertEqual(error.line, 2)
+
+    def test_values_that_are_none_are_of_the_rule_by_its_name(self) -> None:
+        self.assertEqual(refusal('[[rule]]\nname = "a"\ndelay = inf').rule, "a")
 
     @given(st.text("[]{}rule=\"'\n#,.1 \\", max_size=40))
     def test_any_text_is_rules_or_a_named_error(self, text: str) -> None:
@@ -149,6 +160,12 @@ class DefaultTests(ClockCase):
             with pytest.raises(UnreadableRule) as caught:
                 parse_default(text, READING)
             self.assertIn(words, caught.value.expected)
+
+    def test_what_is_no_control_is_named(self) -> None:
+        for text in ("delay=1", "delay", "_status=503&delay=1"):
+            with pytest.raises(UnreadableRule) as caught:
+                parse_default(text, READING)
+            self.assertIn("'delay' is no control: expected", str(caught.value))
 
 
 class FileCase(ClockCase):

@@ -18,6 +18,7 @@ __all__ = [
     "Glob",
     "PathPattern",
     "Segment",
+    "foreign_syntax",
 ]
 
 LONGEST_PATTERN = 1024
@@ -28,6 +29,13 @@ MOST_SEGMENTS = 64
 
 _WILD = re.compile(r"\{([^{}]*)\}|\*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_FOREIGN = re.compile(
+    r"\\.?|[<>[\]|^#]|\$$|(?<=/)(?:\.[*+](?=/|$)|:[A-Za-z_][A-Za-z0-9_]*)"
+)
+"""What regular expressions and routes of other programs have in a path. No client
+sends most of it as it is; `$` and `.*` can be meant (`/$count`, `/report.*`), so they
+count only where they seldom are."""
 
 _RESERVED = ("n", "now")
 """Names that templates have already."""
@@ -217,6 +225,12 @@ class PathPattern:
             return ours[i].covers(theirs[j]) and covers(i + 1, j + 1)
 
         return covers(0, 0)
+
+
+def foreign_syntax(text: str) -> str | None:
+    """The first part of a path's pattern that only other languages give a meaning."""
+    found = _FOREIGN.search(text)
+    return None if found is None else found[0]
 
 
 def _parse_segment(text: str) -> Segment:

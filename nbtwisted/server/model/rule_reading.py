@@ -28,9 +28,15 @@ from nbtwisted.server.model.controls import (
 )
 from nbtwisted.server.model.json_values import check_json
 from nbtwisted.server.model.match import Match, parse_match
+from nbtwisted.server.model.pattern import foreign_syntax
 from nbtwisted.server.model.query import TooMany, parse_fields
 from nbtwisted.server.model.rule import Phase, Rule, UnreadableRule
-from nbtwisted.server.model.template import Template, TextBody, placeholders
+from nbtwisted.server.model.template import (
+    Template,
+    TextBody,
+    placeholders,
+    unknown_parts,
+)
 
 __all__ = ["Reading", "no_file", "parse_default", "parse_rules"]
 
@@ -39,6 +45,8 @@ MOST_PHASES = 100
 LONGEST_RULE_NAME = 100
 
 _OF_A_PART = (*CONTROLS, "body_file", "body_base64")
+_ONLY_OF_MATCH = ("method", "path", "target", "query")
+_METHOD = re.compile(rb"[A-Z][A-Z0-9_-]*")
 _NOT_OF_A_STEP = ("seq", "limit", "key", "read")
 _FIELDS = (
     *("name", "match", *_OF_A_PART),
@@ -106,7 +114,8 @@ def parse_default(text: str, reading: Reading) -> Rule:
         name, *texts = (raw.decode("utf-8", "replace") for raw in (raw_name, *values))
         if not name.startswith("_"):
             expected = "controls such as _delay=50ms&_fault=reset:0.01"
-            raise UnreadableRule("", name, texts[0], expected, error="no control")
+            told = f"{printable(name, longest=80)!r} is no control"
+            raise UnreadableRule("", name, "", expected, error=told)
         if name == "_json":
             try:
                 given["json"] = json.loads(texts[0])
@@ -132,9 +141,11 @@ class _Parser:
 
     def rule(self, given: object) -> Rule:
         if isinstance(given, Mapping):
+            if isinstance(given.get("name"), str):
+                self._name = self._read_name(given["name"])
             self._check_json(given)
-        if isinstance(given, Mapping) and "name" in given:
-            self._name = self._read_name(given["name"])
+            if "name" in given:
+                self._read_name(given["name"])
         table = self._table("rule", given, _FIELDS)
         match = self._match(table.get("match", {}))
         self._is_literal = self._switch(table, "literal", False)
@@ -177,8 +188,7 @@ class _Parser:
         return name
 
     def _match(self, given: object) -> Match:
-        names = ("method", "path", "target", "query", "header")
-        table = self._table("match", given, names)
+        table = self._table("match", given, (*_ONLY_OF_MATCH, "header"))
 
         def refuse(field: str, value: object, expected: str) -> UnreadableRule:
             return self._error(f"match.{field}", value, expected)
@@ -189,13 +199,31 @@ class _Parser:
         if is_for_operators(place.partition(b"?")[0]):
             raise refuse("path", place.decode(), "a path that is not for operators")
         self._captures = () if match.path is None else match.path.names
-        escape = re.search("%[0-9A-Fa-f]{2}", table.get("path") or "")
-        if escape is not None:
-            self._warnings.append(
-                f"rule {self._name!r}: match.path has {escape[0]}, but paths are "
-                f"compared without escapes: expected {unquote(escape[0])!r}"
-            )
+        self._warn_of_path(table.get("path") or "")
+        for method in sorted(match.methods or ()):
+            if not _METHOD.fullmatch(method):
+                self._warn(
+                    f"match.method has {method.decode()!r}, which is compared as it "
+                    "is: expected a method such as GET, a list of them, or none for all"
+                )
         return match
+
+    def _warn_of_path(self, path: str) -> None:
+        escape = re.search("%[0-9A-Fa-f]{2}", path)
+        if escape is not None:
+            self._warn(
+                f"match.path has {escape[0]}, but paths are compared without escapes: "
+                f"expected {unquote(escape[0])!r}"
+            )
+        foreign = foreign_syntax(path)
+        if foreign is not None:
+            self._warn(
+                f"match.path has {printable(foreign, longest=80)}, which stands for "
+                "itself: expected {name}, * or ** for what varies"
+            )
+
+    def _warn(self, sentence: str) -> None:
+        self._warnings.append(f"rule {self._name!r}: {sentence}")
 
     def _steps(self, given: Sequence[object]) -> list[Controls]:
         allowed = tuple(name for name in _OF_A_PART if name not in _NOT_OF_A_STEP)
@@ -302,10 +330,10 @@ class _Parser:
         known = (*self._captures, "now", *(() if where.endswith("key") else "n"))
         names = placeholders(text)
         unknown = [n for n in names if "." not in n and n not in known]
-        if unknown:
-            self._warnings.append(
-                f"rule {self._name!r}: {where} has {{{unknown[0]}}}, which stays as it "
-                f"is: expected one of {', '.join(known)}, query.NAME or header.NAME"
+        for name in [*unknown, *unknown_parts(text)][:1]:
+            self._warn(
+                f"{where} has {{{name}}}, which stays as it is: expected one of "
+                f"{', '.join(known)}, query.NAME or header.NAME"
             )
         if len(unknown) == len(names):
             return text
@@ -329,6 +357,8 @@ class _Parser:
                 expected = f"one of {', '.join(known)}"
                 short = str(name)[:LONGEST_NAME].removeprefix("_").lower()
                 nearest = get_close_matches(short, known, n=1)
+                if where == "rule" and name in _ONLY_OF_MATCH:
+                    nearest = [f"match.{name}"]
                 if nearest:
                     expected = f"{nearest[0]}, or another {expected}"
                 field = f"{where}.{name}" if where != "rule" else str(name)

@@ -24,13 +24,23 @@ from nbtwisted.server.model.headers import SECRET, HeaderLines, RequestHeaders
 from nbtwisted.server.model.key import hashed, shortened
 from nbtwisted.server.model.query import Fields
 
-__all__ = ["Template", "TextBody", "Values", "filled_headers", "placeholders"]
+__all__ = [
+    "Template",
+    "TextBody",
+    "Values",
+    "filled_headers",
+    "placeholders",
+    "unknown_parts",
+]
 
 _PLACEHOLDER = re.compile(
     r"\{([A-Za-z_][A-Za-z0-9_]*|query\.[^{}\s\"]+|header\.[A-Za-z0-9!#$%&'*+.^_`|~-]+)\}"
 )
 
 _SECRET = {f"header.{name.decode()}" for name in SECRET}
+
+_UNKNOWN_PART = re.compile(r"\{(?!query\.|header\.)([A-Za-z_]\w*\.[\w.-]+)\}")
+"""What looks like a part of the request, and is none."""
 
 _VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -125,6 +135,11 @@ def filled_headers(headers: HeaderLines, values: Values) -> HeaderLines:
 def placeholders(text: str) -> list[str]:
     """The names of the placeholders in a text, known or not."""
     return _PLACEHOLDER.findall(text)
+
+
+def unknown_parts(text: str) -> list[str]:
+    """Names such as `headers.X` that look like those of placeholders."""
+    return _UNKNOWN_PART.findall(text)
 
 
 def _in_json(text: str) -> str:
