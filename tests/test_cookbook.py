@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.model.rule_reading import Reading
-from nbtwisted.server.rules_text import parse_text
+from nbtwisted.server.rules.reading import Reading
+from nbtwisted.server.rules.text import parse_text
 from tests.pages import ROOT
 
 # The errors of a test that is itself wrong.

@@ -15,9 +15,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.model.rule_reading import Reading, no_file
-from nbtwisted.server.model.rule_set import RuleSet
-from nbtwisted.server.rules_text import parse_text
+from nbtwisted.server.rules.reading import Reading, no_file
+from nbtwisted.server.rules.rule_set import RuleSet
+from nbtwisted.server.rules.text import parse_text
 from tests.pages import ROOT, SHOWN_PORT, blocks
 from tests.server.running import RunningServer
 

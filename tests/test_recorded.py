@@ -10,8 +10,8 @@ from typing import Any
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Attempt, Result
 from nbtwisted.client.results import har
-from nbtwisted.server.engine.rules import Origin
-from nbtwisted.server.har_file import read_har
+from nbtwisted.server.recordings.har_file import read_har
+from nbtwisted.server.rules.in_force import Origin
 from tests.guard import ClockCase
 from tests.wire_in_memory import STEP, Wire
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nbtwisted.server.model.controls import LARGEST_BODY
-from nbtwisted.server.model.rule_reading import no_file
 from nbtwisted.server.regular_file import read_regular_file
+from nbtwisted.server.rules.reading import no_file
 
 __all__ = ["BodyFiles"]
 

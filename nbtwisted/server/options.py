@@ -26,8 +26,8 @@ from nbtwisted.reactor.choosing import add_option
 from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.fault_port import KINDS, check_kind
-from nbtwisted.server.model.rule import UnreadableRule
-from nbtwisted.server.model.rule_reading import Reading, no_file, parse_default
+from nbtwisted.server.rules.reading import Reading, no_file, parse_default
+from nbtwisted.server.rules.rule import UnreadableRule
 
 __all__ = ["Options", "read_options"]
 

@@ -12,11 +12,11 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from nbtwisted.server.engine.rules import FileState, Origin, Rules
-from nbtwisted.server.model.rule import UnreadableRule
-from nbtwisted.server.model.rule_set import RuleSet, TooManyRules
 from nbtwisted.server.regular_file import read_regular_file
-from nbtwisted.server.rules_text import parse_text
+from nbtwisted.server.rules.in_force import FileState, Origin, Rules
+from nbtwisted.server.rules.rule import UnreadableRule
+from nbtwisted.server.rules.rule_set import RuleSet, TooManyRules
+from nbtwisted.server.rules.text import parse_text
 
 __all__ = ["RulesFile"]
 
@@ -65,7 +65,6 @@ class RulesFile:
 
         Raises `UnreadableRule` and `TooManyRules`.
         """
-        self._taken = self._seen = self._look()
         self._set(self._read())
         self._timer = self._clock.callLater(SECONDS_BETWEEN_LOOKS, self._on_time)
 
@@ -81,7 +80,6 @@ class RulesFile:
             self._wants_more = True
             return
         self._is_reading = True
-        self._taken = self._seen = self._look()
         self._in_thread(self._read).addCallback(self._set).addErrback(
             self._complain
         ).addCallback(self._done)
@@ -103,6 +101,8 @@ class RulesFile:
 
     def _read(self) -> RuleSet:
         """The file's rules, with the warnings about them."""
+        # Of the version that is read, which may not be the one of when it was asked.
+        self._taken = self._look()
         try:
             raw = read_regular_file(self._path, LARGEST_FILE)
         except ValueError as error:

@@ -14,14 +14,14 @@ from nbtwisted.gc_tuning import give_back
 from nbtwisted.server.access_log import AccessLog
 from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.engine.rules import Origin, Rules
-from nbtwisted.server.har_file import UnreadableHAR, read_har
 from nbtwisted.server.http1.site import DelaySite
-from nbtwisted.server.model.rule import UnreadableRule
-from nbtwisted.server.model.rule_reading import parse_default
-from nbtwisted.server.model.rule_set import TooManyRules
 from nbtwisted.server.options import Options
 from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
+from nbtwisted.server.recordings.har_file import UnreadableHAR, read_har
+from nbtwisted.server.rules.in_force import Origin, Rules
+from nbtwisted.server.rules.reading import parse_default
+from nbtwisted.server.rules.rule import UnreadableRule
+from nbtwisted.server.rules.rule_set import TooManyRules
 from nbtwisted.server.rules_file import RulesFile
 
 __all__ = ["CannotServe", "Serving"]

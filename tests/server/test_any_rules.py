@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from nbtwisted.memo import Memo
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.engine.rules import Origin
+from nbtwisted.server.rules.in_force import Origin
 from tests.guard import ClockCase
 from tests.server.every_channel import CHANNELS
 from tests.server.in_memory import Reply, Visit, site_of

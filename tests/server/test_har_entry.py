@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client import errors
 from nbtwisted.server.model.controls import FAULTS
-from nbtwisted.server.model.har_entry import Recorded, read_entry
-from nbtwisted.server.model.har_response import LeftOut
+from nbtwisted.server.recordings.entry import Recorded, read_entry
+from nbtwisted.server.recordings.response import LeftOut
 from tests.server.har_entries import ANYTHING, entry, failed
 
 HTML = ("Content-Type", "text/html; charset=utf-8")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nbtwisted.server.model.pattern import Glob, PathPattern
+from nbtwisted.server.rules.pattern import Glob, PathPattern
 from tests.guard import ClockCase
 
 GLOBS = st.text("ab*", max_size=8)

@@ -11,10 +11,10 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.engine.rules import Origin
-from nbtwisted.server.har_file import UnreadableHAR, read_har
-from nbtwisted.server.model import recording as module
-from nbtwisted.server.model.recording import Recording, UnplayableRecording
+from nbtwisted.server.recordings import recording as module
+from nbtwisted.server.recordings.har_file import UnreadableHAR, read_har
+from nbtwisted.server.recordings.recording import Recording, UnplayableRecording
+from nbtwisted.server.rules.in_force import Origin
 from tests.server.har_entries import ANYTHING, entry, failed
 from tests.server.in_memory import Reply
 from tests.server.test_rules import RulesCase

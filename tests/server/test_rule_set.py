@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbtwisted.server.model.headers import RequestHeaders
-from nbtwisted.server.model.match import Match
 from nbtwisted.server.model.request import NO_ADDRESSES, Request
-from nbtwisted.server.model.rule import Rule
-from nbtwisted.server.model.rule_reading import Reading, no_file, parse_rules
-from nbtwisted.server.model.rule_set import MOST_COMPARED, RuleSet
+from nbtwisted.server.rules.match import Match
+from nbtwisted.server.rules.reading import Reading, no_file, parse_rules
+from nbtwisted.server.rules.rule import Rule
+from nbtwisted.server.rules.rule_set import MOST_COMPARED, RuleSet
 from tests.guard import ClockCase
 
 SEGMENTS = ["", "a", "b", "ab", "*", "a*", "*b", "{x}", "**"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import TestCase
 
-from nbtwisted.server.model.rule_summary import LONGEST_SUMMARY, does, matches
+from nbtwisted.server.rules.summary import LONGEST_SUMMARY, does, matches
 
 
 def summary(**rule: Any) -> str:

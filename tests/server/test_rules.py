@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.engine.rules import FileState, Origin
-from nbtwisted.server.model.rule import UnreadableRule
+from nbtwisted.server.rules.in_force import FileState, Origin
+from nbtwisted.server.rules.rule import UnreadableRule
 from tests.guard import ClockCase
 from tests.server.every_channel import CHANNELS
 from tests.server.in_memory import Reply, Visit, site_of

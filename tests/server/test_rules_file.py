@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from nbtwisted.server.body_files import BodyFiles
-from nbtwisted.server.engine.rules import Rules
-from nbtwisted.server.model.rule import UnreadableRule
-from nbtwisted.server.model.rule_reading import Reading, no_file, parse_default
+from nbtwisted.server.rules.in_force import Rules
+from nbtwisted.server.rules.reading import Reading, no_file, parse_default
+from nbtwisted.server.rules.rule import UnreadableRule
+from nbtwisted.server.rules.text import parse_text
 from nbtwisted.server.rules_file import LARGEST_FILE, SECONDS_BETWEEN_LOOKS, RulesFile
-from nbtwisted.server.rules_text import parse_text
 from tests.guard import ClockCase
 
 READING = Reading(300.0, no_file)
@@ -350,6 +350,7 @@ class AnyOrderTests(FileCase):
     )
     @example(["told", "good", "told", "read", "read"])
     @example(["bad", "look", "look", "read", "gone", "good"])
+    @example(["gone", "told", "good", "read", "gone"])
     def test_the_last_version_is_in_force(self, steps: list[str]) -> None:
         def later(function: Callable[[], Any]) -> Deferred[Any]:
             self.waiting.append((function, Deferred()))

@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry, Journal
-from nbtwisted.server.engine.rules import Rules
-from nbtwisted.server.model.rule_reading import Reading
 from nbtwisted.server.routes.viewing import (
     FEW,
     MOST_HELD,
@@ -22,6 +20,8 @@ from nbtwisted.server.routes.viewing import (
     Viewer,
     event,
 )
+from nbtwisted.server.rules.in_force import Rules
+from nbtwisted.server.rules.reading import Reading
 from tests.guard import ClockCase
 
 START = 1_800_000_000.0

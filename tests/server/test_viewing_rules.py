@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from nbtwisted.server.engine.journal import Entry, Journal
-from nbtwisted.server.engine.rules import FileState, Origin, Rules
-from nbtwisted.server.model import rule_summary
-from nbtwisted.server.model.rule import UnreadableRule
-from nbtwisted.server.model.rule_reading import Reading
 from nbtwisted.server.routes import viewing_rules
 from nbtwisted.server.routes.viewing_rules import MOST_RULES_SHOWN, RulesViewer
+from nbtwisted.server.rules import summary
+from nbtwisted.server.rules.in_force import FileState, Origin, Rules
+from nbtwisted.server.rules.reading import Reading
+from nbtwisted.server.rules.rule import UnreadableRule
 from tests.guard import ClockCase
 
 
@@ -171,7 +171,7 @@ class ManyRulesTests(RulesViewerCase):
 
         def does(rule: Any) -> str:
             looked.append(rule)
-            return rule_summary.does(rule)
+            return summary.does(rule)
 
         self.patch(viewing_rules, "does", does)
         given = [{"match": {"path": f"/{n}"}, "status": 200} for n in range(10_000)]

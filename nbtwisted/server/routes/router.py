@@ -28,7 +28,6 @@ from nbtwisted.printable import printable
 from nbtwisted.server.engine.connection import DEFAULT_SEND_TIMEOUT
 from nbtwisted.server.engine.in_flight import InFlightRequests
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
-from nbtwisted.server.engine.rules import Rules
 from nbtwisted.server.model.behaviour import EMPTY, OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
@@ -38,7 +37,6 @@ from nbtwisted.server.model.fault_port import FaultPort
 from nbtwisted.server.model.host import is_host
 from nbtwisted.server.model.query import TooMany
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY, Request
-from nbtwisted.server.model.rule_reading import Reading, no_file
 from nbtwisted.server.routes.admission import admit
 from nbtwisted.server.routes.conditional import conditioned
 from nbtwisted.server.routes.parameters import (
@@ -49,6 +47,8 @@ from nbtwisted.server.routes.parameters import (
     unreadable,
 )
 from nbtwisted.server.routes.viewing import Overview
+from nbtwisted.server.rules.in_force import Rules
+from nbtwisted.server.rules.reading import Reading, no_file
 
 __all__ = ["ANY", "Server", "app", "decide", "reading_rate", "route"]
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbtwisted.printable import printable
-from nbtwisted.server.engine.rules import NameTaken, Standing
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.model.body import Generated
 from nbtwisted.server.model.controls import Statuses
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.model.rule import Rule, UnreadableRule
-from nbtwisted.server.model.rule_set import TooManyRules
 from nbtwisted.server.routes.parameters import Refused
 from nbtwisted.server.routes.router import Server, route
+from nbtwisted.server.rules.in_force import NameTaken, Standing
+from nbtwisted.server.rules.rule import Rule, UnreadableRule
+from nbtwisted.server.rules.rule_set import TooManyRules
 
 __all__ = ["as_json"]
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from nbtwisted.printable import printable_ends
 from nbtwisted.server.engine.journal import IN_FLIGHT, LATENESS_BUCKETS, Entry, Journal
-from nbtwisted.server.engine.rules import Rules
 from nbtwisted.server.routes.viewing_rules import RulesViewer
+from nbtwisted.server.rules.in_force import Rules
 
 __all__ = ["MOST_HELD", "MOST_ROWS", "SECONDS_AFTER_END", "Overview", "Viewer", "event"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from nbtwisted.printable import printable, printable_ends
 from nbtwisted.server.engine.journal import Journal
-from nbtwisted.server.engine.rules import FileState, Rules, Standing
-from nbtwisted.server.model.rule_set import RuleSet
-from nbtwisted.server.model.rule_summary import does, matches
+from nbtwisted.server.rules.in_force import FileState, Rules, Standing
+from nbtwisted.server.rules.rule_set import RuleSet
+from nbtwisted.server.rules.summary import does, matches
 
 __all__ = ["MOST_RULES_SHOWN", "MOST_WARNINGS_SHOWN", "RulesViewer"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from nbtwisted.server.engine.rules import NameTaken
 from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.routes.rules import as_json
+from nbtwisted.server.rules.in_force import NameTaken
 from nbtwisted.server.testing.rules import TakesRules
 from nbtwisted.server.testing.with_rules import server_with_rules
 

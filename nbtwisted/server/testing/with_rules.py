@@ -10,9 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
-from nbtwisted.server.engine.rules import Origin
-from nbtwisted.server.model.rule import UnreadableRule
-from nbtwisted.server.model.rule_reading import parse_default
+from nbtwisted.server.rules.in_force import Origin
+from nbtwisted.server.rules.reading import parse_default
+from nbtwisted.server.rules.rule import UnreadableRule
 from nbtwisted.server.rules_file import RulesFile
 
 __all__ = ["server_with_rules"]

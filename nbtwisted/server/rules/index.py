@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from nbtwisted.server.model.match import Match
-from nbtwisted.server.model.pattern import REST, Glob, PathPattern, Segment
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.model.rule import Rule
+from nbtwisted.server.rules.match import Match
+from nbtwisted.server.rules.pattern import REST, Glob, PathPattern, Segment
+from nbtwisted.server.rules.rule import Rule
 
 __all__ = ["MOST_ALIKE", "Group", "Place", "Tree"]
 

@@ -13,9 +13,9 @@ from nbtwisted.duration import print_duration
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.server.model.browsers import is_for_operators
 from nbtwisted.server.model.controls import MOST_CHUNKS
-from nbtwisted.server.model.har_faults import SENDS_HALF, fault_of
-from nbtwisted.server.model.har_response import LeftOut, ResponseRead, read_response
-from nbtwisted.server.model.loose_json import number, pairs, table, text
+from nbtwisted.server.recordings.faults import SENDS_HALF, fault_of
+from nbtwisted.server.recordings.loose_json import number, pairs, table, text
+from nbtwisted.server.recordings.response import LeftOut, ResponseRead, read_response
 
 __all__ = ["TIMES", "Recorded", "read_entry"]
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbtwisted.printable import printable_ends
-from nbtwisted.server.model.har_entry import TIMES, Recorded, read_entry
-from nbtwisted.server.model.har_response import BODIES, COOKIES, FIELDS, LeftOut
-from nbtwisted.server.model.rule_reading import LONGEST_RULE_NAME, MOST_STEPS
-from nbtwisted.server.model.rule_set import MOST_RULES
+from nbtwisted.server.recordings.entry import TIMES, Recorded, read_entry
+from nbtwisted.server.recordings.response import BODIES, COOKIES, FIELDS, LeftOut
+from nbtwisted.server.rules.reading import LONGEST_RULE_NAME, MOST_STEPS
+from nbtwisted.server.rules.rule_set import MOST_RULES
 
 __all__ = ["Recording", "UnplayableRecording"]
 

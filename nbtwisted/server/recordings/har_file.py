@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nbtwisted.json_items import UnreadableItems, json_items
-from nbtwisted.server.model.recording import Recording, UnplayableRecording
-from nbtwisted.server.model.rule import Rule
-from nbtwisted.server.model.rule_reading import Reading, no_file, parse_rules
+from nbtwisted.server.recordings.recording import Recording, UnplayableRecording
+from nbtwisted.server.rules.reading import Reading, no_file, parse_rules
+from nbtwisted.server.rules.rule import Rule
 
 __all__ = ["UnreadableHAR", "read_har"]
 

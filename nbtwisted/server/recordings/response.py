@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from nbtwisted.http1.framing import BODILESS, parse_length
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.server.model.controls import LARGEST_BODY
-from nbtwisted.server.model.loose_json import number, pairs, table, text
+from nbtwisted.server.recordings.loose_json import number, pairs, table, text
 
 __all__ = ["BODIES", "COOKIES", "FIELDS", "LeftOut", "ResponseRead", "read_response"]
 

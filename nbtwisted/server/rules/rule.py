@@ -16,12 +16,12 @@ from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.controls import (
     Controls,
 )
-from nbtwisted.server.model.match import Match
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.model.template import (
     Template,
     Values,
 )
+from nbtwisted.server.rules.match import Match
 
 __all__ = ["Phase", "Rule", "UnreadableRule"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nbtwisted.server.model.loose_json import table, text
+from nbtwisted.server.recordings.loose_json import table, text
 
 __all__ = ["SENDS_HALF", "fault_of"]
 

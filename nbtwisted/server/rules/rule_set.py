@@ -11,10 +11,10 @@ from operator import itemgetter
 from urllib.parse import unquote
 
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
-from nbtwisted.server.model.match import Condition
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.model.rule import Rule
-from nbtwisted.server.model.rule_index import MOST_ALIKE, Group, Place, Tree
+from nbtwisted.server.rules.index import MOST_ALIKE, Group, Place, Tree
+from nbtwisted.server.rules.match import Condition
+from nbtwisted.server.rules.rule import Rule
 
 __all__ = ["MOST_RULES", "NO_RULES", "RuleSet", "TooManyRules"]
 

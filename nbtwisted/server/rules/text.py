@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbtwisted.server.model.rule import Rule, UnreadableRule
-from nbtwisted.server.model.rule_reading import Reading, parse_rules
+from nbtwisted.server.rules.reading import Reading, parse_rules
+from nbtwisted.server.rules.rule import Rule, UnreadableRule
 
 if sys.version_info >= (3, 11):
     import tomllib

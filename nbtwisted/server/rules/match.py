@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbtwisted.http1.syntax import is_token
-from nbtwisted.server.model.pattern import LONGEST_PATTERN, Glob, PathPattern
 from nbtwisted.server.model.request import Request
+from nbtwisted.server.rules.pattern import LONGEST_PATTERN, Glob, PathPattern
 
 __all__ = ["Condition", "Match", "parse_match"]
 

@@ -27,16 +27,16 @@ from nbtwisted.server.model.controls import (
     read_controls,
 )
 from nbtwisted.server.model.json_values import check_json
-from nbtwisted.server.model.match import Match, parse_match
-from nbtwisted.server.model.pattern import foreign_syntax
 from nbtwisted.server.model.query import TooMany, parse_fields
-from nbtwisted.server.model.rule import Phase, Rule, UnreadableRule
 from nbtwisted.server.model.template import (
     Template,
     TextBody,
     placeholders,
     unknown_parts,
 )
+from nbtwisted.server.rules.match import Match, parse_match
+from nbtwisted.server.rules.pattern import foreign_syntax
+from nbtwisted.server.rules.rule import Phase, Rule, UnreadableRule
 
 __all__ = ["Reading", "no_file", "parse_default", "parse_rules"]
 

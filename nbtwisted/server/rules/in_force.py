@@ -1,4 +1,4 @@
-"""The rules in force, which operators change while the server runs.
+"""The rules in force, which operators change while the server runs. Pure.
 
 Rules come from operators, from a file, from a recording, and from `--default`, and are
 tried in this order. A rule with a time to live is gone when it is over, without a
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from nbtwisted.server.model.rule import Rule, UnreadableRule
-from nbtwisted.server.model.rule_reading import Reading, parse_rules
-from nbtwisted.server.model.rule_set import NO_RULES, RuleSet
+from nbtwisted.server.rules.reading import Reading, parse_rules
+from nbtwisted.server.rules.rule import Rule, UnreadableRule
+from nbtwisted.server.rules.rule_set import NO_RULES, RuleSet
 
 __all__ = ["FileState", "NameTaken", "Origin", "Rules", "Standing"]
 
