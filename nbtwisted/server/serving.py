@@ -46,6 +46,9 @@ class Serving:
     def __init__(
         self, options: Options, reactor: Any, say: Callable[[str], None]
     ) -> None:
+        if options.allow_files is not None and not Path(options.allow_files).is_dir():
+            named = options.named_by["allow_files"]
+            raise CannotServe(f"{named}: {options.allow_files}: expected a folder")
         log: AccessLog | None = None
         if options.access_log:
             try:

@@ -217,6 +217,14 @@ class CommandTests(SynchronousTestCase):
                 "No such file or directory\n",
             )
 
+    def test_no_folder_of_files(self) -> None:
+        ended = run("--allow-files", "/nowhere")
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(
+            ended.stderr,
+            "nbtwisted: error: --allow-files: /nowhere: expected a folder\n",
+        )
+
     def test_output_that_nobody_reads(self) -> None:
         with RunningServer([*BY_MODULE, "--access-log", "-"]) as server:
             # Stdout and stderr, which are full now.

@@ -353,6 +353,60 @@ class StepsTests(RulesCase):
             self.assertEqual((reply.status, reply.body), expected)
 
 
+TWICE_DOWN = {"name": "a", "match": {"path": "/a"}, "seq": "503,502,200"}
+
+
+class BeginningAnewTests(RulesCase):
+    """Steps begin with the rule, and not with the key."""
+
+    def test_what_came_before_the_rule_does_not_count(self) -> None:
+        self.statuses("/a", 2)
+        self.statuses("/a?_seq=201,202", 2)
+        self.rules(TWICE_DOWN)
+        self.assertEqual(self.statuses("/a", 2), [503, 502])
+
+    def test_a_rule_that_is_removed_or_set_again(self) -> None:
+        rules = self.server.rules
+        (rule,) = rules.parse(TWICE_DOWN)
+        for _ in range(2):
+            rules.add(rule)
+            self.assertEqual(self.statuses("/a", 2), [503, 502])
+            rules.put(rule)
+            self.assertEqual(self.statuses("/a", 2), [503, 502])
+            rules.switch("a", False)
+            rules.switch("a", True)
+            self.assertEqual(self.statuses("/a", 1), [200])
+            rules.remove("a")
+        rules.add(rule)
+        self.assertEqual(self.statuses("/a", 1), [503])
+        rules.replace_all([rule])
+        self.assertEqual(self.statuses("/a", 1), [503])
+
+    def test_a_rule_whose_time_was_over(self) -> None:
+        for _ in range(2):
+            self.server.rules.add(*self.server.rules.parse({**TWICE_DOWN, "for": 9}))
+            self.assertEqual(self.statuses("/a", 2), [503, 502])
+            self.clock.advance(9)
+            self.assertEqual(self.statuses("/a", 1), [404])
+
+    def test_of_a_file_that_is_read_again_only_what_has_changed(self) -> None:
+        rules = self.server.rules
+        other = {"name": "b", "match": {"path": "/b"}, "seq": "401,402,403"}
+        rules.set_origin(Origin.FILE, rules.parse({"rule": [TWICE_DOWN, other]}))
+        self.statuses("/a", 1)
+        self.statuses("/b", 1)
+        changed = {**other, "seq": "501,502"}
+        rules.set_origin(Origin.FILE, rules.parse({"rule": [changed, TWICE_DOWN]}))
+        self.assertEqual(self.statuses("/a", 1), [502])
+        self.assertEqual(self.statuses("/b", 1), [501])
+
+    def test_two_rules_of_one_key_count_each_for_itself(self) -> None:
+        other = {"name": "b", "match": {"path": "/b"}, "seq": "401,402", "key": "k"}
+        self.rules({**TWICE_DOWN, "key": "k"}, other)
+        self.statuses("/a", 2)
+        self.assertEqual(self.statuses("/b", 1), [401])
+
+
 class TimeTests(RulesCase):
     def test_during(self) -> None:
         phases = [{"from": "5s", "until": 20, "status": 503}, {"from": "1m", "size": 1}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from random import Random
 
 from nbtwisted.server.engine.keys import Keys
@@ -44,9 +45,10 @@ class Draws:
                 request.reply = reply
             return reply, _NEVER_DRAWN_FROM
         key = behaviour.key or default_key(request.method, request.target)
-        came_before = self._keys.count(key) if behaviour.is_counted else 0
+        counted = key if behaviour.rule is None else (behaviour.rule, key)
+        came_before = self._keys.count(counted) if behaviour.is_counted else 0
         if behaviour.limit is not None:
-            wait = self._keys.seconds_to_wait(key, behaviour.limit, now)
+            wait = self._keys.seconds_to_wait(counted, behaviour.limit, now)
             if wait:
                 again = ("Retry-After", str(math.ceil(wait)))
                 behaviour = refusal(429, "too many requests of this key", again)
@@ -60,3 +62,7 @@ class Draws:
     def forget(self) -> None:
         """Begin anew with every key."""
         self._keys = Keys()
+
+    def forget_rules(self, names: Set[str]) -> None:
+        """Begin anew with every key of these rules."""
+        self._keys.forget(names)

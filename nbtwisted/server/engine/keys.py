@@ -1,4 +1,4 @@
-"""Counters and token buckets, one of each for a key. Pure.
+"""Counters and token buckets, one of each for a key of a rule, or of none. Pure.
 
 A stranger's keys cannot fill memory: the key that was not used for the longest time is
 forgotten first, and begins anew when it comes again.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Set
 from dataclasses import dataclass
 
 from nbtwisted.server.model.controls import Limit
 
-__all__ = ["REMEMBERED_KEYS", "Keys"]
+__all__ = ["REMEMBERED_KEYS", "Key", "Keys"]
 
 REMEMBERED_KEYS = 10_000
 """Keys remembered at a time; each takes some 300 bytes and its own length."""
@@ -32,23 +33,27 @@ class _Memory:
     refilled_at: float = 0.0
 
 
+Key = str | tuple[str, str]
+"""The key of a request; if a rule acts, with the rule's name before it."""
+
+
 class Keys:
     """The keys that were used lately."""
 
     def __init__(self) -> None:
-        self._memories: OrderedDict[str, _Memory] = OrderedDict()
+        self._memories: OrderedDict[Key, _Memory] = OrderedDict()
         """The key used last is at the end."""
 
     def __len__(self) -> int:
         return len(self._memories)
 
-    def count(self, key: str) -> int:
+    def count(self, key: Key) -> int:
         """Count a request of this key; returns how many came before it."""
         memory = self._recall(key)
         memory.came += 1
         return memory.came - 1
 
-    def seconds_to_wait(self, key: str, limit: Limit, now: float) -> float:
+    def seconds_to_wait(self, key: Key, limit: Limit, now: float) -> float:
         """Take a token from the key's bucket, or return the seconds until there is one.
 
         `now` is a reading, in seconds, of a clock that never goes back.
@@ -66,7 +71,13 @@ class Keys:
             return 0.0
         return (1 - memory.tokens) * limit.seconds / limit.requests
 
-    def _recall(self, key: str) -> _Memory:
+    def forget(self, rules: Set[str]) -> None:
+        """Forget the keys of these rules."""
+        for key in list(self._memories):
+            if isinstance(key, tuple) and key[0] in rules:
+                del self._memories[key]
+
+    def _recall(self, key: Key) -> _Memory:
         memory = self._memories.get(key)
         if memory is None:
             memory = self._memories[key] = _Memory()

@@ -125,7 +125,9 @@ class Server:
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),
             unix_time,
         )
-        self.rules = Rules(now, Reading(max_delay, read_file))
+        self.rules = Rules(
+            now, Reading(max_delay, read_file), self.in_flight.draws.forget_rules
+        )
         self.overview = Overview(self.in_flight.journal)
         self.instance_id = f"{SystemRandom().getrandbits(64):x}"
 

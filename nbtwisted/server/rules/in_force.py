@@ -61,13 +61,20 @@ class Rules:
     """The rules in force.
 
     `now` reads seconds of a clock that never goes back. `reading` is what rules are
-    read with.
+    read with. `begin_anew` is called with the names of rules that are gone, set again,
+    or others than before: their steps and limits begin anew.
 
     file   the file that they are read from, if there is one
     """
 
-    def __init__(self, now: Callable[[], float], reading: Reading) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        reading: Reading,
+        begin_anew: Callable[[Set[str]], None] = lambda names: None,
+    ) -> None:
         self._now = now
+        self._begin_anew = begin_anew
         self.reading = reading
         self.file: FileState | None = None
         self._standing: dict[Origin, list[Standing]] = {o: [] for o in Origin}
@@ -80,18 +87,23 @@ class Rules:
         """The rules, in their order: another object whenever there are others."""
         if self._next_expiry != math.inf and self._next_expiry <= self._now():
             now = self._now()
+            before = self._names()
             self._set_all(
                 {
                     origin: [each for each in standing if each.expires > now]
                     for origin, standing in self._standing.items()
                 }
             )
+            self._begin_anew(before - self._names())
         return self._set
 
     @property
     def standing(self) -> Sequence[Standing]:
         """The rules with their origins, in their order."""
         _ = self.current
+        return self._all()
+
+    def _all(self) -> list[Standing]:
         return [each for origin in Origin for each in self._standing[origin]]
 
     def seconds(self) -> float:
@@ -113,13 +125,13 @@ class Rules:
         Those `to_add` that have no name get one that no rule in force has. Raises
         `UnreadableRule`.
         """
-        taken = self._names() if to_add else ()
+        taken = {each.rule.name for each in self.standing} if to_add else ()
         if isinstance(given, Mapping) and set(given) == {"rule"}:
             return parse_rules(given["rule"], self.reading, taken)
         return parse_rules([given], self.reading, taken)
 
     def _names(self) -> Set[str]:
-        return {each.rule.name for each in self.standing}
+        return {each.rule.name for each in self._all()}
 
     # What changes them. All of these raise `TooManyRules`, and change nothing then.
 
@@ -131,11 +143,18 @@ class Rules:
         rule_set = rules if isinstance(rules, RuleSet) else RuleSet(rules)
         now = self._now()
         standing = [_stand(rule, origin, now) for rule in rule_set.rules]
+        before = {each.rule.name: each.rule for each in self._standing[origin]}
         self._set_all({**self._standing, origin: standing}, rule_set)
+        same = {
+            rule.name
+            for rule in rule_set.rules
+            if rule.name in before and rule.controls == before[rule.name].controls
+        }
+        self._begin_anew(before.keys() - same)
 
     def add(self, *rules: Rule) -> Sequence[Standing]:
         """Put an operator's rules before all others; raises `NameTaken`."""
-        taken = self._names()
+        taken = {each.rule.name for each in self.standing}
         for rule in rules:
             if rule.name in taken:
                 raise NameTaken(rule.name)
@@ -160,6 +179,7 @@ class Rules:
             for each in self._standing[found.origin]
         ]
         self._set_all({**self._standing, found.origin: standing})
+        self._begin_anew({rule.name})
         return True
 
     def switch(self, name: str, is_enabled: bool) -> None:
@@ -184,13 +204,16 @@ class Rules:
         if found is not None:
             standing = [s for s in self._standing[found.origin] if s is not found]
             self._set_all({**self._standing, found.origin: standing})
+            self._begin_anew({name})
 
     def replace_all(self, rules: Iterable[Rule]) -> None:
         """Put an operator's rules in the place of all rules there are."""
         now = self._now()
         new = {o: list[Standing]() for o in Origin}
         new[Origin.ADMIN] = [_stand(rule, Origin.ADMIN, now) for rule in rules]
+        before = self._names()
         self._set_all(new)
+        self._begin_anew(before)
 
     def reset(self) -> None:
         """Begin anew with the time of `during`; the rules stay."""
