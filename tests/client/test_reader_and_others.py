@@ -76,13 +76,25 @@ def llhttp(data: bytes) -> Verdict:
     message = Message()
     parser = HttpResponseParser(message)
     try:
-        parser.feed_data(data)
+        parser.feed_data(_without_tabs(data))
     except HttpParserUpgrade:
         pass
     except HttpParserError:
         # What it finds behind the answer is no fault of the answer.
         return Verdict(not message.is_complete, message.body)
     return Verdict(False, message.body)
+
+
+def _without_tabs(data: bytes) -> bytes:
+    """The same with spaces for tabs behind a Transfer-Encoding.
+
+    RFC 9110, 5.5, has white space of both kinds there; llhttp takes tabs for a part of
+    the coding's name.
+    """
+    head, blank_line, rest = data.partition(b"\r\n\r\n")
+    coding = re.compile(rb"(?i)^transfer-encoding:[^\r\n]*", re.M)
+    head = coding.sub(lambda line: line[0].replace(b"\t", b" "), head)
+    return head + blank_line + rest
 
 
 def by_h11(data: bytes) -> Verdict:
@@ -117,6 +129,7 @@ FIELDS += [b"Content-Length: %b" % n for n in (b"5", b"5", b"0", b"+5", b"5, 5",
 FIELDS += [b"Content-Length: %b" % n for n in (b"", b"0x5", b"5 5", b"9" * 19, b"1_0")]
 FIELDS += [b"Transfer-Encoding: %b" % n for n in (b"chunked", b"Chunked", b"gzip", b"")]
 FIELDS += [b"Transfer-Encoding: chunked, chunked", b"Transfer-Encoding: gzip, chunked"]
+FIELDS += [b"Transfer-Encoding: chunked\t", b"Transfer-Encoding: \tchunked \t"]
 FIELDS += [
     b"Connection: close",
     b"Connection: keep-alive",
