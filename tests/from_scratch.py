@@ -33,10 +33,15 @@ def main() -> int:
         wrong = []
         os.chdir(clone)
         for page in PAGES:
-            serve, twistd = (
+            serve, twistd, serve_rules = (
                 block.splitlines()[0].removeprefix("$ ")
                 for block in blocks(page, "text")
                 if block.startswith(("$ nbtwisted serve", "$ twistd"))
+            )
+            (orders,) = (
+                block.removeprefix("$ ")
+                for block in blocks(page, "text")
+                if block.startswith("$ python examples/orders")
             )
             with RunningServer(
                 ["sh", "-c", f"exec {twistd}".replace("tcp:8000", "tcp:0")], **activated
@@ -46,6 +51,23 @@ def main() -> int:
                 ["sh", "-c", f"exec {serve}"], **activated, NBTWISTED_PORT="0"
             ) as server:
                 wrong += mismatches(page, server.port, activated, root=clone)
+            # With what the page has installed by then.
+            with RunningServer(
+                ["sh", "-c", f"exec {serve_rules}".replace("8001", "0")], **activated
+            ) as server:
+                command, _, expected = orders.replace(
+                    "8001", f"{server.port}"
+                ).partition("\n")
+                printed = subprocess.run(
+                    command,
+                    shell=True,
+                    env=activated,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                ).stdout
+                if printed != expected:
+                    wrong.append(f"{page}: {command}\n{printed}")
     for mismatch in wrong:
         print(mismatch)
     examples = sum(len(blocks(page, "console")) for page in PAGES)
