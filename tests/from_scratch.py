@@ -55,9 +55,8 @@ def main() -> int:
             with RunningServer(
                 ["sh", "-c", f"exec {serve_rules}".replace("8001", "0")], **activated
             ) as server:
-                command, _, expected = orders.replace(
-                    "8001", f"{server.port}"
-                ).partition("\n")
+                here = orders.replace("8001", str(server.port))
+                command, _, expected = here.partition("\n")
                 printed = subprocess.run(
                     command,
                     shell=True,
