@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,7 +30,24 @@ writing it, then."""
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes."""
 
-_State = tuple[int, ...] | None
+_Version = tuple[int, ...] | None
+"""The time, the size and the number of a file; None if there is none."""
+
+
+class _State(Enum):
+    """Where a reading of the file is in its life.
+
+    | state | what happens | where that leads |
+    |---|---|---|
+    | RESTING | the file has changed, or somebody says so | READING |
+    | READING | somebody says that it has changed | OUTDATED |
+    | | it has been read | RESTING |
+    | OUTDATED | it has been read, and is read again | READING |
+    """
+
+    RESTING = auto()
+    READING = auto()
+    OUTDATED = auto()
 
 
 class RulesFile:
@@ -54,10 +72,9 @@ class RulesFile:
         self._say = say
         self._in_thread = in_thread
         self._timer: IDelayedCall | None = None
-        self._taken: _State = None
-        self._seen: _State = None
-        self._is_reading = False
-        self._wants_more = False
+        self._taken: _Version = None
+        self._seen: _Version = None
+        self._state = _State.RESTING
         rules.file = FileState(path)
 
     def begin(self) -> None:
@@ -76,23 +93,24 @@ class RulesFile:
 
     def read_again(self) -> None:
         """Read the file now, whether it has changed or not."""
-        if self._is_reading:
-            self._wants_more = True
+        if self._state is not _State.RESTING:
+            self._state = _State.OUTDATED
             return
-        self._is_reading = True
+        self._state = _State.READING
         self._in_thread(self._read).addCallback(self._set).addErrback(
             self._complain
         ).addCallback(self._done)
 
     def _on_time(self) -> None:
         self._timer = self._clock.callLater(SECONDS_BETWEEN_LOOKS, self._on_time)
-        state = self._look()
-        is_settled = state == self._seen
-        self._seen = state
-        if state != self._taken and is_settled and not self._is_reading:
+        version = self._look()
+        is_settled = version == self._seen
+        self._seen = version
+        is_new = version != self._taken
+        if is_new and is_settled and self._state is _State.RESTING:
             self.read_again()
 
-    def _look(self) -> _State:
+    def _look(self) -> _Version:
         try:
             found = os.stat(self._path)
         except OSError:
@@ -138,9 +156,8 @@ class RulesFile:
         self._say(f"{self._path}: {error}; the rules stay as they were")
 
     def _done(self, _: object) -> None:
-        self._is_reading = False
-        if self._wants_more:
-            self._wants_more = False
+        state, self._state = self._state, _State.RESTING
+        if state is _State.OUTDATED:
             self.read_again()
 
 

@@ -158,7 +158,7 @@ def _play(options: Options, rules: Rules, say: Callable[[str], None]) -> None:
 
 
 def _folders(options: Options) -> list[Path]:
-    """Where rules may read files: a path without a folder is in the first."""
+    """The folders of rules' files: a path without a folder is in the first."""
     own = [] if options.rules is None else [Path(options.rules).resolve().parent]
     return [*own, *([] if options.allow_files is None else [Path(options.allow_files)])]
 

@@ -16,11 +16,11 @@ from functools import cached_property, partial
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
-from nbtwisted.duration import EXPECTED, parse_duration
+from nbtwisted.duration import parse_duration
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.numeral import parse_decimal, parse_whole_number
 from nbtwisted.server.model.body import Body, Filler, Whole
-from nbtwisted.server.model.delay import Delay
+from nbtwisted.server.model.delay import Delay, check_longest, parse_seconds
 from nbtwisted.server.model.key import LONGEST_KEY
 from nbtwisted.server.model.template import TextBody
 
@@ -270,8 +270,7 @@ def _parse_drip(text: str, *, longest: float) -> Drip:
         raise ValueError("a duration and a number of chunks such as 5s/10")
     if drip.chunks > MOST_CHUNKS:
         raise ValueError(f"at most {MOST_CHUNKS} chunks")
-    if drip.seconds > longest:
-        raise ValueError(f"at most {longest:g} seconds, this server's --max-delay")
+    check_longest(drip.seconds, longest)
     return drip
 
 
@@ -365,16 +364,6 @@ def _parse_limit(text: str) -> Limit:
     return limit
 
 
-def _parse_idle(text: str, *, longest: float) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError:
-        raise ValueError(EXPECTED) from None
-    if seconds > longest:
-        raise ValueError(f"at most {longest:g} seconds, this server's --max-delay")
-    return seconds
-
-
 def _parse_key(text: str) -> str:
     if not 0 < len(text) <= LONGEST_KEY:
         raise ValueError(f"1 to {LONGEST_KEY} characters")
@@ -395,7 +384,7 @@ _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "limit": ("limit", _parse_limit),
     "key": ("key", _parse_key),
     "read": ("read", _parse_rate),
-    "idle": ("idle", _parse_idle),
+    "idle": ("idle", parse_seconds),
 }
 """The field of `Controls` for each control, and what reads it."""
 

@@ -20,10 +20,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from nbtwisted.duration import EXPECTED as A_DURATION
 from nbtwisted.duration import parse_duration, print_duration
 from nbtwisted.numeral import parse_decimal
 
-__all__ = ["DEFAULT_MAX_DELAY", "NO_DELAY", "Delay"]
+__all__ = [
+    "DEFAULT_MAX_DELAY",
+    "NO_DELAY",
+    "Delay",
+    "check_longest",
+    "parse_seconds",
+]
 
 DEFAULT_MAX_DELAY = 300.0
 """Seconds: the longest delay that a request may ask for by default."""
@@ -125,7 +132,7 @@ def _parse_choices(parts: Sequence[str], longest: float) -> Delay:
         raise ValueError(EXPECTED) from None
     if weights and (len(weights) != len(choices) or not 0 < sum(weights) < math.inf):
         raise ValueError("a weight above 0 for each choice, as in 150ms:90,2s:10")
-    _check_longest(max(choices), longest)
+    check_longest(max(choices), longest)
     return Delay(choices, weights)
 
 
@@ -149,11 +156,22 @@ def _parse_distribution(name: str, parts: list[str], longest: float) -> Delay:
         raise ValueError(f"the smaller bound first, as in {shape.example}")
     # Both arguments of uniform are waits; of the others, the first is.
     asked = arguments[: 2 if name == "uniform" else 1]
-    _check_longest(max(*asked, 0.0 if cap == longest else cap), longest)
+    check_longest(max(*asked, 0.0 if cap == longest else cap), longest)
     return Delay(shape=name, arguments=arguments, longest=cap)
 
 
-def _check_longest(asked: float, longest: float) -> None:
+def parse_seconds(text: str, *, longest: float) -> float:
+    """Read a duration of at most `longest` seconds; raises `ValueError`."""
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        raise ValueError(A_DURATION) from None
+    check_longest(seconds, longest)
+    return seconds
+
+
+def check_longest(asked: float, longest: float) -> None:
+    """Raise `ValueError` for more than `longest` seconds."""
     if asked > longest:
         raise ValueError(
             f"at most {print_duration(longest)} seconds, this server's --max-delay"

@@ -26,7 +26,7 @@ NOT_YET = (3650, 4046)
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a server shows: certificates from its own upwards, and the key to it."""
+    """The certificates that a server shows, from its own upwards, and its key."""
 
     key: ec.EllipticCurvePrivateKey
     chain: tuple[x509.Certificate, ...]

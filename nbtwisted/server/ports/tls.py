@@ -1,4 +1,4 @@
-"""How a port with TLS shakes hands."""
+"""Handshakes of ports with TLS."""
 
 from __future__ import annotations
 

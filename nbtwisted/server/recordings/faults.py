@@ -1,4 +1,4 @@
-"""How a request of an HTTP Archive failed, as the fault that fails alike. Pure."""
+"""Failures of an HTTP Archive's requests, as the faults that fail alike. Pure."""
 
 from __future__ import annotations
 

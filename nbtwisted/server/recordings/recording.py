@@ -35,7 +35,7 @@ _WHOLE_URL = re.compile(r"(?:https?:)?//(?:[^/?#\\@]*@)?([^/?#\\@]*)(.*)", re.I 
 
 
 class UnplayableRecording(ValueError):
-    """Of a recording no rules can be made; its text says why."""
+    """No rules can be made of a recording; its text says why."""
 
 
 class Recording:

@@ -55,7 +55,7 @@ class LeftOut(ValueError):
 
 
 class ResponseRead(NamedTuple):
-    """What a response is given by, but for its time.
+    """The controls and the header fields that give a response, but for its time.
 
     controls   by their names, without header fields
     headers    these

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
@@ -18,7 +17,7 @@ from nbtwisted.server.model.controls import (
     UnreadableControl,
     read_controls,
 )
-from nbtwisted.server.model.delay import NO_DELAY, Delay
+from nbtwisted.server.model.delay import NO_DELAY, Delay, parse_seconds
 from nbtwisted.server.model.multipart import Part, parse_parts
 from nbtwisted.server.model.query import Fields, TooMany, parse_fields
 from nbtwisted.server.model.request import Request
@@ -159,17 +158,7 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
 
 def duration(longest: float) -> Callable[[str], float]:
     """A reader of durations up to `longest` seconds, which raises `ValueError`."""
-
-    def parse(text: str) -> float:
-        try:
-            seconds = parse_duration(text)
-        except ValueError:
-            raise ValueError(EXPECTED) from None
-        if seconds > longest:
-            raise ValueError(f"at most {longest:g} seconds, this server's --max-delay")
-        return seconds
-
-    return parse
+    return partial(parse_seconds, longest=longest)
 
 
 def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:

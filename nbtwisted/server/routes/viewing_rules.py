@@ -1,4 +1,4 @@
-"""What a viewer of the live page is told of the rules. Pure.
+"""The rules, as a viewer of the live page is told of them. Pure.
 
 Its cost does not grow with the rules: of ten thousand, the first `MOST_RULES_SHOWN` are
 looked at, and only when there are others than before, or the file is not taken.
@@ -39,7 +39,7 @@ class RulesViewer:
         self._acted: list[int] | None = None
 
     def changes(self) -> dict[str, Any]:
-        """What there is to tell since the last time: nothing, or some of
+        """Tell what has changed since the last time: nothing, or some of
 
         rules  the rules: see `_overview`
         acted  on how many requests each of those in `rules` acted, since the last

@@ -20,7 +20,7 @@ __all__ = ["FileState", "NameTaken", "Origin", "Rules", "Standing"]
 
 
 class Origin(Enum):
-    """Where a rule comes from."""
+    """The origin of a rule."""
 
     ADMIN = "admin"
     FILE = "file"

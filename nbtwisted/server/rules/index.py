@@ -206,13 +206,18 @@ class Tree:
         """The groups whose path is this one, which is given by its segments."""
         found: list[Group] = []
         nodes = [self._root]
-        for segment in path:
+        # None stands for the end of the path.
+        for segment in (*path, None):
             behind: list[_Node] = []
             for node in nodes:
                 if node.rest is not None:
                     found.append(node.rest)
                 if node.runs is not None:
                     found += _of_runs(node.runs, path)
+                if segment is None:
+                    if node.ends is not None:
+                        found.append(node.ends)
+                    continue
                 if node.literal is not None:
                     child = node.literal.get(segment)
                     if child is not None:
@@ -223,13 +228,6 @@ class Tree:
                     if wild.matches(segment):
                         behind.append(child)
             nodes = behind
-        for node in nodes:
-            if node.rest is not None:
-                found.append(node.rest)
-            if node.runs is not None:
-                found += _of_runs(node.runs, path)
-            if node.ends is not None:
-                found.append(node.ends)
         return found
 
 

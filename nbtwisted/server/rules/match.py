@@ -48,7 +48,7 @@ class Match:
         )
 
     def differences(self, request: Request) -> Iterator[str]:
-        """What keeps it from being for a request: `method`, `query page` and so on.
+        """The conditions that a request breaks: `method`, `query page` and so on.
 
         Raises `TooMany` for a query with too many fields.
         """

@@ -49,7 +49,7 @@ class Glob:
 
     @cached_property
     def _parts(self) -> tuple[str, Sequence[str], str] | None:
-        """What is before, between and behind the `*`; None if there is none."""
+        """The texts before, between and behind the `*`; None if there is none."""
         first, *between = self.text.split("*")
         return (first, between[:-1], between[-1]) if between else None
 

@@ -56,7 +56,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Reading:
-    """What rules are read with.
+    """The limit and the files with which rules are read.
 
     max_delay    seconds: the longest delay that a rule may have
     read_file    the content of a `body_file`; raises `ValueError` with what was

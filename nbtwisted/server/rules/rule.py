@@ -13,14 +13,9 @@ from typing import Any
 
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour
-from nbtwisted.server.model.controls import (
-    Controls,
-)
+from nbtwisted.server.model.controls import Controls
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.model.template import (
-    Template,
-    Values,
-)
+from nbtwisted.server.model.template import Template, Values
 from nbtwisted.server.rules.match import Match
 
 __all__ = ["Phase", "Rule", "UnreadableRule"]
@@ -86,6 +81,10 @@ class Phase:
     ends: float
     controls: Controls
 
+    def holds_at(self, seconds: float) -> bool:
+        """Whether it is between its times."""
+        return self.begins <= seconds < self.ends
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -138,7 +137,7 @@ class Rule:
         """
         rate = self.controls.read
         for phase in self.phases:
-            if phase.begins <= seconds < phase.ends and phase.controls.read is not None:
+            if phase.holds_at(seconds) and phase.controls.read is not None:
                 rate = phase.controls.read
         return rate
 
@@ -149,13 +148,13 @@ class Rule:
         captures: Mapping[str, str],
         seconds: float,
     ) -> Behaviour:
-        """What a route's behaviour becomes, or an empty one where there is no route.
+        """Lay the rule over a route's behaviour; over an empty one, if there is none.
 
         `seconds` are those since the start, or since the last reset.
         """
         changed = behaviour.under(self.controls)
         for phase in self.phases:
-            if phase.begins <= seconds < phase.ends:
+            if phase.holds_at(seconds):
                 changed = changed.under(phase.controls)
         if not self.has_values:
             return changed

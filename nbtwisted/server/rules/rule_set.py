@@ -163,7 +163,7 @@ def _length(rule: Rule) -> int:
 
 
 def _places(rule: Rule) -> Sequence[bytes | tuple[str, ...]]:
-    """Where there may be rules for all of its requests; its own place is the last."""
+    """The places of rules for all of its requests, if any; its own is the last."""
     if rule.match.target is not None:
         return [(), rule.match.target]
     prefix = () if rule.match.path is None else rule.match.path.prefix

@@ -33,12 +33,12 @@ _LAST = (
 
 
 def matches(rule: Mapping[str, Any]) -> str:
-    """Which requests a rule is for."""
+    """Describe the requests that a rule is for."""
     return _joined(", ", _conditions(rule.get("match") or {}))
 
 
 def does(rule: Mapping[str, Any]) -> str:
-    """What a rule does to them."""
+    """Describe what a rule does to them."""
     return _joined(", ", _effects(rule)) or "nothing"
 
 
