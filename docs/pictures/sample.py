@@ -10,7 +10,14 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-FOLDER = Path(__file__).parents[2] / "nbtwisted" / "server" / "routes" / "samples"
+FOLDER = (
+    Path(__file__).parents[2]
+    / "nbtwisted"
+    / "server"
+    / "routes"
+    / "httpbin"
+    / "samples"
+)
 
 WIDTH, HEIGHT = 240, 160
 PAPER, HELD, RECEIVED = "#fdfdfe", "#0060a8", "#008f68"

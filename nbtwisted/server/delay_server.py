@@ -6,22 +6,7 @@ from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
 
 # To import modules of routes is to add their paths.
-from nbtwisted.server.routes import (  # noqa: F401
-    admin,
-    authentication,
-    basic,
-    caching,
-    cookies,
-    digest,
-    documents,
-    encodings,
-    httpbin,
-    images,
-    live,
-    redirects,
-    rules,
-    streams,
-)
+from nbtwisted.server.routes import admin, basic, httpbin, live, rules  # noqa: F401
 from nbtwisted.server.routes.router import Server, app
 
 __all__ = ["DelayServer"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.routes.encodings import brotli
+from nbtwisted.server.routes.httpbin.encodings import brotli
 from tests.server.every_channel import EveryChannelCase
 
 

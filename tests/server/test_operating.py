@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine.journal import JOURNAL_SIZE
 from nbtwisted.server.model.body import Body
-from nbtwisted.server.routes import streams
+from nbtwisted.server.routes.httpbin import streams
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit, site_of
 

@@ -20,13 +20,13 @@ from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.routes.authentication import (
+from nbtwisted.server.routes.httpbin.authentication import (
     METHODS,
     authenticated,
     credentials,
     malformed,
 )
-from nbtwisted.server.routes.cookies import cookies_of, set_cookie
+from nbtwisted.server.routes.httpbin.cookies import cookies_of, set_cookie
 from nbtwisted.server.routes.parameters import (
     Refused,
     parameter,

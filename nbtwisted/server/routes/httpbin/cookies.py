@@ -7,9 +7,9 @@ import re
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour, refusal
 from nbtwisted.server.model.request import Request
+from nbtwisted.server.routes.httpbin.redirects import redirection
 from nbtwisted.server.routes.origin import root_url
 from nbtwisted.server.routes.parameters import Refused, own_arguments, read, unreadable
-from nbtwisted.server.routes.redirects import redirection
 from nbtwisted.server.routes.router import Server, route
 
 __all__ = ["cookies_of", "set_cookie"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.request import Request
+from nbtwisted.server.routes.httpbin.redirects import redirection
 from nbtwisted.server.routes.parameters import read, whole_number
-from nbtwisted.server.routes.redirects import redirection
 from nbtwisted.server.routes.router import Server, route
 
 __all__ = ["sample"]

@@ -9,7 +9,7 @@ from werkzeug.http import parse_accept_header
 
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.routes.documents import sample
+from nbtwisted.server.routes.httpbin.documents import sample
 from nbtwisted.server.routes.router import Server, route
 
 LONGEST_ACCEPT = 1024
