@@ -106,8 +106,7 @@ class RulesFile:
         version = self._look()
         is_settled = version == self._seen
         self._seen = version
-        is_new = version != self._taken
-        if is_new and is_settled and self._state is _State.RESTING:
+        if is_settled and version != self._taken:
             self.read_again()
 
     def _look(self) -> _Version:
