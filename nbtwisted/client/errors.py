@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError
 from nbtwisted.client.result import RequestError
 
 __all__ = [
+    "BadJob",
     "BadURL",
     "CertificateRefused",
     "ConnectFailed",
@@ -29,6 +30,20 @@ __all__ = [
     "TLSFailed",
     "TooManyRedirects",
 ]
+
+
+class BadJob(RequestError):
+    """An entry of a list is no request that can be made; nothing was sent.
+
+    `shown` is the entry, for people to read, in place of a URL.
+    """
+
+    phase = "input"
+    exit_code = 26
+
+    def __init__(self, message: str, *, shown: str) -> None:
+        super().__init__(message)
+        self.shown = shown
 
 
 class BadURL(RequestError):

@@ -14,12 +14,13 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from nbtwisted import __version__
 from nbtwisted.client.connection.pool import EVERY_HOST, socket_path
 from nbtwisted.client.connection.reader import Limits
+from nbtwisted.client.header import parse_header
 from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How, TLSOptions
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
-from nbtwisted.client.target import parse_header, parse_port
+from nbtwisted.client.target import parse_port
 from nbtwisted.command_line import (
     Once,
     OneLineParser,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nbtwisted.client.job import Job
+from nbtwisted.client.message import Message
+
 __all__ = [
     "LONGEST_PAST",
     "Attempt",
@@ -125,7 +128,7 @@ class Attempt:
     url: str
     """The URL that was asked for, without any user name and password."""
     is_tls: bool
-    request: bytes
+    message: Message
     """What was, or was to be, sent."""
     began: float
     fileno: int | None = None
@@ -153,6 +156,11 @@ class Attempt:
     """Why it was not the last, if it was not."""
     waited: float = 0.0
     """Seconds that were waited behind it, before the next."""
+
+    @property
+    def request(self) -> bytes:
+        """What was, or was to be, sent: its head and its body."""
+        return self.message.head + self.message.body
 
     @property
     def status(self) -> int | None:
@@ -218,6 +226,8 @@ class Result:
     """Seconds from being asked for to leaving the queue."""
     ended_at: float = 0.0
     """When it ended, as Unix time; of one that is under way, the present."""
+    job: Job | None = None
+    """What was asked for; None where that could not be read."""
 
     @property
     def last(self) -> Attempt | None:

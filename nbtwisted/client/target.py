@@ -1,37 +1,26 @@
-"""A URL taken apart: where to connect, and the bytes to send there. Pure."""
+"""A URL taken apart: where to connect, and what to ask for there. Pure."""
 
 from __future__ import annotations
 
-import os
 import re
-from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
-from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.uri import URI, split_uri, without_dots
-from nbtwisted.http1.syntax import is_token, is_value
-from nbtwisted.memo import LONGEST_REMEMBERED, Memo
+from nbtwisted.memo import Memo
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 
 __all__ = [
     "LONGEST_URL",
-    "Headers",
     "Origin",
     "Target",
-    "check_header",
-    "parse_header",
     "parse_port",
     "shown",
 ]
-
-Headers = Sequence[tuple[str, str]]
-"""Names and values, a character for each byte (ISO 8859-1), as `Head` has them."""
 
 LONGEST_URL = 64 * 1024
 """Bytes. Servers take 8 to 16 KiB; what is longer comes from a file of something else,
@@ -125,71 +114,6 @@ class Target:
     def sent_url(self) -> str:
         """The URL as the server is asked for it: in ASCII, and without a fragment."""
         return f"{self.origin.scheme}://{self.origin.place}{self.path}"
-
-    def request(self, headers: Headers = (), *, keep_alive: bool = False) -> bytes:
-        """The whole request; nothing that a URL holds can end a line of it, or itself.
-
-        `headers` are names and values as `parse_header` reads them, in place of ours.
-        Unless it is to `keep_alive`, the server is told that the connection may close.
-        """
-        fields = _fields((self.origin, self.credentials, tuple(headers), keep_alive))
-        return b"GET %b HTTP/1.1\r\n%b" % (self.path.encode("ascii"), fields)
-
-
-def _make_fields(asked: tuple[Origin, str, Headers, bool]) -> bytes:
-    origin, credentials, headers, keep_alive = asked
-    ours = {
-        "Host": origin.place,
-        "User-Agent": f"nbtwisted/{__version__}",
-        "Accept": "*/*",
-    }
-    if not keep_alive:
-        ours["Connection"] = "close"
-    if credentials:
-        user, _, password = credentials[:-1].partition(":")
-        pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
-        ours["Authorization"] = f"Basic {b64encode(pair).decode()}"
-    given = {name.lower() for name, _ in headers}
-    lines = [f"{n}: {v}" for n, v in ours.items() if n.lower() not in given]
-    # A name without a value takes our header away, as with curl.
-    lines += [f"{name}: {value}" for name, value in headers if value]
-    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
-
-
-def _is_short(asked: tuple[Origin, str, Headers, bool]) -> bool:
-    _, credentials, headers, _ = asked
-    size = len(credentials) + sum(len(name) + len(value) for name, value in headers)
-    return size <= LONGEST_REMEMBERED
-
-
-_fields = Memo(_make_fields, fits=_is_short)
-"""The header of a request and the blank line behind it: for an origin, credentials,
-headers in place of ours, and whether the connection is to be kept."""
-
-
-def parse_header(text: str) -> tuple[str, str]:
-    """Read `Name: value`, or `Name:` for none, of a command's arguments.
-
-    The value has a character for each byte that was typed, as `Headers` have it.
-
-    Raises `ValueError`, whose text says what was expected.
-    """
-    name, colon, value = os.fsencode(text).decode("latin-1").partition(":")
-    value = value.strip(" \t")
-    if not colon:
-        raise ValueError("expected 'Name: value'")
-    check_header(name, value)
-    return name, value
-
-
-def check_header(name: str, value: str) -> None:
-    """Raise `ValueError` for what cannot be sent, or would be more than a header."""
-    if not is_token(name):
-        raise ValueError("expected 'Name: value'")
-    if not is_value(value):
-        raise ValueError("expected a value without control characters")
-    if name.lower() in ("content-length", "transfer-encoding", "connection"):
-        raise ValueError("expected a header that does not frame the request")
 
 
 def shown(url: str) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
-from nbtwisted.client.target import Target, parse_header, shown
+from nbtwisted.client.header import parse_header
+from nbtwisted.client.target import Target, shown
 from nbtwisted.command_line import (
     Once,
     OneLineParser,

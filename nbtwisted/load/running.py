@@ -17,7 +17,9 @@ from nbtwisted.client.connection.protocol import Connection
 from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
-from nbtwisted.client.target import Headers, Origin, Target
+from nbtwisted.client.header import Headers
+from nbtwisted.client.target import Origin, Target
+from nbtwisted.client.writing import write_message
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
@@ -101,7 +103,7 @@ class Run:
 
             self._tls = TLS(verify=plan.verify)
         self._requests = [
-            target.request(plan.headers, keep_alive=plan.keeps_alive)
+            write_message(target, headers=plan.headers, keep_alive=plan.keeps_alive)
             for target in plan.targets
         ]
         self._turn = 0

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from nbtwisted.client.connection.protocol import Connection, State
 from nbtwisted.client.errors import DeadlinePassed, RequestError
+from nbtwisted.client.message import Message
 from nbtwisted.client.target import Origin, Target
 from nbtwisted.duration import print_duration
 
@@ -58,7 +59,7 @@ class Worker:
         self._on_end = on_end
         self._timeout = timeout
         self._target: Target
-        self._request = b""
+        self._request: Message | None = None
         self._connection: Connection | None = None
         self._is_reused = False
         # Pieces that the response came in, and when the first did.
@@ -69,7 +70,7 @@ class Worker:
         self._open: set[Connection] = set()
         self._when_closed: Deferred[None] | None = None
 
-    def send(self, target: Target, request: bytes, due: float, now: float) -> None:
+    def send(self, target: Target, request: Message, due: float, now: float) -> None:
         """Make a request that was due then; `now` is a reading of the clock."""
         self.is_busy = True
         self.due = due
@@ -110,6 +111,7 @@ class Worker:
         """Send what there is to be sent."""
         self.connecting = self._now() - self.sent_at
         self._kept[self._target.origin] = connection
+        assert self._request is not None
         connection.send(self._request)
 
     def request_sent(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from nbtwisted.client.errors import ConnectionLost, RequestError
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import Attempt, Head, Result, Then
 
 BEGAN = 1_800_000_000.25
 REQUEST = (
     b"GET /a?b=c&d=%20e&f HTTP/1.1\r\nHost: h\r\nAuthorization: Basic c2VjcmV0\r\n\r\n"
 )
+MESSAGE = Message(REQUEST)
 URL = "http://10.0.0.1/a"
 
 
@@ -56,7 +58,7 @@ def attempt(
     return Attempt(
         url=url,
         is_tls=url.startswith("https:"),
-        request=REQUEST,
+        message=MESSAGE,
         began=began,
         fileno=fileno,
         is_reused=is_reused,

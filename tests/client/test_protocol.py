@@ -18,6 +18,7 @@ from nbtwisted.client.errors import (
     SendFailed,
     TLSFailed,
 )
+from nbtwisted.client.message import Message
 from tests.client.in_memory import A_TURN, FILENO, Connection, Network
 from tests.client.state_table import moves_in, named
 from tests.guard import ClockCase
@@ -128,7 +129,7 @@ class ConnectionTests(ClockCase):
         return ours, theirs
 
     def send(self, ours: OurConnection, theirs: Connection) -> None:
-        ours.send(REQUEST)
+        ours.send(Message(REQUEST))
         self.expect()
         self.assertEqual(theirs.take_request(), REQUEST)
         self.expect("sent")
@@ -323,7 +324,7 @@ class ConnectionTests(ClockCase):
 
     def test_lost_while_it_sends(self) -> None:
         ours, theirs = self.ready()
-        ours.send(REQUEST)
+        ours.send(Message(REQUEST))
         self.assertTrue(theirs.has_something_to_send)
         theirs.reset()
         self.assertFalse(theirs.has_something_to_send)
@@ -339,7 +340,7 @@ class ConnectionTests(ClockCase):
 
     def test_aborted_while_it_sends(self) -> None:
         ours, theirs = self.ready()
-        ours.send(REQUEST)
+        ours.send(Message(REQUEST))
         ours.abort()
         self.assertFalse(theirs.has_something_to_send)
         self.assertEqual(theirs.state, "aborting")
@@ -352,7 +353,7 @@ class ConnectionTests(ClockCase):
     def test_a_response_to_a_part_of_a_long_request(self) -> None:
         for more, is_taken in [(0, False), (1, True)]:
             ours, theirs = self.ready()
-            ours.send(b"x" * (SMALL_REQUEST + more))
+            ours.send(Message(b"x" * (SMALL_REQUEST + more)))
             theirs.answer(WHOLE)
             self.assertFalse(theirs.has_something_to_send)
             self.assertEqual(theirs.state, "aborting")
@@ -368,7 +369,7 @@ class ConnectionTests(ClockCase):
         theirs.answer(WHOLE)
         self.expect("bytes", "free", *OVER)
         ours.listener = self
-        ours.send(b"x" * (SMALL_REQUEST + 1))
+        ours.send(Message(b"x" * (SMALL_REQUEST + 1)))
         theirs.answer(WHOLE)
         theirs.finish()
         self.expect("gone", "exchange over", MalformedResponse)
@@ -376,7 +377,7 @@ class ConnectionTests(ClockCase):
     def test_sent_at_once(self) -> None:
         ours, theirs = self.ready()
         ours._write = lambda request: theirs.write(request) or True
-        ours.send(REQUEST)
+        ours.send(Message(REQUEST))
         self.expect("sent")
         self.assertFalse(theirs.has_something_to_send)
         self.assertEqual(theirs.value(), REQUEST)

@@ -6,7 +6,7 @@ from typing import Any
 
 from nbtwisted.client.errors import ConnectFailed, EmptyResponse, Interrupted
 from nbtwisted.client.result import Attempt, Response, Result, Timing
-from tests.client.results import REQUEST, URL, attempt, lost, result
+from tests.client.results import MESSAGE, URL, attempt, lost, result
 from tests.guard import ClockCase
 
 
@@ -33,7 +33,7 @@ class ResponseTests(ClockCase):
         for ended in (
             Result(URL),
             Result(URL, (attempt(then="retry", status=503),), began=1.0, ended_at=9.0),
-            Result(URL, (Attempt(URL, False, REQUEST, 1.0),), began=1.0, ended_at=9.0),
+            Result(URL, (Attempt(URL, False, MESSAGE, 1.0),), began=1.0, ended_at=9.0),
         ):
             self.assertIsNone(ended.response)
 

@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import BadURL
-from nbtwisted.client.target import LONGEST_URL, Target, parse_header, shown
+from nbtwisted.client.header import parse_header
+from nbtwisted.client.target import LONGEST_URL, Target, shown
+from nbtwisted.client.writing import write_message
 from tests.guard import ClockCase
 
 
 def request_lines(url: str) -> list[str]:
-    return Target.parse(url).request().decode("ascii").split("\r\n")
+    return write_message(Target.parse(url)).head.decode("ascii").split("\r\n")
 
 
 class TargetTests(ClockCase):
@@ -161,12 +163,13 @@ class TargetTests(ClockCase):
 
     def test_headers_go_out_as_they_were_typed(self) -> None:
         # An argument's bytes that are not UTF-8 are surrogates in Python.
+        target = Target.parse("http://h/")
         for typed, sent in [
             ("X: ü ☃ ", "X: ü ☃".encode()),
             ("X:\udcff\t\udc80", b"X: \xff\t\x80"),
             ("x-y:  a:b  c ", b"x-y: a:b  c"),
         ]:
-            request = Target.parse("http://h/").request([parse_header(typed)])
+            request = write_message(target, "GET", [parse_header(typed)]).head
             self.assertIn(b"\r\n" + sent + b"\r\n", request)
 
     def test_longer_than_any(self) -> None:
@@ -177,7 +180,9 @@ class TargetTests(ClockCase):
     def test_user_and_password_are_sent_and_never_shown(self) -> None:
         target = Target.parse("http://me:s%3Acret@h:1/x")
         token = b64encode(b"me:s:cret")
-        self.assertIn(b"\r\nAuthorization: Basic %b\r\n" % token, target.request())
+        self.assertIn(
+            b"\r\nAuthorization: Basic %b\r\n" % token, write_message(target).head
+        )
         self.assertEqual(target.url, "http://h:1/x")
         self.assertNotIn("cret", repr(target))
         self.assertNotIn(token.decode(), repr(target))
@@ -273,7 +278,7 @@ class TargetTests(ClockCase):
         except BadURL as error:
             self.assertTrue(str(error).isprintable(), str(error))
             return
-        lines = target.request().split(b"\r\n")
+        lines = write_message(target).head.split(b"\r\n")
         self.assertIn(len(lines), (7, 8), lines)  # with Authorization, 8
         self.assertEqual(lines[0].count(b" "), 2)
         self.assertEqual(lines[-2:], [b"", b""])

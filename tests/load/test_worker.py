@@ -15,6 +15,7 @@ from nbtwisted.client.errors import (
     RequestError,
 )
 from nbtwisted.client.target import Target
+from nbtwisted.client.writing import write_message
 from nbtwisted.load.worker import Worker
 from tests.client.in_memory import Connection
 from tests.guard import ClockCase
@@ -22,7 +23,9 @@ from tests.guard import ClockCase
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 WHOLE = HEAD + b"hello"
 HERE, THERE = (Target.parse(f"http://10.0.0.{number}/") for number in (1, 2))
-REQUESTS = {target.origin: target.request(keep_alive=True) for target in (HERE, THERE)}
+REQUESTS = {
+    target.origin: write_message(target, keep_alive=True) for target in (HERE, THERE)
+}
 
 
 class WorkerTests(ClockCase):
@@ -64,7 +67,7 @@ class WorkerTests(ClockCase):
         now = self.clock.seconds()
         self.worker.send(target, REQUESTS[target.origin], now, now)
         (taken,) = (each for each in self.opened if each.has_something_to_send)
-        self.assertEqual(taken.take_request(), REQUESTS[target.origin])
+        self.assertEqual(taken.take_request(), REQUESTS[target.origin].head)
         return taken
 
     def test_how_long_each_phase_took(self) -> None:

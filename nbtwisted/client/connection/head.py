@@ -62,7 +62,7 @@ class ParsedHead(NamedTuple):
     """Bytes of the body; None if it is in chunks, or ends with the connection."""
     is_chunked: bool
     keeps_alive: bool
-    """Whether the connection stays open behind the body."""
+    """Whether the connection stays open behind a body that ends before it does."""
 
 
 def _parse_head(head: bytes) -> ParsedHead:
@@ -137,7 +137,7 @@ def _with_framing(head: Head) -> ParsedHead:
     elif codings:
         # RFC 9112, 6.1: in 1.0, somebody on the way may not have understood it.
         return ParsedHead(head, None, True, stays and not is_1_0)
-    return ParsedHead(head, length, False, stays and length is not None)
+    return ParsedHead(head, length, False, stays)
 
 
 def _length(value: str) -> int:

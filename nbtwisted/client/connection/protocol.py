@@ -19,6 +19,7 @@ from nbtwisted.client.errors import (
     RequestError,
     SendFailed,
 )
+from nbtwisted.client.message import Message
 from nbtwisted.reactor.sending import prompt_writer
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ __all__ = ["Connection", "Keeper", "Listener", "State"]
 
 SMALL_REQUEST = 16 * 1024
 """Bytes that any kernel takes at once: Linux' smallest default for a send buffer."""
+
+PIECE = 64 * 1024
+"""Bytes of a long body that are handed on at a time: no more is held in the transport,
+or encrypted in one turn of the reactor."""
 
 
 class State(enum.Enum):
@@ -147,14 +152,20 @@ class Connection(Protocol):
         # Why there is no response, once that is known.
         self._error: RequestError | None = None
         self._request_size = 0
+        # What is still to be handed to the transport.
+        self._unsent = memoryview(b"")
         self._settling: IDelayedCall | None = None
 
-    def send(self, request: bytes) -> None:
+    def send(self, message: Message) -> None:
         """Send a request, for the listener; it is IDLE."""
+        head, body = message
         self.is_whole = False
-        self.reader.reset()
-        self._request_size = len(request)
-        if self._write(request):
+        self.reader.reset(is_head=message.is_head)
+        self._request_size = len(head) + len(body)
+        if len(body) > PIECE:
+            self._unsent = memoryview(body)
+            self.transport.write(head)
+        elif self._write(head + body):
             self._be_sent()
             return
         # A pull producer is asked when it is new, and once more when its last bytes are
@@ -168,8 +179,13 @@ class Connection(Protocol):
         self.listener.request_sent()
 
     def resumeProducing(self) -> None:
-        """All is sent, unless it is asked because it is new."""
-        if self.state is State.SENDING:
+        """Send the next piece; or all is sent, unless it is asked because it is new."""
+        if self.state is not State.SENDING:
+            return
+        if self._unsent:
+            piece, self._unsent = self._unsent[:PIECE], self._unsent[PIECE:]
+            self.transport.write(bytes(piece))
+        else:
             self.transport.unregisterProducer()
             self._be_sent()
 
@@ -311,6 +327,7 @@ class Connection(Protocol):
 
     def _be_gone(self) -> None:
         self.state = State.GONE
+        self._unsent = memoryview(b"")
         self._keeper.connection_gone(self)
         listener, self.listener = self.listener, None
         if listener is not None:

@@ -90,6 +90,7 @@ class ResponseReader:
         "_head_reader",
         "_head_size",
         "_interim",
+        "_is_head",
         "_keeps_alive",
         "_keeps_body",
         "_left",
@@ -115,8 +116,13 @@ class ResponseReader:
         self._remembers = not keeps_body and least >= LONGEST_REMEMBERED
         self.reset()
 
-    def reset(self) -> None:
-        """Forget what was read: the next response begins."""
+    def reset(self, *, is_head: bool = False) -> None:
+        """Forget what was read: the next response begins.
+
+        That of a request which `is_head` (its method is HEAD) has no body: RFC 9112,
+        6.3.
+        """
+        self._is_head = is_head
         self.head = None
         self.size = 0
         self.received = 0
@@ -158,7 +164,8 @@ class ResponseReader:
         """
         before = self.received
         self.received = before + len(data)
-        if self._remembers and not before and len(data) <= LONGEST_REMEMBERED:
+        is_alone = self._remembers and not (before or self._is_head)
+        if is_alone and len(data) <= LONGEST_REMEMBERED:
             whole = read_at_once(data)
             if whole is not None:
                 self.head, self.size, self.can_be_followed = whole
@@ -256,7 +263,10 @@ class ResponseReader:
                 raise MalformedResponse(f"more than {_MOST_INTERIM} interim answers")
             return False
         self.head = head
-        if length is not None:
+        if self._is_head:
+            self._part = _LENGTH
+            self._left = 0
+        elif length is not None:
             self._part = _LENGTH
             self._left = length
             if length > limits.body:
@@ -271,6 +281,7 @@ class ResponseReader:
             )
         else:
             self._part = _TO_END
+            self._keeps_alive = False
         return True
 
     def _read_body(self, data: bytes, start: int) -> int:

@@ -26,7 +26,9 @@ class Deadlines:
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._lanes: list[Lane[Any]] = []
+        self._lanes: dict[Lane[Any], None] = {}
+        # For who has a length of its own; by that.
+        self._passing: dict[float, Lane[Any]] = {}
         self._timer: IDelayedCall | None = None
         self._due = math.inf
         self._uncounted = 0.0
@@ -37,7 +39,14 @@ class Deadlines:
         `expire` is called with whoever has reached its deadline.
         """
         lane = Lane(self, seconds, expire)
-        self._lanes.append(lane)
+        self._lanes[lane] = None
+        return lane
+
+    def passing_lane(self, seconds: float, expire: Callable[[T], None]) -> Lane[T]:
+        """The same, for as long as somebody is in it; all share the one of a length."""
+        lane = self._passing.get(seconds)
+        if lane is None:
+            lane = self._passing[seconds] = self.lane(seconds, expire)
         return lane
 
     def postpone(self, seconds: float) -> None:
@@ -58,8 +67,10 @@ class Deadlines:
         if due < self._due:
             self._set_timer(due, now)
 
-    def rest(self) -> None:
+    def rest(self, lane: Lane[Any]) -> None:
         """A lane is empty: where all of them are, nothing stays in the reactor."""
+        if self._passing.get(lane.seconds or 0.0) is lane:
+            del self._passing[lane.seconds or 0.0], self._lanes[lane]
         if self._timer is not None and not any(lane.due for lane in self._lanes):
             self._timer.cancel()
             self._timer, self._due = None, math.inf
@@ -79,12 +90,13 @@ class Deadlines:
 
     def _expire(self, until: float) -> None:
         self._timer = None
-        for lane in self._lanes:
+        for lane in list(self._lanes):
             lane.expire(until)
         self._go_on(self.now())
 
     def _earliest(self) -> float:
-        return min(next(iter(lane.due.values()), math.inf) for lane in self._lanes)
+        dues = (next(iter(lane.due.values()), math.inf) for lane in self._lanes)
+        return min(dues, default=math.inf)
 
     def _go_on(self, now: float) -> None:
         self._due = math.inf
@@ -99,21 +111,21 @@ class Lane(Generic[T]):
     ) -> None:
         self.due: dict[T, float] = {}
         """When each is due, in their order."""
+        self.seconds = seconds
         self._deadlines = deadlines
-        self._seconds = seconds
         self._expire = expire
 
     def begin(self, whose: T) -> None:
         """Call `expire` with this one when the time is over."""
-        if self._seconds is not None:
+        if self.seconds is not None:
             now = self._deadlines.now()
-            self.due[whose] = due = now + self._seconds
+            self.due[whose] = due = now + self.seconds
             self._deadlines.wake_at(due, now)
 
     def end(self, whose: T) -> None:
         """Do not, any more."""
         if self.due.pop(whose, None) is not None and not self.due:
-            self._deadlines.rest()
+            self._deadlines.rest(self)
 
     def expire(self, until: float) -> None:
         """Call `expire` with those that are due by then."""
@@ -126,3 +138,5 @@ class Lane(Generic[T]):
             # Unless one of the others has ended it.
             if self.due.pop(whose, None) is not None:
                 self._expire(whose)
+        if late and not self.due:
+            self._deadlines.rest(self)

@@ -1,4 +1,4 @@
-"""Sends GETs that have their deadlines, limits and connections in common."""
+"""Sends requests that have their deadlines, limits and connections in common."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from nbtwisted import steady_clock
 from nbtwisted.client.connection.pool import Pool, TLSOptions
 from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.errors import BadJob
+from nbtwisted.client.header import Headers, check_header
+from nbtwisted.client.job import Job
 from nbtwisted.client.request.deadlines import Deadlines
 from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.request.request import Move, Request
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Response, Result
-from nbtwisted.client.target import Headers, check_header
 
 __all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get", "tell"]
 
@@ -29,7 +31,7 @@ DEFAULT_MAX_TIME = 30.0
 
 
 class How(TypedDict, total=False):
-    """How to send a GET: what `Getter`, `get` and `get_all` take."""
+    """How to send requests: what `Getter`, `get` and `get_all` take."""
 
     max_time: float
     connect_timeout: float | None
@@ -45,19 +47,21 @@ class How(TypedDict, total=False):
 
 
 class Getter:
-    """Sends GETs with the same deadlines and limits.
+    """Sends requests with the same deadlines and limits.
 
     `max_time` is the seconds that a request may take in all, its redirects, retries and
-    the waits between them included, from the moment it leaves the queue.
+    the waits between them included, from the moment it leaves the queue; a `Job` may
+    have its own.
     `connect_timeout` and `first_byte_timeout` are counted from the beginning of an
     attempt; the former bounds look-up, connecting and the TLS handshake together, as
     curl's does.
 
-    `headers` are sent with each request, in place of ours. At most `max_redirects` are
-    followed, and none at all if that is None. `tls`, `overrides`, `unix_socket` and
-    `family` are as `Pool` has them, of whose connections no more than `connections` are
-    open at once, if those who call this have no more requests under way. They are kept
-    for requests to come if there are `more_to_come`: `close` ends those.
+    `headers` are sent with each request, in place of ours; a `Job` may have its own in
+    place of these. At most `max_redirects` are followed, and none at all if that is
+    None. `tls`, `overrides`, `unix_socket` and `family` are as `Pool` has them, of
+    whose connections no more than `connections` are open at once, if those who call
+    this have no more requests under way. They are kept for requests to come if there
+    are `more_to_come`: `close` ends those.
 
     `resolver` finds addresses, and `now` reads the seconds of the timing. `wall_clock`
     reads Unix time, for the dates that servers send. `draw` gives numbers from 0 to 1
@@ -130,27 +134,32 @@ class Getter:
         )
         self.until_end = deadlines.lane(max_time, Request.expire)
 
-    def get(self, url: str) -> Deferred[Response]:
-        """Send one GET.
+    def get(self, asked: str | Job) -> Deferred[Response]:
+        """Send one request: a GET, if that is a URL alone.
 
         Fires with the `Response`, whatever its status, or fails with a `RequestError`
         that has a `result`; its connection and its timers are gone by then, but for a
         connection that is kept. Cancelled, it is `Interrupted`.
         """
-        request = self.request(url)
+        request = self.request(asked)
         ending: Ending[Response] = Ending(request.cancel)
         request.start(lambda _, result: tell(ending, result))
         return ending.deferred
 
     def request(
-        self, url: str, *, queued_at: float | None = None, move: Move | None = None
+        self,
+        asked: str | Job | BadJob,
+        *,
+        queued_at: float | None = None,
+        move: Move | None = None,
     ) -> Request:
-        """A GET to be started; `queued_at` is when it was asked for, as `now` has it.
+        """One to be started; `queued_at` is when it was asked for, as `now` has it.
 
         Before a redirect leads to another place, `move` is called with the request and
         that, and waited for.
         """
-        return Request(self, url, queued_at, move)
+        job = Job(asked) if isinstance(asked, str) else asked
+        return Request(self, job, queued_at, move)
 
     def close(self) -> Deferred[None]:
         """Close the connections that were kept; fires when they are gone."""
@@ -169,15 +178,15 @@ def tell(waiting: Deferred[Response] | Ending[Response], result: Result) -> None
         waiting.errback(error)
 
 
-def get(url: str, *, reactor: Any, **how: Unpack[How]) -> Deferred[Response]:
-    """Send one GET to `url`, as `Getter` has it.
+def get(asked: str | Job, *, reactor: Any, **how: Unpack[How]) -> Deferred[Response]:
+    """Send one request, as `Getter` has it: a GET, if that is a URL alone.
 
     Fires with the `Response`, whatever its status, or fails with a `RequestError` that
     names the phase; its connection and its timers are gone by then. Cancelling it ends
     the request, as `Interrupted`.
     """
     getter = Getter(reactor, **how)
-    ended = getter.get(url)
+    ended = getter.get(asked)
     if not getter.keeps_alive:
         return ended
     return ended.addBoth(lambda result: getter.close().addCallback(lambda _: result))

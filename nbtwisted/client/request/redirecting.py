@@ -6,17 +6,31 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from nbtwisted.client.errors import BadURL
+from nbtwisted.client.header import Headers
 from nbtwisted.client.result import Head
-from nbtwisted.client.target import LONGEST_URL, Headers, Target
+from nbtwisted.client.target import LONGEST_URL, Target
 from nbtwisted.client.uri import URI
 
-__all__ = ["DEFAULT_MAX_REDIRECTS", "headers_for_redirect", "next_url"]
+__all__ = [
+    "DEFAULT_MAX_REDIRECTS",
+    "headers_for_redirect",
+    "method_for_redirect",
+    "next_url",
+]
 
 DEFAULT_MAX_REDIRECTS = 50
 """Redirects that are followed for one request; curl has 50 too."""
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ASCII = "".join(map(chr, range(128)))
+_OF_A_BODY = {
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-type",
+}
+"""As https://fetch.spec.whatwg.org/#request-body-header-name has them."""
+
 _FOR_ONE_ORIGIN = {"authorization", "cookie", "host", "proxy-authorization"}
 
 
@@ -50,13 +64,27 @@ def next_url(target: Target, head: Head) -> str | None:
     return str(led_to)
 
 
-def headers_for_redirect(headers: Headers, old: Target, new: Target) -> Headers:
+def method_for_redirect(method: str, status: int) -> str:
+    """The method to ask with where a response leads to: RFC 9110, 15.4.
+
+    As browsers do it: 303 makes a GET of all but HEAD, and 301 and 302 of POST.
+    """
+    if status == 303 and method != "HEAD":
+        return "GET"
+    return "GET" if status in (301, 302) and method == "POST" else method
+
+
+def headers_for_redirect(
+    headers: Headers, old: Target, new: Target, *, drops_body: bool = False
+) -> Headers:
     """The headers that may go to `new` of those that went to `old`.
 
-    What was meant for one origin (scheme, host and port) is not told another.
+    What was meant for one origin (scheme, host and port) is not told another; and what
+    says something of a body goes where that does.
     """
-    if old.origin == new.origin:
+    left_out = _OF_A_BODY if drops_body else set()
+    if old.origin != new.origin:
+        left_out = left_out | _FOR_ONE_ORIGIN
+    if not left_out:
         return headers
-    return [
-        (name, value) for name, value in headers if name.lower() not in _FOR_ONE_ORIGIN
-    ]
+    return [(name, value) for name, value in headers if name.lower() not in left_out]

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.connection.protocol import Connection
 from nbtwisted.client.errors import (
+    BadJob,
     BadURL,
     ConnectTimeout,
     DeadlinePassed,
@@ -21,9 +22,16 @@ from nbtwisted.client.errors import (
     ResponseTooLarge,
     TooManyRedirects,
 )
-from nbtwisted.client.request.redirecting import headers_for_redirect, next_url
+from nbtwisted.client.header import Headers, merged
+from nbtwisted.client.job import Job
+from nbtwisted.client.request.redirecting import (
+    headers_for_redirect,
+    method_for_redirect,
+    next_url,
+)
 from nbtwisted.client.result import LONGEST_PAST, Attempt, Head, Result, Then
-from nbtwisted.client.target import Headers, Origin, Target, shown
+from nbtwisted.client.target import Origin, Target, shown
+from nbtwisted.client.writing import write_message
 from nbtwisted.duration import print_duration
 
 if TYPE_CHECKING:
@@ -92,10 +100,14 @@ class Request:
         "_attempt",
         "_attempts",
         "_began",
+        "_body",
         "_connection",
         "_getter",
         "_headers",
+        "_job",
         "_last_byte_at",
+        "_max_time",
+        "_method",
         "_move",
         "_moving",
         "_on_end",
@@ -107,19 +119,27 @@ class Request:
         "_stopped_by",
         "_stopped_while",
         "_target",
+        "_until_end",
         "_url",
     )
 
     def __init__(
-        self, getter: Getter, url: str, queued_at: float | None, move: Move | None
+        self,
+        getter: Getter,
+        job: Job | BadJob,
+        queued_at: float | None,
+        move: Move | None,
     ) -> None:
         self._state = State.NEW
         self._getter = getter
-        self._url = url
+        self._job = job
         self._move = move
         self._began = getter.now()
         self._queued = 0.0 if queued_at is None else self._began - queued_at
-        self._headers: Headers = getter.headers
+        # What the next attempt is made of: redirects may change it.
+        self._method: str
+        self._headers: Headers
+        self._body: bytes
         self._target: Target
         # No list: ten thousand requests that wait would have ten thousand empty ones.
         self._attempts: tuple[Attempt, ...] = ()
@@ -139,14 +159,27 @@ class Request:
         By then its connection and its timers are gone, but for one that is kept.
         """
         self._on_end = on_end
-        self._getter.until_end.begin(self)
+        getter, job = self._getter, self._job
+        self._max_time, self._until_end = getter.max_time, getter.until_end
+        if isinstance(job, BadJob):
+            self._url = job.shown
+            self._end(job)
+            return
         try:
-            target = Target.parse(self._url)
+            target = Target.parse(job.url)
         except BadURL as error:
-            self._url = shown(self._url)
+            self._url = shown(job.url)
             self._end(error)
             return
+        if job.max_time is not None:
+            self._max_time = job.max_time
+            self._until_end = getter.deadlines.passing_lane(
+                job.max_time, Request.expire
+            )
+        self._until_end.begin(self)
         self._url = target.url
+        self._method, self._body = job.method, job.body
+        self._headers = merged(getter.headers, job.headers)
         self._begin(target)
 
     def cancel(self) -> None:
@@ -156,8 +189,8 @@ class Request:
     def so_far(self) -> Result:
         """How far it has come: for who shows it while it is under way."""
         now = self._getter.now()
-        url = shown(self._url) if self._state is State.NEW else self._url
-        return Result(url, self._attempts, None, self._began, self._queued, now)
+        url = _shown(self._job) if self._state is State.NEW else self._url
+        return self._result(url, None, now)
 
     # An attempt, step by step.
 
@@ -168,7 +201,13 @@ class Request:
         self._attempt = attempt = Attempt(
             target.url,
             target.origin.is_tls,
-            target.request(self._headers, keep_alive=getter.keeps_alive),
+            write_message(
+                target,
+                self._method,
+                self._headers,
+                self._body,
+                keep_alive=getter.keeps_alive,
+            ),
             getter.now(),
         )
         self._attempts += (attempt,)
@@ -204,7 +243,7 @@ class Request:
             attempt.secured_at = self._getter.now()
         self._getter.until_connected.end(self)
         self._state = State.SENDING
-        connection.send(attempt.request)
+        connection.send(attempt.message)
 
     def request_sent(self) -> None:  # noqa: D102
         self._attempt.sent_at = self._getter.now()
@@ -261,9 +300,12 @@ class Request:
         # A server that is slow has not closed it.
         is_lost = error is not None and not isinstance(error, FirstByteTimeout)
         if is_lost and attempt.is_reused and attempt.first_byte_at is None:
-            self._pass(attempt, "resend")
-            self._begin(target, reuse=False)
-            return
+            if getter.retries.may_repeat(self._method):
+                self._pass(attempt, "resend")
+                self._begin(target, reuse=False)
+                return
+            assert error is not None
+            error.args = (f"{error}; a {self._method} is not sent again unasked",)
         # Nobody is given the body of a response that redirects, however large it is.
         if getter.max_redirects is not None and (
             error is None or isinstance(error, ResponseTooLarge)
@@ -287,7 +329,7 @@ class Request:
             now=getter.wall_clock(),
             draw=getter.draw,
         )
-        if wait is None or passed + wait >= getter.max_time or stopped_by is not None:
+        if wait is None or passed + wait >= self._max_time or stopped_by is not None:
             self._end(error)
             return
         self._retries += 1
@@ -319,7 +361,7 @@ class Request:
             self._redirects += 1
             attempt.error = None
             self._pass(attempt, "redirect")
-            self._headers = headers_for_redirect(self._headers, target, redirected)
+            self._take_redirect(attempt, target, redirected)
             if self._move is None or redirected.origin == target.origin:
                 self._begin(redirected)
                 return
@@ -329,6 +371,16 @@ class Request:
                 lambda _: self._arrive(redirected),
                 lambda failure: failure.trap(CancelledError) and None,
             )
+
+    def _take_redirect(self, attempt: Attempt, old: Target, new: Target) -> None:
+        assert attempt.head is not None, "a response without a head"
+        method = method_for_redirect(self._method, attempt.head.status)
+        drops_body = method != self._method
+        self._headers = headers_for_redirect(
+            self._headers, old, new, drops_body=drops_body
+        )
+        if drops_body:
+            self._method, self._body = method, b""
 
     def _arrive(self, redirected: Target) -> None:
         self._moving = None
@@ -357,7 +409,7 @@ class Request:
 
     def expire(self) -> None:
         """The time for all of it is over."""
-        self._expire(DeadlinePassed, self._getter.max_time)
+        self._expire(DeadlinePassed, self._max_time)
 
     def _expire(self, error: type[RequestError], seconds: float | None) -> None:
         assert seconds is not None
@@ -395,19 +447,27 @@ class Request:
 
     def _end(self, error: RequestError | None) -> None:
         self._state = State.ENDED
-        self._getter.until_end.end(self)
+        self._until_end.end(self)
         ended_at = self._last_byte_at
         if error is not None:
             error.forget_frames()
             ended_at = self._getter.now()
-        result = Result(
-            self._url, self._attempts, error, self._began, self._queued, ended_at
-        )
+        result = self._result(self._url, error, ended_at)
         if error is not None and result.last is not None:
             # It ended in the middle of an attempt.
             result.last.error = error
             result.last.ended_at = ended_at
         self._on_end(self, result)
+
+    def _result(self, url: str, error: RequestError | None, ended_at: float) -> Result:
+        job = None if isinstance(self._job, BadJob) else self._job
+        return Result(
+            url, self._attempts, error, self._began, self._queued, ended_at, job
+        )
+
+
+def _shown(job: Job | BadJob) -> str:
+    return job.shown if isinstance(job, BadJob) else shown(job.url)
 
 
 def _shortened(head: Head | None) -> Head | None:

@@ -17,6 +17,7 @@ from nbtwisted.client.errors import (
     ResponseCutShort,
     SendFailed,
 )
+from nbtwisted.client.job import is_idempotent
 from nbtwisted.client.result import Attempt, Head
 from nbtwisted.numeral import parse_whole_number
 
@@ -50,12 +51,20 @@ class Retries:
     back together), and is never longer than a minute. No retry begins when `max_time`
     seconds have passed.
 
+    A request whose method is not idempotent (RFC 9110, 9.2.2), such as a POST, is made
+    once, unless `all_methods` may be repeated.
+
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
 
     number: int = 0
     delay: float = 1.0
     max_time: float = math.inf
+    all_methods: bool = False
+
+    def may_repeat(self, method: str) -> bool:
+        """Whether a request may be sent again that may have arrived."""
+        return self.all_methods or is_idempotent(method)
 
     def wait(
         self,
@@ -72,6 +81,8 @@ class Retries:
         first attempt began, `now` Unix time, and `draw` gives numbers from 0 to 1.
         """
         if before > self.number or not _is_passing(attempt):
+            return None
+        if not self.may_repeat(attempt.message.method):
             return None
         # Powers beyond are longer than the longest wait, and too large for a float.
         longest = min(self.delay * 2.0 ** min(before - 1, 100), LONGEST_WAIT)

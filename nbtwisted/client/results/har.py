@@ -77,7 +77,7 @@ def _entry(
     entry: dict[str, Any] = {
         "startedDateTime": began.isoformat(timespec="microseconds"),
         "time": _milliseconds(timing.total + queued),
-        "request": _request(Target.parse(attempt.url).sent_url, attempt.request),
+        "request": _request(Target.parse(attempt.url).sent_url, attempt.message.head),
         "response": _response(head, attempt.received),
         "cache": {},
         "timings": _timings(timing, queued, is_tls=attempt.is_tls),

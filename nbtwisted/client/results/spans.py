@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nbtwisted import timeline
 from nbtwisted.client.errors import RequestError
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import Attempt, Result
 from nbtwisted.client.results.server_timing import server_durations
 from nbtwisted.printable import printable_ends
@@ -11,6 +12,8 @@ from nbtwisted.timeline import Phase, Span
 from nbtwisted.timeline.span import MarkName, PhaseName
 
 __all__ = ["LONGEST_LABEL", "MOST_ATTEMPTS", "span_of"]
+
+_NOTHING = Message(b"")
 
 MOST_ATTEMPTS = 20
 """Of a request, in a picture: of more, the first and the last."""
@@ -29,7 +32,7 @@ def span_of(number: int, result: Result) -> Span | None:
     now, last, response = result.ended_at, result.last, result.response
     if last is None:
         # A URL that cannot be read, or a pause: it is at one that takes no time.
-        last = Attempt(result.effective_url, False, b"", began=now)
+        last = Attempt(result.effective_url, False, _NOTHING, began=now)
     attempts = (*result.earlier, last)
     ends = [*(attempt.began for attempt in attempts[1:]), now]
     drawn: list[timeline.Attempt] = []

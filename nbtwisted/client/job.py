@@ -1,0 +1,60 @@
+"""A request to be made. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nbtwisted.client.header import Headers, check_header
+from nbtwisted.http1.syntax import is_token
+
+__all__ = ["Job", "is_idempotent"]
+
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request to be made.
+
+    `headers` are sent beside those that all requests have in common, in place of the
+    ones of the same name; a value that is empty takes one away. `body` is sent as it
+    is, with its Content-Length. `max_time` is in seconds, in place of the one that all
+    have.
+
+    Raises `ValueError` for what cannot be sent, and says what was expected.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: Headers = ()
+    body: bytes = b""
+    max_time: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check it: what is wrong is found where it was written."""
+        # Most are plain.
+        if self.method != "GET":
+            _check_method(self.method)
+            if self.method == "HEAD" and self.body:
+                raise ValueError("a body with HEAD: expected none")
+        for name, value in self.headers:
+            try:
+                check_header(name, value)
+            except ValueError as error:
+                raise ValueError(f"header {name!r}: {error}") from None
+        if self.max_time is not None and not 0 < self.max_time < math.inf:
+            raise ValueError(f"{self.max_time!r} seconds: expected a time above 0")
+
+
+def _check_method(method: str) -> None:
+    if not is_token(method):
+        raise ValueError(f"method {method[:100]!r}: expected a name such as POST")
+    # It would make a tunnel of the connection.
+    if method == "CONNECT":
+        raise ValueError("method CONNECT: expected one that asks for a response")
+
+
+def is_idempotent(method: str) -> bool:
+    """Whether to make the request twice is as good as once: RFC 9110, 9.2.2."""
+    return method in _IDEMPOTENT
