@@ -22,7 +22,7 @@ from typing import Any
 from twisted.internet.task import deferLater, react
 
 from nbtwisted.client.many.gathering import gather
-from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result

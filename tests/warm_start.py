@@ -39,7 +39,7 @@ _IMPORTED = (
     *("twisted.internet.endpoints", "twisted.web.server", "twisted.web.static"),
     *("nbtwisted.client.many.gathering", "nbtwisted.client.request.getting"),
     *("nbtwisted.client.terminal.meanwhile", "nbtwisted.client.options"),
-    *("nbtwisted.client.results.recording", "nbtwisted.client.many.url_list"),
+    *("nbtwisted.client.results.recording", "nbtwisted.client.many.job_list"),
     *("nbtwisted.client.connection.tls", "nbtwisted.reactor.traced"),
     *("nbtwisted.load.options", "nbtwisted.load.report", "nbtwisted.load.running"),
     *("nbtwisted.server.access_log", "nbtwisted.server.engine.in_flight"),

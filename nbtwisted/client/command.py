@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall, react
 
 from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted, NameNotResolved
 from nbtwisted.client.many.gathering import gather
-from nbtwisted.client.many.url_list import Given, URLFile
+from nbtwisted.client.many.job_list import Given, JobFile
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.result import Result
@@ -126,13 +126,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     react(begin)
 
 
-def _list(options: Options) -> URLFile | None:
+def _list(options: Options) -> JobFile | None:
     if options.list is None:
         return None
     try:
         if options.list == "-" and sys.stdin is None:
             raise OSError(errno.EBADF, "standard input is closed")
-        return URLFile(reactor, options.list, options.times)
+        return JobFile(reactor, options.list, options.times)
     except OSError as error:
         _cannot_read(options, error)
 
@@ -170,7 +170,7 @@ class _Run:
         self,
         options: Options,
         concurrency: int,
-        url_list: URLFile | None,
+        url_list: JobFile | None,
         folder: ResultFolder | None,
         recording: Recording | None,
         progress: LiveWaterfall | ProgressLine | None,

@@ -7,10 +7,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from nbtwisted.client.errors import BadURL, Interrupted
+from nbtwisted.client.errors import BadJob, BadURL, Interrupted
+from nbtwisted.client.job import Job
 from nbtwisted.client.many import gathering
 from nbtwisted.client.many.gathering import MOST_MARKED, gather, get_all
-from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.result import Response, Result
 from tests.client.in_memory import A_TURN, Network
 from tests.client.state_table import moves_in, named
@@ -100,6 +101,29 @@ class GatherTests(GatheringCase):
         self.successResultOf(self.gather(["http://"] * 10_000, 50))
         self.assertEqual(len(self.delivered), 10_000)
 
+    def test_what_is_no_job(self) -> None:
+        bad = BadJob("line 1: unknown key 'x'", shown="line 1")
+        jobs = Given([bad, Job(ABC[0], "POST", body=b"x"), ABC[1], bad])
+        gathered = gather(
+            self.network.getter(),
+            jobs,
+            concurrency=1,
+            per_host=1,
+            deliver=lambda *what: self.delivered.append(what),
+        )
+        self.answer(0)
+        gathered.cancel()
+        self.successResultOf(gathered)
+        self.assertEqual(
+            self.ended(),
+            [(0, BadJob), (1, 200), (2, Interrupted), (3, Interrupted)],
+        )
+        jobs_of = [result.job for _, result in self.delivered]
+        self.assertEqual(
+            [job and job.method for job in jobs_of], [None, "POST", "GET", None]
+        )
+        self.assertEqual(self.delivered[3][1].url, "line 1")
+
     def test_no_urls(self) -> None:
         self.successResultOf(self.gather([], 5))
 
@@ -187,12 +211,12 @@ class GatherTests(GatheringCase):
                 self.is_closed = True
 
             def put(self, *urls: str) -> None:
-                self._urls = iter(urls)
+                self._jobs = map(Job, urls)
                 self.on_more()
 
         for is_cancelled in (False, True):
             urls = Later([])
-            urls.take = lambda urls=urls: next(urls._urls, None)  # type: ignore[method-assign, misc]
+            urls.take = lambda urls=urls: next(urls._jobs, None)  # type: ignore[method-assign, misc]
             gathered = gather(
                 self.network.getter(), urls, concurrency=2, deliver=lambda *_: None
             )
@@ -233,7 +257,7 @@ class GatherTests(GatheringCase):
 
     def test_cancelled_while_no_url_has_come(self) -> None:
         class Slow(Given):
-            def take(self) -> str | None:
+            def take(self) -> Job | BadJob | None:
                 return None
 
         gathered = gather(

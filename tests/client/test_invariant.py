@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
 from nbtwisted.client.many.gathering import gather
-from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result
 from tests.client.in_memory import A_TURN, Addresses, Connection, Network

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbtwisted.client.errors import BadJob
+from nbtwisted.client.job import Job
+from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.many.queue import MOST_PASSED_OVER, Queue, Ticket
-from nbtwisted.client.many.url_list import Given
 from nbtwisted.client.target import Target
 from tests.guard import ClockCase
 
@@ -14,6 +16,11 @@ from tests.guard import ClockCase
 def urls(hosts: str) -> list[str]:
     """A URL for each letter, whose host that is; a "-" is none at all."""
     return [f"http://{host}/{n}" for n, host in enumerate(hosts)]
+
+
+def url_of(ticket: Ticket) -> str:
+    assert isinstance(ticket.job, Job)
+    return ticket.job.url
 
 
 class QueueCase(ClockCase):
@@ -35,7 +42,7 @@ class OrderTests(QueueCase):
         queue = self.queue("aab")
         tickets = [self.took(queue) for _ in range(3)]
         self.assertEqual([ticket.index for ticket in tickets], [0, 1, 2])
-        self.assertEqual([ticket.url for ticket in tickets], urls("aab"))
+        self.assertEqual([url_of(ticket) for ticket in tickets], urls("aab"))
         self.took_nothing(queue, is_over=True)
 
     def test_not_too_far_ahead(self) -> None:
@@ -79,9 +86,10 @@ class PerHostTests(QueueCase):
         self.took(queue)
         self.assertEqual(len(list(queue.rest())), 2998)
 
-    def test_what_is_no_url_takes_up_no_place(self) -> None:
-        queue = Queue(Given(["ftp://x"] * 3), per_host=1)
-        self.assertEqual([self.took(queue).index for _ in range(3)], [0, 1, 2])
+    def test_what_is_no_job_or_no_url_takes_up_no_place(self) -> None:
+        bad = BadJob("line 1: …", shown="line 1")
+        queue = Queue(Given(["ftp://x", "ftp://x", bad, bad]), per_host=1)
+        self.assertEqual([self.took(queue).index for _ in range(4)], [0, 1, 2, 3])
 
     def test_none(self) -> None:
         with self.assertRaises(ValueError):
@@ -111,7 +119,7 @@ class PerHostTests(QueueCase):
 
     def test_where_the_list_fails(self) -> None:
         class Broken(Given):
-            def take(self) -> str | None:
+            def take(self) -> Job | BadJob | None:
                 raise ZeroDivisionError
 
         with self.assertRaises(ZeroDivisionError):
@@ -203,7 +211,9 @@ class AnyOrderTests(QueueCase):
         take()
         while out:
             for host in "abc":
-                busy = sum(ticket.url.startswith(f"http://{host}") for ticket in out)
+                busy = sum(
+                    url_of(ticket).startswith(f"http://{host}") for ticket in out
+                )
                 self.assertLessEqual(busy, per_host)
             ticket = out.pop(chance.randrange(len(out)))
             others = [t.index for t in out] or [ticket.index]

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from nbtwisted.client.errors import DeadlinePassed, Interrupted
 from nbtwisted.client.many.gathering import gather
-from nbtwisted.client.many.url_list import Given
+from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result
 from tests.client.in_memory import Network

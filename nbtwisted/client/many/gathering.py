@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
-from nbtwisted.client.errors import Interrupted
+from nbtwisted.client.errors import BadJob, Interrupted
+from nbtwisted.client.job import Job
+from nbtwisted.client.many.job_list import Given, Jobs
 from nbtwisted.client.many.queue import Queue, Ticket
-from nbtwisted.client.many.url_list import Given, URLs
 from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.request.getting import Getter, How, tell
 from nbtwisted.client.request.request import Request
@@ -24,7 +25,7 @@ from nbtwisted.client.target import Origin, shown
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
 
 MOST_MARKED = 100_000
-"""URLs that are said to be interrupted when they were never sent: enough to find one's
+"""Jobs that are said to be interrupted when they were never sent: enough to find one's
 place, and few enough for who is in a hurry."""
 
 DEFAULT_CONCURRENCY = 50
@@ -33,7 +34,7 @@ DEFAULT_CONCURRENCY = 50
 
 def gather(
     getter: Getter,
-    urls: URLs,
+    jobs: Jobs,
     *,
     concurrency: int,
     deliver: Callable[[int, Result], None],
@@ -42,9 +43,9 @@ def gather(
     ahead: float = math.inf,
     most_marked: int | None = MOST_MARKED,
 ) -> Deferred[None]:
-    """Get each of `urls`, `concurrency` of them at once, and `per_host` of one host.
+    """Do each of `jobs`, `concurrency` of them at once, and `per_host` of one host.
 
-    Calls `deliver` with the position of a URL in `urls` and how it ended, in the order
+    Calls `deliver` with the position of a job in `jobs` and how it ended, in the order
     in which they end; none is begun far `ahead` of one that has not ended, as `Queue`
     has it. Calls `begun`, if that is given, with the position and the request that is
     about to be sent. Fires when all have ended, and no connection is left. Cancelling
@@ -55,9 +56,9 @@ def gather(
     """
     if concurrency < 1:
         raise ValueError(f"concurrency {concurrency}: expected 1 or more")
-    queue = Queue(urls, ahead=ahead, per_host=per_host)
+    queue = Queue(jobs, ahead=ahead, per_host=per_host)
     gathering = _Gathering(getter, queue, concurrency, deliver, begun, most_marked)
-    urls.on_more = gathering.go_on
+    jobs.on_more = gathering.go_on
     gathering.go_on()
     return gathering.ending.deferred
 
@@ -134,7 +135,7 @@ class _Gathering:
 
     def _begin(self, ticket: Ticket) -> None:
         request = self._getter.request(
-            ticket.url, queued_at=self._queued_at, move=self._on_move
+            ticket.job, queued_at=self._queued_at, move=self._on_move
         )
         if self._begun is not None:
             self._begun(ticket.index, request)
@@ -177,9 +178,8 @@ class _Gathering:
         self._queue.close()
         if self._failure is None:
             # There are some left only when it was cancelled.
-            for index, url in islice(self._queue.rest(), self._most_marked):
-                never_sent = Interrupted("cancelled before it was sent")
-                self._tell(index, Result(shown(url), error=never_sent))
+            for index, job in islice(self._queue.rest(), self._most_marked):
+                self._tell(index, _never_sent(job))
         self._getter.close().addCallback(lambda _: self._finish())
 
     def _finish(self) -> None:
@@ -189,27 +189,35 @@ class _Gathering:
             self.ending.errback(self._failure)
 
 
+def _never_sent(job: Job | BadJob) -> Result:
+    error = Interrupted("cancelled before it was sent")
+    if isinstance(job, BadJob):
+        return Result(job.shown, error=error)
+    return Result(shown(job.url), error=error, job=job)
+
+
 def get_all(
-    urls: Iterable[str],
+    asked: Iterable[str | Job],
     *,
     reactor: Any,
     concurrency: int = DEFAULT_CONCURRENCY,
     per_host: int | None = None,
     **how: Unpack[How],
 ) -> Deferred[list[tuple[bool, Response | Failure]]]:
-    """Get all `urls`, `concurrency` of them at once, and `per_host` of one host.
+    """Do all that is asked, `concurrency` of it at once, and `per_host` of one host.
 
-    The rest is as `Getter` has it. Connections are used again where they can be.
+    A URL alone is a GET of it. The rest is as `Getter` has it. Connections are used
+    again where they can be.
 
     Fires with what a `DeferredList` of all the requests gives: in the order asked,
     `(True, response)` or `(False, failure)`, each failure a `RequestError`. Cancelling
     it ends every request; those not answered by then have failed as `Interrupted`.
     """
-    asked = list(urls)
+    jobs = list(asked)
     getter = Getter(
         reactor,
         connections=concurrency,
-        more_to_come=len(asked) > min(concurrency, per_host or concurrency),
+        more_to_come=len(jobs) > min(concurrency, per_host or concurrency),
         **how,
     )
     # Made when each ends: while they wait, the collector would only look at them.
@@ -222,7 +230,7 @@ def get_all(
 
     gathered = gather(
         getter,
-        Given(asked),
+        Given(jobs),
         concurrency=concurrency,
         per_host=per_host,
         deliver=end,
@@ -230,7 +238,7 @@ def get_all(
     )
 
     def collect(_: None) -> Any:
-        in_order = [each[index] for index in range(len(asked))]
+        in_order = [each[index] for index in range(len(jobs))]
         return DeferredList(in_order, consumeErrors=True)
 
     return gathered.addCallback(collect)

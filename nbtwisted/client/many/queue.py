@@ -1,4 +1,4 @@
-"""What is still to be got, and in which turn: no host more at once than it may have."""
+"""What is still to be done, and in which turn: no host more at once than it may have."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from nbtwisted.client.errors import BadURL
-from nbtwisted.client.many.url_list import URLs
+from nbtwisted.client.errors import BadJob, BadURL
+from nbtwisted.client.job import Job
+from nbtwisted.client.many.job_list import Jobs
 from nbtwisted.client.target import Origin, Target
 
 __all__ = ["Queue", "Ticket"]
 
 MOST_PASSED_OVER = 1000
-"""URLs that are kept because others can go before them: their hosts are busy."""
+"""Jobs that are kept because others can go before them: their hosts are busy."""
 
 
 @dataclass(slots=True)
 class Ticket:
-    """A URL whose turn it is."""
+    """A job whose turn it is."""
 
     index: int
     """Its position in the list."""
-    url: str
+    job: Job | BadJob
     origin: Origin | None
     """The place that it takes up; None if places are not counted."""
 
 
 class Queue:
-    """Hands out the URLs of a list in their order.
+    """Hands out the jobs of a list in their order.
 
     None is handed out more than `ahead` positions after one that has not been done
     with. Of one origin no more than `per_host` are out at once: those behind it go
@@ -45,11 +46,11 @@ class Queue:
     """
 
     def __init__(
-        self, urls: URLs, *, ahead: float = math.inf, per_host: int | None = None
+        self, jobs: Jobs, *, ahead: float = math.inf, per_host: int | None = None
     ) -> None:
         if per_host is not None and per_host < 1:
             raise ValueError(f"{per_host} per host: expected 1 or more")
-        self._urls = urls
+        self._jobs = jobs
         self._ahead = ahead
         self._per_host = per_host
         self._next = 0
@@ -65,7 +66,7 @@ class Queue:
     @property
     def is_over(self) -> bool:
         """Whether no more will be handed out, whatever becomes of those that are."""
-        return self._urls.is_over and not self._ready and not self._number_passed_over
+        return self._jobs.is_over and not self._ready and not self._number_passed_over
 
     def take(self) -> Ticket | None:
         """The next turn, if there is one yet."""
@@ -75,10 +76,10 @@ class Queue:
             self._next - self._oldest < self._ahead
             and self._number_passed_over < MOST_PASSED_OVER
         ):
-            url = self._urls.take()
-            if url is None:
+            job = self._jobs.take()
+            if job is None:
                 return None
-            ticket = Ticket(self._next, url, None)
+            ticket = Ticket(self._next, job, None)
             self._next += 1
             if self._per_host is None or self._finds_place(ticket):
                 return ticket
@@ -86,9 +87,11 @@ class Queue:
 
     def _finds_place(self, ticket: Ticket) -> bool:
         """Whether its host has room for it; it is passed over else."""
-        # What is no URL will be found out, and takes up no place.
+        # What is no job, or has no URL, will be found out, and takes up no place.
+        if isinstance(ticket.job, BadJob):
+            return True
         with suppress(BadURL):
-            ticket.origin = origin = Target.parse(ticket.url).origin
+            ticket.origin = origin = Target.parse(ticket.job.url).origin
             if not self._has_room(origin):
                 self._passed_over[origin].append(ticket)
                 self._number_passed_over += 1
@@ -97,7 +100,7 @@ class Queue:
         return True
 
     def leave(self, ticket: Ticket) -> None:
-        """Be done with a URL."""
+        """Be done with a job."""
         if ticket.origin is not None:
             self._free(ticket.origin)
         if ticket.index != self._oldest:
@@ -131,18 +134,18 @@ class Queue:
 
     def close(self) -> None:
         """Read no more."""
-        self._urls.close()
+        self._jobs.close()
 
-    def rest(self) -> Iterator[tuple[int, str]]:
-        """The positions and URLs that were not handed out, of those that are there."""
+    def rest(self) -> Iterator[tuple[int, Job | BadJob]]:
+        """The positions and jobs that were not handed out, of those that are there."""
         tickets = [*self._ready]
         for passed_over in self._passed_over.values():
             tickets += passed_over
         for ticket in sorted(tickets, key=lambda ticket: ticket.index):
-            yield ticket.index, ticket.url
-        for url in self._urls.rest():
+            yield ticket.index, ticket.job
+        for job in self._jobs.rest():
             self._next += 1
-            yield self._next - 1, url
+            yield self._next - 1, job
 
     def _step_back(self, origin: Origin) -> None:
         """Let one who waits to be taken give its place to one who is under way.

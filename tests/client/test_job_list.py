@@ -8,35 +8,36 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.many.url_list import Given, URLFile
+from nbtwisted.client.job import Job
+from nbtwisted.client.many.job_list import Given, JobFile
 from nbtwisted.client.target import LONGEST_URL
 from tests.guard import ClockCase
 
 
 class GivenTests(ClockCase):
     def test_one_after_another(self) -> None:
-        urls = Given(["a", "b"])
-        self.assertEqual((urls.take(), urls.is_over), ("a", False))
-        self.assertEqual((urls.take(), urls.is_over), ("b", False))
+        urls = Given(["a", Job("b", "PUT")])
+        self.assertEqual((urls.take(), urls.is_over), (Job("a"), False))
+        self.assertEqual((urls.take(), urls.is_over), (Job("b", "PUT"), False))
         self.assertEqual((urls.take(), urls.is_over), (None, True))
 
     def test_the_rest(self) -> None:
         urls = Given(["a", "b", "c"])
         self.assertFalse(urls.is_over)
         urls.take()
-        self.assertEqual([*urls.rest()], ["b", "c"])
+        self.assertEqual([*urls.rest()], [Job("b"), Job("c")])
 
 
 class Readers:
     """The part of a reactor that is asked for here."""
 
     def __init__(self) -> None:
-        self.reading: list[URLFile] = []
+        self.reading: list[JobFile] = []
 
-    def addReader(self, reader: URLFile) -> None:
+    def addReader(self, reader: JobFile) -> None:
         self.reading.append(reader)
 
-    def removeReader(self, reader: URLFile) -> None:
+    def removeReader(self, reader: JobFile) -> None:
         self.reading.remove(reader)
 
 
@@ -45,10 +46,10 @@ class FileTests(ClockCase):
         with tempfile.NamedTemporaryFile() as file:
             file.write(content)
             file.flush()
-            urls = URLFile(Readers(), file.name, times)
+            urls = JobFile(Readers(), file.name, times)
             found = []
             while (url := urls.take()) is not None:
-                found.append(url)
+                found.append(url.url)
             self.assertTrue(urls.is_over)
             urls.close()
             return found
@@ -69,10 +70,10 @@ class FileTests(ClockCase):
         with tempfile.NamedTemporaryFile() as file:
             file.write(b"a\nb\n")
             file.flush()
-            urls = URLFile(Readers(), file.name, 10**9)
+            urls = JobFile(Readers(), file.name, 10**9)
             urls.take()
-            self.assertEqual(list(urls._lines), ["a", "b"])
-            self.assertEqual(next(urls.rest()), "a")
+            self.assertEqual(list(urls._lines), [Job("a"), Job("b")])
+            self.assertEqual(next(urls.rest()), Job("a"))
             urls.close()
 
     def test_what_is_no_utf_8(self) -> None:
@@ -89,14 +90,14 @@ class FileTests(ClockCase):
         self.assertEqual(self.lines("\n".join(urls).encode()), expected)
 
     def test_a_file_that_cannot_be_read_on(self) -> None:
-        urls = URLFile(Readers(), "/")
+        urls = JobFile(Readers(), "/")
         self.assertIsNone(urls.take())
         self.assertTrue(urls.is_over)
         self.assertIsInstance(urls.error, IsADirectoryError)
 
     def test_not_there(self) -> None:
         with self.assertRaises(OSError):
-            URLFile(Readers(), "/nowhere")
+            JobFile(Readers(), "/nowhere")
 
 
 class PipeTests(ClockCase):
@@ -105,7 +106,7 @@ class PipeTests(ClockCase):
         reading, self.writing = os.pipe()
         self.addCleanup(os.close, self.writing)
         self.reactor = Readers()
-        self.urls = URLFile(self.reactor, f"/dev/fd/{reading}")
+        self.urls = JobFile(self.reactor, f"/dev/fd/{reading}")
         os.close(reading)
         self.addCleanup(self.urls.close)
 
@@ -115,16 +116,16 @@ class PipeTests(ClockCase):
             reader.doRead()
 
     def test_waits_for_a_line_and_for_no_more(self) -> None:
-        told: list[str | None] = []
+        told: list[Job | None] = []
         self.urls.on_more = lambda: told.append(self.urls.take())
         self.assertIsNone(self.urls.take())
         self.assertFalse(self.urls.is_over)
         self.write(b"http://")
         self.write(b"a/\n")
         self.write(b"b\nc\n")
-        self.assertEqual(told, [None, "http://a/", "b"])
+        self.assertEqual(told, [None, Job("http://a/"), Job("b")])
         self.assertFalse(self.urls.is_over)
-        self.assertEqual(list(self.urls.rest()), ["c"])
+        self.assertEqual(list(self.urls.rest()), [Job("c")])
 
     def test_reads_no_faster_than_it_is_taken(self) -> None:
         self.assertIsNone(self.urls.take())
@@ -132,11 +133,11 @@ class PipeTests(ClockCase):
         # There is enough for now: nobody waits for the pipe.
         self.assertEqual(self.reactor.reading, [])
         for _ in range(5000):
-            self.assertEqual(self.urls.take(), "a")
+            self.assertEqual(self.urls.take(), Job("a"))
         self.assertIsNone(self.urls.take())
         self.assertEqual(self.reactor.reading, [self.urls])
         self.write(b"z\n")
-        self.assertEqual(self.urls.take(), "z")
+        self.assertEqual(self.urls.take(), Job("z"))
 
     def test_the_last_line_needs_no_end(self) -> None:
         self.assertIsNone(self.urls.take())
@@ -145,7 +146,9 @@ class PipeTests(ClockCase):
         self.urls.on_more = lambda: told.append(self.urls.is_over)
         self.urls.connectionLost(None)
         self.assertEqual(told, [False])
-        self.assertEqual([self.urls.take() for _ in range(3)], ["a", "b", None])
+        self.assertEqual(
+            [self.urls.take() for _ in range(3)], [Job("a"), Job("b"), None]
+        )
         self.assertTrue(self.urls.is_over)
 
     def test_nothing_there_after_all(self) -> None:
@@ -155,7 +158,7 @@ class PipeTests(ClockCase):
         self.urls.doRead()
         self.assertIsNone(self.urls.take())
         self.write(b"a\n")
-        self.assertEqual(self.urls.take(), "a")
+        self.assertEqual(self.urls.take(), Job("a"))
 
     def test_closed_while_it_reads(self) -> None:
         self.assertIsNone(self.urls.take())

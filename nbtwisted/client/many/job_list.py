@@ -1,4 +1,4 @@
-"""URLs from a file or a pipe, one a line, read no faster than they are taken."""
+"""Jobs: given, or from a file or a pipe, read no faster than they are taken."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
+from nbtwisted.client.errors import BadJob
+from nbtwisted.client.job import Job
 from nbtwisted.client.target import LONGEST_URL
 
-__all__ = ["Given", "URLFile", "URLs"]
+__all__ = ["Given", "JobFile", "Jobs"]
 
 _PIECE = 64 * 1024
 _ENOUGH = 1000
@@ -25,8 +27,8 @@ def nothing() -> None:
     """To be called where nobody is to be told."""
 
 
-class URLs(Protocol):
-    """Where URLs come from."""
+class Jobs(Protocol):
+    """Where jobs come from."""
 
     on_more: Callable[[], None]
     """Called when there may be more than there was, or it has become clear that there
@@ -36,10 +38,10 @@ class URLs(Protocol):
     def is_over(self) -> bool:
         """Whether all were taken, and no more will come."""
 
-    def take(self) -> str | None:
+    def take(self) -> Job | BadJob | None:
         """The next one; None if there is none, or none yet."""
 
-    def rest(self) -> Iterator[str]:
+    def rest(self) -> Iterator[Job | BadJob]:
         """Those that are there already and were not taken."""
 
     def close(self) -> None:
@@ -47,29 +49,33 @@ class URLs(Protocol):
 
 
 class Given:
-    """URLs that are there."""
+    """Jobs that are there; a URL alone is a GET of it."""
 
-    def __init__(self, urls: Iterable[str]) -> None:
+    def __init__(self, jobs: Iterable[str | Job | BadJob]) -> None:
         self.on_more: Callable[[], None] = nothing
         self.is_over = False
-        self._urls = iter(urls)
+        self._jobs = map(_job, jobs)
 
-    def take(self) -> str | None:
+    def take(self) -> Job | BadJob | None:
         """As all have it."""
-        url = next(self._urls, None)
-        self.is_over = url is None
-        return url
+        job = next(self._jobs, None)
+        self.is_over = job is None
+        return job
 
-    def rest(self) -> Iterator[str]:
+    def rest(self) -> Iterator[Job | BadJob]:
         """As all have it."""
-        return self._urls
+        return self._jobs
 
     def close(self) -> None:
         """As all have it."""
 
 
+def _job(asked: str | Job | BadJob) -> Job | BadJob:
+    return Job(asked) if isinstance(asked, str) else asked
+
+
 @implementer(IReadDescriptor)
-class URLFile:
+class JobFile:
     """The lines of the file at `path`, or of stdin if that is `-`, `times` each.
 
     Blank lines and those that begin with `#` are passed over, and so are a byte order
@@ -91,7 +97,7 @@ class URLFile:
         self._is_file = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
         self._times = times
         self._turn = 0
-        self._lines: deque[str] = deque()
+        self._lines: deque[Job] = deque()
         self._begun = bytearray()
         self._is_first = True
         self._is_closed = False
@@ -102,7 +108,7 @@ class URLFile:
         """As all have it."""
         return self._is_closed and not self._lines
 
-    def take(self) -> str | None:
+    def take(self) -> Job | None:
         """As all have it. Reads on when there is nothing left."""
         while not self._lines and not self._is_closed:
             if not self._is_file:
@@ -111,12 +117,12 @@ class URLFile:
             self._read()
         return self._take_turn() if self._lines else None
 
-    def rest(self) -> Iterator[str]:
+    def rest(self) -> Iterator[Job]:
         """As all have it."""
         while self._lines:
             yield self._take_turn()
 
-    def _take_turn(self) -> str:
+    def _take_turn(self) -> Job:
         """The first line; the next one's turn comes when it has been had often enough.
 
         Not so many copies of it: that would be the longer list.
@@ -140,7 +146,7 @@ class URLFile:
 
     def logPrefix(self) -> str:
         """The reactor's name for us in its log."""
-        return "URLFile"
+        return "JobFile"
 
     def connectionLost(self, reason: Any) -> None:
         """The other end was closed, or the reactor stops."""
@@ -186,7 +192,7 @@ class URLFile:
             line = line.removeprefix(codecs.BOM_UTF8)
         url = line[: LONGEST_URL + 1].strip(b" \t\r")
         if url and not url.startswith(b"#"):
-            self._lines.append(url.decode("utf-8", "surrogateescape"))
+            self._lines.append(Job(url.decode("utf-8", "surrogateescape")))
 
     def _read_on(self) -> None:
         if not self._is_reading:
