@@ -156,6 +156,9 @@ class Attempt:
     """Why it was not the last, if it was not."""
     waited: float = 0.0
     """Seconds that were waited behind it, before the next."""
+    paced: float = 0.0
+    """Seconds that it waited for its pace before it began; of the first attempt, they
+    are part of the result's `queued`."""
 
     @property
     def request(self) -> bytes:

@@ -21,7 +21,7 @@ from nbtwisted.command_line import (
 )
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.running import Plan
-from nbtwisted.numeral import parse_decimal
+from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 
 __all__ = ["Options", "read_options"]
@@ -87,10 +87,10 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     parser.add_argument(
         "-q",
         dest="rate",
-        type=reading(_rate),
+        type=reading(parse_rate),
         metavar="RATE",
-        help="requests a second in all, each at its time, whether others are answered "
-        "or not; latencies count from when they were due",
+        help="requests a second in all, such as 1000/s or 120/m, each at its time, "
+        "whether others are answered or not; latencies count from when they were due",
     )
     parser.add_argument(
         "-t",
@@ -201,13 +201,3 @@ def _target(text: str) -> Target:
     except BadURL as error:
         # Without the password that may be in it.
         raise argparse.ArgumentTypeError(f"'{shown(text)}': {error}") from None
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = parse_decimal(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate <= 10_000_000:
-        raise ValueError("expected requests a second, above 0, such as 1000 or 0.5")
-    return rate

@@ -1,0 +1,44 @@
+"""Rates as people type them (`50/s`, `120/m`, `3600/h`, `2/d`): requests a time."""
+
+from __future__ import annotations
+
+from nbtwisted.numeral import parse_decimal
+
+__all__ = ["EXPECTED", "check_rate", "parse_rate"]
+
+HIGHEST = 10_000_000.0
+"""Requests a second: more than anything here can send."""
+
+EXPECTED = (
+    "requests a second such as 50 or 0.5, or 50/s, 120/m, 3600/h or 2/d: above 0, "
+    f"at most {HIGHEST:,.0f}/s"
+)
+"""What to tell someone whose rate could not be read."""
+
+_SECONDS_IN_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def parse_rate(text: str) -> float:
+    """Read a rate.
+
+    Returns requests a second, above 0.
+
+    Raises `ValueError`, whose text says what was expected.
+    """
+    number, slash, unit = text.partition("/")
+    seconds = _SECONDS_IN_UNIT.get(unit if slash else "s", 0.0)
+    try:
+        rate = parse_decimal(number) / seconds if seconds else 0.0
+    except ValueError:
+        rate = 0.0
+    return check_rate(rate)
+
+
+def check_rate(rate: float) -> float:
+    """Return a rate that is one, in requests a second.
+
+    Raises `ValueError`, whose text says what was expected.
+    """
+    if not 0 < rate <= HIGHEST:
+        raise ValueError(f"expected {EXPECTED}")
+    return rate
