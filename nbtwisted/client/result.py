@@ -23,9 +23,11 @@ LONGEST_PAST = 8 * 1024
 """Characters of the header fields that are kept of an attempt which was not the last:
 more than most servers send, and a request may have many such attempts."""
 
-Phases = tuple[float | None, float | None, float | None, float | None, float | None]
+Phases = tuple[
+    float | None, float | None, float | None, float | None, float | None, float | None
+]
 
-Rest = Literal["dns", "connect", "tls", "send", "wait"]
+Rest = Literal["dns", "connect", "proxy", "tls", "send", "wait"]
 
 Then = Literal["redirect", "retry", "resend"]
 """Why an attempt was not the last.
@@ -49,15 +51,24 @@ class Timing:
     """Unix time at which it began; a request begins when it leaves the queue."""
     queued: float
     """Seconds from being asked for to leaving the queue; not part of `total`."""
-    dns: float | None
-    """Seconds to look the host's name up; 0 or nearly so for an address.
+    paced: float
+    """Seconds that an attempt waited for its host's pace before it began.
 
-    This and the next two are 0 for a connection that was there already.
+    The first attempt did so in the queue: these seconds are part of `queued`.
+    """
+    dns: float | None
+    """Seconds to look up the name of the host, or of the proxy; 0 or nearly so for an
+    address.
+
+    This and the next three are 0 for a connection that was there already.
     """
     connect: float | None
     """Seconds from having an address to being connected."""
+    proxy: float | None
+    """Seconds from being connected to having the proxy's tunnel, if there is one."""
     tls: float | None
-    """Seconds from being connected to the end of the TLS handshake, if there is one."""
+    """Seconds from being connected, or from having the tunnel, to the end of the TLS
+    handshake, if there is one."""
     wait: float | None
     """Seconds from the last request byte sent to the first response byte received."""
     receive: float | None
@@ -65,19 +76,22 @@ class Timing:
     total: float
     """Seconds from its beginning to the end of the response, or to the error."""
 
-    def rest(self, *, is_tls: bool) -> tuple[Rest, float]:
+    def rest(self, *, is_tls: bool, is_tunnelled: bool) -> tuple[Rest, float]:
         """The seconds that are in no phase above, and what they were spent on.
 
         That is to send the request, or a phase that did not come to its end. For the
         timing of one attempt.
         """
-        phases = (self.dns, self.connect, self.tls, self.wait, self.receive)
+        connecting = (self.dns, self.connect, self.proxy, self.tls)
+        phases = (*connecting, self.wait, self.receive)
         seconds = self.total - sum(phase or 0.0 for phase in phases)
         spent_on: Rest = "wait"
         if self.wait is not None:
             spent_on = "send"
         elif self.connect is None:
             spent_on = "dns" if self.dns is None else "connect"
+        elif self.proxy is None and is_tunnelled:
+            spent_on = "proxy"
         elif self.tls is None and is_tls:
             spent_on = "tls"
         return spent_on, max(seconds, 0.0)
@@ -135,10 +149,13 @@ class Attempt:
     """The file descriptor of the connection, if it had one."""
     resolved_at: float | None = None
     connected_at: float | None = None
+    tunnelled_at: float | None = None
     secured_at: float | None = None
     sent_at: float | None = None
     first_byte_at: float | None = None
     ended_at: float | None = None
+    is_tunnelled: bool = False
+    """Whether its connection is a tunnel through a proxy."""
     is_reused: bool = False
     """Whether the connection had carried another request before."""
     head: Head | None = None
@@ -179,29 +196,33 @@ class Attempt:
     def timing_until(self, moment: float) -> Timing:
         """The same; of one that is under way, until that moment."""
         ended_at = moment if self.ended_at is None else self.ended_at
-        return Timing(
-            self.began, 0.0, *self.phases_until(moment), ended_at - self.began
-        )
+        phases = self.phases_until(moment)
+        return Timing(self.began, 0.0, self.paced, *phases, ended_at - self.began)
 
     def phases_until(self, moment: float) -> Phases:
-        """The seconds of `dns`, `connect`, `tls`, `wait` and `receive` in it."""
+        """Its seconds of `dns`, `connect`, `proxy`, `tls`, `wait` and `receive`."""
         ended_at = moment if self.ended_at is None else self.ended_at
         resolved_at, connected_at = self.resolved_at, self.connected_at
         dns: float | None = 0.0
         connect: float | None = 0.0
+        proxy = 0.0 if self.is_tunnelled else None
         tls = 0.0 if self.is_tls else None
         if not self.is_reused:
             dns = _between(self.began, resolved_at)
             connect = _between(resolved_at, connected_at)
-            tls = _between(connected_at, self.secured_at)
+            tunnelled_at = connected_at
+            if self.is_tunnelled:
+                tunnelled_at = self.tunnelled_at
+                proxy = _between(connected_at, tunnelled_at)
+            tls = _between(tunnelled_at, self.secured_at)
         first_byte_at = self.first_byte_at
         # A response may begin before all of a long request was taken.
         sent_at = first_byte_at if self.sent_at is None else self.sent_at
         wait = _between(sent_at, first_byte_at)
-        return dns, connect, tls, wait, _between(first_byte_at, ended_at)
+        return dns, connect, proxy, tls, wait, _between(first_byte_at, ended_at)
 
 
-_NOT_REACHED: Phases = (None, None, None, None, None)
+_NOT_REACHED: Phases = (None, None, None, None, None, None)
 
 
 def _between(begin: float | None, end: float | None) -> float | None:
@@ -231,6 +252,11 @@ class Result:
     """When it ended, as Unix time; of one that is under way, the present."""
     job: Job | None = None
     """What was asked for; None where that could not be read."""
+
+    @property
+    def method(self) -> str | None:
+        """The method asked for; None where that could not be read."""
+        return None if self.job is None else self.job.method
 
     @property
     def last(self) -> Attempt | None:
@@ -275,11 +301,11 @@ class Result:
         began = self.began
         if began is None:
             return None
-        ended_at, phases = self.ended_at, _NOT_REACHED
+        ended_at, paced, phases = self.ended_at, 0.0, _NOT_REACHED
         last = self.last
         if last is not None:
-            phases = last.phases_until(ended_at)
-        return Timing(began, self.queued, *phases, ended_at - began)
+            paced, phases = last.paced, last.phases_until(ended_at)
+        return Timing(began, self.queued, paced, *phases, ended_at - began)
 
 
 class Response:

@@ -6,16 +6,28 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-__all__ = ["MARKS", "PHASES", "Attempt", "Mark", "Phase", "Span", "Totals"]
+__all__ = ["IN_QUEUE", "MARKS", "PHASES", "Attempt", "Mark", "Phase", "Span", "Totals"]
 
 PhaseName = Literal[
-    "queued", "dns", "connect", "tls", "send", "held", "wait", "receive", "pause"
+    "queued",
+    "paced",
+    "dns",
+    "connect",
+    "proxy",
+    "tls",
+    "send",
+    "held",
+    "wait",
+    "receive",
+    "pause",
 ]
 
 PHASES: dict[PhaseName, str] = {
     "queued": "not yet begun: others had their turn",
+    "paced": "waiting for its host's pace",
     "dns": "looking the host up",
     "connect": "connecting",
+    "proxy": "the proxy's tunnel",
     "tls": "shaking hands in TLS",
     "send": "sending the request",
     "held": "held by the server, as it says itself",
@@ -26,6 +38,12 @@ PHASES: dict[PhaseName, str] = {
 """What each phase is, in the order in which they come.
 
 How a server's own time lies in the wait is not known; it is drawn at its beginning.
+"""
+
+IN_QUEUE = frozenset[PhaseName](("queued", "paced"))
+"""Phases of the first attempt that come before the request begins.
+
+Before a later attempt, `paced` is a part of the request.
 """
 
 MarkName = Literal["error", "retry", "redirect", "resend"]
@@ -79,11 +97,6 @@ class Attempt:
     waited for, and the phases then have no more of it than there is room for.
     """
 
-    @property
-    def seconds(self) -> float:
-        """How long it took, not counting a pause behind it."""
-        return sum(p.seconds for p in self.phases if p.name != "pause")
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -96,7 +109,10 @@ class Span:
     began: float
     """Seconds on whatever clock all the spans of one picture share."""
     attempts: tuple[Attempt, ...]
-    """One or more; the first may begin with its time in the queue."""
+    """One or more; the first may begin with its time in the queue.
+
+    In a later one, `paced` is the time between two attempts that comes after a pause.
+    """
     size: int | None = None
     """Bytes of the body, if there was an answer."""
     resent: int = 0
@@ -137,16 +153,16 @@ class Span:
         """How long it took, not counting its time in a queue."""
         return sum(
             phase.seconds
-            for attempt in self.attempts
+            for number, attempt in enumerate(self.attempts)
             for phase in attempt.phases
-            if phase.name != "queued"
+            if number or phase.name not in IN_QUEUE
         )
 
     def without_queue(self) -> Span:
         """The same from when it left the queue."""
         first, *others = self.attempts
-        queued = sum(p.seconds for p in first.phases if p.name == "queued")
-        phases = tuple(phase for phase in first.phases if phase.name != "queued")
+        queued = sum(p.seconds for p in first.phases if p.name in IN_QUEUE)
+        phases = tuple(phase for phase in first.phases if phase.name not in IN_QUEUE)
         return replace(
             self,
             began=self.began + queued,

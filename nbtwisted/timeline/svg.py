@@ -39,6 +39,7 @@ _LONGEST_LABEL = 44
 _TALL, _THIN, _LOW = (16, 3), (4, 9), (6, 11)
 _HEIGHTS: dict[str, tuple[int, int]] = {
     "queued": _THIN,
+    "paced": _THIN,
     "pause": _THIN,
     "send": _LOW,
     "receive": _TALL,
@@ -48,13 +49,22 @@ _HEIGHTS: dict[str, tuple[int, int]] = {
 _USUAL_HEIGHT = (12, 5)
 
 _HATCHINGS: dict[str, str] = {
+    "paced": '<path class="hatch paced" d="M0 0H2V6H0Z"/>',
     "dns": '<path class="hatch dns" d="M0 0H2V6H0Z"/>',
     "connect": '<path class="hatch connect" d="M0 6L3 0H6L3 6Z"/>',
+    "proxy": '<path class="hatch proxy" d="M0 0H6V2H0Z"/>',
     "tls": '<path class="hatch tls" d="M0 0H2L6 6H4ZM4 0H6L2 6H0Z"/>',
     "pause": '<path class="hatch pause" d="M0 0H4V6H0Z"/>',
 }
 """What a tile of those phases has in it that are neither solid nor hollow."""
-_TILES: dict[str, int] = {"dns": 4, "connect": 6, "tls": 6, "pause": 7}
+_TILES: dict[str, int] = {
+    "paced": 4,
+    "dns": 4,
+    "connect": 6,
+    "proxy": 6,
+    "tls": 6,
+    "pause": 7,
+}
 """How wide these are."""
 
 _SAMPLES = 120

@@ -13,7 +13,7 @@ from nbtwisted.timeline.columns import fitted, fitted_in_the_middle, width_of
 from nbtwisted.timeline.folding import Fold, Row, folded
 from nbtwisted.timeline.labels import common_origin, short
 from nbtwisted.timeline.quantity import counted, readable
-from nbtwisted.timeline.span import Span, Totals
+from nbtwisted.timeline.span import IN_QUEUE, Span, Totals
 from nbtwisted.timeline.track import Track
 
 __all__ = [
@@ -56,7 +56,9 @@ class _Strokes:
 _UNICODE = _Strokes(
     phases={
         "queued": "·",
+        "paced": "┊",
         "connect": "╌",
+        "proxy": "∩",
         "tls": "═",
         "held": "━",
         "wait": "─",
@@ -73,7 +75,9 @@ _UNICODE = _Strokes(
 _ASCII = _Strokes(
     phases={
         "queued": ".",
+        "paced": "|",
         "connect": "~",
+        "proxy": "^",
         "tls": "+",
         "held": "=",
         "wait": "-",
@@ -103,7 +107,9 @@ _DRAWN_AS = {"dns": "connect", "send": "wait"}
 
 _COLOURS = {
     "queued": "\x1b[2m",
+    "paced": "\x1b[2m",
     "connect": "\x1b[33m",
+    "proxy": "\x1b[33m",
     "tls": "\x1b[35m",
     "held": "\x1b[34m",
     "wait": "\x1b[36m",
@@ -334,8 +340,8 @@ def _cells(
             break
         cells[column] = strokes.phases[names[place]], names[place]
     # However short a span was when its time had come, it is to be seen.
-    if all(name in ("", "queued") for _, name in cells):
-        begun = [phase for phase in span.phases if phase.name != "queued"]
+    if all(name in ("", *IN_QUEUE) for _, name in cells):
+        begun = [phase for phase in span.phases if phase.name not in IN_QUEUE]
         longest = max(begun, key=lambda p: p.seconds).name if begun else "wait"
         name = _DRAWN_AS.get(longest, longest)
         at = min(int((span.ended - zero) / cell), columns - 1)

@@ -25,16 +25,19 @@ def attempt(
     raw: bytes | None = None,
     error: RequestError | None = None,
     then: Then | None = None,
+    paced: float = 0.0,
     waited: float = 0.0,
     fileno: int | None = 7,
     began: float = BEGAN,
     dns: float | None = 0.125,
     connect: float | None = 0.25,
+    proxy: float | None = None,
     tls: float | None = None,
     send: float | None = 0.125,
     wait: float | None = 2.0,
     receive: float | None = 0.5,
     rest: float = 0.0,
+    is_tunnelled: bool = False,
     is_reused: bool = False,
 ) -> Attempt:
     """An attempt that took so many seconds for each phase.
@@ -44,7 +47,8 @@ def attempt(
     """
     phases = {"sent": send, "first_byte": wait, "ended": receive or 0.0}
     if not is_reused:
-        phases = {"resolved": dns, "connected": connect, "secured": tls, **phases}
+        opening = {"resolved": dns, "connected": connect, "tunnelled": proxy}
+        phases = {**opening, "secured": tls, **phases}
     moments = {}
     moment = began
     for name, seconds in phases.items():
@@ -61,6 +65,7 @@ def attempt(
         message=MESSAGE,
         began=began,
         fileno=fileno,
+        is_tunnelled=is_tunnelled or proxy is not None,
         is_reused=is_reused,
         head=head,
         received=len(raw),
@@ -68,6 +73,7 @@ def attempt(
         body=body if is_last and head is not None else b"",
         error=error,
         then=then,
+        paced=paced,
         waited=waited,
         **moments,
     )

@@ -127,11 +127,33 @@ class EntryTests(ClockCase):
                 "send": 43.0,
                 "wait": 1000.0,
                 "receive": 250.0,
+                "_paced": -1,
+                "_proxy": -1,
             },
         )
         # TLS is a part of connecting, and -1 is no time.
         parts = {**found["timings"], "ssl": 0}
         self.assertAlmostEqual(sum(max(part, 0) for part in parts.values()), 1800.0)
+
+    def test_a_pace_and_a_tunnel(self) -> None:
+        past: dict[str, Any] = {"status": 503, "then": "retry", "waited": 1.0, **TIMES}
+        first, second = archive(
+            result(
+                attempt(url=URL, paced=0.125, **past),
+                attempt(url=URL, began=BEGAN + 10, paced=2.0, proxy=0.5, **TIMES),
+            )
+        )
+        # In the queue, it waited for its pace, too.
+        self.assertEqual((first["time"], first["timings"]["blocked"]), (1800.0, 500.0))
+        self.assertEqual(first["timings"]["_paced"], 125.0)
+        self.assertEqual(second["startedDateTime"], "2027-01-15T08:00:08.250000+00:00")
+        timings = second["timings"]
+        self.assertEqual((timings["blocked"], timings["_paced"]), (2000.0, 2000.0))
+        self.assertEqual((timings["connect"], timings["ssl"]), (506.0, 4.0))
+        self.assertEqual(timings["_proxy"], 500.0)
+        parts = {**timings, "ssl": 0, "_paced": 0, "_proxy": 0}
+        whole = sum(max(part, 0) for part in parts.values())
+        self.assertAlmostEqual(second["time"], whole)
 
     def test_a_connection_that_was_there(self) -> None:
         ended = answered(is_reused=True)

@@ -52,8 +52,10 @@ FIELDS = {
     "error": None,
     "timing": {
         "queued": 0.5,
+        "paced": 0.0,
         "dns": 0.001,
         "connect": 0.002,
+        "proxy": None,
         "tls": None,
         "wait": 1.0,
         "receive": 0.0,
@@ -147,6 +149,19 @@ class JSONLTests(ClockCase):
         (row,) = csv_format.DictReader(StringIO((CSV_HEADER + csv(0, ended)).decode()))
         self.assertEqual((row["attempts"], row["resent"]), ("2", "1"))
         self.as_json_writes_it(line)
+
+    def test_a_pace_and_a_tunnel(self) -> None:
+        ended = result(
+            attempt(paced=0.25, then="retry", status=503),
+            attempt(paced=1.5, proxy=0.75),
+        )
+        record = json.loads(jsonl(0, ended))
+        timing = record["timing"]
+        self.assertEqual((timing["paced"], timing["proxy"]), (1.5, 0.75))
+        timing = record["history"][0]["timing"]
+        self.assertEqual((timing["paced"], timing["proxy"]), (0.25, None))
+        (row,) = csv_format.DictReader(StringIO((CSV_HEADER + csv(0, ended)).decode()))
+        self.assertEqual((row["paced"], row["proxy"]), ("1.5", "0.75"))
 
     def test_ended_between_two_attempts(self) -> None:
         ended = result(
@@ -300,7 +315,7 @@ class CSVTests(ClockCase):
         self.assertEqual(
             csv(3, ended).decode(),
             "3,http://h/,1,7,200,4,,,-0.5,0.001,0.002,,1.0,0.0,1.003,"
-            "2027-01-15T08:00:00.250000+00:00,0\r\n",
+            "2027-01-15T08:00:00.250000+00:00,0,0.0,\r\n",
         )
 
     @given(st.text(st.characters()))

@@ -79,6 +79,10 @@ class TimingTests(ClockCase):
         assert timing is not None
         return (timing.dns, timing.connect, timing.tls, timing.wait, timing.receive)
 
+    def opening(self, timing: Timing | None) -> tuple[Any, ...]:
+        assert timing is not None
+        return (timing.dns, timing.connect, timing.proxy, timing.tls)
+
     def test_an_attempt(self) -> None:
         whole = attempt(url="https://h/", began=100.0, tls=0.75)
         timing = whole.timing
@@ -91,6 +95,53 @@ class TimingTests(ClockCase):
         for url, tls in (("http://h/", None), ("https://h/", 0.0)):
             reused = attempt(url=url, is_reused=True)
             self.assertEqual(self.phases(reused.timing), (0.0, 0.0, tls, 2.0, 0.5))
+
+    def test_a_tunnel_is_made_before_the_handshake_in_it(self) -> None:
+        secured = attempt(url="https://h/", proxy=0.5, tls=0.75)
+        self.assertEqual(self.opening(secured.timing), (0.125, 0.25, 0.5, 0.75))
+        plain = attempt(url="http://h/", proxy=0.5)
+        self.assertEqual(self.opening(plain.timing), (0.125, 0.25, 0.5, None))
+        self.assertEqual(plain.timing.total, 3.5)
+        # There was no time between being connected and being tunnelled.
+        self.assertEqual(self.opening(attempt().timing), (0.125, 0.25, None, None))
+        reused = attempt(url="https://h/", is_tunnelled=True, is_reused=True)
+        self.assertEqual(self.opening(reused.timing), (0.0, 0.0, 0.0, 0.0))
+
+    def test_the_time_of_what_was_not_finished(self) -> None:
+        nothing = dict.fromkeys(("dns", "connect", "send", "wait", "receive"))
+        times: dict[str, Any] = {"url": "https://h/", "status": None, **nothing}
+        times["is_tunnelled"] = True
+        for reached, unfinished in (
+            ({}, "dns"),
+            ({"dns": 1.0}, "connect"),
+            ({"connect": 2.0}, "proxy"),
+            ({"proxy": 4.0}, "tls"),
+            ({"tls": 8.0}, "wait"),
+            ({"send": 1.0, "wait": 1.0}, "send"),
+        ):
+            times |= reached
+            is_whole = times["wait"] is not None
+            timing = attempt(**times, rest=0.0 if is_whole else 9.0).timing
+            spent_on = timing.rest(is_tls=True, is_tunnelled=True)
+            self.assertEqual(spent_on, (unfinished, 1.0 if is_whole else 9.0))
+        timing = attempt(url="https://h/", tls=None, send=None, wait=None).timing
+        self.assertEqual(timing.rest(is_tls=True, is_tunnelled=False)[0], "tls")
+
+    def test_each_attempt_waits_for_its_own_pace(self) -> None:
+        ended = result(
+            attempt(began=100.0, paced=0.25, then="retry", status=503),
+            attempt(began=104.0, paced=1.0),
+        )
+        timing = ended.timing
+        assert timing is not None
+        # That of the first is a part of the time in the queue.
+        self.assertEqual((timing.queued, timing.paced, timing.total), (0.5, 1.0, 7.0))
+        first, second = ended.attempts
+        self.assertEqual((first.timing.paced, first.timing.queued), (0.25, 0.0))
+        self.assertEqual((second.timing.paced, second.timing.total), (1.0, 3.0))
+        between = result(attempt(paced=0.25, then="retry", status=503)).timing
+        assert between is not None
+        self.assertEqual(between.paced, 0.0)
 
     def test_what_was_not_reached(self) -> None:
         nothing = dict.fromkeys(("dns", "connect", "send", "wait", "receive"))

@@ -16,7 +16,7 @@ from nbtwisted.client.errors import (
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result
 from nbtwisted.client.results.spans import span_of
-from nbtwisted.timeline import Span
+from nbtwisted.timeline import Phase, Span
 from tests.client.in_memory import A_TURN, FILENO, Network
 from tests.client.results import URL, attempt, lost, result
 from tests.guard import ClockCase
@@ -55,6 +55,28 @@ class SpanTests(ClockCase):
             },
         )
         self.assertEqual((span.seconds, span.ended), (3.0, 103.0))
+
+    def test_a_pace_and_a_tunnel(self) -> None:
+        span = made(
+            result(
+                attempt(began=100.0, paced=0.125, then="retry", status=503, waited=1.0),
+                attempt(began=108.0, paced=2.0, proxy=4.0),
+            )
+        )
+        first, second = span.attempts
+        # What the first waited for its pace was a part of its time in the queue.
+        self.assertEqual(
+            [(phase.name, phase.seconds) for phase in first.phases[:3]],
+            [("queued", 0.375), ("paced", 0.125), ("dns", 0.125)],
+        )
+        # The pause is followed by what else was waited.
+        self.assertEqual(first.phases[-1], Phase("pause", 3.0))
+        self.assertEqual(
+            [(phase.name, phase.seconds) for phase in second.phases[:4]],
+            [("paced", 2.0), ("dns", 0.125), ("connect", 0.25), ("proxy", 4.0)],
+        )
+        self.assertEqual((span.began, span.seconds, span.ended), (99.5, 15.0, 115.0))
+        self.assertEqual([mark.at for mark in span.marks], [3.5])
 
     def test_what_the_server_held_is_told_apart(self) -> None:
         span = made(answered(("Server-Timing", "asked;dur=1500, held;dur=1750")))

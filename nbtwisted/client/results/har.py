@@ -56,9 +56,9 @@ def entries(index: int, result: Result) -> Iterator[dict[str, Any]]:
     """
     last, response = result.last, result.response
     for number, attempt in enumerate(result.attempts):
-        queued = 0.0 if number else result.queued
+        blocked = attempt.paced if number else result.queued
         error = result.error if attempt is last else attempt.error
-        entry = _entry(attempt, error, queued)
+        entry = _entry(attempt, error, blocked)
         if attempt is last and response is not None:
             entry["response"] |= _whole(response)
         entry |= {"_index": index, "_attempt": number, "_fileno": attempt.fileno}
@@ -69,18 +69,18 @@ def entries(index: int, result: Result) -> Iterator[dict[str, Any]]:
 
 
 def _entry(
-    attempt: Attempt, error: RequestError | None, queued: float
+    attempt: Attempt, error: RequestError | None, blocked: float
 ) -> dict[str, Any]:
     """Of an attempt of whose response there is no more than the head, if that."""
     timing, head = attempt.timing, attempt.head
-    began = datetime.fromtimestamp(timing.started - queued, timezone.utc)
+    began = datetime.fromtimestamp(timing.started - blocked, timezone.utc)
     entry: dict[str, Any] = {
         "startedDateTime": began.isoformat(timespec="microseconds"),
-        "time": _milliseconds(timing.total + queued),
+        "time": _milliseconds(timing.total + blocked),
         "request": _request(Target.parse(attempt.url).sent_url, attempt.message.head),
         "response": _response(head, attempt.received),
         "cache": {},
-        "timings": _timings(timing, queued, is_tls=attempt.is_tls),
+        "timings": _timings(attempt, timing, blocked),
     }
     if head is not None:
         for name, seconds in server_durations(head.headers).items():
@@ -177,27 +177,40 @@ def _value(headers: Any, wanted: str) -> str | None:
     return next((value for name, value in headers if name.lower() == wanted), None)
 
 
-def _timings(timing: Timing, queued: float, *, is_tls: bool) -> dict[str, float]:
-    """As HAR has them: -1 for what there was not, TLS a part of connecting."""
+def _timings(attempt: Attempt, timing: Timing, blocked: float) -> dict[str, float]:
+    """As HAR has them: -1 for what there was not, TLS a part of connecting.
+
+    The proxy's tunnel is a part of connecting, too, and the pace of being blocked.
+    """
     seconds = {
         "dns": timing.dns or 0.0,
         "connect": timing.connect or 0.0,
+        "proxy": timing.proxy or 0.0,
         "tls": timing.tls or 0.0,
         "send": 0.0,
         "wait": timing.wait or 0.0,
     }
-    spent_on, rest = timing.rest(is_tls=is_tls)
+    spent_on, rest = timing.rest(
+        is_tls=attempt.is_tls, is_tunnelled=attempt.is_tunnelled
+    )
     seconds[spent_on] += rest
-    connect = seconds["connect"] + seconds["tls"]
+    connect = seconds["connect"] + seconds["proxy"] + seconds["tls"]
     return {
-        "blocked": _milliseconds(queued) if queued else -1,
-        "dns": _milliseconds(seconds["dns"]) if seconds["dns"] else -1,
-        "connect": _milliseconds(connect) if connect else -1,
-        "ssl": _milliseconds(seconds["tls"]) if seconds["tls"] else -1,
+        "blocked": _milliseconds_or_none(blocked),
+        "dns": _milliseconds_or_none(seconds["dns"]),
+        "connect": _milliseconds_or_none(connect),
+        "ssl": _milliseconds_or_none(seconds["tls"]),
         "send": _milliseconds(seconds["send"]),
         "wait": _milliseconds(seconds["wait"]),
         "receive": _milliseconds(timing.receive or 0.0),
+        "_paced": _milliseconds_or_none(timing.paced),
+        "_proxy": _milliseconds_or_none(seconds["proxy"]),
     }
+
+
+def _milliseconds_or_none(seconds: float) -> float:
+    """As HAR has them where there may be none: -1."""
+    return _milliseconds(seconds) if seconds else -1
 
 
 def _milliseconds(seconds: float) -> float:

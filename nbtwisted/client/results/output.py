@@ -115,7 +115,9 @@ def _when(timing: Timing | None) -> str:
         return '"timing": null, "started": null'
     return (
         f'"timing": {{"queued": {_number(timing.queued)}, '
+        f'"paced": {_number(timing.paced)}, '
         f'"dns": {_number(timing.dns)}, "connect": {_number(timing.connect)}, '
+        f'"proxy": {_number(timing.proxy)}, '
         f'"tls": {_number(timing.tls)}, "wait": {_number(timing.wait)}, '
         f'"receive": {_number(timing.receive)}, "total": {_number(timing.total)}}}, '
         f'"started": "{_date(timing.started)}"'
@@ -154,7 +156,19 @@ _THE_SECOND = Memo(_to_the_second)
 CSV_COLUMNS = (
     *("index", "url", "attempts", "fileno", "status", "bytes", "error", "message"),
     *("queued", "dns", "connect", "tls", "wait", "receive", "total", "started"),
-    "resent",
+    *("resent", "paced", "proxy"),
+)
+
+_TIMES = (
+    "queued",
+    "paced",
+    "dns",
+    "connect",
+    "proxy",
+    "tls",
+    "wait",
+    "receive",
+    "total",
 )
 
 _BEGINNINGS_OF_FORMULAS = tuple("=+-@＝＋－＠")
@@ -184,7 +198,7 @@ def csv(index: int, result: Result) -> bytes:
         values |= {"error": error.phase, "message": str(error)}
     if timing is not None:
         values["started"] = _date(timing.started)
-        for name in ("queued", "dns", "connect", "tls", "wait", "receive", "total"):
+        for name in _TIMES:
             seconds = getattr(timing, name)
             values[name] = None if seconds is None else _rounded(seconds)
     text = StringIO()

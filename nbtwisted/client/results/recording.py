@@ -16,7 +16,7 @@ from nbtwisted.client.results.spans import span_of
 from nbtwisted.json_list_file import JSONListFile
 from nbtwisted.timeline.report_page import report_page
 from nbtwisted.timeline.sample import Sample
-from nbtwisted.timeline.span import Span
+from nbtwisted.timeline.span import IN_QUEUE, Span
 from nbtwisted.timeline.svg import svg_waterfall
 from nbtwisted.trace_file import TraceFile
 
@@ -187,19 +187,21 @@ class _Report(_File):
 def write_span(file: TraceFile, span: Span, lane: int) -> None:
     """Write a request, its attempts and their phases, which lie within each other.
 
-    Its time in the queue is left out: others were in its lane then.
+    Its time in the queue is left out: others were in its lane then. What was waited
+    between two attempts is a part of the request, and of neither attempt.
     """
+    span = span.without_queue()
     at = steady_clock.monotonic(span.began)
-    at += sum(phase.seconds for phase in span.phases if phase.name == "queued")
     # Each boundary once, so that what touches does not overlap.
     attempts = []
     for attempt in span.attempts:
         phases = []
         began = ended = at
         for phase in attempt.phases:
-            if phase.name != "queued":
-                phases.append((phase.name, at, at + phase.seconds))
-                at += phase.seconds
+            phases.append((phase.name, at, at + phase.seconds))
+            at += phase.seconds
+            if phase.name in IN_QUEUE:
+                began = at
             if phase.name != "pause":
                 ended = at
         attempts.append((attempt, began, ended, phases))

@@ -34,11 +34,11 @@ def span_of(number: int, result: Result) -> Span | None:
         # A URL that cannot be read, or a pause: it is at one that takes no time.
         last = Attempt(result.effective_url, False, _NOTHING, began=now)
     attempts = (*result.earlier, last)
-    ends = [*(attempt.began for attempt in attempts[1:]), now]
+    ends = [*(attempt.began - attempt.paced for attempt in attempts[1:]), now]
     drawn: list[timeline.Attempt] = []
     for attempt, end in zip(attempts, ends, strict=True):
         error = result.error if attempt is last else attempt.error
-        queued = 0.0 if drawn else result.queued
+        queued = 0.0 if drawn else result.queued - attempt.paced
         drawn.append(_attempt(attempt, error, queued=queued, until=end))
     return Span(
         number=number,
@@ -83,8 +83,10 @@ def _attempt(
     wait = timing.wait or 0.0
     seconds: dict[PhaseName, float] = {
         "queued": queued,
+        "paced": attempt.paced,
         "dns": timing.dns or 0.0,
         "connect": timing.connect or 0.0,
+        "proxy": timing.proxy or 0.0,
         "tls": timing.tls or 0.0,
         "send": 0.0,
         "held": min(held or 0.0, wait),
@@ -92,7 +94,9 @@ def _attempt(
         "receive": timing.receive or 0.0,
         "pause": 0.0 if attempt.then is None else pause,
     }
-    spent_on, rest = timing.rest(is_tls=attempt.is_tls)
+    spent_on, rest = timing.rest(
+        is_tls=attempt.is_tls, is_tunnelled=attempt.is_tunnelled
+    )
     seconds[spent_on] += rest
     outcome = "" if attempt.ended_at is None else str(attempt.status)
     ended_by: MarkName | None = attempt.then
