@@ -23,6 +23,7 @@ from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.job_list import Given, JobFile
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.request_options import CANNOT_READ
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
 from nbtwisted.client.target import shown
@@ -51,8 +52,6 @@ _FORMATS = {
     "csv": output.csv,
     "body": output.body,
 }
-_CANNOT_READ = 26
-"""The same for a list that cannot be read."""
 _BAD_FILE = 58
 """The same for a certificate or key that cannot be used."""
 _FAILED_STATUS = 22
@@ -139,7 +138,7 @@ def _list(options: Options) -> JobFile | None:
 
 def _cannot_read(options: Options, error: OSError) -> NoReturn:
     _complain(f"error: cannot read {options.list}: {error.strerror}")
-    raise SystemExit(_CANNOT_READ) from None
+    raise SystemExit(CANNOT_READ) from None
 
 
 def _folder(options: Options) -> ResultFolder | None:
@@ -222,7 +221,7 @@ class _Run:
         self._getter = getter
         self._gathering = gather(
             getter,
-            self._list or Given(options.each_url()),
+            self._list or Given(options.each_job()),
             concurrency=self._concurrency,
             per_host=options.per_host,
             deliver=self._take,

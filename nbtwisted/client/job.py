@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nbtwisted.client.header import Headers, check_header
 from nbtwisted.http1.syntax import is_token
 
-__all__ = ["Job", "is_idempotent"]
+__all__ = ["Job", "JobTemplate", "is_idempotent"]
 
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 
@@ -58,3 +58,27 @@ def _check_method(method: str) -> None:
 def is_idempotent(method: str) -> bool:
     """Whether to make the request twice is as good as once: RFC 9110, 9.2.2."""
     return method in _IDEMPOTENT
+
+
+@dataclass(frozen=True, slots=True)
+class JobTemplate:
+    """What is made of those that are told no more than a URL; None is not told.
+
+    `body_headers` say what the body is, and go where it goes.
+
+    Raises `ValueError` as `Job` does.
+    """
+
+    method: str | None = None
+    body: bytes | None = None
+    body_headers: Headers = ()
+
+    def __post_init__(self) -> None:
+        """Check it once for all of them."""
+        self.job("")
+
+    def job(self, url: str) -> Job:
+        """A job of this kind."""
+        if self.body is None:
+            return Job(url, self.method or "GET")
+        return Job(url, self.method or "POST", self.body_headers, self.body)

@@ -14,12 +14,16 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from nbtwisted import __version__
 from nbtwisted.client.connection.pool import EVERY_HOST, socket_path
 from nbtwisted.client.connection.reader import Limits
-from nbtwisted.client.header import parse_header
 from nbtwisted.client.host_name import parse_host
+from nbtwisted.client.job import Job, JobTemplate
 from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How, TLSOptions
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
+from nbtwisted.client.request_options import (
+    add_request_options,
+    read_request_options,
+)
 from nbtwisted.client.target import parse_port
 from nbtwisted.command_line import (
     Once,
@@ -56,6 +60,7 @@ class Options:
     """
 
     urls: tuple[str, ...]
+    template: JobTemplate
     url_named_by: str | None
     list: str | None
     times: int
@@ -90,9 +95,10 @@ class Options:
             or any("https:" in url.lower() for url in self.urls)
         )
 
-    def each_url(self) -> Iterator[str]:
+    def each_job(self) -> Iterator[Job]:
         """Each URL as often as it is to be got, one request after another."""
-        return (url for url in self.urls for _ in range(self.times))
+        jobs = map(self.template.job, self.urls)
+        return (job for job in jobs for _ in range(self.times))
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Options:
@@ -102,7 +108,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     """
     parser = OneLineParser(
         prog=program,
-        description="Send many GETs at once, and print each raw answer.",
+        description="Send many requests at once, and print each raw answer.",
         epilog="Exits with 0 when every request was answered, whatever the status; "
         "else with curl's code for the first failure in the order asked.",
     )
@@ -142,6 +148,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="at most N requests in flight to one host and port (default: as -c)",
     )
     parser.add_argument(
+        "-m",
         "--max-time",
         type=positive_duration,
         metavar="DURATION",
@@ -187,6 +194,12 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         help="begin no retry later than this (default: --max-time)",
     )
     parser.add_argument(
+        "--retry-all-methods",
+        action="store_true",
+        help="try again and resend whatever the method is (default: only what may be "
+        "made twice: no POST, no PATCH)",
+    )
+    parser.add_argument(
         "-L", "--location", action="store_true", help="follow redirects"
     )
     parser.add_argument(
@@ -195,16 +208,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         metavar="N",
         default=DEFAULT_MAX_REDIRECTS,
         help="with -L, follow at most N (default: %(default)s)",
-    )
-    parser.add_argument(
-        "-H",
-        "--header",
-        dest="headers",
-        type=reading(parse_header),
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="send this header, in place of ours of the same name; 'NAME:' sends none",
     )
     parser.add_argument(
         "-f",
@@ -231,6 +234,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         default=Limits.head,
         help="the largest head (default: %(default)s)",
     )
+    add_request_options(parser)
     where = parser.add_argument_group("where to connect")
     where.add_argument(
         "--resolve",
@@ -356,14 +360,22 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         url_named_by = "NBTWISTED_URL" if os.environ.get("NBTWISTED_URL") else ""
         urls = [os.environ.get("NBTWISTED_URL") or DEFAULT_URL]
         times = told.times or 5
+    if told.list == "-" and any(part.text == "@-" for part in told.data or ()):
+        parser.error("-i -: expected no body from stdin beside it")
+    template, headers = read_request_options(parser, told)
     how: How = {
         "max_time": told.max_time,
         "connect_timeout": told.connect_timeout,
         "first_byte_timeout": told.first_byte_timeout,
         "limits": Limits(head=told.max_header_size, body=told.max_filesize),
-        "headers": tuple(told.headers),
+        "headers": headers,
         "max_redirects": told.max_redirs if told.location else None,
-        "retries": Retries(told.retry, told.retry_delay, told.retry_max_time),
+        "retries": Retries(
+            told.retry,
+            told.retry_delay,
+            told.retry_max_time,
+            all_methods=told.retry_all_methods,
+        ),
         "overrides": _overrides(told.resolve),
         "unix_socket": told.unix_socket,
         "family": told.family,
@@ -374,6 +386,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     values = {name: value for name, value in vars(told).items() if name in names}
     values |= {
         "urls": tuple(urls),
+        "template": template,
         "url_named_by": url_named_by,
         "times": times,
         "in_input_order": told.order == "input",

@@ -35,7 +35,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def urls(*arguments: str) -> list[str]:
-    return list(read_options(arguments).each_url())
+    return [job.url for job in read_options(arguments).each_job()]
 
 
 def without_coverage() -> dict[str, str]:
@@ -106,7 +106,7 @@ class OptionsTests(SynchronousTestCase):
     def test_a_great_many_take_no_memory(self) -> None:
         told = read_options(["-n", "9" * 18, "a"])
         self.assertEqual(told.number, 10**18 - 1)
-        self.assertEqual(next(told.each_url()), "a")
+        self.assertEqual(next(told.each_job()).url, "a")
 
 
 class ResolveTests(SynchronousTestCase):

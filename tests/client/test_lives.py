@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import (
+    BadJob,
     BadURL,
     ConnectFailed,
     ConnectionLost,
@@ -25,6 +26,7 @@ from nbtwisted.client.errors import (
     SendFailed,
     TLSFailed,
 )
+from nbtwisted.client.job import Job
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.request import Request, State
 from nbtwisted.client.request.retrying import Retries
@@ -89,14 +91,14 @@ class Life:
         self.turns.append(Deferred())
         return self.turns[-1]
 
-    def begin(self, url: str) -> Life:
-        self.request = self.getter.request(url, move=self.move)
+    def begin(self, asked: str | Job | BadJob) -> Life:
+        self.request = self.getter.request(asked, move=self.move)
         self.request.start(lambda _, result: self.results.append(result))
         return self
 
-    def until(self, step: str, url: str = SECURE) -> Life:
+    def until(self, step: str, asked: str | Job = SECURE) -> Life:
         """Begin a request, and lead it into a step of its first attempt."""
-        self.begin(url)
+        self.begin(asked)
         if step != LOOKING_UP:
             self.find()
         if step not in (LOOKING_UP, CONNECTING):
@@ -113,7 +115,7 @@ class Life:
             assert self.server.value() == b"", "sent before the handshake was over"
             self.server.secure()
         if until in (WAITING, RECEIVING):
-            assert self.server.take_request().startswith(b"GET /")
+            assert self.server.take_request(), "nothing was sent"
         if until == RECEIVING:
             self.server.answer(HEAD)
 
@@ -399,12 +401,12 @@ class LifeTests(ClockCase):
 
     # Stale ones.
 
-    def used_again(self, **options: Any) -> Life:
+    def used_again(self, asked: str | Job = PLAIN, **options: Any) -> Life:
         """A request over a connection that was kept."""
         life = Life(**options).until(WAITING, PLAIN)
         life.server.answer(WHOLE)
         life.results.clear()
-        return life.begin(PLAIN)
+        return life.begin(asked)
 
     def test_stale_before_it_was_sent(self) -> None:
         life = self.used_again()
@@ -426,6 +428,74 @@ class LifeTests(ClockCase):
         self.assertFalse(kept.has_something_to_send)
         life.again()
         self.assertEqual(self.answered(life, 2, kept), ["resend"])
+
+    def test_a_post_is_not_resent_unless_that_is_asked_for(self) -> None:
+        for all_methods in (False, True):
+            life = self.used_again(
+                Job(PLAIN, "POST", body=b"a=1"),
+                retries=Retries(0, all_methods=all_methods),
+            )
+            life.server.reset()
+            if all_methods:
+                life.again()
+                self.assertEqual(self.answered(life, 2), ["resend"])
+            else:
+                self.failed(life, SendFailed, "a POST is not sent again unasked")
+
+    def test_a_post_is_tried_again_only_if_that_is_asked_for(self) -> None:
+        for all_methods in (False, True):
+            life = Life(retries=Retries(1, all_methods=all_methods))
+            life.until(WAITING, Job(PLAIN, "POST"))
+            life.server.answer(BUSY)
+            if all_methods:
+                life.pass_time(1.0)
+                life.server.take_request()
+                life.server.answer(WHOLE)
+                self.assertEqual(life.result.tries, 2)
+                self.over(life, life.server)
+            else:
+                self.assertEqual(self.over(life, life.server).tries, 1)
+
+    def test_redirected_with_and_without_its_body(self) -> None:
+        for status, method, goes in [
+            (301, "POST", "GET"),
+            (302, "POST", "GET"),
+            (302, "PUT", "PUT"),
+            (303, "PUT", "GET"),
+            (303, "HEAD", "HEAD"),
+            (307, "POST", "POST"),
+            (308, "POST", "POST"),
+        ]:
+            body = b"" if method == "HEAD" else b"a=1"
+            headers = [("Content-Type", "x/y"), ("X-Y", "z")]
+            life = Life(max_redirects=5)
+            life.until(WAITING, Job(PLAIN, method, headers, body))
+            redirect = FOUND.replace(b"302", b"%d" % status)
+            life.server.answer(redirect % b"/b")
+            sent = life.server.take_request()
+            self.assertTrue(sent.startswith(f"{goes} /b ".encode()), sent)
+            self.assertIn(b"\r\nX-Y: z\r\n", sent)
+            is_kept = goes == method
+            self.assertEqual(b"Content-Type: x/y" in sent, is_kept)
+            self.assertEqual(sent.endswith(b"\r\n\r\n" + body), is_kept)
+            self.assertEqual(b"Content-Length: 3\r\n" in sent, is_kept and body != b"")
+            life.server.answer(WHOLE if method != "HEAD" else HEAD)
+            self.over(life, life.server)
+
+    def test_a_deadline_of_its_own(self) -> None:
+        for seconds in (2.0, 500.0):
+            life = Life().until(WAITING, Job(PLAIN, max_time=seconds))
+            life.pass_time(seconds)
+            life.server.finish()
+            self.failed(life, DeadlinePassed, f"{seconds:g} s passed")
+
+    def test_an_entry_that_is_no_request(self) -> None:
+        life = Life().begin(BadJob("line 3: unknown key 'x'", shown="{"))
+        result = self.over(life)
+        self.assertEqual((result.url, result.job, result.attempts), ("{", None, ()))
+        self.assertIsInstance(result.error, BadJob)
+        waiting = life.getter.request(BadJob("no", shown="["))
+        self.assertEqual(waiting.so_far().url, "[")
 
     def test_stale_when_it_is_cancelled(self) -> None:
         life = self.used_again()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbtwisted.client.connection.protocol import SMALL_REQUEST, State
+from nbtwisted.client.connection.protocol import PIECE, SMALL_REQUEST, State
 from nbtwisted.client.connection.protocol import Connection as OurConnection
 from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.errors import (
@@ -373,6 +373,48 @@ class ConnectionTests(ClockCase):
         theirs.answer(WHOLE)
         theirs.finish()
         self.expect("gone", "exchange over", MalformedResponse)
+
+    def test_a_long_body_goes_out_piece_by_piece(self) -> None:
+        body = bytes(range(256)) * (PIECE // 100)
+        ours, theirs = self.ready()
+        ours.send(Message(REQUEST, body))
+        self.assertEqual(theirs.value(), REQUEST)
+        pieces = [theirs.take_request() for _ in range(3)]
+        self.assertEqual([len(piece) for piece in pieces[1:]], [PIECE, 36608])
+        self.expect()
+        theirs.take_request()
+        self.expect("sent")
+        self.assertEqual(b"".join(pieces), REQUEST + body)
+        theirs.answer(WHOLE)
+        self.expect("bytes", "free", *OVER)
+
+    def test_a_response_to_a_part_of_a_long_body_over_a_used_connection(self) -> None:
+        ours, theirs = self.busy()
+        theirs.answer(WHOLE)
+        self.expect("bytes", "free", *OVER)
+        ours.listener = self
+        ours.send(Message(REQUEST, b"x" * (PIECE + 1)))
+        theirs.take_request()
+        theirs.answer(WHOLE)
+        self.assertEqual(theirs.state, "aborting")
+        theirs.finish()
+        self.expect("bytes", "gone", *OVER)
+        self.assertTrue(ours.is_whole)
+
+    def test_no_body_of_a_response_to_head(self) -> None:
+        for head in (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n\r\n",
+        ):
+            ours, theirs = self.ready()
+            ours.send(Message(REQUEST.replace(b"GET", b"HEAD")))
+            theirs.take_request()
+            self.expect("sent")
+            theirs.answer(head)
+            self.expect("bytes", "free", *OVER)
+            self.assertEqual(ours.reader.raw, head)
+            self.assertEqual(ours.reader.body, b"")
 
     def test_sent_at_once(self) -> None:
         ours, theirs = self.ready()

@@ -154,6 +154,7 @@ class Connection(Protocol):
         self._request_size = 0
         # What is still to be handed to the transport.
         self._unsent = memoryview(b"")
+        self._has_begun = False
         self._settling: IDelayedCall | None = None
 
     def send(self, message: Message) -> None:
@@ -162,6 +163,7 @@ class Connection(Protocol):
         self.is_whole = False
         self.reader.reset(is_head=message.is_head)
         self._request_size = len(head) + len(body)
+        self._has_begun = False
         if len(body) > PIECE:
             self._unsent = memoryview(body)
             self.transport.write(head)
@@ -183,6 +185,7 @@ class Connection(Protocol):
         if self.state is not State.SENDING:
             return
         if self._unsent:
+            self._has_begun = True
             piece, self._unsent = self._unsent[:PIECE], self._unsent[PIECE:]
             self.transport.write(bytes(piece))
         else:
@@ -241,10 +244,11 @@ class Connection(Protocol):
         """Whether what came can be a response, though not all of the request was sent.
 
         Such as that it is too long. What comes over a connection that was used before
-        may have been meant for nobody.
+        may have been meant for nobody, unless the server had some of this request.
         """
         if self.state is State.SENDING:
-            if not self._was_used and self._request_size > SMALL_REQUEST:
+            is_long = self._request_size > SMALL_REQUEST
+            if is_long and (self._has_begun or not self._was_used):
                 return True
             self._fail(MalformedResponse("there was an answer before the request"))
         elif self.state is not State.CLOSING:

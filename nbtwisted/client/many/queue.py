@@ -1,4 +1,4 @@
-"""What is still to be done, and in which turn: no host more at once than it may have."""
+"""What is still to be done, in which turn: no host more at once than it may have."""
 
 from __future__ import annotations
 
