@@ -55,8 +55,10 @@ def _figures(spans: Sequence[Span], totals: Totals) -> str:
     ]
     if totals.resent:
         figures.insert(2, ("resent", f"{totals.resent:,}"))
-    if totals.number > 1 and totals.seconds > 0:
-        times = totals.in_turn / totals.seconds
+    if totals.paced:
+        figures.insert(-1, ("paced", f"{totals.paced:,}"))
+    times = totals.times_as_fast
+    if times is not None:
         figures.append(
             ("one after another", f"{readable(totals.in_turn)} ({times:.1f}x)")
         )
@@ -150,6 +152,7 @@ def _data(spans: Sequence[Span], totals: Totals) -> dict[str, Any]:
             "answers": totals.answers,
             "errors": totals.errors,
             "resent": totals.resent,
+            "paced": totals.paced,
             "seconds": _short(totals.seconds),
             "in_turn": _short(totals.in_turn),
         },

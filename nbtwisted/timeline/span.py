@@ -178,6 +178,8 @@ class Totals:
     errors: int = 0
     resent: int = 0
     """How often requests were sent again, because a kept connection had been closed."""
+    paced: int = 0
+    """How many requests waited for their host's pace."""
     began: float = field(default=float("inf"))
     ended: float = field(default=float("-inf"))
     in_turn: float = 0.0
@@ -198,6 +200,8 @@ class Totals:
         else:
             self.answers += 1
         self.resent += span.resent
+        if any(phase.name == "paced" for phase in span.phases):
+            self.paced += 1
         self.began = min(self.began, span.began)
         self.ended = max(self.ended, span.ended)
         self.in_turn += span.seconds
@@ -206,6 +210,17 @@ class Totals:
     def number(self) -> int:
         """How many."""
         return self.answers + self.errors
+
+    @property
+    def times_as_fast(self) -> float | None:
+        """As many times as one after another would have taken.
+
+        None where that says nothing: of one request, and of a run whose pace decided
+        how long it took.
+        """
+        if self.number <= 1 or self.paced or self.seconds <= 0:
+            return None
+        return self.in_turn / self.seconds
 
     @property
     def seconds(self) -> float:

@@ -403,8 +403,10 @@ def summary(totals: Totals) -> str:
     text = f"{' and '.join(counts)} in {readable(totals.seconds)}"
     if totals.resent:
         text += f"; {totals.resent:,} resent"
-    if totals.number > 1 and totals.seconds > 0:
-        times = totals.in_turn / totals.seconds
+    if totals.paced:
+        text += f"; {totals.paced:,} paced"
+    times = totals.times_as_fast
+    if times is not None:
         text += f"; one after another: {readable(totals.in_turn)} ({times:.1f}x)"
     return text
 

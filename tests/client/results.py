@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbtwisted.client.errors import ConnectionLost, RequestError
+from nbtwisted.client.job import Job
 from nbtwisted.client.message import Message
 from nbtwisted.client.result import Attempt, Head, Result, Then
 
@@ -39,6 +40,7 @@ def attempt(
     rest: float = 0.0,
     is_tunnelled: bool = False,
     is_reused: bool = False,
+    message: Message = MESSAGE,
 ) -> Attempt:
     """An attempt that took so many seconds for each phase.
 
@@ -62,7 +64,7 @@ def attempt(
     return Attempt(
         url=url,
         is_tls=url.startswith("https:"),
-        message=MESSAGE,
+        message=message,
         began=began,
         fileno=fileno,
         is_tunnelled=is_tunnelled or proxy is not None,
@@ -84,17 +86,20 @@ def result(
     url: str | None = None,
     error: RequestError | None = None,
     queued: float = 0.5,
+    job: Job | None = None,
 ) -> Result:
-    """How a request ended that had these attempts."""
+    """How a request ended that had these attempts, of a plain job if of no other."""
     first, last = attempts[0], attempts[-1]
     assert last.ended_at is not None
+    url = first.url if url is None else url
     return Result(
-        url=first.url if url is None else url,
+        url=url,
         attempts=attempts,
         error=error or (last.error if last.then is None else None),
         began=first.began,
         queued=queued,
         ended_at=last.ended_at + last.waited,
+        job=Job(url) if job is None else job,
     )
 
 

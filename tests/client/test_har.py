@@ -14,6 +14,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT6
 
 from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import LONGEST_PAST, Result
 from nbtwisted.client.results.har import HEAD, LARGEST_BODY, TAIL, entries
 from tests.client.results import BEGAN, REQUEST, attempt, lost, result
@@ -134,6 +135,38 @@ class EntryTests(ClockCase):
         # TLS is a part of connecting, and -1 is no time.
         parts = {**found["timings"], "ssl": 0}
         self.assertAlmostEqual(sum(max(part, 0) for part in parts.values()), 1800.0)
+
+    def test_what_was_sent(self) -> None:
+        head = b"PUT /a HTTP/1.1\r\nContent-Type: text/x\r\n\r\n"
+        for body, posted in [
+            (b"", None),
+            ("aü\0".encode(), {"mimeType": "text/x", "text": "aü\0"}),
+            (
+                b"\xff\x00",
+                {"mimeType": "text/x", "text": "/wA=", "encoding": "base64"},
+            ),
+        ]:
+            request = entry(answered(message=Message(head, body)))["request"]
+            self.assertEqual(
+                (request["method"], request.get("postData")), ("PUT", posted)
+            )
+            self.assertEqual(request["headersSize"], len(head))
+            self.assertEqual(request["bodySize"], len(body))
+        untyped = Message(b"PUT /a HTTP/1.1\r\n\r\n", b"a")
+        posted = entry(answered(message=untyped))["request"]["postData"]
+        self.assertEqual(posted, {"mimeType": "", "text": "a"})
+
+    def test_what_was_sent_and_is_large(self) -> None:
+        head = b"PUT /a HTTP/1.1\r\n\r\n"
+        largest = Message(head, b"x" * LARGEST_BODY)
+        request = entry(answered(message=largest))["request"]
+        self.assertEqual(request["postData"]["text"], "x" * LARGEST_BODY)
+        self.assertNotIn("comment", request)
+        large = Message(head, b"x" * (LARGEST_BODY + 1))
+        request = entry(answered(message=large))["request"]
+        self.assertNotIn("postData", request)
+        self.assertEqual(request["bodySize"], LARGEST_BODY + 1)
+        self.assertIn("a body of more than 1048576 bytes", request["comment"])
 
     def test_a_pace_and_a_tunnel(self) -> None:
         past: dict[str, Any] = {"status": 503, "then": "retry", "waited": 1.0, **TIMES}

@@ -4,6 +4,7 @@ import csv as csv_format
 import json
 from base64 import b64decode
 from datetime import datetime, timezone
+from hashlib import sha256
 from io import StringIO
 from typing import Any
 
@@ -11,12 +12,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import (
+    BadJob,
     BadURL,
     ConnectionLost,
     Interrupted,
     NameNotResolved,
     RequestError,
 )
+from nbtwisted.client.job import Job
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import Result
 from nbtwisted.client.results.output import (
     CSV_HEADER,
@@ -27,9 +31,10 @@ from nbtwisted.client.results.output import (
     jsonl,
     raw,
 )
-from tests.client.results import attempt, lost, result
+from tests.client.results import URL, attempt, lost, result
 from tests.guard import ClockCase
 
+DIGEST = "request_body_sha256"
 TIMES: dict[str, Any] = {
     "dns": 0.001,
     "connect": 0.0020000001,
@@ -40,6 +45,7 @@ TIMES: dict[str, Any] = {
 FIELDS = {
     "index": 3,
     "url": "http://h/",
+    "method": "GET",
     "attempts": 1,
     "resent": 0,
     "fileno": 7,
@@ -135,6 +141,7 @@ class JSONLTests(ClockCase):
             first,
             {
                 "url": "http://h/a",
+                "method": "GET",
                 "fileno": 6,
                 "status": 302,
                 "error": None,
@@ -162,6 +169,44 @@ class JSONLTests(ClockCase):
         self.assertEqual((timing["paced"], timing["proxy"]), (0.25, None))
         (row,) = csv_format.DictReader(StringIO((CSV_HEADER + csv(0, ended)).decode()))
         self.assertEqual((row["paced"], row["proxy"]), ("1.5", "0.75"))
+
+    def test_a_method_and_a_body(self) -> None:
+        job = Job("http://h/", "POST", body=b"a=b")
+        moved = Message(b"POST /a HTTP/1.1\r\n\r\n", b"a=b")
+        past = attempt(status=303, then="redirect", message=moved)
+        for _ in range(2):
+            line = jsonl(0, result(past, attempt(url="http://h/c"), job=job))
+            record = json.loads(line)
+            self.assertEqual(list(record)[1:4], ["url", "method", DIGEST])
+            self.assertEqual(record["method"], "POST")
+            self.assertEqual(record[DIGEST], sha256(b"a=b").hexdigest())
+            # What was asked in the end is another matter.
+            self.assertEqual(record["history"][0]["method"], "POST")
+            # The next body is another.
+            other = Job("http://h/", "PUT", body=b"\xff")
+            record = json.loads(jsonl(1, result(attempt(), job=other)))
+            self.assertEqual(record["method"], "PUT")
+            self.assertEqual(record[DIGEST], sha256(b"\xff").hexdigest())
+        self.assertNotIn(DIGEST, json.loads(jsonl(0, answered(b""))))
+        (row,) = csv_format.DictReader(
+            StringIO((CSV_HEADER + csv(0, result(attempt(), job=job))).decode())
+        )
+        self.assertEqual(row["method"], "POST")
+        self.as_json_writes_it(line)
+
+    def test_any_method(self) -> None:
+        method = "!#$%&'*+-.^_`|~a0"
+        line = jsonl(0, result(attempt(), job=Job(URL, method)))
+        self.assertEqual(json.loads(line)["method"], method)
+        self.as_json_writes_it(line)
+
+    def test_what_could_not_be_read_has_no_method(self) -> None:
+        bad = refused(BadJob("line 3: no URL", shown="{}"), "{}")
+        record = json.loads(jsonl(0, bad))
+        self.assertEqual(list(record), list(FIELDS))
+        self.assertEqual((record["url"], record["method"]), ("{}", None))
+        (row,) = csv_format.DictReader(StringIO((CSV_HEADER + csv(0, bad)).decode()))
+        self.assertEqual((row["method"], row["paced"]), ("", ""))
 
     def test_ended_between_two_attempts(self) -> None:
         ended = result(
@@ -315,7 +360,7 @@ class CSVTests(ClockCase):
         self.assertEqual(
             csv(3, ended).decode(),
             "3,http://h/,1,7,200,4,,,-0.5,0.001,0.002,,1.0,0.0,1.003,"
-            "2027-01-15T08:00:00.250000+00:00,0,0.0,\r\n",
+            "2027-01-15T08:00:00.250000+00:00,0,GET,0.0,\r\n",
         )
 
     @given(st.text(st.characters()))

@@ -182,6 +182,32 @@ class TraceTests(RecordingCase):
         )
         self.assertEqual({e["tid"] for e in events}, {5})
 
+    def test_a_pace_is_in_the_queue_or_between_two_attempts(self) -> None:
+        began = steady_clock.now()
+        attempts = (
+            drawn("429", ended_by="retry", queued=1.0, paced=4.0, held=2.0, pause=0.5),
+            drawn("200", paced=8.0, held=3.0),
+        )
+        request, *events = self.write(Span(9, "http://h/", began, attempts))
+        begins = [round((e["ts"] - request["ts"]) / 1e6, 4) for e in events]
+        found = [(e["name"], e.get("dur", 0) / 1e6) for e in events]
+        self.assertEqual(
+            list(zip(begins, found, strict=True)),
+            [
+                (0.0, ("429", 2.0)),
+                (2.0, ("retry", 0.0)),
+                (0.0, ("held", 2.0)),
+                (2.0, ("pause", 0.5)),
+                (10.5, ("200", 3.0)),
+                (2.5, ("paced", 8.0)),
+                (10.5, ("held", 3.0)),
+            ],
+        )
+        self.assertAlmostEqual(
+            request["ts"] / 1e6, steady_clock.monotonic(began) + 5, places=4
+        )
+        self.assertEqual(request["dur"], 13.5e6)
+
     def test_an_error_says_what_it_was(self) -> None:
         broken = drawn("dns", ended_by="error", message="no host", dns=1.0)
         again = drawn("dns", ended_by="error", message="no host", dns=1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbtwisted.client.errors import ConnectFailed, EmptyResponse, Interrupted
+from nbtwisted.client.job import Job
 from nbtwisted.client.result import Attempt, Response, Result, Timing
 from tests.client.results import MESSAGE, URL, attempt, lost, result
 from tests.guard import ClockCase
@@ -69,6 +70,8 @@ class ResultTests(ClockCase):
         never = Result(URL, error=Interrupted("cancelled before it was sent"))
         self.assertEqual((never.last, never.earlier, never.timing), (None, (), None))
         self.assertEqual((never.effective_url, never.tries), (URL, 1))
+        self.assertIsNone(never.method)
+        self.assertEqual(Result(URL, job=Job(URL, "HEAD")).method, "HEAD")
 
     def test_the_head_before_an_error_has_no_status(self) -> None:
         self.assertIsNone(attempt(status=200, error=EmptyResponse()).status)

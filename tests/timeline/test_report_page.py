@@ -117,6 +117,16 @@ class ReportTests(ClockCase):
         page = page_of([span(2, "http://h/", 0.0)])
         self.assertNotIn("<dt>resent</dt>", page)
 
+    def test_what_was_paced(self) -> None:
+        page = page_of([span(1, "http://h/", 0.0, paced=1.0, wait=1.0)] * 2)
+        self.assertIn("<dt>paced</dt><dd>2</dd>", page)
+        self.assertNotIn("one after another", page)
+        self.assertEqual(data_of(page)["totals"]["paced"], 2)
+        self.assertIn('<li title="waiting for its host&#x27;s pace">', page)
+        page = page_of([span(1, "http://h/", 0.0, wait=1.0)] * 2)
+        self.assertNotIn("<dt>paced</dt>", page)
+        self.assertIn("one after another", page)
+
     def test_one_request(self) -> None:
         page = page_of([span(1, "http://h/", 0.0, wait=1.0)])
         self.assertIn("<h1>1 request in 1.00 s</h1>", page)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline import Phase, Sample, Span, Track, waterfall
+from nbtwisted.timeline import Phase, Sample, Span, Totals, Track, waterfall
 from nbtwisted.timeline.columns import width_of
+from nbtwisted.timeline.span import PHASES
 from nbtwisted.timeline.waterfall import CHARACTERS, bars
 from tests.guard import ClockCase
 from tests.timeline.spans import any_spans, attempt, span
@@ -58,6 +60,25 @@ class WaterfallTests(ClockCase):
 """,
         )
 
+    def test_a_pace_and_a_tunnel(self) -> None:
+        attempts = (
+            attempt("429", ended_by="retry", queued=1, paced=2, wait=1, pause=1),
+            attempt("200", paced=3, connect=1, proxy=1, tls=1, wait=2),
+        )
+        late = span(2, "/", 0, queued=4, paced=8.9, receive=0.0001)
+        self.assertEqual(
+            self.picture(Span(1, "/", 0, attempts), late, width=45),
+            """
+1 /  200  ··┊┊┊┊──↻┄┊┊┊┊┊┊╌╌∩∩══────  10.00 s
+2 /  200  ········┊┊┊┊┊┊┊┊┊┊┊┊┊┊┊┊┊█   0.1 ms
+          0 s       5 s       10 s
+          · queued  ┊ paced  ╌ connect
+          ∩ proxy  ═ tls  ─ wait  █ receive
+          ┄ pause  ↻ retry
+2 answers in 13.00 s; 2 paced
+""",
+        )
+
     def test_retries_and_redirects_are_parts_of_one_row(self) -> None:
         attempts = (
             attempt("first byte", ended_by="error", wait=1, pause=1),
@@ -92,7 +113,9 @@ class WaterfallTests(ClockCase):
                 "/日本" + "long" * 20,
                 0,
                 queued=1,
+                paced=1,
                 connect=1,
+                proxy=1,
                 tls=1,
                 held=1,
                 wait=1,
@@ -104,8 +127,10 @@ class WaterfallTests(ClockCase):
         )
         self.assertTrue(picture.isascii(), picture)
         self.assertIn("...", picture)
-        self.assertRegex(picture, r"\.{4,}~{4,}\+{4,}={4,}-{4,}#{4,}  5\.00 s")
-        self.assertRegex(picture, r"-{4,}\*_{3,}")
+        self.assertRegex(
+            picture, r"\.{3,}\|{3,}~{3,}\^{3,}\+{3,}={3,}-{3,}#{3,}  6\.00 s"
+        )
+        self.assertRegex(picture, r"-{3,}\*_{2,}")
 
     def test_of_a_long_label_the_end_stays(self) -> None:
         path = "/get?_delay=lognormal(600ms,0.4)&_key="
@@ -132,8 +157,9 @@ class WaterfallTests(ClockCase):
         self.assertEqual(waterfall([], width=80), "no requests\n")
 
     def test_colour_surrounds_and_changes_nothing(self) -> None:
+        phases: dict[str, Any] = dict.fromkeys(PHASES, 1.0)
         spans = [
-            span(1, "/", 0, queued=1, connect=1, tls=1, held=1, wait=1, receive=1),
+            span(1, "/", 0, **phases),
             span(2, "/", 0, wait=1, failed=True, outcome="dns"),
         ]
         coloured = waterfall(spans, width=60, colour=True)
@@ -207,6 +233,13 @@ one after another:
         self.assertIn("1,000 answers in 1.00 s; one after another: 1000.00 s", drawn)
         self.assertEqual(drawn.count("  200  "), len(sample.spans))
 
+    def test_the_summary_says_how_many_were_paced(self) -> None:
+        spans = [span(1, "/", 0.0, wait=1.0), span(2, "/", 0.0, paced=1.0, wait=1.0)]
+        # The pace, and not the client, decides how long it takes.
+        self.assertIn("\n2 answers in 2.00 s; 1 paced\n", self.picture(*spans))
+        self.assertNotIn("paced", self.picture(*spans[:1]))
+        self.assertEqual(Totals.of([*spans, *spans]).paced, 2)
+
     def test_the_summary_says_what_was_resent(self) -> None:
         attempts = (
             attempt("first byte", ended_by="resend", wait=1.0),
@@ -227,12 +260,26 @@ one after another:
         if ascii_only:
             self.assertTrue(drawn.isascii(), drawn)
         # However short a request was, it can be seen.
-        strokes = r"[.~+=\-#_*&>x,:%]" if ascii_only else f"[{CHARACTERS}]"
+        strokes = r"[.|~^+=\-#_*&>x,:%]" if ascii_only else f"[{CHARACTERS}]"
         for line in lines[: min(len(spans), max(rows, 3))]:
             self.assertRegex(line, strokes)
 
+    def test_a_pace_is_in_the_queue_before_the_first_attempt_alone(self) -> None:
+        attempts = (
+            attempt("503", ended_by="retry", queued=1, paced=2, wait=4, pause=8),
+            attempt("200", paced=16, wait=32),
+        )
+        whole = Span(1, "/", 100.0, attempts)
+        self.assertEqual((whole.seconds, whole.ended), (60.0, 163.0))
+        begun = whole.without_queue()
+        self.assertEqual((begun.began, begun.seconds, begun.ended), (103, 60, 163))
+        names = [phase.name for phase in begun.phases]
+        self.assertEqual(names, ["wait", "pause", "paced", "wait"])
+        self.assertEqual([mark.at for mark in whole.marks], [7.0])
+
     def test_phases_have_an_order(self) -> None:
         only = span(1, "/", 0, receive=1, queued=2)
+        self.assertEqual(only.without_queue().phases, (Phase("receive", 1),))
         self.assertEqual(only.phases, (Phase("queued", 2), Phase("receive", 1)))
         self.assertEqual((only.seconds, only.ended), (1, 3))
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from nbtwisted import __version__
 from nbtwisted.client.errors import RequestError
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import (
     LONGEST_PAST,
     Attempt,
@@ -31,6 +32,7 @@ __all__ = ["HEAD", "LARGEST_BODY", "TAIL", "entries"]
 LARGEST_BODY = 1024 * 1024
 """Bytes of a body that is put into the archive; of a larger one there is its size."""
 
+_TOO_LARGE = f"a body of more than {LARGEST_BODY} bytes is not in here"
 _NOT_WRITTEN = "(not written)"
 _SECRET = frozenset(
     ("authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2")
@@ -77,7 +79,7 @@ def _entry(
     entry: dict[str, Any] = {
         "startedDateTime": began.isoformat(timespec="microseconds"),
         "time": _milliseconds(timing.total + blocked),
-        "request": _request(Target.parse(attempt.url).sent_url, attempt.message.head),
+        "request": _request(Target.parse(attempt.url).sent_url, attempt.message),
         "response": _response(head, attempt.received),
         "cache": {},
         "timings": _timings(attempt, timing, blocked),
@@ -97,25 +99,40 @@ def _entry(
     return entry
 
 
-def _request(url: str, request: bytes) -> dict[str, Any]:
-    first, *lines = request.decode("latin-1").split("\r\n")
+def _request(url: str, message: Message) -> dict[str, Any]:
+    first, *lines = message.head.decode("latin-1").split("\r\n")
     method, _, version = first.split(" ")
     parts = [line.partition(": ") for line in lines if line]
-    return {
+    headers = [(name, value) for name, _, value in parts]
+    request: dict[str, Any] = {
         "method": method,
         "url": url,
         "httpVersion": version,
         "cookies": [],
-        "headers": _headers((name, value) for name, _, value in parts),
+        "headers": _headers(headers),
         "queryString": [
             {"name": name, "value": value}
             for name, value in parse_qsl(
                 urlsplit(url).query, keep_blank_values=True, errors="backslashreplace"
             )
         ],
-        "headersSize": len(request),
-        "bodySize": 0,
+        "headersSize": len(message.head),
+        "bodySize": len(message.body),
     }
+    if len(message.body) > LARGEST_BODY:
+        request["comment"] = _TOO_LARGE
+    elif message.body:
+        kind = _value(headers, "content-type") or ""
+        request["postData"] = {"mimeType": kind, **_text(message.body)}
+    return request
+
+
+def _text(body: bytes) -> dict[str, str]:
+    """A body, as browsers have it."""
+    try:
+        return {"text": body.decode()}
+    except UnicodeDecodeError:
+        return {"text": b64encode(body).decode(), "encoding": "base64"}
 
 
 def _response(head: Head | None, received: int) -> dict[str, Any]:
@@ -146,13 +163,9 @@ def _whole(response: Response) -> dict[str, Any]:
     if _value(headers, "content-encoding") is not None:
         content["comment"] = "compressed: its size is as sent, and it is not in here"
     elif len(body) > LARGEST_BODY:
-        content["comment"] = f"a body of more than {LARGEST_BODY} bytes is not in here"
+        content["comment"] = _TOO_LARGE
     else:
-        try:
-            content["text"] = body.decode()
-        except UnicodeDecodeError:
-            content["text"] = b64encode(body).decode()
-            content["encoding"] = "base64"
+        content |= _text(body)
     # What stands before the body may be more heads than one.
     size = len(raw) - len(body)
     heads = raw[:size]

@@ -6,11 +6,14 @@ import csv as csv_format
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import lru_cache
+from hashlib import sha256
 from io import StringIO
 from json.encoder import encode_basestring as quoted
 from typing import Any, Generic, TypeVar
 
 from nbtwisted.client.errors import RequestError
+from nbtwisted.client.job import Job
 from nbtwisted.client.result import Attempt, Response, Result, Timing
 from nbtwisted.memo import Memo
 from nbtwisted.printable import escaped, escaped_json, printable
@@ -49,7 +52,8 @@ def jsonl(index: int, result: Result) -> bytes:
     it, and it may end up on a terminal.
 
     `effective_url` is there if that is another than the `url` asked for, and `history`
-    if there were attempts before the last.
+    if there were attempts before the last. A request that had a body has
+    `request_body_sha256`.
     """
     # Put together by hand, in half of the time that a dict takes and its encoding: of
     # all that a request costs, this line is the largest part.
@@ -66,11 +70,28 @@ def jsonl(index: int, result: Result) -> bytes:
     if result.earlier:
         more += f', "history": [{", ".join(map(_attempt, result.earlier))}]'
     document = (
-        f'{{"index": {index}, "url": {quoted(url)}, "attempts": {result.tries}, '
+        f'{{"index": {index}, "url": {quoted(url)}, {_asked(result.job)}, '
+        f'"attempts": {result.tries}, '
         f'"resent": {result.resent}, "fileno": {fileno}, {ended}, "error": {failed}, '
         f"{_when(result.timing)}{more}}}"
     )
     return escaped_json(document).encode() + b"\n"
+
+
+def _asked(job: Job | None) -> str:
+    if job is None:
+        return '"method": null'
+    # It is a token, in which nothing has to be quoted.
+    method = f'"method": "{job.method}"'
+    if not job.body:
+        return method
+    return f'{method}, "request_body_sha256": "{_sha256(job.body)}"'
+
+
+# Many requests may have one body, which may be large.
+@lru_cache(maxsize=1)
+def _sha256(body: bytes) -> str:
+    return sha256(body).hexdigest()
 
 
 _NO_RESPONSE = ", ".join(
@@ -104,7 +125,8 @@ def _attempt(attempt: Attempt) -> str:
     status = "null" if attempt.status is None else attempt.status
     error = "null" if attempt.error is None else f"{{{_error(attempt.error)}}}"
     return (
-        f'{{"url": {quoted(attempt.url)}, "fileno": {fileno}, "status": {status}, '
+        f'{{"url": {quoted(attempt.url)}, "method": "{attempt.message.method}", '
+        f'"fileno": {fileno}, "status": {status}, '
         f'"error": {error}, {_when(attempt.timing)}, "then": "{attempt.then}", '
         f'"waited": {_rounded(attempt.waited)}}}'
     )
@@ -156,7 +178,7 @@ _THE_SECOND = Memo(_to_the_second)
 CSV_COLUMNS = (
     *("index", "url", "attempts", "fileno", "status", "bytes", "error", "message"),
     *("queued", "dns", "connect", "tls", "wait", "receive", "total", "started"),
-    *("resent", "paced", "proxy"),
+    *("resent", "method", "paced", "proxy"),
 )
 
 _TIMES = (
@@ -188,6 +210,7 @@ def csv(index: int, result: Result) -> bytes:
     values: dict[str, Any] = {
         "index": index,
         "url": result.url,
+        "method": result.method,
         "attempts": result.tries,
         "resent": result.resent,
         "fileno": None if last is None else last.fileno,
