@@ -13,6 +13,7 @@ from nbtwisted.client.result import RequestError
 __all__ = [
     "BadJob",
     "BadURL",
+    "CannotUnpack",
     "CertificateRefused",
     "ConnectFailed",
     "ConnectTimeout",
@@ -29,6 +30,7 @@ __all__ = [
     "SendFailed",
     "TLSFailed",
     "TooManyRedirects",
+    "UnpacksTooLarge",
 ]
 
 
@@ -133,6 +135,20 @@ class ResponseTooLarge(RequestError):
     """The body is larger than it may be."""
 
     phase = "body"
+    exit_code = 63
+
+
+class CannotUnpack(RequestError):
+    """The body's content coding is damaged, cut short, or unknown here."""
+
+    phase = "content coding"
+    exit_code = 61
+
+
+class UnpacksTooLarge(RequestError):
+    """The body is small as it came, and unpacks to more than it may."""
+
+    phase = "content coding"
     exit_code = 63
 
 
