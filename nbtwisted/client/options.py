@@ -35,6 +35,7 @@ from nbtwisted.command_line import (
     reading,
     whole_number,
 )
+from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 
 __all__ = ["Options", "read_options"]
@@ -146,6 +147,19 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         type=count,
         metavar="N",
         help="at most N requests in flight to one host and port (default: as -c)",
+    )
+    parser.add_argument(
+        "--rate",
+        type=reading(parse_rate),
+        metavar="RATE",
+        help="begin no more requests than that, retries and redirects included: 50/s, "
+        "120/m, 3600/h, 2/d; evenly spaced",
+    )
+    parser.add_argument(
+        "--rate-per-host",
+        type=reading(parse_rate),
+        metavar="RATE",
+        help="the same for each host and port; requests to others go first meanwhile",
     )
     parser.add_argument(
         "-m",
@@ -379,6 +393,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "overrides": _overrides(told.resolve),
         "unix_socket": told.unix_socket,
         "family": told.family,
+        "rate": told.rate,
+        "rate_per_host": told.rate_per_host,
         "tls": _tls(parser, told),
     }
     # Most are as they were told.

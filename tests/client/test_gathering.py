@@ -329,7 +329,7 @@ class GatherTests(GatheringCase):
         (result,) = (result for index, result in self.delivered if index == 0)
         self.assertEqual(
             str(result.error),
-            "cancelled while waiting for a turn at the host that it was redirected to",
+            "cancelled while waiting for its turn at the host",
         )
 
 

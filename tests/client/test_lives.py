@@ -52,7 +52,7 @@ SENDING = "sending the request"
 WAITING = "waiting for the first byte"
 RECEIVING = "receiving the answer"
 PAUSING = "waiting to try again"
-MOVING = "waiting for a turn at the host that it was redirected to"
+QUEUED = "waiting for its turn at the host"
 ATTEMPT = [LOOKING_UP, CONNECTING, SECURING, SENDING, WAITING, RECEIVING]
 """The steps of an attempt in TLS, as errors name them."""
 
@@ -65,7 +65,7 @@ class Life:
         # What is counted from the beginning is not counted from zero.
         self.network.advance(100)
         self.looked_up: list[Deferred[tuple[str, ...]]] = []
-        self.turns: list[Deferred[None]] = []
+        self.asked: list[Origin] = []
         self.results: list[Result] = []
         self.server: Connection
         self.getter = Getter(
@@ -86,13 +86,13 @@ class Life:
         self.looked_up.append(Deferred())
         return self.looked_up[-1]
 
-    def move(self, request: Request, origin: Origin) -> Deferred[None]:
-        """As a queue."""
-        self.turns.append(Deferred())
-        return self.turns[-1]
+    def ask(self, request: Request, origin: Origin) -> bool:
+        """As a queue, which has no more room at other hosts."""
+        self.asked.append(origin)
+        return origin.host == "host"
 
     def begin(self, asked: str | Job | BadJob) -> Life:
-        self.request = self.getter.request(asked, move=self.move)
+        self.request = self.getter.request(asked, ask=self.ask)
         self.request.start(lambda _, result: self.results.append(result))
         return self
 
@@ -287,8 +287,8 @@ class LifeTests(ClockCase):
         self.assertTrue(life.server.take_request().startswith(b"GET /b "))
         life.server.answer(WHOLE)
         self.assertEqual(self.answered(life, 2, life.server), ["redirect"])
-        # To the same host it need not wait for a turn.
-        self.assertEqual((len(life.looked_up), life.turns), (1, []))
+        # It has asked for its turn, and need not wait for it.
+        self.assertEqual((len(life.looked_up), len(life.asked)), (1, 1))
         self.assertEqual(life.result.effective_url, "http://host/b")
 
     def test_redirected_over_a_new_connection(self) -> None:
@@ -304,14 +304,15 @@ class LifeTests(ClockCase):
         kept = life.server
         kept.answer(FOUND % ELSEWHERE)
         # The connection to the first host is free for others meanwhile.
-        self.assertEqual((len(life.turns), kept.state), (1, "open"))
+        self.assertEqual((len(life.asked), kept.state), (1, "open"))
         life.network.advance(3)
         self.assertEqual(len(life.looked_up), 1)
-        life.turns[0].callback(None)
+        life.request.take_turn(2.0)
         life.again()
         self.assertEqual(self.answered(life, 2, kept), ["redirect"])
         assert life.result.timing is not None
         self.assertEqual(life.result.timing.total, 3)
+        self.assertEqual([a.paced for a in life.result.attempts], [0.0, 2.0])
 
     def test_redirected_to_what_is_no_url(self) -> None:
         life = Life(max_redirects=5).until(WAITING)
@@ -327,7 +328,6 @@ class LifeTests(ClockCase):
         life.until(WAITING, "http://other/")
         life.results.clear()
         life.server.answer(FOUND % b"http://host/b")
-        life.turns[0].callback(None)
         self.assertTrue(first.take_request().startswith(b"GET /b "))
         first.answer(WHOLE)
         self.assertEqual(self.answered(life, 2, first, life.server), ["redirect"])
@@ -532,17 +532,16 @@ class LifeTests(ClockCase):
             self.assertFalse(life.server.has_something_to_send)
             life.server.finish()
 
-    def moving(self, **options: Any) -> Life:
+    def queued(self, **options: Any) -> Life:
         life = Life(max_redirects=5, **options).until(WAITING)
         life.server.answer(CLOSING + b"Location: http://other/b\r\n\r\n")
         life.server.finish()
         return life
 
     def test_cancelled_while_it_waits_for_a_turn(self) -> None:
-        life = self.moving()
+        life = self.queued()
         life.request.cancel()
-        result = self.failed(life, Interrupted, f"cancelled while {MOVING}")
-        self.assertTrue(life.turns[0].called)
+        result = self.failed(life, Interrupted, f"cancelled while {QUEUED}")
         self.assertEqual((len(result.attempts), result.last), (1, None))
 
     def test_cancelled_while_it_waits_to_try_again(self) -> None:
@@ -561,7 +560,7 @@ class LifeTests(ClockCase):
         life.server.answer(CLOSING + b"Location: http://other/b\r\n\r\n")
         life.server.finish()
         life.request.cancel()
-        result = self.failed(life, Interrupted, f"cancelled while {MOVING}")
+        result = self.failed(life, Interrupted, f"cancelled while {QUEUED}")
         self.assertEqual(len(result.attempts), 2)
 
     def test_cancelled_when_it_is_over(self) -> None:
@@ -598,10 +597,9 @@ class LifeTests(ClockCase):
             self.failed(life, DeadlinePassed, f"30 s passed while {step}")
 
     def test_out_of_time_while_it_waits_for_a_turn(self) -> None:
-        life = self.moving()
+        life = self.queued()
         life.pass_time(30)
-        self.assertTrue(life.turns[0].called)
-        self.failed(life, DeadlinePassed, f"30 s passed while {MOVING}")
+        self.failed(life, DeadlinePassed, f"30 s passed while {QUEUED}")
 
     def test_too_long_to_connect(self) -> None:
         for step in ATTEMPT:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any, cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +12,9 @@ from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.many.queue import MOST_PASSED_OVER, Queue, Ticket
-from nbtwisted.client.target import Target
+from nbtwisted.client.request.pacing import Pacing
+from nbtwisted.client.request.request import Request
+from nbtwisted.client.target import Origin, Target
 from tests.guard import ClockCase
 
 
@@ -24,12 +29,13 @@ def url_of(ticket: Ticket) -> str:
 
 
 class QueueCase(ClockCase):
-    def queue(self, hosts: str, **options: int) -> Queue:
+    def queue(self, hosts: str, **options: Any) -> Queue:
         return Queue(Given(urls(hosts)), **options)
 
     def took(self, queue: Queue) -> Ticket:
         ticket = queue.take()
         assert ticket is not None
+        ticket.request = cast(Request, object())
         return ticket
 
     def took_nothing(self, queue: Queue, *, is_over: bool = False) -> None:
@@ -102,8 +108,8 @@ class PerHostTests(QueueCase):
         queue = Queue(OneByOne(urls("aa")), per_host=1)
         first = self.took(queue)
         self.took_nothing(queue)
+        queue.leave(first)
         # There is room at the host for what was passed over, though nothing is read.
-        self.successResultOf(queue.move(first, MovingTests.B))
         self.assertEqual(self.took(queue).index, 1)
 
     def test_closed(self) -> None:
@@ -127,62 +133,299 @@ class PerHostTests(QueueCase):
 
 
 class MovingTests(QueueCase):
+    A, B = (Target.parse(f"http://{host}/").origin for host in "ab")
+
+    def waits(self, queue: Queue, ticket: Ticket, origin: Origin) -> None:
+        """Move on, to where there may be no room."""
+        self.assertFalse(queue.move(ticket, origin))
+        self.assertEqual(queue.moving, 1)
+
+    def goes_on(self, queue: Queue, ticket: Ticket) -> None:
+        self.assertIs(queue.take(), ticket)
+        self.assertEqual(queue.moving, 0)
+
     def test_before_one_that_nobody_has_taken(self) -> None:
         queue = self.queue("aab", per_host=1)
         first, other = self.took(queue), self.took(queue)
         self.assertEqual(other.index, 2)
-        queue.leave(first)  # which makes the second ready, and nobody takes it
-        self.successResultOf(queue.move(other, self.A))
+        queue.leave(first)  # which makes room for the second, and nobody takes it
+        self.waits(queue, other, self.A)
+        self.goes_on(queue, other)
         self.took_nothing(queue)
         queue.leave(other)
         second = self.took(queue)
-        self.assertEqual((second.index, second.origin), (1, self.A))
+        self.assertEqual(second.index, 1)
         queue.leave(second)
-        self.assertFalse(queue._busy)
         self.took_nothing(queue, is_over=True)
-
-    A, B = (Target.parse(f"http://{host}/").origin for host in "ab")
+        self.assertFalse(queue._hosts)
 
     def test_before_one_of_several_that_nobody_has_taken(self) -> None:
         queue = self.queue("aabbc", per_host=1)
         first, second, third = (self.took(queue) for _ in range(3))
         queue.leave(first)
         queue.leave(second)
-        self.successResultOf(queue.move(third, self.B))
-        self.assertEqual(self.took(queue).origin, self.A)
+        self.waits(queue, third, self.B)
+        self.assertEqual(self.took(queue).index, 1)
+        self.goes_on(queue, third)
         self.took_nothing(queue)
         queue.leave(third)
-        last = self.took(queue)
-        self.assertEqual((last.index, last.origin), (3, self.B))
+        self.assertEqual(self.took(queue).index, 3)
 
     def test_to_where_there_is_room(self) -> None:
         queue = self.queue("aa", per_host=1)
         first = self.took(queue)
-        self.successResultOf(queue.move(first, self.B))
+        self.waits(queue, first, self.B)
+        self.goes_on(queue, first)
         second = self.took(queue)
-        self.assertEqual(second.origin, self.A)
-        moved = queue.move(second, self.B)
-        self.assertNoResult(moved)
+        self.waits(queue, second, self.B)
+        self.took_nothing(queue, is_over=True)
         queue.leave(first)
-        self.successResultOf(moved)
-        self.assertEqual(second.origin, self.B)
+        self.goes_on(queue, second)
         queue.leave(second)
-        self.assertFalse(queue._busy)
+        self.assertFalse(queue._hosts)
 
-    def test_cancelled(self) -> None:
+    def test_where_it_is_already(self) -> None:
+        queue = self.queue("aa", per_host=1)
+        first = self.took(queue)
+        self.assertTrue(queue.move(first, self.A))
+        self.took_nothing(queue)
+
+    def test_in_their_order(self) -> None:
+        queue = self.queue("abc", per_host=1)
+        first, second, third = (self.took(queue) for _ in range(3))
+        self.waits(queue, third, self.A)
+        self.assertFalse(queue.move(second, self.A))
+        self.took_nothing(queue, is_over=True)
+        queue.leave(first)
+        self.assertIs(queue.take(), third)
+        queue.leave(third)
+        self.goes_on(queue, second)
+
+    def test_ended_meanwhile(self) -> None:
         queue = self.queue("aba", per_host=1)
         first, second = self.took(queue), self.took(queue)
-        moved = queue.move(first, self.B)
+        self.waits(queue, first, self.B)
         # Its own place is free, whatever becomes of it.
         self.assertEqual(self.took(queue).index, 2)
-        moved.addErrback(lambda _: None).cancel()
         queue.leave(first)
+        self.assertEqual(queue.moving, 0)
         queue.leave(second)
-        self.assertEqual(list(queue._busy), [self.A])
+        self.assertEqual(list(queue._hosts), [self.A])
+        self.took_nothing(queue, is_over=True)
+
+    def test_ended_when_its_turn_has_come(self) -> None:
+        queue = self.queue("a", per_host=1)
+        first = self.took(queue)
+        self.waits(queue, first, self.B)
+        queue.leave(first)
+        self.took_nothing(queue, is_over=True)
+        self.assertFalse(queue._hosts)
+
+    def test_no_more_of_the_list_is_kept_besides(self) -> None:
+        number = MOST_PASSED_OVER
+        queue = self.queue("b" + "a" * (number + 5), per_host=number)
+        tickets = [self.took(queue) for _ in range(number)]
+        for ticket in tickets[1:]:
+            queue.move(ticket, self.B)
+        self.assertEqual(queue.moving, number - 1)
 
     def test_where_nothing_is_counted(self) -> None:
         queue = self.queue("a")
-        self.successResultOf(queue.move(self.took(queue), self.B))
+        self.assertTrue(queue.move(self.took(queue), self.B))
+
+
+class PacedCase(QueueCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.pacing = Pacing()
+
+    def paced(self, hosts: str, per_host: int | None = None, **rates: Any) -> Queue:
+        self.pacing = Pacing(**rates)
+        return Queue(
+            Given(urls(hosts)),
+            per_host=per_host,
+            pacing=self.pacing,
+            now=self.clock.seconds,
+        )
+
+    def began(self, queue: Queue) -> list[int]:
+        """The positions of those that may begin now."""
+        began = []
+        while (ticket := queue.take()) is not None:
+            self.count(ticket)
+            began.append(ticket.index)
+        return began
+
+    def count(self, ticket: Ticket) -> None:
+        # As a request does when it begins.
+        self.pacing.take(Target.parse(url_of(ticket)).origin, self.clock.seconds())
+
+
+class PaceTests(PacedCase):
+    A, B = (Target.parse(f"http://{host}/").origin for host in "ab")
+
+    def test_others_go_first_while_a_host_is_paced(self) -> None:
+        queue = self.paced("aaabb", rate_per_host=2.0)
+        self.assertEqual(self.began(queue), [0, 3])
+        self.assertEqual(queue.wakes_at, 0.5)
+        self.clock.advance(0.49)
+        self.assertEqual(self.began(queue), [])
+        self.clock.advance(0.01)
+        self.assertEqual(self.began(queue), [1, 4])
+        self.assertFalse(queue.is_over)
+        self.clock.advance(7)
+        self.assertEqual(self.began(queue), [2])
+        self.assertTrue(queue.is_over)
+        self.assertEqual((queue.wakes_at, queue._hosts), (math.inf, {}))
+
+    def test_a_pace_in_all_holds_the_list(self) -> None:
+        queue = self.paced("abc", rate=10.0)
+        for index in range(3):
+            self.assertEqual(self.began(queue), [index])
+            # It is known at once that nothing comes behind the last.
+            self.assertEqual(queue.is_over, index == 2)
+            due = math.inf if index == 2 else round(0.1 * (index + 1), 9)
+            self.assertEqual(queue.wakes_at, due)
+            self.clock.advance(0.1)
+
+    def test_what_is_no_url_is_held_by_no_pace(self) -> None:
+        bad = ["ftp://x"] * 3
+        pacing = Pacing(rate=1.0)
+        queue = Queue(Given([*urls("a"), *bad]), pacing=pacing, now=self.clock.seconds)
+        self.count_first(queue, pacing)
+        self.assertEqual([self.took(queue).index for _ in bad], [1, 2, 3])
+        self.took_nothing(queue, is_over=True)
+
+    def count_first(self, queue: Queue, pacing: Pacing) -> None:
+        self.took(queue)
+        pacing.take(self.A, 0)
+
+    def test_both(self) -> None:
+        queue = self.paced("aab", rate=10.0, rate_per_host=2.0)
+        began = []
+        while not queue.is_over:
+            began += [
+                (index, round(self.clock.seconds(), 3)) for index in self.began(queue)
+            ]
+            self.clock.advance(0.05)
+        self.assertEqual(began, [(0, 0.0), (2, 0.1), (1, 0.5)])
+
+    def test_beside_the_room_of_a_host(self) -> None:
+        queue = self.paced("aab", per_host=1, rate_per_host=2.0)
+        first = self.took(queue)
+        self.count(first)
+        self.assertEqual(self.began(queue), [2])
+        # Neither wakes it: there is no room.
+        self.assertEqual(queue.wakes_at, math.inf)
+        self.clock.advance(1)
+        self.assertEqual(self.began(queue), [])
+        queue.leave(first)
+        self.assertEqual(self.began(queue), [1])
+
+    def test_room_before_its_time(self) -> None:
+        queue = self.paced("aa", per_host=1, rate_per_host=2.0)
+        first = self.took(queue)
+        self.count(first)
+        self.took_nothing(queue)
+        self.clock.advance(0.2)
+        queue.leave(first)
+        self.took_nothing(queue)
+        self.assertEqual(queue.wakes_at, 0.5)
+        self.clock.advance(0.3)
+        self.assertAlmostEqual(self.took(queue).paced, 0.3)
+
+    def test_how_long_each_was_held(self) -> None:
+        for name in ("rate", "rate_per_host"):
+            rates: dict[str, Any] = {name: 10.0}
+            queue = self.paced("aaaa", **rates)
+            for index in range(4):
+                ticket = self.took(queue)
+                self.count(ticket)
+                self.assertAlmostEqual(ticket.paced, 0.1 * index)
+                self.took_nothing(queue, is_over=index == 3)
+                self.clock.advance(0.1)
+
+    def test_how_long_those_were_held_that_the_list_had_no_room_for(self) -> None:
+        number = MOST_PASSED_OVER + 2
+        queue = self.paced("a" * number, rate_per_host=1.0)
+        for index in range(number):
+            ticket = self.took(queue)
+            self.assertEqual((ticket.index, ticket.paced), (index, float(index)))
+            self.count(ticket)
+            self.took_nothing(queue, is_over=index == number - 1)
+            self.clock.advance(1)
+
+    def test_a_host_that_is_slowed_when_its_turn_has_come(self) -> None:
+        queue = self.paced("aaa", rate_per_host=2.0)
+        self.assertEqual(self.began(queue), [0])
+        self.clock.advance(0.5)
+        self.pacing.refused(self.A, 0.5, 5.0, began=0.0)
+        self.assertEqual(self.began(queue), [])
+        self.assertEqual(queue.wakes_at, 5.5)
+        self.clock.advance(5)
+        self.assertEqual(self.began(queue), [1])
+        self.assertEqual(queue.wakes_at, 6.5)
+
+    def test_a_host_that_is_slowed_where_no_pace_was_asked_for(self) -> None:
+        queue = self.paced("aab")
+        first = self.took(queue)
+        self.count(first)
+        self.pacing.refused(self.A, 0.0, 5.0, began=0.0)
+        self.assertEqual(self.began(queue), [2])
+        self.assertEqual(queue.wakes_at, 5.0)
+        queue.leave(first)
+        self.clock.advance(5)
+        self.assertEqual(self.began(queue), [1])
+
+    def test_those_under_way_go_before_those_that_are_not(self) -> None:
+        queue = self.paced("aab", rate_per_host=2.0)
+        first = self.took(queue)
+        self.count(first)
+        self.assertEqual(self.began(queue), [2])
+        self.assertFalse(queue.move(first, self.A))
+        self.clock.advance(0.5)
+        ticket = self.took(queue)
+        self.assertIs(ticket, first)
+        self.assertEqual(ticket.paced, 0.5)
+        self.count(ticket)
+        self.assertEqual(self.began(queue), [])
+        self.clock.advance(0.5)
+        self.assertEqual(self.began(queue), [1])
+
+    def test_moved_on_where_the_pace_in_all_holds_everything(self) -> None:
+        queue = self.paced("ab", rate=2.0)
+        first = self.took(queue)
+        self.count(first)
+        self.took_nothing(queue)
+        self.assertFalse(queue.move(first, self.B))
+        self.took_nothing(queue)
+        self.assertEqual(queue.wakes_at, 0.5)
+        self.clock.advance(0.5)
+        self.assertIs(self.took(queue), first)
+        self.count(first)
+        self.clock.advance(0.5)
+        # It waited half a second for the first, and another for that one.
+        second = self.took(queue)
+        self.assertEqual((second.index, second.paced), (1, 1.0))
+
+    def test_moved_to_the_host_of_one_that_is_held(self) -> None:
+        queue = self.paced("ab", rate=2.0, rate_per_host=1.0)
+        first = self.took(queue)
+        self.count(first)
+        self.took_nothing(queue)
+        self.assertFalse(queue.move(first, self.B))
+        self.clock.advance(0.5)
+        self.assertIs(self.took(queue), first)
+        self.pacing.take(self.B, 0.5)
+        self.took_nothing(queue)
+        self.clock.advance(1)
+        self.assertEqual(self.began(queue), [1])
+
+    def test_the_rest_has_those_that_are_held(self) -> None:
+        queue = self.paced("aab", rate_per_host=1.0, rate=1.0)
+        self.assertEqual(self.began(queue), [0])
+        self.clock.advance(0.5)
+        self.assertEqual([index for index, _ in queue.rest()], [1, 2])
 
 
 class AnyOrderTests(QueueCase):
@@ -222,6 +465,5 @@ class AnyOrderTests(QueueCase):
             take()
         self.assertEqual(sorted(seen), list(range(len(hosts))))
         self.assertTrue(queue.is_over)
-        self.assertFalse(queue._busy)
-        self.assertFalse(queue._passed_over)
+        self.assertFalse(queue._hosts)
         self.assertFalse(queue._done)

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
@@ -56,7 +57,9 @@ def gather(
     """
     if concurrency < 1:
         raise ValueError(f"concurrency {concurrency}: expected 1 or more")
-    queue = Queue(jobs, ahead=ahead, per_host=per_host)
+    queue = Queue(
+        jobs, ahead=ahead, per_host=per_host, pacing=getter.pacing, now=getter.now
+    )
     gathering = _Gathering(getter, queue, concurrency, deliver, begun, most_marked)
     jobs.on_more = gathering.go_on
     gathering.go_on()
@@ -102,7 +105,10 @@ class _Gathering:
         # In the order in which they began.
         self._under_way: dict[Request, Ticket] = {}
         # Each would be an object for each request otherwise.
-        self._on_end, self._on_move = self._end, self._move
+        self._on_end, self._on_ask = self._end, self._ask
+        # For what a pace holds, and when it is due.
+        self._timer: IDelayedCall | None = None
+        self._due = math.inf
         self._is_going_on = False
         self._state = _State.RUNNING
         self._failure: Failure | None = None
@@ -116,37 +122,61 @@ class _Gathering:
         if self._is_going_on or self._state is _State.CLOSING:
             return
         self._is_going_on = True
+        wakes_at, queue = math.inf, self._queue
         try:
+            # Those that wait for their turn at a host take up no room meanwhile.
             while (
-                len(self._under_way) < self._concurrency
+                len(self._under_way) - queue.moving < self._concurrency
                 and self._state is _State.RUNNING
             ):
-                ticket = self._queue.take()
+                ticket = queue.take()
                 if ticket is None:
+                    wakes_at = queue.wakes_at
                     break
-                self._begin(ticket)
+                if ticket.request is None:
+                    self._begin(ticket)
+                else:
+                    ticket.request.take_turn(ticket.paced)
         # An error of this program's own.
         except Exception:
             self._fail()
         self._is_going_on = False
-        is_over = self._state is _State.STOPPING or self._queue.is_over
+        if wakes_at != self._due:
+            self._wake_at(wakes_at)
+        is_over = self._state is _State.STOPPING or queue.is_over
         if is_over and not self._under_way:
             self._close()
 
     def _begin(self, ticket: Ticket) -> None:
         request = self._getter.request(
-            ticket.job, queued_at=self._queued_at, move=self._on_move
+            ticket.job, queued_at=self._queued_at, ask=self._on_ask
         )
         if self._begun is not None:
             self._begun(ticket.index, request)
+        ticket.request = request
         self._under_way[request] = ticket
-        request.start(self._on_end)
+        request.start(self._on_end, paced=ticket.paced)
 
-    def _move(self, request: Request, origin: Origin) -> Deferred[None]:
-        moved = self._queue.move(self._under_way[request], origin)
-        # Its place may be another's now.
+    def _ask(self, request: Request, origin: Origin) -> bool:
+        if self._queue.move(self._under_way[request], origin):
+            return True
+        # Its turn may have come already, and its place may be another's.
         self.go_on()
-        return moved
+        return False
+
+    def _wake_at(self, due: float) -> None:
+        """Go on then; infinity is never."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = due
+        if due < math.inf:
+            wait = max(due - self._getter.now(), 0.0)
+            self._timer = self._getter.reactor.callLater(wait, self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._due = None, math.inf
+        self.go_on()
 
     def _end(self, request: Request, result: Result) -> None:
         ticket = self._under_way.pop(request)

@@ -1,18 +1,19 @@
-"""What is still to be done, in which turn: no host more at once than it may have."""
+"""What is still to be done, and in which turn: each host has its room and its pace."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
-from twisted.internet.defer import Deferred
-
+from nbtwisted import steady_clock
 from nbtwisted.client.errors import BadJob, BadURL
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.job_list import Jobs
+from nbtwisted.client.request.pacing import ROUNDING, Pacing
+from nbtwisted.client.request.request import Request
 from nbtwisted.client.target import Origin, Target
 
 __all__ = ["Queue", "Ticket"]
@@ -21,88 +22,195 @@ MOST_PASSED_OVER = 1000
 """Jobs that are kept because others can go before them: their hosts are busy."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Ticket:
     """A job whose turn it is."""
 
     index: int
     """Its position in the list."""
     job: Job | BadJob
-    origin: Origin | None
-    """The place that it takes up; None if places are not counted."""
+    request: Request | None = None
+    """What goes on with it; None if it is yet to begin."""
+    paced: float = 0.0
+    """Seconds for which only a pace stood in the way of this turn."""
+    host: _Host | None = None
+    """Where it takes up a place, or waits for its turn; None if neither is counted."""
+    is_waiting: bool = False
+    held_at: float | None = None
+    """Since when only a pace is in its way, if that is so."""
+
+
+class _Host:
+    """An origin that has requests, or is waited for."""
+
+    __slots__ = ("busy", "is_listed", "moving", "origin", "passed_over")
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.busy = 0
+        """The places that are taken, if they are counted."""
+        self.moving: deque[Ticket] = deque()
+        """Those under way that wait for their turn here: they go first."""
+        self.passed_over: deque[Ticket] = deque()
+        """Those that are yet to begin here."""
+        self.is_listed = False
+        """Whether it is in line, or asleep."""
+
+    @property
+    def waiting(self) -> deque[Ticket]:
+        """The one whose turn is next, and others behind it."""
+        return self.moving or self.passed_over
 
 
 class Queue:
     """Hands out the jobs of a list in their order.
 
     None is handed out more than `ahead` positions after one that has not been done
-    with. Of one origin no more than `per_host` are out at once: those behind it go
-    first, as far as a thousand may be passed over.
+    with. Of one origin no more than `per_host` are out at once, and none is handed out
+    before `pacing` lets it begin. Those behind one whose host has no turn go first, as
+    far as a thousand may be passed over; a pace in all holds the list.
 
-    `take` may give more than it did after `leave`, after `move`, and when the list has
-    more, which calls its `on_more`.
+    Whoever takes a ticket is to count it in `pacing`, before another is taken.
+
+    `take` may give more than it did after `leave`, after `move`, at the moment that
+    `wakes_at`, and when the list has more, which calls its `on_more`.
+
+    A host that has somebody waiting, and room, is either *in line*, as far as its own
+    pace goes, or *asleep* until that moment. What is found there may be out of date,
+    and is looked at again when its turn comes.
 
     Raises `ValueError` for a `per_host` below 1.
     """
 
     def __init__(
-        self, jobs: Jobs, *, ahead: float = math.inf, per_host: int | None = None
+        self,
+        jobs: Jobs,
+        *,
+        ahead: float = math.inf,
+        per_host: int | None = None,
+        pacing: Pacing | None = None,
+        now: Callable[[], float] = steady_clock.now,
     ) -> None:
         if per_host is not None and per_host < 1:
             raise ValueError(f"{per_host} per host: expected 1 or more")
+        self.wakes_at = math.inf
+        """When `take`, which gave None, may give more because of a pace."""
+        self.moving = 0
+        """How many of those under way wait for their turn at a host."""
         self._jobs = jobs
         self._ahead = ahead
-        self._per_host = per_host
+        self._per_host = math.inf if per_host is None else per_host
+        self._pacing = pacing or Pacing()
+        self._now = now
         self._next = 0
         # Of the positions taken, the first that is not done, and those done behind it.
         self._oldest = 0
         self._done: set[int] = set()
-        self._busy: Counter[Origin] = Counter()
-        self._ready: deque[Ticket] = deque()
-        self._passed_over: defaultdict[Origin, deque[Ticket]] = defaultdict(deque)
+        self._hosts: dict[Origin, _Host] = {}
         self._number_passed_over = 0
-        self._moving: defaultdict[Origin, deque[Deferred[None]]] = defaultdict(deque)
+        self._line: deque[_Host] = deque()
+        self._asleep: list[tuple[float, int, _Host]] = []
+        self._number_asleep = 0
+        # Taken from the list, and held by the pace in all.
+        self._held: Ticket | None = None
+        # Seconds for which a pace held the list, and since when it does.
+        self._list_paced = 0.0
+        self._list_held_at: float | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether no more will be handed out, whatever becomes of those that are."""
-        return self._jobs.is_over and not self._ready and not self._number_passed_over
+        return (
+            self._jobs.is_over and self._held is None and not self._number_passed_over
+        )
 
     def take(self) -> Ticket | None:
         """The next turn, if there is one yet."""
-        if self._ready:
-            return self._ready.popleft()
-        while (
-            self._next - self._oldest < self._ahead
-            and self._number_passed_over < MOST_PASSED_OVER
-        ):
-            job = self._jobs.take()
-            if job is None:
+        if self._per_host == math.inf and not self._pacing.is_on:
+            return self._read()
+        now = self._now()
+        if self._list_held_at is not None:
+            self._list_paced += now - self._list_held_at
+            self._list_held_at = None
+        self._wake(now)
+        all_wait = self._pacing.wait(now)
+        ticket = self._take_from_line(now, all_wait)
+        if ticket is None and not self._line:
+            ticket = self._take_from_list(now, all_wait)
+        if ticket is None:
+            is_held = self._line or self._held
+            self.wakes_at = now + all_wait if is_held else self._first_awake()
+            if self.wakes_at < math.inf:
+                self._list_held_at = now
+        return ticket
+
+    def _take_from_line(self, now: float, all_wait: float) -> Ticket | None:
+        while self._line:
+            host = self._line[0]
+            may_begin = bool(host.waiting) and self._may_begin(host, now)
+            if may_begin and all_wait:
                 return None
-            ticket = Ticket(self._next, job, None)
-            self._next += 1
-            if self._per_host is None or self._finds_place(ticket):
+            self._line.popleft()
+            host.is_listed = False
+            if may_begin:
+                ticket = host.waiting.popleft()
+                self._count_waiting(ticket, -1)
+                self._hand_out(ticket, host, now)
+                self._list(host, now)
                 return ticket
+            self._list(host, now)
         return None
 
-    def _finds_place(self, ticket: Ticket) -> bool:
-        """Whether its host has room for it; it is passed over else."""
-        # What is no job, or has no URL, will be found out, and takes up no place.
-        if isinstance(ticket.job, BadJob):
-            return True
-        with suppress(BadURL):
-            ticket.origin = origin = Target.parse(ticket.job.url).origin
-            if not self._has_room(origin):
-                self._passed_over[origin].append(ticket)
-                self._number_passed_over += 1
-                return False
-            self._busy[origin] += 1
-        return True
+    def _take_from_list(self, now: float, all_wait: float) -> Ticket | None:
+        while self._number_passed_over + self.moving < MOST_PASSED_OVER:
+            ticket, self._held = self._held or self._read(), None
+            if ticket is None:
+                return None
+            origin = _origin(ticket.job)
+            # What is no job, or has no URL, will be found out, and waits for nothing.
+            if origin is None:
+                return ticket
+            host = self._hosts.get(origin) or _Host(origin)
+            if not host.waiting and self._may_begin(host, now):
+                if all_wait:
+                    ticket.held_at = now
+                    self._held = ticket
+                    return None
+                self._hand_out(ticket, host, now)
+                return ticket
+            if ticket.held_at is None and host.busy < self._per_host:
+                ticket.held_at = now
+            self._hosts[origin] = host
+            host.passed_over.append(ticket)
+            ticket.host = host
+            self._count_waiting(ticket, +1)
+            self._list(host, now)
+        return None
+
+    def _read(self) -> Ticket | None:
+        """The next of the list, if there is one yet."""
+        if self._next - self._oldest >= self._ahead:
+            return None
+        job = self._jobs.take()
+        if job is None:
+            return None
+        ticket = Ticket(self._next, job, paced=self._list_paced)
+        self._next += 1
+        return ticket
+
+    def _hand_out(self, ticket: Ticket, host: _Host, now: float) -> None:
+        if ticket.held_at is not None:
+            ticket.paced += now - ticket.held_at
+            ticket.held_at = None
+        ticket.host = None
+        if self._per_host < math.inf:
+            ticket.host = host
+            host.busy += 1
+            self._hosts[host.origin] = host
 
     def leave(self, ticket: Ticket) -> None:
         """Be done with a job."""
-        if ticket.origin is not None:
-            self._free(ticket.origin)
+        self._leave_host(ticket)
         if ticket.index != self._oldest:
             self._done.add(ticket.index)
             return
@@ -111,26 +219,25 @@ class Queue:
             self._done.remove(self._oldest)
             self._oldest += 1
 
-    def move(self, ticket: Ticket, origin: Origin) -> Deferred[None]:
-        """Go on at another place; fires when there is room."""
-        moved: Deferred[None] = Deferred()
-        if ticket.origin is None:
-            moved.callback(None)
-            return moved
-        self._free(ticket.origin)
-        ticket.origin = None
+    def move(self, ticket: Ticket, origin: Origin) -> bool:
+        """Go on at `origin`; whether that may be done now.
 
-        def arrive(_: None) -> None:
-            ticket.origin = origin
-
-        moved.addCallback(arrive)
-        self._step_back(origin)
-        if self._has_room(origin):
-            self._busy[origin] += 1
-            moved.callback(None)
-        else:
-            self._moving[origin].append(moved)
-        return moved
+        Else its place is others', and `take` gives it again when its turn has come.
+        """
+        if not self._pacing.is_on:
+            host = ticket.host
+            if self._per_host == math.inf or (host and host.origin == origin):
+                return True
+        self._leave_host(ticket)
+        host = self._hosts.setdefault(origin, _Host(origin))
+        now = self._now()
+        ticket.paced = 0.0
+        ticket.held_at = now if host.busy < self._per_host else None
+        ticket.host = host
+        host.moving.append(ticket)
+        self._count_waiting(ticket, +1)
+        self._list(host, now)
+        return False
 
     def close(self) -> None:
         """Read no more."""
@@ -138,47 +245,69 @@ class Queue:
 
     def rest(self) -> Iterator[tuple[int, Job | BadJob]]:
         """The positions and jobs that were not handed out, of those that are there."""
-        tickets = [*self._ready]
-        for passed_over in self._passed_over.values():
-            tickets += passed_over
+        tickets = [] if self._held is None else [self._held]
+        for host in self._hosts.values():
+            tickets += host.passed_over
         for ticket in sorted(tickets, key=lambda ticket: ticket.index):
             yield ticket.index, ticket.job
         for job in self._jobs.rest():
             self._next += 1
             yield self._next - 1, job
 
-    def _step_back(self, origin: Origin) -> None:
-        """Let one who waits to be taken give its place to one who is under way.
-
-        All who could take it may wait for that very place.
-        """
-        for ticket in self._ready:
-            if ticket.origin == origin:
-                self._ready.remove(ticket)
-                self._passed_over[origin].appendleft(ticket)
-                self._number_passed_over += 1
-                self._busy[origin] -= 1
-                return
-
-    def _has_room(self, origin: Origin) -> bool:
-        return self._per_host is None or self._busy[origin] < self._per_host
-
-    def _free(self, origin: Origin) -> None:
-        """Give a place at a host to who waits for it."""
-        moving = self._moving[origin]
-        while moving:
-            moved = moving.popleft()
-            # Unless it was cancelled.
-            if not moved.called:
-                moved.callback(None)
-                return
-        del self._moving[origin]
-        passed_over = self._passed_over[origin]
-        if passed_over:
-            self._ready.append(passed_over.popleft())
-            self._number_passed_over -= 1
+    def _leave_host(self, ticket: Ticket) -> None:
+        host, ticket.host = ticket.host, None
+        if host is None:
             return
-        del self._passed_over[origin]
-        self._busy[origin] -= 1
-        if not self._busy[origin]:
-            del self._busy[origin]
+        if ticket.is_waiting:
+            host.moving.remove(ticket)
+            self._count_waiting(ticket, -1)
+        else:
+            host.busy -= 1
+        self._list(host, self._now())
+
+    def _count_waiting(self, ticket: Ticket, number: int) -> None:
+        ticket.is_waiting = number > 0
+        if ticket.request is None:
+            self._number_passed_over += number
+        else:
+            self.moving += number
+
+    def _may_begin(self, host: _Host, now: float) -> bool:
+        has_room = host.busy < self._per_host
+        return has_room and not self._pacing.wait_at(host.origin, now)
+
+    def _list(self, host: _Host, now: float) -> None:
+        """Put a host in line, or to sleep; forget one that nobody is at."""
+        if host.is_listed:
+            return
+        waiting = host.waiting
+        if not waiting:
+            if not host.busy:
+                self._hosts.pop(host.origin, None)
+        # Without room, it is listed when somebody leaves.
+        elif host.busy < self._per_host:
+            host.is_listed = True
+            wait = self._pacing.wait_at(host.origin, now)
+            if not wait:
+                self._line.append(host)
+                return
+            if waiting[0].held_at is None:
+                waiting[0].held_at = now
+            self._number_asleep += 1
+            heappush(self._asleep, (now + wait, self._number_asleep, host))
+
+    def _wake(self, now: float) -> None:
+        while self._first_awake() <= now + ROUNDING:
+            _, _, host = heappop(self._asleep)
+            host.is_listed = False
+            self._list(host, now)
+
+    def _first_awake(self) -> float:
+        return self._asleep[0][0] if self._asleep else math.inf
+
+
+def _origin(job: Job | BadJob) -> Origin | None:
+    try:
+        return None if isinstance(job, BadJob) else Target.parse(job.url).origin
+    except BadURL:
+        return None

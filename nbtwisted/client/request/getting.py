@@ -20,7 +20,8 @@ from nbtwisted.client.header import Headers, check_header
 from nbtwisted.client.job import Job
 from nbtwisted.client.request.deadlines import Deadlines
 from nbtwisted.client.request.ending import Ending
-from nbtwisted.client.request.request import Move, Request
+from nbtwisted.client.request.pacing import Pacing
+from nbtwisted.client.request.request import Ask, Request
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Response, Result
 
@@ -44,6 +45,8 @@ class How(TypedDict, total=False):
     overrides: Mapping[tuple[str, int], Sequence[str]]
     unix_socket: str | None
     family: Literal[4, 6] | None
+    rate: float | None
+    rate_per_host: float | None
 
 
 class Getter:
@@ -62,6 +65,10 @@ class Getter:
     whose connections no more than `connections` are open at once, if those who call
     this have no more requests under way. They are kept for requests to come if there
     are `more_to_come`: `close` ends those.
+
+    At most `rate` requests a second begin, and `rate_per_host` at one origin: first
+    attempts, retries and redirects. `pacing` is all that may hold them; a request alone
+    waits for it, too, before each attempt but the first.
 
     `resolver` finds addresses, and `now` reads the seconds of the timing. `wall_clock`
     reads Unix time, for the dates that servers send. `draw` gives numbers from 0 to 1
@@ -86,6 +93,8 @@ class Getter:
         overrides: Mapping[tuple[str, int], Sequence[str]] | None = None,
         unix_socket: str | None = None,
         family: Literal[4, 6] | None = None,
+        rate: float | None = None,
+        rate_per_host: float | None = None,
         connections: int = 1,
         more_to_come: bool = False,
         resolver: Resolver | None = None,
@@ -110,6 +119,7 @@ class Getter:
         self.first_byte_timeout = first_byte_timeout
         self.max_redirects = max_redirects
         self.retries = retries or Retries()
+        self.pacing = Pacing(rate, rate_per_host, slows_unasked=self.retries.number > 0)
         self.keeps_alive = bool(more_to_come or max_redirects or self.retries.number)
         self.now = now
         self.wall_clock = wall_clock
@@ -151,15 +161,16 @@ class Getter:
         asked: str | Job | BadJob,
         *,
         queued_at: float | None = None,
-        move: Move | None = None,
+        ask: Ask | None = None,
     ) -> Request:
         """One to be started; `queued_at` is when it was asked for, as `now` has it.
 
-        Before a redirect leads to another place, `move` is called with the request and
-        that, and waited for.
+        Before it is tried again or follows a redirect, `ask` is called with the request
+        and where to, and returns whether it may go on at once. If not, its `take_turn`
+        is called when it may.
         """
         job = Job(asked) if isinstance(asked, str) else asked
-        return Request(self, job, queued_at, move)
+        return Request(self, job, queued_at, ask)
 
     def close(self) -> Deferred[None]:
         """Close the connections that were kept; fires when they are gone."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.connection.protocol import Connection
@@ -24,11 +23,13 @@ from nbtwisted.client.errors import (
 )
 from nbtwisted.client.header import Headers, merged
 from nbtwisted.client.job import Job
+from nbtwisted.client.request.pacing import REFUSALS
 from nbtwisted.client.request.redirecting import (
     headers_for_redirect,
     method_for_redirect,
     next_url,
 )
+from nbtwisted.client.request.retrying import retry_after
 from nbtwisted.client.result import LONGEST_PAST, Attempt, Head, Result, Then
 from nbtwisted.client.target import Origin, Target, shown
 from nbtwisted.client.writing import write_message
@@ -37,9 +38,9 @@ from nbtwisted.duration import print_duration
 if TYPE_CHECKING:
     from nbtwisted.client.request.getting import Getter
 
-__all__ = ["Request", "State"]
+__all__ = ["Ask", "Request", "State"]
 
-Move = Callable[["Request", Origin], "Deferred[None]"]
+Ask = Callable[["Request", Origin], bool]
 
 
 class State(enum.Enum):
@@ -54,9 +55,9 @@ class State(enum.Enum):
     | SENDING | room in the kernel | WAITING, RECEIVING | RESOLVING, PAUSING, ENDED |
     | WAITING | the first byte of the response | RECEIVING | RESOLVING, PAUSING, ENDED |
     | RECEIVING | its last byte, and the connection to be free or gone | *judged*: | |
-    | | | RESOLVING, SENDING, MOVING, PAUSING, ENDED | PAUSING, ENDED |
-    | PAUSING | the time to try again | *an attempt*: RESOLVING, SENDING | |
-    | MOVING | a turn at another host | *an attempt*: RESOLVING, SENDING | |
+    | | | QUEUED, PAUSING, ENDED | PAUSING, ENDED |
+    | PAUSING | the time to try again | QUEUED | |
+    | QUEUED | room at the host, and its pace | *an attempt*: RESOLVING, SENDING | |
     | STOPPING | the connection to be gone | PAUSING, ENDED | |
     | ENDED | | | |
 
@@ -66,12 +67,12 @@ class State(enum.Enum):
 
     - stale, because the server had closed the kept connection: it is sent again over a
       new one, RESOLVING;
-    - redirected: *an attempt* at the next URL, after MOVING if that is another host's;
+    - redirected: *an attempt* at the next URL, after QUEUED;
     - worth another try: PAUSING;
     - anything else, a response or an error: ENDED.
 
     A deadline, or whoever cancels the request, leads from RESOLVING, CONNECTING,
-    SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING and MOVING to
+    SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING and QUEUED to
     ENDED. The timeouts of one attempt (to connect, to the first byte) lead to STOPPING,
     too, but there may be another then: PAUSING.
     """
@@ -84,7 +85,7 @@ class State(enum.Enum):
     WAITING = "waiting for the first byte"
     RECEIVING = "receiving the answer"
     PAUSING = "waiting to try again"
-    MOVING = "waiting for a turn at the host that it was redirected to"
+    QUEUED = "waiting for its turn at the host"
     STOPPING = "stopping"
     ENDED = "over"
 
@@ -97,6 +98,7 @@ class Request:
     """
 
     __slots__ = (
+        "_ask",
         "_attempt",
         "_attempts",
         "_began",
@@ -108,8 +110,6 @@ class Request:
         "_last_byte_at",
         "_max_time",
         "_method",
-        "_move",
-        "_moving",
         "_on_end",
         "_pause",
         "_queued",
@@ -128,12 +128,12 @@ class Request:
         getter: Getter,
         job: Job | BadJob,
         queued_at: float | None,
-        move: Move | None,
+        ask: Ask | None,
     ) -> None:
         self._state = State.NEW
         self._getter = getter
         self._job = job
-        self._move = move
+        self._ask = ask
         self._began = getter.now()
         self._queued = 0.0 if queued_at is None else self._began - queued_at
         # What the next attempt is made of: redirects may change it.
@@ -151,12 +151,14 @@ class Request:
         self._stopped_by: RequestError | None = None
         self._stopped_while = ""
         self._pause: IDelayedCall | None = None
-        self._moving: Deferred[None] | None = None
 
-    def start(self, on_end: Callable[[Request, Result], None]) -> None:
+    def start(
+        self, on_end: Callable[[Request, Result], None], *, paced: float = 0.0
+    ) -> None:
         """Send it; `on_end` is called once, maybe at once, with how it ended.
 
         By then its connection and its timers are gone, but for one that is kept.
+        `paced` are the seconds for which only a pace kept it in the queue.
         """
         self._on_end = on_end
         getter, job = self._getter, self._job
@@ -180,7 +182,7 @@ class Request:
         self._url = target.url
         self._method, self._body = job.method, job.body
         self._headers = merged(getter.headers, job.headers)
-        self._begin(target)
+        self._begin(target, paced=min(paced, self._queued))
 
     def cancel(self) -> None:
         """End it, as `Interrupted`."""
@@ -194,9 +196,11 @@ class Request:
 
     # An attempt, step by step.
 
-    def _begin(self, target: Target, *, reuse: bool = True) -> None:
+    def _begin(self, target: Target, *, reuse: bool = True, paced: float = 0.0) -> None:
         """Begin an attempt, over a kept connection if it is to `reuse` one."""
         getter = self._getter
+        now = getter.now()
+        getter.pacing.take(target.origin, now)
         self._target = target
         self._attempt = attempt = Attempt(
             target.url,
@@ -208,7 +212,8 @@ class Request:
                 self._body,
                 keep_alive=getter.keeps_alive,
             ),
-            getter.now(),
+            now,
+            paced=paced,
         )
         self._attempts += (attempt,)
         getter.until_connected.begin(self)
@@ -281,6 +286,8 @@ class Request:
         attempt.body = reader.body
         # A connection that is kept is to keep no body.
         reader.reset()
+        if error is None:
+            self._note(attempt)
         self._judge(attempt, error)
 
     def _let_go(self) -> None:
@@ -288,6 +295,16 @@ class Request:
         self._connection = None
         self._getter.until_connected.end(self)
         self._getter.until_first_byte.end(self)
+
+    def _note(self, attempt: Attempt) -> None:
+        """Let the pace of the origin know how the server answered."""
+        assert attempt.head is not None, "a response without a head"
+        getter, origin = self._getter, self._target.origin
+        if attempt.head.status in REFUSALS:
+            seconds = retry_after(attempt.head, getter.wall_clock())
+            getter.pacing.refused(origin, getter.now(), seconds, began=attempt.began)
+        else:
+            getter.pacing.answered(origin, began=attempt.began)
 
     # What comes of it.
 
@@ -329,7 +346,11 @@ class Request:
             now=getter.wall_clock(),
             draw=getter.draw,
         )
-        if wait is None or passed + wait >= self._max_time or stopped_by is not None:
+        if wait is None or stopped_by is not None:
+            self._end(error)
+            return
+        # Where it is not worth waiting for, what there is counts.
+        if passed + max(wait, self._wait_for_pace(target)) >= self._max_time:
             self._end(error)
             return
         self._retries += 1
@@ -362,15 +383,7 @@ class Request:
             attempt.error = None
             self._pass(attempt, "redirect")
             self._take_redirect(attempt, target, redirected)
-            if self._move is None or redirected.origin == target.origin:
-                self._begin(redirected)
-                return
-            self._state = State.MOVING
-            self._moving = self._move(self, redirected.origin)
-            self._moving.addCallbacks(
-                lambda _: self._arrive(redirected),
-                lambda failure: failure.trap(CancelledError) and None,
-            )
+            self._wait_for_turn(redirected)
 
     def _take_redirect(self, attempt: Attempt, old: Target, new: Target) -> None:
         assert attempt.head is not None, "a response without a head"
@@ -382,13 +395,32 @@ class Request:
         if drops_body:
             self._method, self._body = method, b""
 
-    def _arrive(self, redirected: Target) -> None:
-        self._moving = None
-        self._begin(redirected)
-
     def _try_again(self) -> None:
         self._pause = None
-        self._begin(self._target)
+        self._wait_for_turn(self._target)
+
+    def _wait_for_turn(self, target: Target) -> None:
+        """Begin another attempt when there is room at the host, and its pace allows."""
+        self._state = State.QUEUED
+        self._target = target
+        if self._ask is not None:
+            if self._ask(self, target.origin):
+                self._begin(target)
+            return
+        wait = self._wait_for_pace(target)
+        if wait:
+            self._pause = self._getter.reactor.callLater(wait, self.take_turn, wait)
+        else:
+            self._begin(target)
+
+    def _wait_for_pace(self, target: Target) -> float:
+        pacing, now = self._getter.pacing, self._getter.now()
+        return max(pacing.wait(now), pacing.wait_at(target.origin, now))
+
+    def take_turn(self, paced: float) -> None:
+        """Begin the attempt that had to wait; so long, only its pace was in the way."""
+        self._pause = None
+        self._begin(self._target, paced=paced)
 
     def _pass(self, attempt: Attempt, then: Then, wait: float = 0.0) -> None:
         """Be done with an attempt: another follows."""
@@ -441,8 +473,6 @@ class Request:
             return
         if self._pause is not None:
             self._pause.cancel()
-        if self._moving is not None:
-            self._moving.cancel()
         self._end(error)
 
     def _end(self, error: RequestError | None) -> None:

@@ -21,7 +21,7 @@ from nbtwisted.client.job import is_idempotent
 from nbtwisted.client.result import Attempt, Head
 from nbtwisted.numeral import parse_whole_number
 
-__all__ = ["LONGEST_WAIT", "Retries"]
+__all__ = ["LONGEST_WAIT", "Retries", "retry_after"]
 
 LONGEST_WAIT = 60.0
 """Seconds between two attempts, at most, whatever a server asks for."""
@@ -88,7 +88,7 @@ class Retries:
         longest = min(self.delay * 2.0 ** min(before - 1, 100), LONGEST_WAIT)
         wait = draw() * longest
         if attempt.error is None and attempt.head is not None:
-            wait = max(wait, min(_retry_after(attempt.head, now), LONGEST_WAIT))
+            wait = max(wait, min(retry_after(attempt.head, now), LONGEST_WAIT))
         return wait if passed + wait <= self.max_time else None
 
 
@@ -99,7 +99,7 @@ def _is_passing(attempt: Attempt) -> bool:
     return isinstance(attempt.error, _ERRORS)
 
 
-def _retry_after(head: Head, now: float) -> float:
+def retry_after(head: Head, now: float) -> float:
     """The seconds that the response asks to wait, in either form; 0 if it does not."""
     for name, value in head.headers:
         if name.lower() != "retry-after":
