@@ -26,6 +26,7 @@ from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request_options import CANNOT_READ
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
+from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
 from nbtwisted.client.target import shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
@@ -39,19 +40,12 @@ from nbtwisted.command_line import (
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 
 if TYPE_CHECKING:
-    from nbtwisted.client.results.folder import ResultFolder
     from nbtwisted.client.results.recording import Recording
     from nbtwisted.client.terminal.live import LiveWaterfall
     from nbtwisted.client.terminal.progress import ProgressLine
 
 __all__ = ["main"]
 
-_FORMATS = {
-    "raw": output.raw,
-    "jsonl": output.jsonl,
-    "csv": output.csv,
-    "body": output.body,
-}
 _BAD_FILE = 58
 """The same for a certificate or key that cannot be used."""
 _FAILED_STATUS = 22
@@ -74,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "standard output is closed")
         sys.stdout = write_all_of(sys.stdout)
+        answers = folder or AnswerStream(sys.stdout.buffer, options.format)
         recording = _recording(options)
     except OSError as error:
         _complain(f"output: {_cannot_write(error)}")
@@ -89,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if options.may_need_tls:
         # Before a request is sent, whose time its 60 ms would take.
         import_module("nbtwisted.client.connection.tls")
-    run = _Run(options, min(at_once, most), url_list, folder, recording, progress)
+    run = _Run(options, min(at_once, most), url_list, answers, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
 
@@ -141,13 +136,11 @@ def _cannot_read(options: Options, error: OSError) -> NoReturn:
     raise SystemExit(CANNOT_READ) from None
 
 
-def _folder(options: Options) -> ResultFolder | None:
+def _folder(options: Options) -> AnswerFolder | None:
     if options.output_dir is None:
         return None
-    from nbtwisted.client.results.folder import ResultFolder  # 4 ms
-
     try:
-        return ResultFolder(options.output_dir)
+        return AnswerFolder(options.output_dir, options.format)
     except OSError as error:
         # Its own may name a file that it tried to make within.
         raise OSError(error.errno, error.strerror, options.output_dir) from None
@@ -170,26 +163,24 @@ class _Run:
         options: Options,
         concurrency: int,
         url_list: JobFile | None,
-        folder: ResultFolder | None,
+        answers: Answers,
         recording: Recording | None,
         progress: LiveWaterfall | ProgressLine | None,
     ) -> None:
         self._options = options
         self._list = url_list
-        self._folder = folder
+        self._answers = answers
         self._recording = recording
         self._progress = progress
         self._drawing: LoopingCall | None = None
         self._concurrency = concurrency
-        self._format = _FORMATS[options.format]
-        self._header = output.CSV_HEADER if options.format == "csv" else b""
         self._deliver = (
             output.InOrder(self._print).deliver
             if options.in_input_order
             else self._print
         )
         self._one_stream = _same_file(sys.stdout, sys.stderr)
-        self._on_terminal = sys.stdout.isatty() and folder is None
+        self._on_terminal = sys.stdout.isatty() and isinstance(answers, AnswerStream)
         self._answered = 0
         self._failed = 0
         self._interrupted = 0
@@ -299,7 +290,7 @@ class _Run:
             return
         try:
             with self._beside_progress(self._on_terminal):
-                self._write(index, self._format(index, result))
+                self._answers.write(index, result)
         except OSError as error:
             self._stop_writing(_cannot_write(error))
             return
@@ -320,17 +311,6 @@ class _Run:
         if self._progress is None or not is_on_terminal:
             return nullcontext()
         return self._progress.hidden()
-
-    def _write(self, index: int, printed: bytes) -> None:
-        if self._folder is not None:
-            name = f"{index}.{self._options.format}"
-            self._folder.write(name, self._header + printed)
-            return
-        if self._header:
-            # Before the first response, whichever that is.
-            printed, self._header = self._header + printed, b""
-        sys.stdout.buffer.write(printed)
-        sys.stdout.buffer.flush()
 
     def _finish(self) -> NoReturn:
         if self._drawing is not None and self._progress is not None:

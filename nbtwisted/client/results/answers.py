@@ -1,0 +1,59 @@
+"""Where the answers of a run go: to a stream, or to a file for each."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Protocol
+
+from nbtwisted.client.result import Result
+from nbtwisted.client.results import output
+
+__all__ = ["FORMATS", "AnswerFolder", "AnswerStream", "Answers"]
+
+FORMATS = {
+    "raw": output.raw,
+    "jsonl": output.jsonl,
+    "csv": output.csv,
+    "body": output.body,
+}
+
+
+class Answers(Protocol):
+    """Where answers go. Raises `OSError` where they cannot be written."""
+
+    def write(self, index: int, result: Result) -> None:
+        """Write how the request at this position of the list ended."""
+
+
+class AnswerStream:
+    """Answers one behind the other, in the order in which they are written."""
+
+    def __init__(self, stream: BinaryIO, form: str) -> None:
+        self._stream = stream
+        self._format = FORMATS[form]
+        self._header = output.CSV_HEADER if form == "csv" else b""
+
+    def write(self, index: int, result: Result) -> None:
+        """As all have it."""
+        # Before the first answer, whichever that is.
+        printed, self._header = self._header + self._format(index, result), b""
+        self._stream.write(printed)
+        self._stream.flush()
+
+
+class AnswerFolder:
+    """A file for each answer, in the folder at `path`.
+
+    Raises `OSError` for a folder that cannot be written.
+    """
+
+    def __init__(self, path: str, form: str) -> None:
+        from nbtwisted.client.results.folder import ResultFolder  # 4 ms
+
+        self._folder = ResultFolder(path)
+        self._form = form
+
+    def write(self, index: int, result: Result) -> None:
+        """As all have it."""
+        header = output.CSV_HEADER if self._form == "csv" else b""
+        printed = FORMATS[self._form](index, result)
+        self._folder.write(f"{index}.{self._form}", header + printed)
