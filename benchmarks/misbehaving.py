@@ -71,6 +71,8 @@ DONE = ("keep", "close", "reset", "stall", "drip")
 DELAYS = (0.01, 0.3, 0.9, 0.99, 1.0, 1.01)
 """Seconds: some about as long as `MAX_TIME`."""
 
+SECONDS_TO_STALL = 3 * MAX_TIME
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -181,6 +183,9 @@ class Misbehaving(asyncio.Protocol):
             self.transport.abort()
         elif kind.done == "stall":
             self.transport.pause_reading()
+            # Until then the timer alone knows the connection, which ends else.
+            loop = asyncio.get_running_loop()
+            loop.call_later(SECONDS_TO_STALL, self.transport.abort)
         elif kind.done == "drip":
             self._drip()
 
