@@ -1,12 +1,12 @@
-"""Many raw GETs at once, each response attributed, ordered, timed and bounded.
+"""Many raw requests at once, each response attributed, ordered, timed and bounded.
 
     from nbtwisted.client import get_all
 
     gathered = get_all(urls, reactor=reactor, max_time=5.0)
 
-From a URL to its result:
+From a job, or a URL of which one is made, to its result:
 
-    URL list → Queue         whose turn it is, in all and for each host       many
+    job list → Queue         whose turn it is, in all and for each host       many
      → Request               attempts: redirects, retries, deadlines          request
      → Pool                  gives a kept connection, or opens one            connection
      → Connection            TCP and TLS; sends, and reads a response         connection
@@ -20,14 +20,17 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
 
 - A request has ended when its connection and its timers are gone from the reactor, or
   its connection is free for the next. `get` and `get_all` wait for all to be gone.
-- `gather` takes a URL when one more may be in flight, so a list of any length costs no
+- `gather` takes a job when one more may be in flight, so a list of any length costs no
   memory. `get_all` makes the Deferreds for its `DeferredList` as requests end.
 - One loop begins requests, and none begins another: a thousand that fail at once would
   each stand on the stack of the one before.
 - `Deadlines` has one timer for all requests, and a lane for deadlines of each length. A
   deadline lets the reactor read once more before it counts.
 - A connection writes at once. If the kernel does not take all of it, the connection is
-  a pull producer, and is asked again when the last byte has gone: `wait` begins then.
+  a pull producer, and is asked again when the last byte has gone: `wait` begins then. A
+  long body is handed on in pieces in this way.
+- What is not idempotent is made once, unless its caller says otherwise: it is neither
+  tried again, nor resent where a kept connection turns out to be stale.
 - One poll of its socket, before a connection is used again, finds most that were closed
   meanwhile. Bytes that arrive while nobody waits for a response close the connection.
 - `Opening` tries a host's addresses in the way of RFC 8305. TLS begins by `startTLS` on
@@ -49,6 +52,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbtwisted.client.connection.reader import Limits
     from nbtwisted.client.errors import RequestError
+    from nbtwisted.client.job import Job
     from nbtwisted.client.many.gathering import get_all
     from nbtwisted.client.request.getting import get
     from nbtwisted.client.request.retrying import Retries
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Attempt",
     "Head",
+    "Job",
     "Limits",
     "RequestError",
     "Response",
@@ -69,6 +74,7 @@ __all__ = [
 
 _FOUND_IN = {
     **dict.fromkeys(("Attempt", "Head", "Response", "Result", "Timing"), "result"),
+    "Job": "job",
     "RequestError": "errors",
     "get_all": "many.gathering",
     "get": "request.getting",
