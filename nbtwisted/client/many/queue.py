@@ -173,7 +173,7 @@ class Queue:
             host = self._hosts.get(origin) or _Host(origin)
             if not host.waiting and self._may_begin(host, now):
                 if all_wait:
-                    ticket.held_at = now
+                    ticket.held_at = now if ticket.held_at is None else ticket.held_at
                     self._held = ticket
                     return None
                 self._hand_out(ticket, host, now)
@@ -297,8 +297,10 @@ class Queue:
             heappush(self._asleep, (now + wait, self._number_asleep, host))
 
     def _wake(self, now: float) -> None:
-        while self._first_awake() <= now + ROUNDING:
-            _, _, host = heappop(self._asleep)
+        """Look at hosts whose time has come, or that nobody waits for any more."""
+        asleep = self._asleep
+        while asleep and (asleep[0][0] <= now + ROUNDING or not asleep[0][2].waiting):
+            _, _, host = heappop(asleep)
             host.is_listed = False
             self._list(host, now)
 

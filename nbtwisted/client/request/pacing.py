@@ -17,7 +17,7 @@ from nbtwisted.client.request.retrying import LONGEST_WAIT
 from nbtwisted.client.target import Origin
 from nbtwisted.rate import check_rate
 
-__all__ = ["REFUSALS", "Pace", "Pacing"]
+__all__ = ["FINEST", "REFUSALS", "Pace", "Pacing"]
 
 REFUSALS = frozenset((429, 503))
 """Statuses by which a server asks for fewer requests."""

@@ -23,7 +23,7 @@ from nbtwisted.client.errors import (
 )
 from nbtwisted.client.header import Headers, merged
 from nbtwisted.client.job import Job
-from nbtwisted.client.request.pacing import REFUSALS
+from nbtwisted.client.request.pacing import FINEST, REFUSALS
 from nbtwisted.client.request.redirecting import (
     headers_for_redirect,
     method_for_redirect,
@@ -349,11 +349,17 @@ class Request:
         if wait is None or stopped_by is not None:
             self._end(error)
             return
+        pace = self._wait_for_pace(target)
         # Where it is not worth waiting for, what there is counts.
-        if passed + max(wait, self._wait_for_pace(target)) >= self._max_time:
+        if passed + max(wait, pace) >= self._max_time:
             self._end(error)
             return
         self._retries += 1
+        if self._ask is not None and pace and wait < pace + FINEST:
+            # It waits in the queue, as others do that ask a host which is held.
+            self._pass(attempt, "retry")
+            self._wait_for_turn(target)
+            return
         self._pass(attempt, "retry", wait)
         self._state = State.PAUSING
         self._pause = getter.reactor.callLater(wait, self._try_again)
