@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
@@ -20,13 +20,16 @@ from twisted.internet.task import LoopingCall, react
 
 from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted, NameNotResolved
 from nbtwisted.client.many.gathering import gather
-from nbtwisted.client.many.job_list import Given, JobFile
+from nbtwisted.client.many.job_list import Given, JobFile, Jobs
+from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
+from nbtwisted.client.request.request import Request
 from nbtwisted.client.request_options import CANNOT_READ
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
+from nbtwisted.client.results.resuming import CannotResume, ResumedFile
 from nbtwisted.client.target import shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
@@ -62,14 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     # What cannot be written is said before anything is sent.
     try:
-        if options.output is not None:
+        if options.output is not None and options.resume is None:
             sys.stdout = open(options.output, "w", encoding="utf-8")  # noqa: SIM115
-        folder = _folder(options)
         if sys.stdout is None:
             raise OSError(errno.EBADF, "standard output is closed")
         sys.stdout = write_all_of(sys.stdout)
-        answers = folder or AnswerStream(sys.stdout.buffer, options.format)
+        answers = _answers(options)
         recording = _recording(options)
+    except CannotResume as error:
+        _cannot_resume(error)
     except OSError as error:
         _complain(f"output: {_cannot_write(error)}")
         raise SystemExit(CANNOT_WRITE) from None
@@ -80,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     most = open_files_left()
     if at_once > most:  # pragma: no cover - its test leaves no files to coverage
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
-    progress = shown_meanwhile(options, recording)
+    done = answers.answered if isinstance(answers, ResumedFile) else 0
+    progress = shown_meanwhile(options, recording, done)
     if options.may_need_tls:
         # Before a request is sent, whose time its 60 ms would take.
         import_module("nbtwisted.client.connection.tls")
@@ -136,9 +141,16 @@ def _cannot_read(options: Options, error: OSError) -> NoReturn:
     raise SystemExit(CANNOT_READ) from None
 
 
-def _folder(options: Options) -> AnswerFolder | None:
+def _cannot_resume(error: Exception) -> NoReturn:
+    _complain(f"error: {error}")
+    raise SystemExit(CANNOT_READ) from None
+
+
+def _answers(options: Options) -> Answers:
+    if options.resume is not None:
+        return ResumedFile(options.resume, options.output, fail=options.fail)
     if options.output_dir is None:
-        return None
+        return AnswerStream(sys.stdout.buffer, options.format)
     try:
         return AnswerFolder(options.output_dir, options.format)
     except OSError as error:
@@ -170,6 +182,8 @@ class _Run:
         self._options = options
         self._list = url_list
         self._answers = answers
+        self._resumed = answers if isinstance(answers, ResumedFile) else None
+        self._unanswered: Unanswered | None = None
         self._recording = recording
         self._progress = progress
         self._drawing: LoopingCall | None = None
@@ -210,13 +224,24 @@ class _Run:
             _complain(f"error: {error}")
             raise SystemExit(_BAD_FILE) from None
         self._getter = getter
+        jobs: Jobs = self._list or Given(options.each_job())
+        deliver: Callable[[int, Result], None] = self._take
+        begun: Callable[[int, Request], None] | None = None
+        if self._recording is not None:
+            begun = self._recording.begin
+        if self._resumed is not None:
+            jobs = unanswered = Unanswered(
+                reactor, jobs, self._resumed.is_answered, CannotResume
+            )
+            deliver, begun = unanswered.ended(deliver), unanswered.begun(begun)
+            self._unanswered = unanswered
         self._gathering = gather(
             getter,
-            self._list or Given(options.each_job()),
+            jobs,
             concurrency=self._concurrency,
             per_host=options.per_host,
-            deliver=self._take,
-            begun=None if self._recording is None else self._recording.begin,
+            deliver=deliver,
+            begun=begun,
             # What is done before its turn is kept in memory.
             ahead=max(_AHEAD, 2 * self._concurrency)
             if options.in_input_order
@@ -330,18 +355,41 @@ class _Run:
             raise SystemExit(self._exit_code or CANNOT_WRITE)
         if self._list is not None and self._list.error is not None:
             _cannot_read(self._options, self._list.error)
+        if self._resumed is not None:
+            self._finish_resuming(self._resumed)
         if self._exit_code is not None:
             # Not every one of a great many is marked.
-            ended = self._answered + self._failed
+            answered = self._answered
+            if self._resumed is not None:
+                answered += self._resumed.answered
             rest = self._interrupted
             if self._options.number != math.inf:
-                rest = int(self._options.number) - ended
-            _complain(f"interrupted: {self._answered} answered, {rest} not")
+                rest = int(self._options.number) - answered - self._failed
+            _complain(f"interrupted: {answered} answered, {rest} not")
             raise SystemExit(self._exit_code)
         _, exit_code = self._first_failure
         if exit_code and not self._answered and self._options.url_named_by is not None:
             self._advise(exit_code)
         raise SystemExit(exit_code)
+
+    def _finish_resuming(self, file: ResumedFile) -> None:
+        assert self._unanswered is not None, "resumed without a list"
+        try:
+            if self._unanswered.error is not None:
+                raise self._unanswered.error
+            if self._exit_code is None:
+                file.expect_length(self._unanswered.length)
+                file.put_in_order()
+        except CannotResume as error:
+            _cannot_resume(error)
+        except OSError as error:
+            _complain(f"output: {_cannot_write(error)}")
+            raise SystemExit(CANNOT_WRITE) from None
+        if not file.is_new:
+            _complain(
+                f"resumed {file.path}: {file.answered:,} were answered, "
+                f"{self._answered + self._failed:,} asked now"
+            )
 
     def _advise(self, exit_code: int) -> None:
         """What to do where no URL was given, and nothing came of ours."""

@@ -77,6 +77,7 @@ class Options:
     progress: bool | None
     fail: bool
     fail_early: bool
+    resume: str | None
     output: str | None
     output_dir: str | None
     how: How
@@ -295,7 +296,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     parser.add_argument(
         "--format",
         choices=("raw", "jsonl", "csv", "body"),
-        default="raw",
         help="the answers as received, a JSON object or comma-separated values on a "
         "line for each, or the bodies alone (default: raw)",
     )
@@ -312,6 +312,13 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         metavar="DIR",
         help="write each answer to a file of its own in DIR, which is made if need be: "
         "0.raw, 1.raw and so on, by their positions in the list",
+    )
+    parser.add_argument(
+        "--resume",
+        action=Once,
+        metavar="FILE.jsonl",
+        help="write the answers to FILE as JSON objects, and ask for nothing that is "
+        "answered there; with -o, write all of them to that file instead",
     )
     parser.add_argument(
         "--timeline",
@@ -363,7 +370,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
             parser.error(f"{option} -: expected a file")
     read = None if told.list == "-" else told.list
     written = None if told.output == "-" else told.output
-    others = [("-i", read), ("-o", written)]
+    if told.resume is not None:
+        written = _written_when_resuming(parser, told)
+    others = [("-i", read), ("--resume", told.resume), ("-o", written)]
     expect_different_files(parser, [*others, *pictures])
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
@@ -405,11 +414,33 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "template": template,
         "url_named_by": url_named_by,
         "times": times,
-        "in_input_order": told.order == "input",
+        "in_input_order": told.order == "input" and told.resume is None,
+        "format": told.format or ("jsonl" if told.resume else "raw"),
         "output": written,
         "how": how,
     }
     return Options(**values)
+
+
+def _written_when_resuming(
+    parser: OneLineParser, told: argparse.Namespace
+) -> str | None:
+    """The file that is to be written in place of the one that is resumed, if any."""
+    if told.resume == "-":
+        parser.error("--resume -: expected a file")
+    if told.format not in (None, "jsonl"):
+        parser.error("--resume: expected no --format but jsonl beside it")
+    if told.output_dir is not None:
+        parser.error("--resume: expected no --output-dir beside it")
+    if told.output == "-":
+        parser.error("-o -: expected a file, or nothing, beside --resume")
+    if told.output is None or _same_path(told.output, told.resume):
+        return None
+    return str(told.output)
+
+
+def _same_path(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:

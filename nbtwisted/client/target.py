@@ -19,6 +19,7 @@ __all__ = [
     "Origin",
     "Target",
     "parse_port",
+    "presentable",
     "shown",
 ]
 
@@ -114,6 +115,14 @@ class Target:
     def sent_url(self) -> str:
         """The URL as the server is asked for it: in ASCII, and without a fragment."""
         return f"{self.origin.scheme}://{self.origin.place}{self.path}"
+
+
+def presentable(url: str) -> str:
+    """The URL as results have it: as a `Target` has it, or `shown` if it is none."""
+    try:
+        return Target.parse(url).url
+    except BadURL:
+        return shown(url)
 
 
 def shown(url: str) -> str:

@@ -21,7 +21,7 @@ from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.request.getting import Getter, How, tell
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.result import Response, Result
-from nbtwisted.client.target import Origin, shown
+from nbtwisted.client.target import Origin, presentable
 
 __all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
 
@@ -224,7 +224,7 @@ def _never_sent(job: Job | BadJob) -> Result:
     error = Interrupted("cancelled before it was sent")
     if isinstance(job, BadJob):
         return Result(job.shown, error=error)
-    return Result(shown(job.url), error=error, job=job)
+    return Result(presentable(job.url), error=error, job=job)
 
 
 def get_all(

@@ -6,6 +6,7 @@ from typing import BinaryIO, Protocol
 
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
+from nbtwisted.client.results.resuming import mark_as_written
 
 __all__ = ["FORMATS", "AnswerFolder", "AnswerStream", "Answers"]
 
@@ -31,6 +32,8 @@ class AnswerStream:
         self._stream = stream
         self._format = FORMATS[form]
         self._header = output.CSV_HEADER if form == "csv" else b""
+        if form == "jsonl":
+            mark_as_written(stream.fileno())
 
     def write(self, index: int, result: Result) -> None:
         """As all have it."""

@@ -18,7 +18,16 @@ from nbtwisted.client.result import Attempt, Response, Result, Timing
 from nbtwisted.memo import Memo
 from nbtwisted.printable import escaped, escaped_json, printable
 
-__all__ = ["CSV_HEADER", "InOrder", "body", "csv", "error_line", "jsonl", "raw"]
+__all__ = [
+    "CSV_HEADER",
+    "InOrder",
+    "body",
+    "body_sha256",
+    "csv",
+    "error_line",
+    "jsonl",
+    "raw",
+]
 
 T = TypeVar("T")
 
@@ -85,12 +94,13 @@ def _asked(job: Job | None) -> str:
     method = f'"method": "{job.method}"'
     if not job.body:
         return method
-    return f'{method}, "request_body_sha256": "{_sha256(job.body)}"'
+    return f'{method}, "request_body_sha256": "{body_sha256(job.body)}"'
 
 
 # Many requests may have one body, which may be large.
 @lru_cache(maxsize=1)
-def _sha256(body: bytes) -> str:
+def body_sha256(body: bytes) -> str:
+    """The digest of a request's body, in hexadecimal."""
     return sha256(body).hexdigest()
 
 

@@ -32,14 +32,20 @@ class LiveWaterfall(OnScreen):
     interval = 0.1
 
     def __init__(
-        self, stream: TextIO, total: float, recording: Recording, *, ascii_only: bool
+        self,
+        stream: TextIO,
+        total: float,
+        recording: Recording,
+        done: int = 0,
+        *,
+        ascii_only: bool,
     ) -> None:
         super().__init__(stream)
         self._stream = stream
         self._total = total
         self._recording = recording
         self._ascii_only = ascii_only
-        self._answered = 0
+        self._answered = done
         self._failed = 0
 
     def count(self, *, failed: bool) -> None:

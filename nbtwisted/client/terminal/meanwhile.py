@@ -18,9 +18,12 @@ __all__ = ["shown_meanwhile"]
 
 
 def shown_meanwhile(
-    options: Options, recording: Recording | None
+    options: Options, recording: Recording | None, done: int = 0
 ) -> LiveWaterfall | ProgressLine | None:
-    """What to draw on stderr, if anything; it is not drawn yet."""
+    """What to draw on stderr, if anything; it is not drawn yet.
+
+    `done` of the requests were answered before.
+    """
     if options.progress is False or sys.stderr is None:
         return None
     is_asked = options.progress is True
@@ -36,11 +39,11 @@ def shown_meanwhile(
         from nbtwisted.client.terminal.live import LiveWaterfall
 
         return LiveWaterfall(
-            sys.stderr, options.number, recording, ascii_only=options.ascii_only
+            sys.stderr, options.number, recording, done, ascii_only=options.ascii_only
         )
     from nbtwisted.client.terminal.progress import ProgressLine
 
-    return ProgressLine(sys.stderr, options.number)
+    return ProgressLine(sys.stderr, options.number, done)
 
 
 def _is_pipe(stream: TextIO) -> bool:

@@ -20,11 +20,13 @@ __all__ = ["ProgressLine"]
 
 
 class ProgressLine(OnScreen):
-    """Counts the responses and errors of a run that is to have `total` requests."""
+    """Counts the responses and errors of a run that is to have `total` requests.
+
+    `done` of them were answered before it."""
 
     interval = 0.2
 
-    def __init__(self, stream: TextIO, total: float) -> None:
+    def __init__(self, stream: TextIO, total: float, done: int = 0) -> None:
         super().__init__(stream)
         is_known = total != math.inf
         count = "{task.completed}/{task.total}" if is_known else "{task.completed}"
@@ -34,7 +36,7 @@ class ProgressLine(OnScreen):
             *columns, *more, TimeElapsedColumn(), console=self._console
         )
         self._task = self._progress.add_task(
-            "", total=total if is_known else None, failed=""
+            "", total=total if is_known else None, completed=done, failed=""
         )
         self._failed = 0
 
