@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # "…" alone on a line stands for any lines.
 ANYTHING = "…"
 # What bars are drawn with.
-STROKES = "[·╌═━─▁▂▃▄▅▆▇█┄↻»╳]"
+STROKES = "[·┊╌∩═━─▁▂▃▄▅▆▇█┄↻»╳]"
 # What the study draws of a program, beside its requests.
 MEASURES = "user|system|waiting|memory|ユーザ|システム|待ち|メモリ"
 # The port that the pages show.

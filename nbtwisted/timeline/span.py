@@ -46,6 +46,9 @@ IN_QUEUE = frozenset[PhaseName](("queued", "paced"))
 Before a later attempt, `paced` is a part of the request.
 """
 
+_SHORTEST_PACED = 0.001
+"""Seconds: what is shorter nobody sees."""
+
 MarkName = Literal["error", "retry", "redirect", "resend"]
 
 MARKS: dict[MarkName, str] = {
@@ -179,7 +182,7 @@ class Totals:
     resent: int = 0
     """How often requests were sent again, because a kept connection had been closed."""
     paced: int = 0
-    """How many requests waited for their host's pace."""
+    """How many requests waited for their host's pace, a millisecond or more."""
     began: float = field(default=float("inf"))
     ended: float = field(default=float("-inf"))
     in_turn: float = 0.0
@@ -200,7 +203,8 @@ class Totals:
         else:
             self.answers += 1
         self.resent += span.resent
-        if any(phase.name == "paced" for phase in span.phases):
+        paced = sum(phase.seconds for phase in span.phases if phase.name == "paced")
+        if paced >= _SHORTEST_PACED:
             self.paced += 1
         self.began = min(self.began, span.began)
         self.ended = max(self.ended, span.ended)
@@ -215,12 +219,13 @@ class Totals:
     def times_as_fast(self) -> float | None:
         """As many times as one after another would have taken.
 
-        None where that says nothing: of one request, and of a run whose pace decided
-        how long it took.
+        None where that says nothing: of one request, and of a run that took longer
+        because of its pace.
         """
-        if self.number <= 1 or self.paced or self.seconds <= 0:
+        if self.number <= 1 or self.seconds <= 0:
             return None
-        return self.in_turn / self.seconds
+        times = self.in_turn / self.seconds
+        return None if self.paced and times < 1 else times
 
     @property
     def seconds(self) -> float:

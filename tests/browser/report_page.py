@@ -147,6 +147,19 @@ def test_phases_are_told_apart(phases: str, open_page: OpenPage, where: str) -> 
     assert len(inked) == len(strokes) == len(PHASES)
 
 
+def test_where_colours_are_forced_the_bars_keep_theirs(
+    phases: str, open_page: OpenPage
+) -> None:
+    grounds = []
+    for forced in ("none", "active"):
+        page = open_page(phases, forced_colors=forced)
+        for name in ("queued", "held", "receive"):
+            bar = page.locator(f".track i.{name}").first
+            ground = "(bar) => getComputedStyle(bar).backgroundColor"
+            grounds.append(bar.evaluate(ground))
+    assert grounds[:3] == grounds[3:]
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_of_a_label_the_end_is_seen(
     phases: str, open_page: OpenPage, width: int

@@ -287,6 +287,23 @@ class SeveralAttemptsTests(ClockCase):
         self.assertAlmostEqual(span.seconds, 3.0)
         self.end(getter)
 
+    def test_a_retry_that_waits_for_its_pace(self) -> None:
+        # Since 103, a second of which was a pause.
+        past = attempt(began=100.0, then="retry", status=503, waited=1.0)
+        for until, waited in (
+            (103.5, {"pause": 0.5}),
+            (104.0, {"pause": 1.0}),
+            (106.0, {"pause": 1.0, "paced": 2.0}),
+        ):
+            so_far = Result(URL, (past,), None, 100.0, 0.0, until)
+            found = phases(made(so_far))
+            around = {name: found[name] for name in ("pause", "paced") if name in found}
+            self.assertEqual(around, waited)
+        # What a redirect waits for is a place at its host, mostly.
+        moved = attempt(began=100.0, then="redirect", status=302)
+        found = phases(made(Result(URL, (moved,), None, 100.0, 0.0, 106.0)))
+        self.assertEqual((found["pause"], "paced" in found), (3.0, False))
+
     def test_stopped_in_a_pause(self) -> None:
         getter = self.network.getter(retries=Retries(1, 100.0), draw=lambda: 0.1)
         done = getter.get(URL)

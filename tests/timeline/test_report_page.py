@@ -118,7 +118,7 @@ class ReportTests(ClockCase):
         self.assertNotIn("<dt>resent</dt>", page)
 
     def test_what_was_paced(self) -> None:
-        page = page_of([span(1, "http://h/", 0.0, paced=1.0, wait=1.0)] * 2)
+        page = page_of([span(1, "http://h/", 0.0, paced=1.5, wait=1.0)] * 2)
         self.assertIn("<dt>paced</dt><dd>2</dd>", page)
         self.assertNotIn("one after another", page)
         self.assertEqual(data_of(page)["totals"]["paced"], 2)

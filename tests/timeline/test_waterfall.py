@@ -234,11 +234,14 @@ one after another:
         self.assertEqual(drawn.count("  200  "), len(sample.spans))
 
     def test_the_summary_says_how_many_were_paced(self) -> None:
-        spans = [span(1, "/", 0.0, wait=1.0), span(2, "/", 0.0, paced=1.0, wait=1.0)]
+        spans = [span(1, "/", 0.0, wait=1.0), span(2, "/", 0.0, paced=1.5, wait=1.0)]
         # The pace, and not the client, decides how long it takes.
-        self.assertIn("\n2 answers in 2.00 s; 1 paced\n", self.picture(*spans))
+        self.assertIn("\n2 answers in 2.50 s; 1 paced\n", self.picture(*spans))
         self.assertNotIn("paced", self.picture(*spans[:1]))
-        self.assertEqual(Totals.of([*spans, *spans]).paced, 2)
+        # What nobody sees is not counted.
+        totals = Totals.of([*spans, *spans, span(3, "/", 0.0, paced=0.0009)])
+        self.assertEqual((totals.paced, totals.times_as_fast), (2, 1.6))
+        self.assertIn("s; 1 paced; one after", self.picture(*spans, spans[0]))
 
     def test_the_summary_says_what_was_resent(self) -> None:
         attempts = (

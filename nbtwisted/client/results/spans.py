@@ -33,6 +33,7 @@ def span_of(number: int, result: Result) -> Span | None:
     if last is None:
         # A URL that cannot be read, or a pause: it is at one that takes no time.
         last = Attempt(result.effective_url, False, _NOTHING, began=now)
+        last.paced = _paced_until(now, result.attempts[-1:])
     attempts = (*result.earlier, last)
     ends = [*(attempt.began - attempt.paced for attempt in attempts[1:]), now]
     drawn: list[timeline.Attempt] = []
@@ -48,6 +49,14 @@ def span_of(number: int, result: Result) -> Span | None:
         size=None if response is None else len(response.body),
         resent=result.resent,
     )
+
+
+def _paced_until(now: float, before: tuple[Attempt, ...]) -> float:
+    """The seconds for which a retry waits already, behind the pause before it."""
+    for attempt in before:
+        if attempt.then == "retry" and attempt.ended_at is not None:
+            return max(0.0, now - attempt.ended_at - attempt.waited)
+    return 0.0
 
 
 def _label(url: str) -> str:
