@@ -121,6 +121,8 @@ def _shape(line: str) -> str:
     line = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>", line)
     # An instant may be a millisecond or two either way of where a unit changes.
     line = re.sub(r"\d+(\.\d+)?(e-\d+)? (m?s\b|(ミリ)?秒)", "<time>", line)
+    # A pause that is drawn may be longer than a pace wants to wait.
+    line = re.sub(r"; \d+ paced", "", line)
     # How busy a program was: there may be nothing to draw.
     line = re.sub(rf"^({MEASURES}) .*  (?=\S)", r"\1 <drawing>", line)
     line = re.sub(rf"{STROKES}+ *|(<time> *){{2,}}", "<drawing>", line)
