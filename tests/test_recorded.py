@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from typing import Any
 
+from nbtwisted.client.job import Job
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Attempt, Result
 from nbtwisted.client.results import har
@@ -71,6 +73,23 @@ class RecordedTests(ClockCase):
                 for then, now in zip(_phases(one), _phases(other), strict=True):
                     self.assertLessEqual(abs(then - now), 5 * STEP, (then, now, one))
         self.assertIn("a body is not in it (3)", self.remarks[-1])
+
+    def test_other_methods_and_bodies(self) -> None:
+        jobs = [
+            Job(ORIGIN + "/anything", "POST", (("Content-Type", "a/b"),), b"a=\xff"),
+            Job(ORIGIN + "/anything", "PUT", body="ü".encode()),
+            Job(ORIGIN + "/get?n=1", "HEAD"),
+            Job(ORIGIN + "/redirect-to?url=/get&status_code=303", "POST", body=b"x"),
+        ]
+        first = self.wire().get(*jobs)
+        for result in first:
+            self.assertEqual(result.response and result.response.status, 200)
+        again = [replace(job, url=PLAYER + job.url[len(ORIGIN) :]) for job in jobs]
+        second = self.playing(first).get(*again)
+        for before, after in zip(first, second, strict=True):
+            self.assertEqual(_outcome(before), _outcome(after), before.url)
+            methods = [attempt.message.method for attempt in before.attempts]
+            self.assertEqual([a.message.method for a in after.attempts], methods)
 
     def test_nothing_waits_unless_told(self) -> None:
         first = self.wire().get(ORIGIN + "/get?_delay=2&_drip=500ms/5")

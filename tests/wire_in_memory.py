@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nbtwisted.client.job import Job
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.result import Result
 from nbtwisted.server.delay_server import DelayServer
@@ -33,7 +34,7 @@ class Wire:
         self._ends: list[tuple[Connection, Visit]] = []
         self._taken: dict[Connection, int] = {}
 
-    def get(self, *urls: str) -> list[Result]:
+    def get(self, *asked: str | Job) -> list[Result]:
         """Send requests, all at once; how they ended, in the order asked."""
         results: dict[int, Result] = {}
 
@@ -43,12 +44,12 @@ class Wire:
 
             return end
 
-        for number, url in enumerate(urls):
-            self._getter.request(url).start(note(number))
-        while len(results) < len(urls):
+        for number, job in enumerate(asked):
+            self._getter.request(job).start(note(number))
+        while len(results) < len(asked):
             self._carry()
             self.clock.advance(STEP)
-        return [results[number] for number in range(len(urls))]
+        return [results[number] for number in range(len(asked))]
 
     def close(self) -> None:
         """End what is left of both."""
