@@ -162,26 +162,25 @@ class RecordTable:
 
         Raises `ValueError` where its position has the record of another request.
         """
-        found = self.find(record.position)
-        if found is not None and found[0] != record.identity:
-            raise ValueError(f"index {record.position} is another request's")
-        self.replace(record, begin)
-
-    def replace(self, record: Record, begin: int) -> None:
-        """The same; a record of another request is replaced."""
         position, identity, status = record
         number, at = divmod(position, _PAGE)
         page = self._pages.get(number)
         if page is None:
             self._pages[number] = page = array("q", bytes(16 * _PAGE))
         at *= 2
-        was_answered = page[at] > 0
-        is_answered = status is not None and status < self._lowest_failed
-        self.is_in_order = self.is_in_order and position == self.length
-        self.length = max(self.length, position + 1)
-        if is_answered or not was_answered:
-            self.answered += is_answered and not was_answered
-            page[at] = begin + 1 if is_answered else -begin - 1
+        before = page[at]
+        if before and page[at + 1] != identity:
+            raise ValueError(f"index {position} is another request's")
+        if position != self.length:
+            self.is_in_order = False
+        if position >= self.length:
+            self.length = position + 1
+        if status is not None and status < self._lowest_failed:
+            self.answered += before <= 0
+            page[at] = begin + 1
+            page[at + 1] = identity
+        elif before <= 0:
+            page[at] = -begin - 1
             page[at + 1] = identity
 
     def find(self, position: int) -> tuple[int, bool] | None:

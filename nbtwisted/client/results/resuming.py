@@ -94,10 +94,12 @@ class ResumedFile:
             return False
         of, is_answered = found
         # A URL is mostly written as records have it, and takes long to parse.
-        if isinstance(job, Job) and of == identity(
-            job.url, job.method, _digest(job.body)
+        if (
+            is_answered
+            and isinstance(job, Job)
+            and of == identity(job.url, job.method, _digest(job.body))
         ):
-            return is_answered
+            return True
         request = _request(job)
         if of != identity(*request):
             raise self._cannot(
@@ -121,7 +123,7 @@ class ResumedFile:
             return
         line, begin = jsonl(index, result), self._end
         self._append(line)
-        self._table.replace(read_record(line), begin)
+        self._table.add(read_record(line), begin)
 
     def put_in_order(self) -> None:
         """Leave one record of each request in the file, in the order of the list.
