@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import re
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted.client.options import read_options
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.model.browsers import is_for_operators
 from tests.pages import ROOT, blocks, matches, mismatches
@@ -26,6 +29,7 @@ RULES = {
         *("--har", str(ROOT / "examples" / "orders.har"), "--timing", "recorded")
     ],
 }
+FLAG = r"(?<![\w-])--?[A-Za-z0-9#][\w.-]*"
 PATHS = [rule.endpoint for rule in DelayServer.app.url_map.iter_rules()]
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
 INSTEAD = {
@@ -76,6 +80,22 @@ class DocsTests(SynchronousTestCase):
         self.assertEqual(sorted(shown), sorted({*shown}))
         theirs = (path for path in PATHS if not is_for_operators(path.encode()))
         self.assertEqual({*shown}, {re.sub("<[^>]+>", "{}", path) for path in theirs})
+
+    def test_the_page_of_the_client_has_the_flags_that_there_are(self) -> None:
+        text = (ROOT / "docs/client.md").read_text(encoding="utf-8")
+        _, _, section = text.partition("\n## curl's flags\n")
+        section, _, _ = section.partition("\n## ")
+        rows = re.findall(r"^\| (`.*?`) \| (yes|no|another) \| .*\|$", section, re.M)
+        # All but the groups' names and what is above them.
+        self.assertEqual(len(rows), len(re.findall(r"^\| `", section, re.M)))
+        told = io.StringIO()
+        with redirect_stdout(told), self.assertRaises(SystemExit):
+            read_options(["--help"])
+        ours = {*re.findall(FLAG, told.getvalue())}
+        shown = [(flag, here) for cell, here in rows for flag in re.findall(FLAG, cell)]
+        self.assertEqual(len(shown), len({flag for flag, _ in shown}))
+        for flag, here in shown:
+            self.assertEqual(flag in ours, here != "no", flag)
 
     def test_links_lead_somewhere(self) -> None:
         for page in [*PAGES, *NOT_RUN_HERE]:
