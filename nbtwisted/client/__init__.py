@@ -11,7 +11,7 @@ From a job, or a URL of which one is made, to its result:
      → Pool                  gives a kept connection, or opens one            connection
      → Connection            TCP and TLS; sends, and reads a response         connection
      → Result                every attempt, and the Response or the error
-     → output, spans, HAR                                                     results
+     → output, spans, HAR, records                                            results
 
 A *request* has one deadline and ends once. It is made of *attempts*: one, unless there
 are redirects or retries, or a kept connection turned out to be stale. `Request` is the
@@ -39,6 +39,8 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
 - llhttp is laxer than the client wants. `head.py` adds: HTTP/1.0 or 1.1 only, statuses
   from 100, no control characters in the reason, and no transfer coding but `chunked`.
   h11 gives the tests a second opinion.
+- `--resume` keeps 16 bytes of each record (`RecordTable`), and puts `Unanswered` between
+  list and queue. Records are appended as requests end; in the end the file is sorted.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
 - Twisted's `HostnameEndpoint` hides the time of the look-up, and its `Agent` gives no
   raw bytes and takes statuses such as `2_00`: neither is used.
