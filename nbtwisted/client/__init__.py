@@ -22,6 +22,9 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
   its connection is free for the next. `get` and `get_all` wait for all to be gone.
 - `gather` takes a job when one more may be in flight, so a list of any length costs no
   memory. `get_all` makes the Deferreds for its `DeferredList` as requests end.
+- `Pacing` says when the next request may begin, in all and at each host. The queue
+  passes over a host that has no turn. A request that goes on, by a retry or a redirect,
+  asks the queue for its turn, and takes up no room until that comes.
 - One loop begins requests, and none begins another: a thousand that fail at once would
   each stand on the stack of the one before.
 - `Deadlines` has one timer for all requests, and a lane for deadlines of each length. A

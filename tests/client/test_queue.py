@@ -221,13 +221,18 @@ class MovingTests(QueueCase):
         self.took_nothing(queue, is_over=True)
         self.assertFalse(queue._hosts)
 
-    def test_no_more_of_the_list_is_kept_besides(self) -> None:
+    def test_those_that_wait_for_a_turn_are_no_more_than_can_be_kept(self) -> None:
         number = MOST_PASSED_OVER
-        queue = self.queue("b" + "a" * (number + 5), per_host=number)
-        tickets = [self.took(queue) for _ in range(number)]
+        others = [f"http://{n}/" for n in range(number + 5)]
+        queue = Queue(Given([*urls("b"), *others]), per_host=1)
+        tickets = [self.took(queue) for _ in range(number + 1)]
         for ticket in tickets[1:]:
-            queue.move(ticket, self.B)
-        self.assertEqual(queue.moving, number - 1)
+            self.assertFalse(queue.move(ticket, self.B))
+        self.took_nothing(queue)
+        self.assertEqual((queue.moving, queue._next), (number, number + 1))
+        queue.leave(tickets[0])
+        self.assertIs(queue.take(), tickets[1])
+        self.assertEqual(self.took(queue).index, number + 1)
 
     def test_where_nothing_is_counted(self) -> None:
         queue = self.queue("a")
@@ -345,6 +350,33 @@ class PaceTests(PacedCase):
                 self.took_nothing(queue, is_over=index == 3)
                 self.clock.advance(0.1)
 
+    def test_held_by_both_paces(self) -> None:
+        queue = self.paced("aaab", rate=2.0, rate_per_host=1.0)
+        paced = []
+        for _ in range(5):
+            if (ticket := queue.take()) is not None:
+                self.count(ticket)
+                paced.append((ticket.index, ticket.paced))
+            self.assertIsNone(queue.take())
+            self.clock.advance(0.5)
+        self.assertEqual(paced, [(0, 0.0), (3, 0.5), (1, 1.0), (2, 2.0)])
+
+    def test_not_while_there_is_room_for_none(self) -> None:
+        # It was due long ago, and nobody has asked.
+        queue = self.paced("aaa", per_host=2, rate_per_host=10.0)
+        tickets = []
+        for paced in (0.0, 0.1, 0.1):
+            ticket = self.took(queue)
+            self.assertAlmostEqual(ticket.paced, paced)
+            self.count(ticket)
+            tickets.append(ticket)
+            self.assertIsNone(queue.take())
+            self.clock.advance(5)
+            if len(tickets) == 2:
+                # Nor while the host has no room.
+                self.assertIsNone(queue.take())
+                queue.leave(tickets[0])
+
     def test_how_long_those_were_held_that_the_list_had_no_room_for(self) -> None:
         number = MOST_PASSED_OVER + 2
         queue = self.paced("a" * number, rate_per_host=1.0)
@@ -403,6 +435,7 @@ class PaceTests(PacedCase):
         self.clock.advance(0.5)
         self.assertIs(self.took(queue), first)
         self.count(first)
+        self.took_nothing(queue)
         self.clock.advance(0.5)
         # It waited half a second for the first, and another for that one.
         second = self.took(queue)
@@ -420,6 +453,17 @@ class PaceTests(PacedCase):
         self.took_nothing(queue)
         self.clock.advance(1)
         self.assertEqual(self.began(queue), [1])
+
+    def test_where_nobody_waits_any_more_nothing_wakes_it(self) -> None:
+        queue = self.paced("a", rate_per_host=2.0)
+        first = self.took(queue)
+        self.count(first)
+        self.assertFalse(queue.move(first, self.A))
+        self.took_nothing(queue, is_over=True)
+        self.assertEqual(queue.wakes_at, 0.5)
+        queue.leave(first)
+        self.took_nothing(queue, is_over=True)
+        self.assertEqual((queue.wakes_at, queue._hosts), (math.inf, {}))
 
     def test_the_rest_has_those_that_are_held(self) -> None:
         queue = self.paced("aab", rate_per_host=1.0, rate=1.0)

@@ -205,7 +205,6 @@ class _Gathering:
 
     def _close(self) -> None:
         self._state = _State.CLOSING
-        self._wake_at(math.inf)
         self._queue.close()
         if self._failure is None:
             # There are some left only when it was cancelled.

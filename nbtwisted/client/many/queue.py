@@ -32,18 +32,23 @@ class Ticket:
     request: Request | None = None
     """What goes on with it; None if it is yet to begin."""
     paced: float = 0.0
-    """Seconds for which only a pace stood in the way of this turn."""
+    """Seconds for which a pace stood in the way of this turn."""
     host: _Host | None = None
     """Where it takes up a place, or waits for its turn; None if neither is counted."""
     is_waiting: bool = False
-    held_at: float | None = None
-    """Since when only a pace is in its way, if that is so."""
+    host_paced: float = 0.0
+    """Of a host, the seconds that its pace had held it, when the wait there began."""
+    all_paced: float = 0.0
+    """The same of the pace in all."""
 
 
 class _Host:
     """An origin that has requests, or is waited for."""
 
-    __slots__ = ("busy", "is_listed", "moving", "origin", "passed_over")
+    __slots__ = (
+        *("asleep_since", "busy", "is_listed", "moving", "origin", "paced"),
+        "passed_over",
+    )
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
@@ -55,11 +60,19 @@ class _Host:
         """Those that are yet to begin here."""
         self.is_listed = False
         """Whether it is in line, or asleep."""
+        self.asleep_since: float | None = None
+        self.paced = 0.0
+        """Seconds that it was asleep, before that."""
 
     @property
     def waiting(self) -> deque[Ticket]:
         """The one whose turn is next, and others behind it."""
         return self.moving or self.passed_over
+
+    def paced_until(self, now: float) -> float:
+        """Seconds that its pace has held it."""
+        asleep = 0.0 if self.asleep_since is None else now - self.asleep_since
+        return self.paced + asleep
 
 
 class Queue:
@@ -113,13 +126,15 @@ class Queue:
         self._number_asleep = 0
         # Taken from the list, and held by the pace in all.
         self._held: Ticket | None = None
-        # Seconds for which a pace held the list, and since when it does.
-        self._list_paced = 0.0
-        self._list_held_at: float | None = None
+        # Seconds for which paces held the list, and of these, the pace in all; since
+        # when one of them does, and whether it is that one.
+        self._list_paced = self._all_paced = 0.0
+        self._stopped_at: float | None = None
+        self._is_held = False
 
     @property
     def is_over(self) -> bool:
-        """Whether no more will be handed out, whatever becomes of those that are."""
+        """Whether none will be handed out for the first time any more."""
         return (
             self._jobs.is_over and self._held is None and not self._number_passed_over
         )
@@ -129,19 +144,18 @@ class Queue:
         if self._per_host == math.inf and not self._pacing.is_on:
             return self._read()
         now = self._now()
-        if self._list_held_at is not None:
-            self._list_paced += now - self._list_held_at
-            self._list_held_at = None
+        self._count_paced(now)
+        self._stopped_at = None
         self._wake(now)
         all_wait = self._pacing.wait(now)
         ticket = self._take_from_line(now, all_wait)
         if ticket is None and not self._line:
             ticket = self._take_from_list(now, all_wait)
         if ticket is None:
-            is_held = self._line or self._held
-            self.wakes_at = now + all_wait if is_held else self._first_awake()
+            self._is_held = bool(self._line or self._held)
+            self.wakes_at = now + all_wait if self._is_held else self._first_awake()
             if self.wakes_at < math.inf:
-                self._list_held_at = now
+                self._stopped_at = now
         return ticket
 
     def _take_from_line(self, now: float, all_wait: float) -> Ticket | None:
@@ -155,7 +169,11 @@ class Queue:
             if may_begin:
                 ticket = host.waiting.popleft()
                 self._count_waiting(ticket, -1)
-                self._hand_out(ticket, host, now)
+                # Where both paces were in the way, they were at the same time.
+                ticket.paced += max(
+                    host.paced - ticket.host_paced, self._all_paced - ticket.all_paced
+                )
+                self._hand_out(ticket, host)
                 self._list(host, now)
                 return ticket
             self._list(host, now)
@@ -170,21 +188,19 @@ class Queue:
             # What is no job, or has no URL, will be found out, and waits for nothing.
             if origin is None:
                 return ticket
+            # If it was held.
+            ticket.paced += self._all_paced - ticket.all_paced
+            ticket.all_paced = self._all_paced
             host = self._hosts.get(origin) or _Host(origin)
             if not host.waiting and self._may_begin(host, now):
                 if all_wait:
-                    ticket.held_at = now if ticket.held_at is None else ticket.held_at
                     self._held = ticket
                     return None
-                self._hand_out(ticket, host, now)
+                self._hand_out(ticket, host)
                 return ticket
-            if ticket.held_at is None and host.busy < self._per_host:
-                ticket.held_at = now
             self._hosts[origin] = host
             host.passed_over.append(ticket)
-            ticket.host = host
-            self._count_waiting(ticket, +1)
-            self._list(host, now)
+            self._wait(ticket, host, now)
         return None
 
     def _read(self) -> Ticket | None:
@@ -194,14 +210,13 @@ class Queue:
         job = self._jobs.take()
         if job is None:
             return None
-        ticket = Ticket(self._next, job, paced=self._list_paced)
+        ticket = Ticket(
+            self._next, job, paced=self._list_paced, all_paced=self._all_paced
+        )
         self._next += 1
         return ticket
 
-    def _hand_out(self, ticket: Ticket, host: _Host, now: float) -> None:
-        if ticket.held_at is not None:
-            ticket.paced += now - ticket.held_at
-            ticket.held_at = None
+    def _hand_out(self, ticket: Ticket, host: _Host) -> None:
         ticket.host = None
         if self._per_host < math.inf:
             ticket.host = host
@@ -232,11 +247,8 @@ class Queue:
         host = self._hosts.setdefault(origin, _Host(origin))
         now = self._now()
         ticket.paced = 0.0
-        ticket.held_at = now if host.busy < self._per_host else None
-        ticket.host = host
         host.moving.append(ticket)
-        self._count_waiting(ticket, +1)
-        self._list(host, now)
+        self._wait(ticket, host, now)
         return False
 
     def close(self) -> None:
@@ -253,6 +265,21 @@ class Queue:
         for job in self._jobs.rest():
             self._next += 1
             yield self._next - 1, job
+
+    def _wait(self, ticket: Ticket, host: _Host, now: float) -> None:
+        """Note that it waits for its turn at a host from now on."""
+        self._count_paced(now)
+        ticket.host = host
+        ticket.host_paced = host.paced_until(now)
+        ticket.all_paced = self._all_paced
+        self._count_waiting(ticket, +1)
+        self._list(host, now)
+
+    def _count_paced(self, now: float) -> None:
+        if self._stopped_at is not None:
+            seconds, self._stopped_at = now - self._stopped_at, now
+            self._list_paced += seconds
+            self._all_paced += seconds if self._is_held else 0.0
 
     def _leave_host(self, ticket: Ticket) -> None:
         host, ticket.host = ticket.host, None
@@ -280,8 +307,7 @@ class Queue:
         """Put a host in line, or to sleep; forget one that nobody is at."""
         if host.is_listed:
             return
-        waiting = host.waiting
-        if not waiting:
+        if not host.waiting:
             if not host.busy:
                 self._hosts.pop(host.origin, None)
         # Without room, it is listed when somebody leaves.
@@ -291,8 +317,7 @@ class Queue:
             if not wait:
                 self._line.append(host)
                 return
-            if waiting[0].held_at is None:
-                waiting[0].held_at = now
+            host.asleep_since = now
             self._number_asleep += 1
             heappush(self._asleep, (now + wait, self._number_asleep, host))
 
@@ -300,7 +325,8 @@ class Queue:
         """Look at hosts whose time has come, or that nobody waits for any more."""
         asleep = self._asleep
         while asleep and (asleep[0][0] <= now + ROUNDING or not asleep[0][2].waiting):
-            _, _, host = heappop(asleep)
+            due, _, host = heappop(asleep)
+            host.paced, host.asleep_since = host.paced_until(min(now, due)), None
             host.is_listed = False
             self._list(host, now)
 

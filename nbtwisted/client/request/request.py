@@ -182,7 +182,7 @@ class Request:
         self._url = target.url
         self._method, self._body = job.method, job.body
         self._headers = merged(getter.headers, job.headers)
-        self._begin(target, paced=min(paced, self._queued))
+        self._begin(target, paced=paced)
 
     def cancel(self) -> None:
         """End it, as `Interrupted`."""
