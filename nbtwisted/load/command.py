@@ -123,17 +123,19 @@ class _Command:
         if self._drawing is not None:
             self._drawing.stop()
             self._line.close()
-        plan, run = self._options.plan, self._run
+        options, plan, run = self._options, self._options.plan, self._run
         found = report(
             run.tally,
             seconds=run.seconds,
             cpu_share=run.cpu_share,
             connections=plan.connections,
             rate=plan.rate,
-            timeout=plan.timeout,
-            urls=[target.url for target in plan.targets],
+            timeout=options.timeout,
+            urls=options.urls,
+            urls_left_out=len(plan.requests) - len(options.urls),
+            methods=run.methods,
             interrupted=self._exit_code is not None,
-            conditions=self._options.fail_if,
+            conditions=options.fail_if,
         )
         errors = self._write(found)
         if errors:

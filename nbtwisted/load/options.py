@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.header import parse_header
+from nbtwisted.client.job import Job
 from nbtwisted.client.target import Target, shown
 from nbtwisted.command_line import (
     Once,
@@ -19,7 +20,9 @@ from nbtwisted.command_line import (
     positive_duration,
     reading,
 )
+from nbtwisted.load.asked import Asked
 from nbtwisted.load.conditions import Condition
+from nbtwisted.load.prepared import Preparing
 from nbtwisted.load.running import Plan
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
@@ -37,6 +40,10 @@ class Options:
     """What the load program was told; paths but that of `plot` may be `-`, stdout."""
 
     plan: Plan
+    urls: Sequence[str]
+    """The first of those that are asked for."""
+    timeout: float
+    """Seconds that a request may take which has no time of its own."""
     json: str | None
     hdr: str | None
     plot: str | None
@@ -60,7 +67,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "urls",
         nargs="+",
         metavar="URL",
-        type=_target,
+        type=_url,
         help="what to get; several take turns",
     )
     parser.add_argument(
@@ -174,19 +181,25 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         parser.error("--plot -: expected a file, for a browser to open")
     named = [("--json", told.json), ("--hdr", told.hdr), ("--plot", told.plot)]
     expect_different_files(parser, named)
+    preparing = Preparing(
+        headers=tuple(told.headers),
+        keeps_alive=not told.disable_keepalive,
+        timeout=told.timeout,
+    )
+    asked = Asked.read(map(Job, told.urls), preparing)
     return Options(
         plan=Plan(
-            targets=tuple(told.urls),
+            requests=asked.requests,
             connections=connections,
             number=number,
             seconds=told.seconds or math.inf,
             rate=told.rate,
-            timeout=told.timeout,
             warm_up=told.warmup,
-            headers=tuple(told.headers),
             keeps_alive=not told.disable_keepalive,
             verify=not told.insecure,
         ),
+        urls=asked.urls,
+        timeout=told.timeout,
         json=told.json,
         hdr=told.hdr,
         plot=told.plot,
@@ -195,9 +208,10 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     )
 
 
-def _target(text: str) -> Target:
+def _url(text: str) -> str:
     try:
-        return Target.parse(text)
+        Target.parse(text)
     except BadURL as error:
         # Without the password that may be in it.
         raise argparse.ArgumentTypeError(f"'{shown(text)}': {error}") from None
+    return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.conditions import Condition, Kind
@@ -37,6 +37,8 @@ def report(
     rate: float | None,
     timeout: float,
     urls: Sequence[str],
+    urls_left_out: int = 0,
+    methods: Mapping[str, int],
     interrupted: bool,
     conditions: Sequence[Condition] = (),
 ) -> dict[str, Any]:
@@ -44,20 +46,25 @@ def report(
 
     `uncorrected` latencies count from when a request was sent, and stand there for runs
     with a rate; `latency` counts from when it was due. Both are of answers and of
-    requests that had none within `timeout`, which count as at least that. `conditions`
-    are as `judged` has them.
+    requests that had none in their time, which count as at least that: `timeout`, or
+    one of their own. The shortest that was over is `cut_off_at`, None if none was.
+    `urls` are the first of those that took turns. `conditions` are as `judged` has
+    them.
     """
     rps = tally.answered / seconds if seconds else 0.0
     found: dict[str, Any] = {
         "urls": list(urls),
+        "urls_left_out": urls_left_out,
         "connections": connections,
         "rate": rate,
         "timeout": timeout,
         "seconds": seconds,
         "sent": tally.sent,
+        "methods": dict(sorted(methods.items(), key=lambda each: (-each[1], each[0]))),
         "answered": tally.answered,
         "failed": tally.failed,
         "timed_out": tally.timed_out,
+        "cut_off_at": tally.cut_off_at if tally.timed_out else None,
         "resent": tally.resent,
         "rps": rps,
         "bytes": tally.bytes,
@@ -92,7 +99,7 @@ def judged(
 
     The value is None where there is none, and `shown` is for people to read. What is
     not known to be within its limit is beyond it. So any condition holds of a run
-    without answers; and one on a latency if that was cut off at `timeout`, or if more
+    without answers; and one on a latency if that may have been cut off, or if more
     requests were due and never sent than a percentile leaves out. One on how fast
     answers came also holds if most of them were a 4xx or a 5xx, or most requests had
     none, unless another condition is about that.
@@ -130,7 +137,7 @@ def _judge(
         assert value is not None, "answers without latencies"
         not_sent = found["client"]["not_sent"]
         due = tally.latencies.count + not_sent
-        if found["timed_out"] and value >= found["timeout"]:
+        if value >= tally.cut_off_at:
             holds = True
             shown = f"at least {shown}"
         elif not_sent > due * (1 - (condition.percentile or 0) / 100):
@@ -201,6 +208,7 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
         f"  Requests/sec: {found['rps']:.2f}",
         f"  Sent:         {found['sent']} = {found['answered']} answered + "
         f"{found['failed']} failed",
+        *_methods(found),
         f"  Resent:       {found['resent']} (a kept connection ended before its "
         "answer)",
     ]
@@ -249,6 +257,15 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def _methods(found: dict[str, Any]) -> list[str]:
+    """A line on what was sent, where that is more than GETs."""
+    methods = found["methods"]
+    if {*methods} <= {"GET"}:
+        return []
+    counts = [f"{count} {method}" for method, count in methods.items()]
+    return [f"  Methods:      {', '.join(counts)}"]
+
+
 def _warnings(found: dict[str, Any]) -> list[str]:
     client = found["client"]
     warnings = []
@@ -259,9 +276,12 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             "mostly theirs (--fail-if 'non2xx>1%' fails such a run)"
         )
     if found["timed_out"]:
+        time = f"within {found['timeout']:g} s (-t)"
+        if found["cut_off_at"] != found["timeout"]:
+            time = "in their time (-t, or their own max_time)"
         warnings.append(
-            f"{found['timed_out']} requests had no answer within "
-            f"{found['timeout']:g} s (-t); they count in the latencies as that long"
+            f"{found['timed_out']} requests had no answer {time}; they count in the "
+            "latencies as that long"
         )
     if found["seconds"] < SHORT:
         return warnings

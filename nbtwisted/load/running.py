@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -17,10 +17,9 @@ from nbtwisted.client.connection.protocol import Connection
 from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
-from nbtwisted.client.header import Headers
-from nbtwisted.client.target import Origin, Target
-from nbtwisted.client.writing import write_message
+from nbtwisted.client.target import Origin
 from nbtwisted.load.pacing import Pace
+from nbtwisted.load.prepared import Prepared, count_methods
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
 
@@ -53,18 +52,15 @@ LONGEST_PAUSE = 1.0
 class Plan:
     """What a run is to do. Times are in seconds; see `Pace` for what ends it.
 
-    The targets take turns. `timeout` is the longest that a request may take once it was
-    sent. With `verify` false, any certificate will do.
+    The requests take turns. With `verify` false, any certificate will do.
     """
 
-    targets: Sequence[Target]
+    requests: Sequence[Prepared]
     connections: int
     number: float
     seconds: float
     rate: float | None
-    timeout: float
     warm_up: float = 0.0
-    headers: Headers = field(default_factory=tuple)
     keeps_alive: bool = True
     verify: bool = True
 
@@ -98,14 +94,12 @@ class Run:
         self._resolver = resolver or Resolver(reactor, fresh=FRESH)
         self._opened: Counter[Origin] = Counter()
         self._tls: TLS | None = None
-        if any(target.origin.is_tls for target in plan.targets):
+        if any(request.common.origin.is_tls for request in plan.requests):
             from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
 
             self._tls = TLS(verify=plan.verify)
-        self._requests = [
-            write_message(target, headers=plan.headers, keep_alive=plan.keeps_alive)
-            for target in plan.targets
-        ]
+        self._requests = plan.requests
+        # Requests that were sent: whose turn it is.
         self._turn = 0
         self._pace: Pace
         self._workers: list[Worker] = []
@@ -135,7 +129,7 @@ class Run:
         self.began = self.ended = self._pace.counts_from
         self._counts = plan.warm_up == 0
         self._workers = [
-            Worker(self, self._now, self._request_ended, timeout=plan.timeout)
+            Worker(self, self._now, self._request_ended)
             for _ in range(plan.connections)
         ]
         self._free.extend(self._workers)
@@ -165,14 +159,21 @@ class Run:
         end = self.ended if self._is_over else self._now()
         return max(end - self.began, 0.0)
 
+    @property
+    def methods(self) -> Counter[str]:
+        """The methods of the requests that count; once it is over."""
+        # Those were the last to have their turns.
+        sent = self.tally.sent
+        return count_methods(self._requests, first=self._turn - sent, number=sent)
+
     # What workers need.
 
-    def new(self, target: Target, worker: Worker) -> Connection:
-        """A connection to the target's host, for the worker; it is yet to be opened."""
+    def new(self, origin: Origin, worker: Worker) -> Connection:
+        """A connection to there, for the worker; it is yet to be opened."""
         handshake = None
-        if target.origin.is_tls:
-            assert self._tls is not None, "a target that is not among the plan's"
-            handshake = self._tls.handshake(target.origin.host)
+        if origin.is_tls:
+            assert self._tls is not None, "an origin that is not among the plan's"
+            handshake = self._tls.handshake(origin.host)
         return Connection(
             self._reactor,
             worker,
@@ -182,9 +183,8 @@ class Run:
             keeps_alive=self._plan.keeps_alive,
         )
 
-    def open(self, connection: Connection, target: Target) -> None:
+    def open(self, connection: Connection, origin: Origin) -> None:
         """Open it; the host's addresses take turns in being tried first."""
-        origin = target.origin
 
         def by_turns(addresses: Sequence[str]) -> tuple[str, ...]:
             in_order = interleaved(addresses)
@@ -216,10 +216,10 @@ class Run:
         self._keep_busy()
 
     def _send(self, worker: Worker, due: float, now: float) -> None:
-        turn = self._turn
-        self._turn = (turn + 1) % len(self._requests)
+        requests, turn = self._requests, self._turn
+        self._turn = turn + 1
         self._busy += 1
-        worker.send(self._plan.targets[turn], self._requests[turn], due, now)
+        worker.send(requests[turn % len(requests)], due, now)
 
     def _request_ended(self, worker: Worker, error: RequestError | None) -> None:
         # This is done for each response, and what is left out here is left out 100,000
@@ -246,7 +246,7 @@ class Run:
                 if worker.receiving:
                     tally.receiving.add(worker.receiving)
             else:
-                tally.fail(error)
+                tally.fail(error, within=worker.timeout)
             if worker.was_resent:
                 tally.resent += 1
         if worker.failures:

@@ -197,6 +197,8 @@ class Tally:
         self.bytes = 0
         self.timed_out = 0
         """Requests without a response in the time that they had."""
+        self.cut_off_at = math.inf
+        """The shortest such time: what took longer may have been cut off."""
         self.resent = 0
         """Requests made again, because their connection had been closed before."""
         self.waited_for_connection = 0
@@ -244,9 +246,11 @@ class Tally:
         """Requests without a whole response."""
         return sum(self.errors.values())
 
-    def fail(self, error: RequestError) -> None:
-        """A request has ended without one."""
-        self.timed_out += isinstance(error, DeadlinePassed)
+    def fail(self, error: RequestError, *, within: float = math.inf) -> None:
+        """A request has ended without one, that had to end `within` so many seconds."""
+        if isinstance(error, DeadlinePassed):
+            self.timed_out += 1
+            self.cut_off_at = min(self.cut_off_at, within)
         kind = (type(error).__name__, error.phase, str(error))
         if kind not in self.errors and len(self.errors) >= MOST_ERRORS:
             kind = (*kind[:2], "(others)")

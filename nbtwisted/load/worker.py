@@ -8,10 +8,11 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from nbtwisted.client.connection.protocol import Connection, State
-from nbtwisted.client.errors import DeadlinePassed, RequestError
+from nbtwisted.client.errors import ConnectionLost, DeadlinePassed, RequestError
 from nbtwisted.client.message import Message
-from nbtwisted.client.target import Origin, Target
+from nbtwisted.client.target import Origin
 from nbtwisted.duration import print_duration
+from nbtwisted.load.prepared import Prepared
 
 __all__ = ["Opens", "Worker"]
 
@@ -19,10 +20,10 @@ __all__ = ["Opens", "Worker"]
 class Opens(Protocol):
     """What a worker needs of its run, to connect."""
 
-    def new(self, target: Target, worker: Worker) -> Connection:
-        """A connection to the target's host, for the worker; it is yet to be opened."""
+    def new(self, origin: Origin, worker: Worker) -> Connection:
+        """A connection to there, for the worker; it is yet to be opened."""
 
-    def open(self, connection: Connection, target: Target) -> None:
+    def open(self, connection: Connection, origin: Origin) -> None:
         """Open it."""
 
 
@@ -33,8 +34,8 @@ class Worker:
     response. It is the listener of its connections, and their keeper.
 
     Of the request that is being made, or was last: `due` and `sent_at` are readings of
-    `now`, `connecting` and `receiving` are seconds, `status` and `size` (bytes of the
-    body) those of its response.
+    `now`, `connecting`, `receiving` and `timeout` are seconds, `status` and `size`
+    (bytes of the body) those of its response.
     """
 
     def __init__(
@@ -42,13 +43,12 @@ class Worker:
         opens: Opens,
         now: Callable[[], float],
         on_end: Callable[[Worker, RequestError | None], None],
-        *,
-        timeout: float,
     ) -> None:
         self.due = 0.0
         self.sent_at = 0.0
         self.connecting: float | None = None
         self.receiving = 0.0
+        self.timeout = 0.0
         self.status = self.size = 0
         self.was_resent = False
         self.is_busy = False
@@ -57,9 +57,8 @@ class Worker:
         self._opens = opens
         self._now = now
         self._on_end = on_end
-        self._timeout = timeout
-        self._target: Target
-        self._request: Message | None = None
+        self._request: Prepared | None = None
+        self._message: Message
         self._connection: Connection | None = None
         self._is_reused = False
         # Pieces that the response came in, and when the first did.
@@ -70,7 +69,7 @@ class Worker:
         self._open: set[Connection] = set()
         self._when_closed: Deferred[None] | None = None
 
-    def send(self, target: Target, request: Message, due: float, now: float) -> None:
+    def send(self, request: Prepared, due: float, now: float) -> None:
         """Make a request that was due then; `now` is a reading of the clock."""
         self.is_busy = True
         self.due = due
@@ -80,9 +79,10 @@ class Worker:
         self.was_resent = False
         # Mostly it is the same again, over the same.
         if request is not self._request:
-            self._target = target
             self._request = request
-            self._connection = self._kept.get(target.origin)
+            self._message = request.message
+            self.timeout = request.common.timeout
+            self._connection = self._kept.get(request.common.origin)
         connection = self._connection
         if connection is None or connection.state is not State.IDLE:
             self._connect()
@@ -90,14 +90,16 @@ class Worker:
             self._is_reused = True
             self._pieces = 0
             connection.listener = self
-            connection.send(request)
+            connection.send(self._message)
 
     def _connect(self) -> None:
         self._is_reused = False
         self._pieces = 0
-        connection = self._connection = self._opens.new(self._target, self)
+        assert self._request is not None
+        origin = self._request.common.origin
+        connection = self._connection = self._opens.new(origin, self)
         self._open.add(connection)
-        self._opens.open(connection, self._target)
+        self._opens.open(connection, origin)
 
     # As the listener of a connection.
 
@@ -110,9 +112,9 @@ class Worker:
     def connection_ready(self, connection: Connection) -> None:
         """Send what there is to be sent."""
         self.connecting = self._now() - self.sent_at
-        self._kept[self._target.origin] = connection
         assert self._request is not None
-        connection.send(self._request)
+        self._kept[self._request.common.origin] = connection
+        connection.send(self._message)
 
     def request_sent(self) -> None:
         """Nobody wants to know when."""
@@ -133,11 +135,17 @@ class Worker:
                 self.receiving = self._now() - self._first_byte_at
             self.failures = 0
         elif self._is_reused and not self._pieces:
-            # The server has closed it before it took the request, which may be sent
-            # again then: RFC 9110, 9.2.2.
-            self.was_resent = True
-            self._connect()
-            return
+            # The server has closed it, as servers do with connections that are idle.
+            assert self._request is not None
+            if self._request.common.is_idempotent:
+                self.was_resent = True
+                self._connect()
+                return
+            # It may have taken the request before: RFC 9110, 9.2.2.
+            method = self._request.common.method
+            error = ConnectionLost(f"{error}; a {method} is not sent again unasked")
+            error.phase = "first byte"
+            self.failures += 1
         else:
             self.failures += 1
         self.is_busy = False
@@ -160,11 +168,11 @@ class Worker:
 
     def is_late(self, now: float) -> bool:
         """Whether the deadline of what it does has passed."""
-        return self.is_busy and now - self.sent_at >= self._timeout
+        return self.is_busy and now - self.sent_at >= self.timeout
 
     def time_out(self) -> None:
         """The deadline has passed."""
-        seconds = print_duration(self._timeout)
+        seconds = print_duration(self.timeout)
         self.stop(DeadlinePassed(f"no answer within {seconds} s"))
 
     def stop(self, error: RequestError) -> None:

@@ -105,7 +105,7 @@ def _bounded(report: Values) -> dict[str, Any]:
     return {
         **report,
         "urls": [_without_middle(url) for url in urls[:MOST_URLS]],
-        "urls_left_out": len(urls[MOST_URLS:]),
+        "urls_left_out": report["urls_left_out"] + len(urls[MOST_URLS:]),
         "errors": [
             {**error, "message": _shortened(error["message"])}
             for error in report["errors"]
@@ -126,12 +126,22 @@ def _sentence(report: Values, when: datetime) -> str:
         )
     connections = counted(report["connections"], "connection")
     stamp = when.strftime("%Y-%m-%d %H:%M:%S UTC")
+    sent = f"{counted(report['sent'], 'request')}{_methods(report)}"
     return (
-        f"{counted(report['sent'], 'request')} in {duration(report['seconds'])} over "
+        f"{sent} in {duration(report['seconds'])} over "
         f"{connections}, {how}. It began on "
         f'<time datetime="{when.isoformat(timespec="milliseconds")}">{stamp}</time>'
         + ("; it was interrupted." if report["interrupted"] else ".")
     )
+
+
+def _methods(report: Values) -> str:
+    """The methods, where not all are GET."""
+    methods = report["methods"]
+    if {*methods} <= {"GET"}:
+        return ""
+    counts = [f"{number(count)} {_text(method)}" for method, count in methods.items()]
+    return f" ({', '.join(counts)})"
 
 
 def _others(urls: Sequence[str], left_out: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import trustme
@@ -13,9 +12,9 @@ from twisted.internet.ssl import ContextFactory
 from twisted.python.failure import Failure
 
 from nbtwisted.client import Response, get_all
-from nbtwisted.client.target import Target
-from nbtwisted.load.running import Plan, Run
+from nbtwisted.load.running import Run
 from tests.guard import ReactorCase
+from tests.load.in_memory import plan_of
 
 RECORD = 16 * 1024
 """Bytes, the most that a record of TLS may have: what is behind is in the next."""
@@ -100,16 +99,7 @@ class UnaskedTests(ReactorCase):
 
     async def load(self, url: str) -> Run:
         """Load it with six requests, two at once."""
-        target = Target.parse(url)
-        plan = Plan(
-            targets=[target],
-            connections=2,
-            number=6,
-            seconds=math.inf,
-            rate=None,
-            timeout=10,
-            verify=False,
-        )
+        plan = plan_of(url, connections=2, number=6, timeout=10, verify=False)
         run = Run(self.reactor, plan)
         await run.start()
         self.assertEqual(run.tally.errors, {})

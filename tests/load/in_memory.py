@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,7 +16,9 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.job import Job
 from nbtwisted.client.target import Target
+from nbtwisted.load.prepared import Preparing
 from nbtwisted.load.running import Plan, Run
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -24,6 +27,19 @@ MILLISECOND = 0.001
 Answers = Callable[[float, int], tuple[float, bytes]]
 """Given when a request comes, and how many came before: after how many seconds it is
 answered, and with what; nothing closes the connection."""
+
+
+def plan_of(
+    *urls: str, jobs: Sequence[Job] = (), timeout: float = 20.0, **told: Any
+) -> Plan:
+    """A plan of GETs of `urls`, or of `jobs`, that is without an end unless told."""
+    preparing = Preparing(keeps_alive=told.get("keeps_alive", True), timeout=timeout)
+    requests = [
+        preparing.prepare(Target.parse(job.url), job)
+        for job in jobs or map(Job, urls or ["http://127.0.0.1/"])
+    ]
+    limits = {"connections": 10, "number": inf, "seconds": inf, "rate": None}
+    return Plan(requests=requests, **{**limits, **told})
 
 
 class _Transport(StringTransport):
@@ -147,18 +163,9 @@ class Server(MemoryReactorClock):
 
     def begin(self, **plan: Any) -> tuple[Run, list[object]]:
         """Begin to; returns the run, and what is not empty when it is over."""
-        targets = [Target.parse(url) for url in plan.pop("urls", ["http://127.0.0.1/"])]
-        told: dict[str, Any] = {
-            "connections": 10,
-            "number": float("inf"),
-            "seconds": float("inf"),
-            "rate": None,
-            "timeout": 20.0,
-            **plan,
-        }
         run = Run(
             self,
-            Plan(targets=targets, **told),
+            plan_of(*plan.pop("urls", ()), **plan),
             resolver=cast(Resolver, _Names(self)),
             now=self.seconds,
             cpu=lambda: 0.0,

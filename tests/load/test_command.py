@@ -36,9 +36,10 @@ def free_port() -> int:
 
 class OptionsTests(SynchronousTestCase):
     def test_defaults(self) -> None:
-        plan = read_options(["http://x/"]).plan
+        options = read_options(["http://x/"])
+        plan = options.plan
         self.assertEqual((plan.number, plan.connections), (200, 50))
-        self.assertEqual((plan.timeout, plan.rate), (20.0, None))
+        self.assertEqual((options.timeout, plan.rate), (20.0, None))
         self.assertEqual(read_options(["-z", "1m", "http://x/"]).plan.seconds, 60)
         # Fewer requests than connections by default need no more connections.
         self.assertEqual(read_options(["-n", "3", "http://x/"]).plan.connections, 3)

@@ -38,6 +38,7 @@ def report_of(tally: Tally, **more: Any) -> dict[str, Any]:
         "rate": None,
         "timeout": 20.0,
         "urls": ["http://x/"],
+        "methods": {"GET": tally.sent},
         "interrupted": False,
         **more,
     }
@@ -318,10 +319,14 @@ class ConditionTests(ClockCase):
 
     def test_what_ran_out_of_time_is_not_known_to_be_within_a_limit(self) -> None:
         tally = tally_of([0.01] * 9 + [2.01])
-        tally.fail(DeadlinePassed("no answer within 2 s"))
+        tally.fail(DeadlinePassed("no answer within 2 s"), within=2.0)
         said = ("p99>1m", "p50>1m", "max>=3s", "p99<2s", "max<1m")
         self.assertEqual(
             self.judge(tally, *said, timeout=2.0), [True, False, True, False, True]
+        )
+        # Some had less than others.
+        self.assertEqual(
+            self.judge(tally, "p99>1m", "p50>1m", timeout=20.0), [True, False]
         )
         # Of answers it is known, however long they took in the whole.
         slow = tally_of([3.0] * 10)
@@ -401,10 +406,29 @@ class ReportTests(ClockCase):
         (warning,) = report_of(tally, seconds=0.01)["warnings"]
         self.assertIn("6 of 11 answers are not 2xx", warning)
 
+    def test_requests_that_ran_out_of_a_time_of_their_own(self) -> None:
+        tally = tally_of([0.5] * 2)
+        tally.fail(DeadlinePassed("no answer within 0.3 s"), within=0.3)
+        found = report_of(tally, timeout=20)
+        self.assertEqual(found["cut_off_at"], 0.3)
+        self.assertIn(
+            "1 requests had no answer in their time (-t, or their own max_time); they",
+            found["warnings"][0],
+        )
+        self.assertIsNone(report_of(tally_of([0.5]))["cut_off_at"])
+
+    def test_methods(self) -> None:
+        tally = tally_of([0.5] * 7)
+        found = report_of(tally, methods={"PUT": 1, "POST": 5, "GET": 1})
+        self.assertEqual([*found["methods"]], ["POST", "GET", "PUT"])
+        self.assertIn("\n  Methods:      5 POST, 1 GET, 1 PUT\n", text(found, tally))
+        for alone in ({"GET": 7}, {}):
+            self.assertNotIn("Methods", text(report_of(tally, methods=alone), tally))
+
     def test_requests_that_ran_out_of_time(self) -> None:
         tally = tally_of([0.5] * 2)
         for _ in range(2):
-            tally.fail(DeadlinePassed("no answer within 0.5 s"))
+            tally.fail(DeadlinePassed("no answer within 0.5 s"), within=0.5)
         tally.statuses.clear()
         found = report_of(tally, timeout=0.5, seconds=0.5)
         self.assertEqual((found["answered"], found["timed_out"]), (0, 2))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbtwisted.client.job import Job
 from nbtwisted.load.running import Run
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
@@ -119,6 +121,73 @@ class RunningTests(ClockCase):
         asked = [request.split()[1] for request in server.requests]
         for path in (b"/a", b"/b", b"/c"):
             self.assertEqual(asked.count(path), 10)
+
+    def test_requests_of_all_kinds_take_turns(self) -> None:
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            is_head = server.requests[-1].startswith(b"HEAD ")
+            return 0.01, ANSWER.removesuffix(b"ok") if is_head else ANSWER
+
+        server = Server(answers)
+        jobs = [
+            Job("http://a/", "POST", body=b"one"),
+            Job("http://a/", "HEAD"),
+            Job("http://b/"),
+            Job("http://b/", "POST", body=b"two"),
+        ]
+        run = server.run(jobs=jobs, number=18, connections=1)
+        self.assertEqual((run.tally.answered, run.tally.failed), (18, 0))
+        self.assertEqual(server.attempts, 2)
+        self.assertEqual(run.methods, {"POST": 9, "HEAD": 5, "GET": 4})
+        sent = [(each.split()[0], each[-3:]) for each in server.requests[:5]]
+        self.assertEqual(
+            sent,
+            [
+                (b"POST", b"one"),
+                (b"HEAD", b"\n\r\n"),
+                (b"GET", b"\n\r\n"),
+                (b"POST", b"two"),
+                (b"POST", b"one"),
+            ],
+        )
+
+    def test_methods_of_the_warm_up_are_not_counted(self) -> None:
+        jobs = [Job("http://a/", "PUT"), *[Job("http://a/")] * 9]
+        for rate in (None, 100.0):
+            server = Server(always(0.03))
+            run = server.run(jobs=jobs, number=7, connections=3, rate=rate, warm_up=0.5)
+            before = len(server.requests) - 7
+            sent = [each.split()[0].decode() for each in server.requests[before:]]
+            self.assertGreater(before, 30)
+            self.assertEqual(run.methods, Counter(sent))
+
+    def test_a_time_of_its_own(self) -> None:
+        # One in two is never answered in its time, which is looked at every 80 ms.
+        jobs = [Job("http://a/"), Job("http://a/", max_time=0.1)]
+        server = Server(always(0.3))
+        run = server.run(jobs=jobs, number=20, connections=2, timeout=5.0)
+        tally = run.tally
+        self.assertEqual((tally.answered, tally.timed_out), (10, 10))
+        self.assertEqual(tally.cut_off_at, 0.1)
+        self.assertEqual(
+            [message for _, _, message in tally.errors], ["no answer within 0.1 s"]
+        )
+        self.assertGreaterEqual(tally.latencies.shortest(), 0.1)
+        self.assertLess(tally.latencies.percentile(50), 0.21)
+
+    def test_a_post_that_may_have_arrived(self) -> None:
+        # The second one meets a connection that is closed.
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            return 0.01, b"" if number == 1 else ANSWER
+
+        server = Server(answers)
+        run = server.run(
+            jobs=[Job("http://a/", "POST", body=b"x")], number=3, connections=1
+        )
+        self.assertEqual((run.tally.answered, run.tally.resent), (2, 0))
+        self.assertEqual(len(server.requests), 3)
+        ((kind, phase, message),) = run.tally.errors
+        self.assertEqual((kind, phase), ("ConnectionLost", "first byte"))
+        self.assertIn("a POST is not sent again unasked", message)
 
     def test_without_keep_alive(self) -> None:
         server = Server(always(0.01))

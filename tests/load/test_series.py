@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from math import ceil, inf
+from math import ceil
 from types import BuiltinMethodType
 from typing import Any
 
@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import DeadlinePassed
-from nbtwisted.client.target import Target
-from nbtwisted.load.running import Plan, Run
+from nbtwisted.load.running import Run
 from nbtwisted.load.series import FIRST_WIDTH, MOST, Series, Steps
 from nbtwisted.load.tally import Latencies, Tally
 from tests.guard import ClockCase
-from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
+from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
 
 SECONDS = st.floats(0.000001, 3600)
 
@@ -241,18 +240,9 @@ class RunTests(ClockCase):
     """In runs: the series is of the same answers as the totals."""
 
     def run_with_series(self, server: Server, **told: Any) -> tuple[Run, Tally]:
-        plan: dict[str, Any] = {
-            "targets": [Target.parse("http://127.0.0.1/")],
-            "connections": 10,
-            "number": inf,
-            "seconds": inf,
-            "rate": None,
-            "timeout": 20.0,
-            **told,
-        }
         tally = Tally(Series())
         run = Run(
-            server, Plan(**plan), tally=tally, now=server.seconds, cpu=lambda: 0.0
+            server, plan_of(**told), tally=tally, now=server.seconds, cpu=lambda: 0.0
         )
         over: list[None] = []
         run.start().addCallback(over.append)

@@ -10,22 +10,28 @@ from nbtwisted.client.connection.protocol import Connection as OurConnection
 from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.errors import (
     ConnectFailed,
+    ConnectionLost,
     DeadlinePassed,
     EmptyResponse,
     RequestError,
 )
-from nbtwisted.client.target import Target
-from nbtwisted.client.writing import write_message
+from nbtwisted.client.job import Job
+from nbtwisted.client.target import Origin, Target
+from nbtwisted.load.prepared import Prepared, Preparing
 from nbtwisted.load.worker import Worker
 from tests.client.in_memory import Connection
 from tests.guard import ClockCase
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 WHOLE = HEAD + b"hello"
-HERE, THERE = (Target.parse(f"http://10.0.0.{number}/") for number in (1, 2))
-REQUESTS = {
-    target.origin: write_message(target, keep_alive=True) for target in (HERE, THERE)
-}
+
+
+def prepared(url: str, **more: Any) -> Prepared:
+    preparing = Preparing(keeps_alive=True, timeout=9)
+    return preparing.prepare(Target.parse(url), Job(url, **more))
+
+
+HERE, THERE = (prepared(f"http://10.0.0.{number}/") for number in (1, 2))
 
 
 class WorkerTests(ClockCase):
@@ -40,12 +46,11 @@ class WorkerTests(ClockCase):
             self,
             self.clock.seconds,
             lambda _, error: self.ended.append(error),
-            timeout=9,
         )
 
     # What the worker needs of its run.
 
-    def new(self, target: Target, worker: Worker) -> OurConnection:
+    def new(self, origin: Origin, worker: Worker) -> OurConnection:
         reader = ResponseReader(Limits(), keeps_body=False)
         ours: Any = OurConnection
         made: OurConnection = ours(
@@ -53,7 +58,7 @@ class WorkerTests(ClockCase):
         )
         return made
 
-    def open(self, connection: OurConnection, target: Target) -> None:
+    def open(self, connection: OurConnection, origin: Origin) -> None:
         if self.refuses:
             connection.could_not_open(ConnectFailed("refused"))
             return
@@ -62,12 +67,12 @@ class WorkerTests(ClockCase):
         self.opened.append(Connection(connection, len(self.opened)))
         connection.makeConnection(self.opened[-1])
 
-    def send(self, target: Target = HERE) -> Connection:
+    def send(self, request: Prepared = HERE) -> Connection:
         """Make a request; returns the connection that it was sent over."""
         now = self.clock.seconds()
-        self.worker.send(target, REQUESTS[target.origin], now, now)
+        self.worker.send(request, now, now)
         (taken,) = (each for each in self.opened if each.has_something_to_send)
-        self.assertEqual(taken.take_request(), REQUESTS[target.origin].head)
+        self.assertEqual(taken.take_request(), b"".join(request.message))
         return taken
 
     def test_how_long_each_phase_took(self) -> None:
@@ -88,14 +93,14 @@ class WorkerTests(ClockCase):
         self.assertEqual(self.worker.receiving, 0)
 
     def test_a_connection_for_each_origin(self) -> None:
-        for target in (HERE, THERE, HERE, HERE, THERE):
-            self.send(target).answer(WHOLE)
+        for request in (HERE, THERE, HERE, HERE, THERE):
+            self.send(request).answer(WHOLE)
         self.assertEqual(self.ended, [None] * 5)
         self.assertEqual(len(self.opened), 2)
 
     def test_one_that_ends_is_not_used_again(self) -> None:
-        for target in (THERE, HERE):
-            connection = self.send(target)
+        for request in (THERE, HERE):
+            connection = self.send(request)
             connection.answer(HEAD)
             connection.answer(b"hello")
         connection.close()
@@ -133,6 +138,55 @@ class WorkerTests(ClockCase):
         self.assertEqual(len(self.opened), 2)
         self.assertIsInstance(self.ended[-1], EmptyResponse)
 
+    def test_what_may_have_arrived_is_not_sent_again_unless_it_is_idempotent(
+        self,
+    ) -> None:
+        for method, is_sent_again in (
+            ("POST", False),
+            ("PATCH", False),
+            ("BREW", False),
+            ("PUT", True),
+            ("DELETE", True),
+            ("HEAD", True),
+        ):
+            request = prepared(f"http://10.0.0.9/{method}", method=method)
+            # Over a new connection, it is as good as any.
+            self.send(request).answer(HEAD if method == "HEAD" else WHOLE)
+            opened = len(self.opened)
+            self.send(request).close()
+            self.assertEqual(len(self.opened) - opened, is_sent_again, method)
+            self.assertIs(self.worker.was_resent, is_sent_again)
+            if is_sent_again:
+                self.opened[-1].take_request()
+                self.opened[-1].answer(HEAD if method == "HEAD" else WHOLE)
+                self.assertIsNone(self.ended[-1])
+                continue
+            error = self.ended[-1]
+            assert isinstance(error, ConnectionLost)
+            self.assertEqual(error.phase, "first byte")
+            self.assertEqual(
+                str(error),
+                "the server closed the connection without an answer; "
+                f"a {method} is not sent again unasked",
+            )
+            self.assertEqual(self.worker.failures, 1)
+
+    def test_what_was_never_sent_may_be_sent_whatever_it_is(self) -> None:
+        post = prepared("http://10.0.0.1/", method="POST", body=b"x")
+        self.send(post).answer(WHOLE)
+        self.opened[0].close()
+        self.send(post).answer(WHOLE)
+        self.assertEqual((len(self.opened), self.ended), (2, [None, None]))
+        self.assertFalse(self.worker.was_resent)
+
+    def test_the_response_to_a_head_has_no_body(self) -> None:
+        head = prepared("http://10.0.0.1/", method="HEAD")
+        for request, answer, size in ((HERE, WHOLE, 5), (head, HEAD, 0)) * 2:
+            self.send(request).answer(answer)
+            self.assertIsNone(self.ended[-1])
+            self.assertEqual(self.worker.size, size)
+        self.assertEqual(len(self.opened), 1)
+
     def test_one_that_ends_in_a_response_is_not_stale(self) -> None:
         self.send().answer(WHOLE)
         connection = self.send()
@@ -144,7 +198,7 @@ class WorkerTests(ClockCase):
     def test_failures_in_a_row(self) -> None:
         self.refuses = True
         for number in (1, 2):
-            self.worker.send(HERE, REQUESTS[HERE.origin], 0, 0)
+            self.worker.send(HERE, 0, 0)
             self.assertEqual(self.worker.failures, number)
         self.refuses = False
         self.send().answer(WHOLE)
@@ -164,9 +218,21 @@ class WorkerTests(ClockCase):
         connection.finish()
         self.assertEqual(len(self.ended), 1)
 
+    def test_one_with_a_time_of_its_own(self) -> None:
+        in_haste = prepared("http://10.0.0.1/", max_time=2)
+        for request, seconds in ((HERE, 9), (in_haste, 2), (HERE, 9)):
+            connection = self.send(request)
+            now = self.worker.sent_at
+            self.assertFalse(self.worker.is_late(now + seconds - 0.1))
+            self.assertTrue(self.worker.is_late(now + seconds))
+            connection.answer(WHOLE)
+        self.send(in_haste)
+        self.worker.time_out()
+        self.assertEqual(str(self.ended[-1]), "no answer within 2 s")
+
     def test_closed_once_all_are_gone(self) -> None:
-        for target in (HERE, THERE):
-            self.send(target).answer(WHOLE)
+        for request in (HERE, THERE):
+            self.send(request).answer(WHOLE)
         closed = self.worker.close()
         self.opened[0].finish()
         self.assertNoResult(closed)

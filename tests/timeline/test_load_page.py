@@ -25,6 +25,8 @@ def latency(seconds: float) -> dict[str, float]:
 def report(**more: Any) -> dict[str, Any]:
     return {
         "urls": ["http://127.0.0.1:8000/?_delay=0"],
+        "urls_left_out": 0,
+        "methods": {"GET": 40},
         "connections": 5,
         "rate": None,
         "seconds": 0.3,
@@ -132,6 +134,11 @@ class LoadPageTests(ClockCase):
         # Each is drawn for wide and for narrow.
         self.assertEqual(read.count("svg", role="img"), 6)
         self.assertNotIn("coordinated", read.text)
+
+    def test_says_what_was_sent_if_it_is_more_than_gets(self) -> None:
+        self.assertNotIn("40 GET", page())
+        found = report(methods={"PO&ST": 1030, "GET": 10})
+        self.assertIn("40 requests (1,030 PO&amp;ST, 10 GET) in ", page(found))
 
     def test_both_latencies_of_an_open_loop(self) -> None:
         found = report(rate=100.0, uncorrected=latency(0.002), interrupted=True)
