@@ -122,6 +122,10 @@ bench: $(VENV)/.run $(VENV)/.peers ## compare with peers: twenty minutes, docs/b
 hostile: $(VENV)/.run ## send 10,000 GETs to a server that misbehaves at random: a minute
 	$(BIN)/python -m benchmarks.hostile $(HOSTILE)
 
+.PHONY: stopped
+stopped: $(VENV)/.run ## stop 10,000 requests at random, again and again, and resume them: a minute
+	$(BIN)/python -m benchmarks.stopped $(STOPPED)
+
 .PHONY: threads
 threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write: a minute a reactor
 	$(BIN)/python -m benchmarks.threads $(THREADS)
