@@ -29,6 +29,7 @@ from nbtwisted.client.request_options import CANNOT_READ
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
+from nbtwisted.client.results.outcome import Outcome
 from nbtwisted.client.results.resuming import CannotResume, ResumedFile
 from nbtwisted.client.target import shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
@@ -50,14 +51,10 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _BAD_FILE = 58
-"""The same for a certificate or key that cannot be used."""
-_FAILED_STATUS = 22
-"""The same for a status of 400 and above, with -f."""
+"""curl's exit code for a certificate or key that cannot be used."""
 
 _AHEAD = 1000
 """Responses that may be held back for one that was asked for before them."""
-
-_NO_FAILURE = (sys.maxsize, 0)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -195,11 +192,8 @@ class _Run:
         )
         self._one_stream = _same_file(sys.stdout, sys.stderr)
         self._on_terminal = sys.stdout.isatty() and isinstance(answers, AnswerStream)
-        self._answered = 0
-        self._failed = 0
-        self._interrupted = 0
-        # Its index and its exit code: the smallest index wins.
-        self._first_failure = _NO_FAILURE
+        done = 0 if self._resumed is None else self._resumed.answered
+        self._outcome = Outcome(fail=options.fail, answered_before=done)
         self._exit_code: int | None = None
         self._cannot_write: str | None = None
         self._getter: Getter | None = None
@@ -266,17 +260,9 @@ class _Run:
         self._gathering.cancel()
 
     def _take(self, index: int, result: Result) -> None:
-        error, response = result.error, result.response
-        if isinstance(error, Interrupted):
-            self._interrupted += 1
-        elif error is not None:
-            self._failed += 1
-            self._first_failure = min(self._first_failure, (index, error.exit_code))
-        else:
-            self._answered += 1
-            if self._options.fail and response is not None and response.status >= 400:
-                self._first_failure = min(self._first_failure, (index, _FAILED_STATUS))
-        _, exit_code = self._first_failure
+        error = result.error
+        self._outcome.count(index, result)
+        exit_code = self._outcome.exit_code
         if self._options.fail_early and exit_code and self._exit_code is None:
             self.interrupt(exit_code)
         began = time.monotonic()
@@ -358,17 +344,10 @@ class _Run:
         if self._resumed is not None:
             self._finish_resuming(self._resumed)
         if self._exit_code is not None:
-            # Not every one of a great many is marked.
-            answered = self._answered
-            if self._resumed is not None:
-                answered += self._resumed.answered
-            rest = self._interrupted
-            if self._options.number != math.inf:
-                rest = int(self._options.number) - answered - self._failed
-            _complain(f"interrupted: {answered} answered, {rest} not")
+            _complain(f"interrupted: {self._outcome.counts(self._options.number)}")
             raise SystemExit(self._exit_code)
-        _, exit_code = self._first_failure
-        if exit_code and not self._answered and self._options.url_named_by is not None:
+        exit_code, answered = self._outcome.exit_code, self._outcome.answered
+        if exit_code and not answered and self._options.url_named_by is not None:
             self._advise(exit_code)
         raise SystemExit(exit_code)
 
@@ -386,10 +365,7 @@ class _Run:
             _complain(f"output: {_cannot_write(error)}")
             raise SystemExit(CANNOT_WRITE) from None
         if not file.is_new:
-            _complain(
-                f"resumed {file.path}: {file.answered:,} were answered, "
-                f"{self._answered + self._failed:,} asked now"
-            )
+            _complain(f"resumed {file.path}: {self._outcome.resumed()}")
 
     def _advise(self, exit_code: int) -> None:
         """What to do where no URL was given, and nothing came of ours."""
