@@ -42,7 +42,7 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
 - llhttp is laxer than the client wants. `head.py` adds: HTTP/1.0 or 1.1 only, statuses
   from 100, no control characters in the reason, and no transfer coding but `chunked`.
   h11 gives the tests a second opinion.
-- `--resume` puts `Unanswered` between list and queue, and keeps 16 bytes of each record.
+- `--resume` puts `Unanswered` between list and queue, and keeps 16 bytes a record.
   Records are appended as requests end; in the end the file is put in order.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
 - Twisted's `HostnameEndpoint` hides the time of the look-up, and its `Agent` gives no
