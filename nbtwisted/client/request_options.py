@@ -51,8 +51,11 @@ class _Append(argparse.Action):
         setattr(namespace, self.dest, parts)
 
 
-def add_request_options(parser: OneLineParser) -> None:
-    """Have the parser read them, for `read_request_options`."""
+def add_request_options(parser: OneLineParser, *, besides_json: str = "") -> None:
+    """Have the parser read them, for `read_request_options`.
+
+    `besides_json` is said in the help of --json, by who takes more by that.
+    """
     request = parser.add_argument_group("the request")
     request.add_argument(
         "-X",
@@ -72,7 +75,7 @@ def add_request_options(parser: OneLineParser) -> None:
             "ends, and @- what stdin does; several are joined by &",
         ),
         (("--data-binary",), "the same, but of FILE everything"),
-        (("--json",), "send this body, as JSON, and ask for JSON"),
+        (("--json",), f"send this body, as JSON, and ask for JSON{besides_json}"),
     ):
         request.add_argument(
             *names,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadURL
-from nbtwisted.client.header import parse_header
-from nbtwisted.client.job import Job
+from nbtwisted.client.request_options import (
+    add_request_options,
+    read_request_options,
+)
 from nbtwisted.client.target import Target, shown
 from nbtwisted.command_line import (
     Once,
@@ -33,6 +35,10 @@ DEFAULT_NUMBER = 200
 DEFAULT_CONNECTIONS = 50
 DEFAULT_TIMEOUT = 20.0
 """All three are hey's; the last is in seconds."""
+
+_BODY = ("{", "[", '"', "@")
+"""How a value of --json begins that is to be sent, or names a file that is. Of JSON,
+numbers and such begin otherwise, and few bodies are no more than that."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     """
     parser = OneLineParser(
         prog=program,
-        description="Send GETs as fast as they are answered, or at a rate, and say how "
-        "long each took.",
+        description="Send requests as fast as they are answered, or at a rate, and say "
+        "how long each took.",
         epilog="Exits with 0 when requests were answered, 1 when none was, 99 when a "
         "--fail-if holds, 130 when interrupted.",
     )
@@ -109,16 +115,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "that long (default: %(default)g)",
     )
     parser.add_argument(
-        "-H",
-        "--header",
-        dest="headers",
-        type=reading(parse_header),
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="send this header, in place of ours of the same name",
-    )
-    parser.add_argument(
         "-k", "--insecure", action="store_true", help="take any certificate"
     )
     parser.add_argument(
@@ -130,13 +126,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         metavar="DURATION",
         default=0.0,
         help="send for so long before anything is counted",
-    )
-    parser.add_argument(
-        "--json",
-        action=Once,
-        metavar="FILE",
-        help="write the figures as JSON to FILE, or to stdout in place of the summary "
-        "if that is -",
     )
     parser.add_argument(
         "--hdr",
@@ -164,6 +153,11 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         action=argparse.BooleanOptionalAction,
         help="show on stderr how far it has come (default: if that is a terminal)",
     )
+    add_request_options(
+        parser,
+        besides_json='; what begins with none of { [ " @ is a FILE to write the '
+        "figures to, as JSON, and - is stdout, in place of the summary",
+    )
     add_option(parser)
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"
@@ -179,14 +173,16 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         parser.error(f"-n {number}: expected at least as many as -c {connections}")
     if told.plot == "-":
         parser.error("--plot -: expected a file, for a browser to open")
-    named = [("--json", told.json), ("--hdr", told.hdr), ("--plot", told.plot)]
+    figures = _take_figures_file(parser, told)
+    named = [("--json", figures), ("--hdr", told.hdr), ("--plot", told.plot)]
     expect_different_files(parser, named)
+    template, headers = read_request_options(parser, told)
     preparing = Preparing(
-        headers=tuple(told.headers),
+        headers=headers,
         keeps_alive=not told.disable_keepalive,
         timeout=told.timeout,
     )
-    asked = Asked.read(map(Job, told.urls), preparing)
+    asked = Asked.read(map(template.job, told.urls), preparing)
     return Options(
         plan=Plan(
             requests=asked.requests,
@@ -200,12 +196,30 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         ),
         urls=asked.urls,
         timeout=told.timeout,
-        json=told.json,
+        json=figures,
         hdr=told.hdr,
         plot=told.plot,
         fail_if=tuple(told.fail_if),
         progress=told.progress,
     )
+
+
+def _take_figures_file(parser: OneLineParser, told: argparse.Namespace) -> str | None:
+    """The file for the figures, which --json names beside, or in place of, a body."""
+    parts = told.data or ()
+    files = [
+        part.text
+        for part in parts
+        if part.option == "--json" and not part.text.startswith(_BODY)
+    ]
+    if "" in files:
+        parser.error("--json: '': expected JSON to send, or a file to write")
+    if len(files) > 1:
+        parser.error("--json: expected only one file")
+    told.data = [
+        part for part in parts if part.option != "--json" or part.text not in files
+    ]
+    return files[0] if files else None
 
 
 def _url(text: str) -> str:

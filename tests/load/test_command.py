@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import pty
 import re
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted.client.message import Message
 from nbtwisted.load.options import read_options
 from tests import warm_start
 from tests.server.running import RunningServer
@@ -44,6 +46,63 @@ class OptionsTests(SynchronousTestCase):
         # Fewer requests than connections by default need no more connections.
         self.assertEqual(read_options(["-n", "3", "http://x/"]).plan.connections, 3)
 
+    def messages(self, *arguments: str) -> list[Message]:
+        plan = read_options([*arguments, "http://x/1", "http://x/2"]).plan
+        return [request.message for request in plan.requests]
+
+    def test_requests(self) -> None:
+        for message in self.messages("-d", "a=1", "-d", "b", "-A", "me", "-H", "X: y"):
+            self.assertTrue(message.head.startswith(b"POST /"), message)
+            for line in (
+                b"\r\nUser-Agent: me\r\n",
+                b"\r\nX: y\r\n",
+                b"\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+                b"\r\nContent-Length: 5\r\n",
+            ):
+                self.assertIn(line, message.head)
+            self.assertEqual(message.body, b"a=1&b")
+        for message in self.messages("-I", "-u", "me:secret"):
+            self.assertTrue(message.is_head)
+            self.assertIn(b"\r\nAuthorization: Basic bWU6c2VjcmV0\r\n", message.head)
+        for message in self.messages("-X", "DELETE"):
+            self.assertEqual((message.method, message.body), ("DELETE", b""))
+
+    def test_json_is_a_body_or_a_file(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/body.json"
+            pathlib.Path(path).write_text('{"a": 1}\n')
+            for value, body in (
+                ('{"a":1}', b'{"a":1}'),
+                ("[1]", b"[1]"),
+                ('"text"', b'"text"'),
+                (f"@{path}", b'{"a": 1}\n'),
+            ):
+                options = read_options(
+                    ["--json", value, "--json", "found.json", "http://x/"]
+                )
+                (request,) = options.plan.requests
+                self.assertEqual(request.message.body, body)
+                self.assertIn(b"\nContent-Type: application/json", request.message.head)
+                self.assertEqual(options.json, "found.json")
+                options = read_options(["--json", value, "http://x/"])
+                self.assertIsNone(options.json)
+        options = read_options(["--json", "-", "http://x/"])
+        (request,) = options.plan.requests
+        self.assertEqual((request.message.method, options.json), ("GET", "-"))
+
+    def test_a_body_that_cannot_be_read(self) -> None:
+        for option, path, why in (
+            ("-d", "/nowhere/at/all", "No such file or directory"),
+            ("--data-binary", "/", "Is a directory"),
+            ("--json", "/nowhere/at/all", "No such file or directory"),
+        ):
+            ended = run(option, f"@{path}", "http://127.0.0.1:9/")
+            self.assertEqual((ended.returncode, ended.stdout), (26, ""))
+            self.assertRegex(
+                ended.stderr,
+                rf"\Anbtwisted load: error: -\S+: cannot read {path}: {why}\n\Z",
+            )
+
     def test_what_cannot_be_read(self) -> None:
         for wrong, expected in [
             (["-c", "0"], "expected a whole number, 1 or more"),
@@ -68,6 +127,13 @@ class OptionsTests(SynchronousTestCase):
             (["--json", "x/y", "--plot", "x/./y"], "another file than --json's"),
             (["--hdr", "y", "--plot", "y"], "another file than --hdr's"),
             (["--plot", "-"], "expected a file, for a browser to open"),
+            (["--json", ""], "--json: '': expected JSON to send, or a file to write"),
+            (["--json", "a", "--json", "b"], "--json: expected only one file"),
+            (["--json", "{}", "-d", "x"], "--json: expected no other body beside it"),
+            (["-I", "-d", "x"], "-I: expected no --data beside it"),
+            (["-X", "HEAD", "-d", "x"], "a body with HEAD: expected none"),
+            (["-X", "GET\r\n"], "expected a method such as POST"),
+            (["-X", "CONNECT"], "method CONNECT: expected one that asks for a"),
             (["-c", "100000000", "-n", "100000000"], "files this process may open"),
         ]:
             ended = run(*wrong, "http://127.0.0.1:9/")
@@ -151,6 +217,24 @@ class CommandTests(SynchronousTestCase):
                 "DeadlinePassed": 2,
             },
         )
+
+    def test_posts(self) -> None:
+        body = '{"user": "ann"}'
+        found = self.json("-n", "30", "--json", body, self.server.url + "post")
+        self.assertEqual(found["statuses"], {"200": 30})
+        self.assertEqual(found["methods"], {"POST": 30})
+        # The server says what it was sent: four characters more of its own JSON.
+        url = self.server.url + "anything?_delay=0"
+        sizes = [
+            self.json("-n", "1", "-d", data, url)["bytes"]
+            for data in ("x=1", "x=12345")
+        ]
+        self.assertEqual(sizes[1] - sizes[0], 4)
+
+    def test_heads(self) -> None:
+        found = self.json("-n", "40", "-c", "4", "-I", self.url)
+        self.assertEqual((found["answered"], found["bytes"]), (40, 0))
+        self.assertEqual(found["phases"]["connect"]["count"], 4)
 
     def test_conditions(self) -> None:
         ended = run(
