@@ -16,6 +16,7 @@ import sys
 import tempfile
 import termios
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(read_options(["-o", "-x", "y"]).output, "-x")
         self.assertEqual(urls("-o", "-x", "-n", "2", "y"), ["y", "y"])
 
+    def test_rates(self) -> None:
+        how = read_options(["--rate", "120/m", "--rate-per-host", "0.5", "a"]).how
+        self.assertEqual((how["rate"], how["rate_per_host"]), (2.0, 0.5))
+        how = read_options(["a"]).how
+        self.assertEqual((how["rate"], how["rate_per_host"]), (None, None))
+
     def test_options_between_urls(self) -> None:
         self.assertEqual(urls("a", "-c", "2", "b"), ["a", "b"])
 
@@ -146,6 +153,11 @@ class RefusedOptionsTests(SynchronousTestCase):
             (["--max-time", "0"], "above 0"),
             (["--connect-timeout", "soon"], "expected seconds such as"),
             (["--order", "random"], "--order: 'random': expected one of 'input', "),
+            (["--rate", "0"], "--rate: '0': expected requests a second such as 50"),
+            (["--rate", "1e9"], "3600/h or 2/d: above 0, at most 10,000,000/s"),
+            (["--rate-per-host", "2/fortnight"], "'2/fortnight': expected requests"),
+            (["--rate-per-host=-1/s"], "'-1/s': expected requests a second"),
+            (["--rate", "nan"], "'nan': expected requests a second"),
             (["--max-t", "1"], "unrecognized arguments: --max-t"),
             (["--first-byte-timeout", "0"], "above 0"),
             (["-H", "no colon"], "expected 'Name: value'"),
@@ -494,6 +506,34 @@ class WaysTests(SynchronousTestCase):
         self.assertEqual(len(of_one), 2)
         order = [each["index"] for each in records]
         self.assertLess(order.index(6), order.index(5))
+
+    def test_below_the_limit_of_a_server_nothing_is_refused(self) -> None:
+        with RunningServer() as server:
+            statuses: dict[Any, list[str]] = {}
+            for option in ((), ("--rate", "40/s"), ("--rate-per-host", "40/s")):
+                # Fifty a second, of which five may come at once.
+                asked = f"{server.url}get?_limit=5/100ms&_key={len(statuses)}"
+                ran = run("-n", "25", "-c", "25", "--format", "csv", *option, asked)
+                statuses[option] = [row["status"] for row in rows(ran.stdout)]
+                began = [row["started"] for row in rows(ran.stdout)]
+                self.assertEqual(began, sorted(began))
+        unpaced, *paced = statuses.values()
+        self.assertIn("429", unpaced)
+        self.assertEqual(paced, [["200"] * 25] * 2)
+
+    def test_refused_requests_come_back_in_turn(self) -> None:
+        with RunningServer() as server:
+            asked = f"{server.url}get?_limit=3/1s"
+            ran = run("--retry", "5", "-n", "6", "--format", "jsonl", asked)
+        records = [json.loads(line) for line in ran.stdout.splitlines()]
+        self.assertEqual({each["status"] for each in records}, {200})
+        self.assertEqual(
+            sorted(each["attempts"] for each in records), [1] * 3 + [2] * 3
+        )
+        held = sorted(each["timing"]["paced"] for each in records)[3:]
+        for one, other in pairwise(held):
+            self.assertGreater(other - one, 0.05)
+        self.assertGreater(held[0], 0.9)
 
     def test_progress(self) -> None:
         with RunningServer() as server:

@@ -42,6 +42,8 @@ class OptionsTests(SynchronousTestCase):
         plan = options.plan
         self.assertEqual((plan.number, plan.connections), (200, 50))
         self.assertEqual((options.timeout, plan.rate), (20.0, None))
+        for rate in ("1000", "1000/s", "60000/m"):
+            self.assertEqual(read_options(["-q", rate, "http://x/"]).plan.rate, 1000)
         self.assertEqual(read_options(["-z", "1m", "http://x/"]).plan.seconds, 60)
         # Fewer requests than connections by default need no more connections.
         self.assertEqual(read_options(["-n", "3", "http://x/"]).plan.connections, 3)
