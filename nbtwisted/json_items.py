@@ -9,7 +9,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 __all__ = ["UnreadableItems", "json_items"]
 
@@ -30,7 +30,7 @@ class UnreadableItems(ValueError):
     """A document is not JSON, or has no such list; its text says what is wrong."""
 
 
-def json_items(file: BinaryIO, *path: str) -> Iterator[Any]:
+def json_items(file: IO[bytes], *path: str) -> Iterator[Any]:
     """The items of the list to which the names in `path` lead, one after another.
 
     The whole document is read, and has to be JSON in UTF-8 to its end. Integers of more
@@ -65,7 +65,7 @@ def _items(text: _Text, path: tuple[str, ...]) -> Iterator[Any]:
 class _Text:
     """A text that is read as it is needed, and forgotten behind that."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
         self._scan = json.JSONDecoder(parse_int=_integer).raw_decode

@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall, react
 
 from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted, NameNotResolved
 from nbtwisted.client.many.gathering import gather
-from nbtwisted.client.many.job_list import Given, JobFile, Jobs
+from nbtwisted.client.many.job_list import Given, JobFile, Jobs, UnreadableList
 from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options import Options, read_options
 from nbtwisted.client.request.getting import Getter
@@ -127,14 +127,14 @@ def _list(options: Options) -> JobFile | None:
         return None
     try:
         if options.list == "-" and sys.stdin is None:
-            raise OSError(errno.EBADF, "standard input is closed")
-        return JobFile(reactor, options.list, options.times)
-    except OSError as error:
+            raise UnreadableList("standard input is closed")
+        return JobFile(reactor, options.list, options.times, options.template)
+    except UnreadableList as error:
         _cannot_read(options, error)
 
 
-def _cannot_read(options: Options, error: OSError) -> NoReturn:
-    _complain(f"error: cannot read {options.list}: {error.strerror}")
+def _cannot_read(options: Options, error: UnreadableList) -> NoReturn:
+    _complain(f"error: cannot read {options.list}: {error}")
     raise SystemExit(CANNOT_READ) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nbtwisted.client.header import Headers, check_header
+from nbtwisted.client.header import Headers, check_header, merged
 from nbtwisted.http1.syntax import is_token
 
 __all__ = ["Job", "JobTemplate", "is_idempotent"]
@@ -42,7 +42,7 @@ class Job:
             try:
                 check_header(name, value)
             except ValueError as error:
-                raise ValueError(f"header {name!r}: {error}") from None
+                raise ValueError(f"header {name[:100]!r}: {error}") from None
         if self.max_time is not None and not 0 < self.max_time < math.inf:
             raise ValueError(f"{self.max_time!r} seconds: expected a time above 0")
 
@@ -77,8 +77,25 @@ class JobTemplate:
         """Check it once for all of them."""
         self.job("")
 
-    def job(self, url: str) -> Job:
-        """A job of this kind."""
-        if self.body is None:
-            return Job(url, self.method or "GET")
-        return Job(url, self.method or "POST", self.body_headers, self.body)
+    def job(
+        self,
+        url: str,
+        method: str | None = None,
+        headers: Headers = (),
+        body: bytes | None = None,
+        max_time: float | None = None,
+    ) -> Job:
+        """A job of this kind, but for what it is told itself.
+
+        Raises `ValueError` also for a method without bodies that would get this one.
+        """
+        if body is None and self.body is not None:
+            if method in ("GET", "HEAD"):
+                raise ValueError(
+                    f"a body from -d with method {method}: expected a body of its own, "
+                    "or another method"
+                )
+            body, headers = self.body, merged(self.body_headers, headers)
+        if method is None:
+            method = self.method or ("GET" if body is None else "POST")
+        return Job(url, method, headers, body or b"", max_time)

@@ -205,11 +205,11 @@ class _Gathering:
 
     def _close(self) -> None:
         self._state = _State.CLOSING
-        self._queue.close()
         if self._failure is None:
             # There are some left only when it was cancelled.
             for index, job in islice(self._queue.rest(), self._most_marked):
                 self._tell(index, _never_sent(job))
+        self._queue.close()
         self._getter.close().addCallback(lambda _: self._finish())
 
     def _finish(self) -> None:

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import codecs
+import enum
 import os
+import select
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from tempfile import TemporaryFile
+from typing import IO, Any, Protocol
 
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
 from nbtwisted.client.errors import BadJob
-from nbtwisted.client.job import Job
-from nbtwisted.client.target import LONGEST_URL
+from nbtwisted.client.job import Job, JobTemplate
+from nbtwisted.client.many.har_jobs import har_jobs, is_har
+from nbtwisted.client.many.job_lines import Line, LineReader, read_line
+from nbtwisted.json_items import UnreadableItems
 
-__all__ = ["Given", "JobFile", "Jobs"]
+__all__ = ["Given", "JobFile", "Jobs", "UnreadableList", "read_jobs"]
 
 _PIECE = 64 * 1024
-_ENOUGH = 1000
-"""Lines read ahead, above which no more is read."""
+_ENOUGH_LINES = 1000
+_ENOUGH_BYTES = 1024 * 1024
+"""Read ahead, above either of which no more is read."""
 
 
 def nothing() -> None:
     """To be called where nobody is to be told."""
+
+
+class UnreadableList(Exception):
+    """A list cannot be read, or not to its end; the text says why."""
 
 
 class Jobs(Protocol):
@@ -74,71 +84,100 @@ def _job(asked: str | Job | BadJob) -> Job | BadJob:
     return Job(asked) if isinstance(asked, str) else asked
 
 
-@implementer(IReadDescriptor)
-class JobFile:
-    """The lines of the file at `path`, or of stdin if that is `-`, `times` each.
+class _State(enum.Enum):
+    """What a file turned out to be, and how far it is read.
 
-    Blank lines and those that begin with `#` are passed over, and so are a byte order
-    mark and the CR of a line's end. Bytes that are not UTF-8 stay to be found fault
-    with by whoever reads the URL, and so does enough of a line that is too long.
-
-    Where the file cannot be read on, the list ends, and `error` says why.
-
-    Raises `OSError` for a file that cannot be opened.
+    | state | what happens | where that leads |
+    |---|---|---|
+    | UNKNOWN | it begins as lines do | LINES |
+    | | it begins as a HAR does, in a regular file | ARCHIVE |
+    | | it begins as a HAR does, in a pipe | COPYING |
+    | LINES | it ends | CLOSED |
+    | COPYING | it ends | ARCHIVE |
+    | ARCHIVE | the last entry was read | CLOSED |
+    | any | it cannot be read on, or somebody closes it | CLOSED |
     """
 
-    def __init__(self, reactor: Any, path: str, times: int = 1) -> None:
-        self.error: OSError | None = None
+    UNKNOWN = enum.auto()
+    LINES = enum.auto()
+    COPYING = enum.auto()
+    ARCHIVE = enum.auto()
+    CLOSED = enum.auto()
+    """Lines that were read before may be left."""
+
+
+@implementer(IReadDescriptor)
+class JobFile:
+    """The jobs in the file at `path`, or in stdin if that is `-`, `times` each.
+
+    They are lines as `read_line` has them, or a HAR, as the beginning of the file says.
+    A HAR that comes through a pipe is copied to a temporary file before it is read.
+
+    Where the list cannot be read on, it ends, and `error` says why. Without a
+    `reactor`, `take` waits for what comes through a pipe.
+
+    Raises `UnreadableList` for a file that cannot be opened.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        path: str,
+        times: int = 1,
+        template: JobTemplate | None = None,
+    ) -> None:
+        self.error: UnreadableList | None = None
         self.on_more: Callable[[], None] = nothing
         self._reactor = reactor
-        self._fileno = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY)
-        # What epoll cannot wait for is always there to be read.
-        mode = os.fstat(self._fileno).st_mode
-        self._is_file = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
         self._times = times
-        self._turn = 0
-        self._lines: deque[Job] = deque()
-        self._begun = bytearray()
-        self._is_first = True
-        self._is_closed = False
+        self._template = template or JobTemplate()
+        is_stdin = path == "-"
+        try:
+            self._file: IO[bytes] = open(  # noqa: SIM115
+                0 if is_stdin else path, "rb", buffering=0, closefd=not is_stdin
+            )
+        except OSError as error:
+            raise UnreadableList(error.strerror) from None
+        self._fileno = self._file.fileno()
+        # What epoll cannot wait for is always there to be read.
+        self._is_regular = stat.S_ISREG(os.fstat(self._fileno).st_mode)
+        self._state = _State.UNKNOWN
         self._is_reading = False
+        self._begin = b""
+        self._line_reader = LineReader()
+        self._lines: deque[Line] = deque()
+        self._size = 0
+        self._copy: IO[bytes] | None = None
+        self._entries: Iterator[Job | BadJob] = iter(())
+        self._latest: Job | BadJob | None = None
+        self._again = 0
 
     @property
     def is_over(self) -> bool:
         """As all have it."""
-        return self._is_closed and not self._lines
+        return self._state is _State.CLOSED and not (self._lines or self._again)
 
-    def take(self) -> Job | None:
+    def take(self) -> Job | BadJob | None:
         """As all have it. Reads on when there is nothing left."""
-        while not self._lines and not self._is_closed:
-            if not self._is_file:
+        while (job := self._take_turn()) is None and not self._is_read:
+            if self._reactor is not None and not self._is_regular:
                 self._read_on()
-                return None
+                break
             self._read()
-        return self._take_turn() if self._lines else None
+        return job
 
-    def rest(self) -> Iterator[Job]:
-        """As all have it."""
-        while self._lines:
-            yield self._take_turn()
-
-    def _take_turn(self) -> Job:
-        """The first line; the next one's turn comes when it has been had often enough.
-
-        Not so many copies of it: that would be the longer list.
-        """
-        self._turn += 1
-        if self._turn < self._times:
-            return self._lines[0]
-        self._turn = 0
-        return self._lines.popleft()
+    def rest(self) -> Iterator[Job | BadJob]:
+        """As all have it. A HAR is there when its end was read."""
+        while (job := self._take_turn()) is not None:
+            yield job
 
     def close(self) -> None:
         """As all have it."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._pause()
-            os.close(self._fileno)
+        self._pause()
+        self._state = _State.CLOSED
+        self._file.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def fileno(self) -> int:
         """The reactor's way to know what to wait for."""
@@ -150,9 +189,7 @@ class JobFile:
 
     def connectionLost(self, reason: Any) -> None:
         """The other end was closed, or the reactor stops."""
-        for line in self._split(b""):
-            self._take(line)
-        self.close()
+        self._feed(b"")
         self.on_more()
 
     def doRead(self) -> None:
@@ -160,39 +197,119 @@ class JobFile:
         self._read()
         self.on_more()
 
+    # What was read, one job after another.
+
+    @property
+    def _is_read(self) -> bool:
+        """Whether no more pieces are to be read."""
+        return self._state in (_State.ARCHIVE, _State.CLOSED)
+
+    def _take_turn(self) -> Job | BadJob | None:
+        """The next of those that are there, which may be the same again.
+
+        Not so many copies of it: that would be the longer list.
+        """
+        if self._again:
+            self._again -= 1
+            return self._latest
+        self._latest = self._take_next()
+        if self._latest is not None:
+            self._again = self._times - 1
+        return self._latest
+
+    def _take_next(self) -> Job | BadJob | None:
+        if self._lines:
+            line = self._lines.popleft()
+            self._size -= len(line.content)
+            return read_line(line, self._template)
+        if self._state is not _State.ARCHIVE:
+            return None
+        try:
+            job = next(self._entries, None)
+        except (OSError, UnreadableItems) as error:
+            self._fail(error)
+            return None
+        if job is None:
+            self.close()
+        return job
+
+    # What is read, piece by piece.
+
     def _read(self) -> None:
         try:
-            data = os.read(self._fileno, _PIECE)
-        except BlockingIOError:
-            # A pipe that somebody else has made so; there was nothing after all.
-            return
+            data: bytes | None = self._file.read(_PIECE)
         except OSError as error:
-            self.error = error
-            data = b""
-        for line in self._split(data):
-            self._take(line)
-        if not data:
+            self._fail(error)
+            return
+        if data is not None:
+            self._feed(data)
+        # A pipe that somebody else has made so; there was nothing after all.
+        elif self._reactor is None:
+            select.select([self._fileno], [], [])
+
+    def _feed(self, data: bytes) -> None:
+        """Take a piece; one without bytes is the end."""
+        try:
+            if data:
+                self._put(data)
+            else:
+                self._end()
+        # There is no room for the copy.
+        except OSError as error:
+            self._fail(error)
+
+    def _put(self, data: bytes) -> None:
+        if self._state is _State.UNKNOWN:
+            data = self._begin + data
+            known = is_har(data)
+            if known is None:
+                self._begin = data
+                return
+            if known and self._is_regular:
+                self._file.seek(-len(data), os.SEEK_CUR)
+                self._open_archive()
+                return
+            if known:
+                self._copy = TemporaryFile()  # noqa: SIM115
+                self._state = _State.COPYING
+            else:
+                data = data.removeprefix(codecs.BOM_UTF8)
+                self._state = _State.LINES
+        if self._copy is not None:
+            self._copy.write(data)
+        else:
+            self._keep(self._line_reader.feed(data))
+
+    def _end(self) -> None:
+        if self._state is _State.UNKNOWN:
+            self._state = _State.LINES
+            begin = self._begin.removeprefix(codecs.BOM_UTF8)
+            self._keep(self._line_reader.feed(begin))
+        if self._state is _State.LINES:
+            self._keep(self._line_reader.end())
             self.close()
-        elif len(self._lines) >= _ENOUGH:
+        elif self._copy is not None:
+            self._pause()
+            self._file.close()
+            self._file, self._copy = self._copy, None
+            self._file.seek(0)
+            self._open_archive()
+
+    def _open_archive(self) -> None:
+        self._state = _State.ARCHIVE
+        self._entries = har_jobs(self._file, self._template)
+
+    def _keep(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._lines.append(line)
+            self._size += len(line.content)
+        if len(self._lines) >= _ENOUGH_LINES or self._size >= _ENOUGH_BYTES:
             self._pause()
 
-    def _split(self, data: bytes) -> Iterator[bytes]:
-        *lines, begun = data.split(b"\n")
-        for line in lines:
-            yield bytes(self._begun + line)
-            self._begun.clear()
-        # Of an endless line no more is kept than shows that it is too long.
-        self._begun += begun[: max(LONGEST_URL + 1 - len(self._begun), 0)]
-        if not data and self._begun:
-            yield bytes(self._begun)
-
-    def _take(self, line: bytes) -> None:
-        if self._is_first:
-            self._is_first = False
-            line = line.removeprefix(codecs.BOM_UTF8)
-        url = line[: LONGEST_URL + 1].strip(b" \t\r")
-        if url and not url.startswith(b"#"):
-            self._lines.append(Job(url.decode("utf-8", "surrogateescape")))
+    def _fail(self, error: OSError | UnreadableItems) -> None:
+        why = error.strerror if isinstance(error, OSError) else None
+        self.error = UnreadableList(why or str(error))
+        self.close()
 
     def _read_on(self) -> None:
         if not self._is_reading:
@@ -203,3 +320,17 @@ class JobFile:
         if self._is_reading:
             self._is_reading = False
             self._reactor.removeReader(self)
+
+
+def read_jobs(path: str, template: JobTemplate | None = None) -> list[Job | BadJob]:
+    """All jobs of a list, as `JobFile` reads them.
+
+    Raises `UnreadableList`, also where it breaks off.
+    """
+    jobs = JobFile(None, path, template=template)
+    found = []
+    while (job := jobs.take()) is not None:
+        found.append(job)
+    if jobs.error is not None:
+        raise jobs.error
+    return found
