@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.header import parse_header
-from nbtwisted.client.target import LONGEST_URL, Target, shown
+from nbtwisted.client.target import LONGEST_URL, Target, presentable, shown
 from nbtwisted.client.writing import write_message
 from tests.guard import ClockCase
 
@@ -290,3 +290,9 @@ class TargetTests(ClockCase):
         self.assertEqual(shown("ftp://u:p@h/a@b"), "ftp://b")
         self.assertEqual(shown("u:p\n@h"), "h")
         self.assertLessEqual(len(shown("x" * 9999)), 200)
+
+    def test_as_results_have_it(self) -> None:
+        self.assertEqual(
+            presentable("u:p@h:80/" + "x" * 999), "http://h:80/" + "x" * 999
+        )
+        self.assertEqual(presentable("u:p@a b"), "a b")

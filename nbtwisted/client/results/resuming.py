@@ -61,13 +61,11 @@ class ResumedFile:
         self._real_path = os.path.realpath(self._output)
         folder, name = os.path.split(self._real_path)
         self._new_path = os.path.join(folder, f".{name}.new")
+        with self._reading():
+            self._source = source = self._open(output)
         try:
-            source = self._open(output)
-        except OSError as error:
-            raise self._cannot(error.strerror or str(error)) from None
-        try:
-            self._source = source
-            end, is_ended = self._read()
+            with self._reading():
+                end, is_ended = self._read()
             with self._writing():
                 # Its place is taken by another in the end: it is said now if it cannot.
                 os.close(self._open_new())
@@ -153,6 +151,13 @@ class ResumedFile:
         os.close(self._fileno)
 
     # Reading.
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._cannot(error.strerror or str(error)) from None
 
     def _open(self, output: str | None) -> int:
         if output is None:
