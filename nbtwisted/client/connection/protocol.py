@@ -161,15 +161,17 @@ class Connection(Protocol):
         """Send a request, for the listener; it is IDLE."""
         head, body = message
         self.is_whole = False
-        self.reader.reset(is_head=message.is_head)
-        self._request_size = len(head) + len(body)
-        self._has_begun = False
-        if len(body) > PIECE:
-            self._unsent = memoryview(body)
-            self.transport.write(head)
-        elif self._write(head + body):
+        # As `message.is_head` has it, for half as much.
+        self.reader.reset(head.startswith(b"HEAD "))
+        is_long = len(body) > PIECE
+        if not is_long and self._write(head + body):
             self._be_sent()
             return
+        if is_long:
+            self._unsent = memoryview(body)
+            self.transport.write(head)
+        self._request_size = len(head) + len(body)
+        self._has_begun = False
         # A pull producer is asked when it is new, and once more when its last bytes are
         # with the kernel: the one way to know when the request was sent.
         self.transport.registerProducer(self, False)

@@ -116,7 +116,7 @@ class ResponseReader:
         self._remembers = not keeps_body and least >= LONGEST_REMEMBERED
         self.reset()
 
-    def reset(self, *, is_head: bool = False) -> None:
+    def reset(self, is_head: bool = False) -> None:
         """Forget what was read: the next response begins.
 
         That of a request which `is_head` (its method is HEAD) has no body: RFC 9112,
@@ -164,8 +164,8 @@ class ResponseReader:
         """
         before = self.received
         self.received = before + len(data)
-        is_alone = self._remembers and not (before or self._is_head)
-        if is_alone and len(data) <= LONGEST_REMEMBERED:
+        may_be_known = self._remembers and not before and not self._is_head
+        if may_be_known and len(data) <= LONGEST_REMEMBERED:
             whole = read_at_once(data)
             if whole is not None:
                 self.head, self.size, self.can_be_followed = whole
