@@ -126,10 +126,8 @@ class Pacing:
         self.is_on = rate is not None or rate_per_host is not None
         """Whether anything may have to wait; once it may, this stays."""
         self._slows_unasked = slows_unasked or self.is_on
-        self._in_all = Pace(math.inf if rate is None else check_rate(rate))
-        self._per_host = (
-            math.inf if rate_per_host is None else check_rate(rate_per_host)
-        )
+        self._in_all = Pace(_checked(rate))
+        self._per_host = _checked(rate_per_host)
         # Those that are not as they were at the beginning, and some that are.
         self._paces: dict[Origin, Pace] = {}
         self._enough = FEWEST_KEPT
