@@ -129,8 +129,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         dest="list",
         action=Once,
         metavar="FILE",
-        help="get the URLs in FILE, or in stdin if that is -, one a line; they are "
-        "read as they are needed",
+        help="ask for what is in FILE, or in stdin if that is -: URLs or objects of "
+        "JSON, one a line, or a HAR; they are read as they are needed",
     )
     parser.add_argument(
         "-n", dest="times", type=count, metavar="N", help="get each URL N times"

@@ -459,6 +459,44 @@ class WaysTests(SynchronousTestCase):
         self.assertEqual({each["status"] for each in found}, {"200"})
         self.assertEqual((by_file.returncode, by_file.stderr), (0, ""))
 
+    def test_a_list_of_requests_and_the_archive_of_them(self) -> None:
+        with RunningServer() as server, tempfile.TemporaryDirectory() as folder:
+            asked: list[dict[str, object]] = [
+                {"url": f"{server.url}anything", "json": {"a": "ü"}},
+                {"url": f"{server.url}anything", "metod": "PUT"},
+                {"url": f"{server.url}delay/9", "method": "GET", "max_time": "100ms"},
+            ]
+            lines = "".join(f"{json.dumps(keys)}\n" for keys in asked)
+            listed = f"{server.url}anything?b\n" + lines
+            har = f"{folder}/x.har"
+            ran = run("-i", "-", "--format", "jsonl", "--har", har, input=listed)
+            archive = Path(har).read_text()
+            by_file = run("-i", har, "--format", "jsonl", "-m", "100ms")
+            by_pipe = run("-i", "-", "--format", "jsonl", "-m", "100ms", input=archive)
+            cut = run("-i", "-", "--format", "jsonl", input=archive[:-20])
+            made = run(
+                "-i", "-", "-X", "PUT", "-d", "x", "--format", "body", input=listed
+            )
+        records = [json.loads(line) for line in ran.stdout.splitlines()]
+        self.assertEqual(
+            [(each["method"], each["status"]) for each in records],
+            [("GET", 200), ("POST", 200), (None, None), ("GET", None)],
+        )
+        self.assertEqual(json.loads(records[1]["body"])["json"], {"a": "ü"})
+        self.assertEqual(records[2]["error"]["phase"], "input")
+        self.assertEqual(ran.returncode, 26)
+        self.assertIn(f"input: {server.url}anything: line 3: unknown key", ran.stderr)
+        for again in (by_file, by_pipe):
+            records = [json.loads(line) for line in again.stdout.splitlines()]
+            self.assertEqual([each["status"] for each in records], [200, 200, None])
+            self.assertEqual(json.loads(records[1]["body"])["json"], {"a": "ü"})
+            self.assertEqual(again.returncode, 28)
+        self.assertEqual(cut.returncode, 26)
+        self.assertIn("cannot read -: it is cut short", cut.stderr)
+        self.assertIn("line 4: a body from -d with method GET", made.stderr)
+        bodies = re.findall('"data": "(.*)"', made.stdout)
+        self.assertEqual(bodies, ["", r"{\"a\":\"\u00fc\"}"])
+
     def test_redirects(self) -> None:
         with RunningServer() as server:
             here = f"{server.url}redirect/2"

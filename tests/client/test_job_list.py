@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job, JobTemplate
+from nbtwisted.client.many import job_list
 from nbtwisted.client.many.job_list import Given, JobFile, UnreadableList, read_jobs
 from nbtwisted.client.target import LONGEST_URL
+from tests.client.state_table import moves_in, named
 from tests.guard import ClockCase
 
 
@@ -373,6 +375,14 @@ class WaitingTests(ClockCase):
             for content in (b"http://a/\nhttp://b/\nhttp://c/", ABC):
                 found = self.read(content, is_blocking=is_blocking)
                 self.assertEqual(found, [Job(f"http://{name}/") for name in "abc"])
+
+
+class TableTests(ClockCase):
+    def test_the_table_names_all_moves_and_no_other(self) -> None:
+        moves = set()
+        for cases in (FileTests, ArchiveTests, PipeTests, ArchiveInPipeTests):
+            moves |= moves_in(cases, JobFile, "_state")
+        self.assertEqual(sorted(moves), sorted(named(job_list._State)))
 
 
 class AnyListTests(ClockCase):

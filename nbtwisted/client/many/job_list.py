@@ -95,7 +95,9 @@ class _State(enum.Enum):
     | LINES | it ends | CLOSED |
     | COPYING | it ends | ARCHIVE |
     | ARCHIVE | the last entry was read | CLOSED |
-    | any | it cannot be read on, or somebody closes it | CLOSED |
+
+    That it cannot be read on, and `close`, lead from UNKNOWN, LINES, COPYING and
+    ARCHIVE to CLOSED.
     """
 
     UNKNOWN = enum.auto()
