@@ -53,7 +53,8 @@ class HARTests(ClockCase):
         entries = [{"request": {"method": "GET", "url": "data:,"}}, {}]
         entries.append({"request": {"method": "PUT", "url": "b"}})
         file = io.BytesIO(json.dumps({"log": {"entries": entries}}).encode())
-        bad, job = har_jobs(file, PLAIN)
+        (second, bad), (third, job) = har_jobs(file, PLAIN)
+        self.assertEqual((second, third), (2, 3))
         self.assertEqual(str(bad), "entry 2: request is null: expected an object")
         self.assertEqual(job, Job("b", "PUT"))
 

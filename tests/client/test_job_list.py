@@ -189,8 +189,21 @@ class ArchiveTests(ListCase):
             file.write(b'{"log": {}}')
             file.flush()
             with self.assertRaises(UnreadableList) as caught:
-                read_jobs(file.name)
+                list(read_jobs(file.name))
             self.assertEqual(str(caught.exception), "there is no 'entries' in it")
+
+    def test_places(self) -> None:
+        of_lines = b"# a comment\n\nhttp://a/\n\n{}\nhttp://b/"
+        without_b = ABC.replace(b"http://b/", b"data:,b")
+        for content, places in (
+            (of_lines, ["line 3", "line 5", "line 6"]),
+            (without_b, ["entry 1", "entry 3"]),
+        ):
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(content)
+                file.flush()
+                found = list(read_jobs(file.name))
+            self.assertEqual([place for place, _ in found], places)
 
 
 class PipeCase(ClockCase):
@@ -359,7 +372,7 @@ class WaitingTests(ClockCase):
             stdin = os.dup(0)
             os.dup2(reading, 0)
             try:
-                return read_jobs("-")
+                return [job for _, job in read_jobs("-")]
             finally:
                 os.dup2(stdin, 0)
                 os.close(stdin)

@@ -51,15 +51,17 @@ def is_har(head: bytes) -> bool | None:
     return None if may_be else False
 
 
-def har_jobs(file: IO[bytes], template: JobTemplate) -> Iterator[Job | BadJob]:
-    """The jobs of a HAR, one after another.
+def har_jobs(
+    file: IO[bytes], template: JobTemplate
+) -> Iterator[tuple[int, Job | BadJob]]:
+    """The jobs of a HAR, one after another, and the numbers of their entries, from 1.
 
     Raises `UnreadableItems` where it is no JSON, and `OSError` as the file does.
     """
     for number, entry in enumerate(json_items(file, "log", "entries"), start=1):
         job = read_entry(number, entry, template)
         if job is not None:
-            yield job
+            yield number, job
 
 
 def read_entry(number: int, entry: Any, template: JobTemplate) -> Job | BadJob | None:

@@ -150,7 +150,8 @@ class JobFile:
         self._lines: deque[Line] = deque()
         self._size = 0
         self._copy: IO[bytes] | None = None
-        self._entries: Iterator[Job | BadJob] = iter(())
+        self._entries: Iterator[tuple[int, Job | BadJob]] = iter(())
+        self._number = 0
         self._latest: Job | BadJob | None = None
         self._again = 0
 
@@ -172,6 +173,12 @@ class JobFile:
         """As all have it. A HAR is there when its end was read."""
         while (job := self._take_turn()) is not None:
             yield job
+
+    @property
+    def place(self) -> str:
+        """Where the job was that was taken last, as in `line 7`."""
+        kind = "entry" if self._state is _State.ARCHIVE else "line"
+        return f"{kind} {self._number}"
 
     def close(self) -> None:
         """As all have it."""
@@ -223,11 +230,12 @@ class JobFile:
         if self._lines:
             line = self._lines.popleft()
             self._size -= len(line.content)
+            self._number = line.number
             return read_line(line, self._template)
         if self._state is not _State.ARCHIVE:
             return None
         try:
-            job = next(self._entries, None)
+            self._number, job = next(self._entries, (0, None))
         except (OSError, UnreadableItems) as error:
             self._fail(error)
             return None
@@ -324,15 +332,18 @@ class JobFile:
             self._reactor.removeReader(self)
 
 
-def read_jobs(path: str, template: JobTemplate | None = None) -> list[Job | BadJob]:
-    """All jobs of a list, as `JobFile` reads them.
+def read_jobs(
+    path: str, template: JobTemplate | None = None
+) -> Iterator[tuple[str, Job | BadJob]]:
+    """All jobs of a list, as `JobFile` reads them, each behind its `place`.
 
     Raises `UnreadableList`, also where it breaks off.
     """
     jobs = JobFile(None, path, template=template)
-    found = []
-    while (job := jobs.take()) is not None:
-        found.append(job)
+    try:
+        while (job := jobs.take()) is not None:
+            yield jobs.place, job
+    finally:
+        jobs.close()
     if jobs.error is not None:
         raise jobs.error
-    return found
