@@ -14,9 +14,13 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT6
 
 from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted
+from nbtwisted.client.job import Job, JobTemplate
+from nbtwisted.client.many.har_jobs import read_entry
 from nbtwisted.client.message import Message
 from nbtwisted.client.result import LONGEST_PAST, Result
 from nbtwisted.client.results.har import HEAD, LARGEST_BODY, TAIL, entries
+from nbtwisted.client.target import Target
+from nbtwisted.client.writing import write_message
 from tests.client.results import BEGAN, REQUEST, attempt, lost, result
 from tests.guard import ClockCase
 
@@ -155,6 +159,25 @@ class EntryTests(ClockCase):
         untyped = Message(b"PUT /a HTTP/1.1\r\n\r\n", b"a")
         posted = entry(answered(message=untyped))["request"]["postData"]
         self.assertEqual(posted, {"mimeType": "", "text": "a"})
+
+    def test_what_was_sent_is_read_back(self) -> None:
+        for job in (
+            Job(URL, "POST", (("Content-Type", "text/x"),), "aü\0\r\n".encode()),
+            Job(URL, "PUT", (("X", "\xff"), ("X", "y")), b"\xff\x00"),
+            Job(URL, "HEAD"),
+            Job(URL, "PURGE"),
+        ):
+            sent = self.message(job)
+            read = read_entry(1, entry(answered(message=sent)), JobTemplate())
+            assert isinstance(read, Job)
+            again = self.message(read)
+            lines = sorted(again.head.split(b"\r\n"))
+            self.assertEqual(lines, sorted(sent.head.split(b"\r\n")))
+            self.assertEqual((again.body, read.url), (job.body, job.url))
+
+    def message(self, job: Job) -> Message:
+        target = Target.parse(job.url)
+        return write_message(target, job.method, job.headers, job.body)
 
     def test_what_was_sent_and_is_large(self) -> None:
         head = b"PUT /a HTTP/1.1\r\n\r\n"
