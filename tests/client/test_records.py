@@ -15,6 +15,7 @@ from nbtwisted.client.result import Result
 from nbtwisted.client.results import records
 from nbtwisted.client.results.output import body_sha256, jsonl
 from nbtwisted.client.results.records import (
+    NO_REQUEST,
     Record,
     RecordTable,
     describe,
@@ -43,8 +44,12 @@ class ReadRecordTests(SynchronousTestCase):
             (failed, Record(3, of, None)),
             # A URL with a letter that JSON quotes has to take the slow way.
             (
-                Result('a"\\', error=BadURL("no"), job=Job('a"\\')),
+                Result('a"\\', error=Interrupted("no"), job=Job('a"\\')),
                 Record(3, identity('a"\\'), None),
+            ),
+            (
+                Result("http://ü/", error=BadURL("no"), job=Job("http://ü/")),
+                Record(3, NO_REQUEST, None),
             ),
             (
                 Result("http://ü/", error=Interrupted("no"), job=Job("http://ü/")),
@@ -52,7 +57,7 @@ class ReadRecordTests(SynchronousTestCase):
             ),
             (
                 Result("{}", error=BadJob("no", shown="{}")),
-                Record(3, identity("{}"), None),
+                Record(3, NO_REQUEST, None),
             ),
         ]:
             line = jsonl(3, how_it_ended)
@@ -105,7 +110,8 @@ class ReadRecordTests(SynchronousTestCase):
 
     @given(st.text(max_size=20), st.sampled_from(("GET", "M~")), st.binary(max_size=2))
     def test_any_request(self, url: str, method: str, body: bytes) -> None:
-        ended = Result(url, error=BadURL("no"), job=Job(url, method, body=body))
+        job = Job(url, method, body=body)
+        ended = Result(url, error=Interrupted("no"), job=job)
         line = jsonl(0, ended)
         of = identity(url, method, body_sha256(body) if body else None)
         self.assertEqual(read_record(line).identity, of)
@@ -142,6 +148,13 @@ class RecordTableTests(SynchronousTestCase):
         with self.assertRaises(ValueError):
             table.add(Record(0, 2, 200), 1)
         self.assertEqual(table.find(0), (1, False))
+
+    def test_a_request_in_place_of_what_was_none(self) -> None:
+        for first, second in [(NO_REQUEST, 1), (1, NO_REQUEST)]:
+            table = RecordTable()
+            table.add(Record(0, first, None), 0)
+            table.add(Record(0, second, None), 1)
+            self.assertEqual(table.find(0), (second, False))
 
     def test_order(self) -> None:
         for order, is_in_order in [

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,14 @@ class StoppedTests(RunCase):
     def stop_and_resume(self, by: int, *, after: int, code: int) -> None:
         """What was answered is not asked again, and the file becomes whole."""
         with RunningServer() as server:
-            entries = [f"{server.url}get?n={n}&_delay=5ms" for n in range(self.NUMBER)]
-            self.write_list(*entries)
+            urls = [
+                f"{server.url}anything?n={n}&_delay=5ms" for n in range(self.NUMBER)
+            ]
+            methods = [("GET", "HEAD", "POST")[n % 3] for n in range(self.NUMBER)]
+            more: Sequence[dict[str, str]] = ({}, {"method": "HEAD"}, {"json": "x"})
+            self.write_list(
+                *(json.dumps({"url": url, **more[n % 3]}) for n, url in enumerate(urls))
+            )
             arguments = ("-i", str(self.list), "-c", "20", "--resume", str(self.path))
             with start(*arguments) as client:
                 wait_for_lines(self.path, after)
@@ -89,7 +96,7 @@ class StoppedTests(RunCase):
         self.assertEqual(
             now,
             Counter(
-                f"GET /get?n={n}&_delay=5ms"
+                f"{methods[n]} /anything?n={n}&_delay=5ms"
                 for n in range(self.NUMBER)
                 if n not in answered
             ),
@@ -98,7 +105,8 @@ class StoppedTests(RunCase):
             ran.stderr, self.resumed(len(answered), self.NUMBER - len(answered))
         )
         self.assertEqual(self.indices(), list(range(self.NUMBER)))
-        self.assertEqual([record["url"] for record in self.records()], entries)
+        self.assertEqual([record["url"] for record in self.records()], urls)
+        self.assertEqual([record["method"] for record in self.records()], methods)
         self.assertEqual({record["status"] for record in self.records()}, {200})
         self.assertEqual(
             sorted(os.listdir(self.folder)), [self.list.name, self.path.name]

@@ -128,6 +128,13 @@ class GoingOnTests(FileCase):
         file.write(1, cancelled)
         self.assertEqual(self.path.read_bytes(), line(1, None))
 
+    def test_an_entry_that_was_mended(self) -> None:
+        bad = BadJob("no", shown="{"), BadURL("no")
+        records = jsonl(0, Result("{", error=bad[0]))
+        records += jsonl(1, Result("htp://x", error=bad[1], job=Job("htp://x")))
+        self.go_on(self.resumed(records + line(2) + line(3)))
+        self.assertEqual(self.path.read_bytes(), WHOLE)
+
     def test_a_record_is_there_at_once(self) -> None:
         file = self.resumed(line(0))
         file.write(3, ended(3))

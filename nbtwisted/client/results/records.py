@@ -13,6 +13,7 @@ from nbtwisted.printable import printable
 
 __all__ = [
     "EXPECTED",
+    "NO_REQUEST",
     "Record",
     "RecordTable",
     "describe",
@@ -24,18 +25,26 @@ __all__ = [
 
 EXPECTED = "expected a record of 'nbtwisted get --format jsonl'"
 
-# Our own records begin like this. There is a response, and with it a status, exactly
-# if there is no error.
+# Our own records begin like this: there is a response, and with it a status, exactly if
+# there is no error.
 _BEGINNING = re.compile(
     rb'\{"index": (0|[1-9][0-9]{0,17}), "url": "([^"\\]*)", '
     rb'(?:"method": (?:"([^"\\]*)"|null), )?(?:"request_body_sha256": "([0-9a-f]*)", )?'
     rb'"attempts": [0-9]+, "resent": [0-9]+, "fileno": (?:[0-9]+|null), '
-    rb'"status": (?:([0-9]{3})|null), '
+    rb'"status": (?:([0-9]{3}), |null, "reason": null, "http_version": null, '
+    rb'"headers": null, "body": null, "bytes": null, '
+    rb'"error": \{"type": "(BadJob|BadURL)?)'
 )
 
 # No string of JSON has this in it. Where somebody appended to a line that was cut, two
 # records stand in one line.
 _NEXT = b'{"index"'
+
+_UNREADABLE = ("BadJob", "BadURL")
+"""Types of errors for entries of a list of which no request could be made."""
+
+NO_REQUEST = 0
+"""The `identity` of their records: whoever mends such an entry may make any of it."""
 
 _PAGE = 1024
 """Positions of a list that have a page of the table in common."""
@@ -77,10 +86,10 @@ def read_record(line: bytes) -> Record:
     match = _BEGINNING.match(line)
     if match is None or not line.endswith(b"}\n") or line.find(_NEXT, 1) > 0:
         return _read_json(line)
-    index, url, method, body, status = match.groups()
+    index, url, method, body, status, unreadable = match.groups()
     return Record(
         int(index),
-        hash((url, method or b"GET", body)),
+        NO_REQUEST if unreadable else hash((url, method or b"GET", body)),
         None if status is None else int(status),
     )
 
@@ -119,8 +128,9 @@ def _read_json(line: bytes) -> Record:
     index: Any = record.get("index")
     url, status = record.get("url"), record.get("status")
     method, body = record.get("method") or "GET", record.get("request_body_sha256")
-    has_failed = isinstance(record.get("error"), dict)
-    is_answered = _is_count(status) and record.get("error", "") is None
+    error = record.get("error", "")
+    has_failed = isinstance(error, dict)
+    is_answered = error is None and _is_count(status)
     if not (
         _is_count(index)
         and isinstance(url, str)
@@ -129,7 +139,11 @@ def _read_json(line: bytes) -> Record:
         and (has_failed or is_answered)
     ):
         raise ValueError(EXPECTED)
-    return Record(index, identity(url, method, body), None if has_failed else status)
+    if not has_failed:
+        return Record(index, identity(url, method, body), status)
+    is_unreadable = error.get("type") in _UNREADABLE
+    of = NO_REQUEST if is_unreadable else identity(url, method, body)
+    return Record(index, of, None)
 
 
 def _is_count(value: Any) -> bool:
@@ -169,7 +183,8 @@ class RecordTable:
             self._pages[number] = page = array("q", bytes(16 * _PAGE))
         at *= 2
         before = page[at]
-        if before and page[at + 1] != identity:
+        # Most have none, or one of the same.
+        if before and page[at + 1] != identity and page[at + 1] and identity:
             raise ValueError(f"index {position} is another request's")
         if position != self.length:
             self.is_in_order = False

@@ -15,6 +15,7 @@ from nbtwisted.client.result import Result
 from nbtwisted.client.results.output import body_sha256, jsonl
 from nbtwisted.client.results.records import (
     EXPECTED,
+    NO_REQUEST,
     RecordTable,
     describe,
     describe_request,
@@ -99,7 +100,7 @@ class ResumedFile:
         ):
             return True
         request = _request(job)
-        if of != identity(*request):
+        if of not in (identity(*request), NO_REQUEST):
             raise self._cannot(
                 f"{self._record_at(index)} at index {index}, where the list has "
                 f"{describe_request(*request)}: {_EXPECTED_LIST}"
