@@ -73,16 +73,18 @@ def jsonl(index: int, result: Result) -> bytes:
     failed = "null"
     if error is not None:
         failed = f'{{"type": "{type(error).__name__}", {_error(error)}}}'
-    more = ""
-    if result.effective_url != url:
-        more = f', "effective_url": {quoted(result.effective_url)}'
-    if result.earlier:
-        more += f', "history": [{", ".join(map(_attempt, result.earlier))}]'
+    tries, resent, more = 1, 0, ""
+    # Most have one attempt, of which there is nothing else to be told.
+    if last is None or len(result.attempts) > 1:
+        tries, resent = result.tries, result.resent
+        if result.effective_url != url:
+            more = f', "effective_url": {quoted(result.effective_url)}'
+        if result.earlier:
+            more += f', "history": [{", ".join(map(_attempt, result.earlier))}]'
     document = (
         f'{{"index": {index}, "url": {quoted(url)}, {_asked(result.job)}, '
-        f'"attempts": {result.tries}, '
-        f'"resent": {result.resent}, "fileno": {fileno}, {ended}, "error": {failed}, '
-        f"{_when(result.timing)}{more}}}"
+        f'"attempts": {tries}, "resent": {resent}, "fileno": {fileno}, {ended}, '
+        f'"error": {failed}, {_when(result.timing)}{more}}}'
     )
     return escaped_json(document).encode() + b"\n"
 
