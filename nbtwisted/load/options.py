@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbtwisted import __version__
-from nbtwisted.client.errors import BadURL
+from nbtwisted.client.errors import BadJob, BadURL
+from nbtwisted.client.many.job_list import UnreadableList, read_jobs
 from nbtwisted.client.request_options import (
+    CANNOT_READ,
     add_request_options,
     read_request_options,
 )
@@ -21,6 +24,7 @@ from nbtwisted.command_line import (
     expect_different_files,
     positive_duration,
     reading,
+    say,
 )
 from nbtwisted.load.asked import Asked
 from nbtwisted.load.conditions import Condition
@@ -71,17 +75,28 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     )
     parser.add_argument(
         "urls",
-        nargs="+",
+        nargs="*",
         metavar="URL",
         type=_url,
-        help="what to get; several take turns",
+        help="what to ask for; several take turns",
+    )
+    parser.add_argument(
+        "-i",
+        "--input",
+        dest="list",
+        action=Once,
+        metavar="FILE",
+        help="ask for what is in FILE, or in stdin if that is -: URLs or objects of "
+        "JSON, one a line, or a HAR; they are read before anything is sent, and take "
+        "turns",
     )
     parser.add_argument(
         "-n",
         dest="number",
         type=count,
         metavar="N",
-        help=f"requests in all (default: {DEFAULT_NUMBER}, unless there is a -z)",
+        help=f"requests in all (default: {DEFAULT_NUMBER}, or as many as a longer list "
+        "has, unless there is a -z)",
     )
     parser.add_argument(
         "-z",
@@ -163,26 +178,21 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_intermixed_args(parser.with_values(arguments))
+    if told.plot == "-":
+        parser.error("--plot -: expected a file, for a browser to open")
+    figures = _take_figures_file(parser, told)
+    named = [("--json", figures), ("--hdr", told.hdr), ("--plot", told.plot)]
+    read = None if told.list == "-" else told.list
+    expect_different_files(parser, [("-i", read), *named])
+    asked = _asked(parser, told)
     number = told.number
     if number is None:
-        number = math.inf if told.seconds else DEFAULT_NUMBER
+        number = math.inf if told.seconds else max(DEFAULT_NUMBER, len(asked.requests))
     connections = told.connections
     if connections is None:
         connections = int(min(DEFAULT_CONNECTIONS, number))
     if number < connections:
         parser.error(f"-n {number}: expected at least as many as -c {connections}")
-    if told.plot == "-":
-        parser.error("--plot -: expected a file, for a browser to open")
-    figures = _take_figures_file(parser, told)
-    named = [("--json", figures), ("--hdr", told.hdr), ("--plot", told.plot)]
-    expect_different_files(parser, named)
-    template, headers = read_request_options(parser, told)
-    preparing = Preparing(
-        headers=headers,
-        keeps_alive=not told.disable_keepalive,
-        timeout=told.timeout,
-    )
-    asked = Asked.read(map(template.job, told.urls), preparing)
     return Options(
         plan=Plan(
             requests=asked.requests,
@@ -202,6 +212,40 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         fail_if=tuple(told.fail_if),
         progress=told.progress,
     )
+
+
+def _asked(parser: OneLineParser, told: argparse.Namespace) -> Asked:
+    """The requests of the arguments, or of the list that they name."""
+    path, urls = told.list, told.urls
+    if not urls and path is None:
+        parser.error("URL: expected one or more, or a list (-i)")
+    if urls and path is not None:
+        parser.error("-i: expected no URLs beside it")
+    if path == "-" and any(part.text == "@-" for part in told.data):
+        parser.error("-i -: expected no body from stdin beside it")
+    template, headers = read_request_options(parser, told)
+    preparing = Preparing(
+        headers=headers,
+        keeps_alive=not told.disable_keepalive,
+        timeout=told.timeout,
+    )
+    if path is None:
+        return Asked.read((("URL", template.job(url)) for url in urls), preparing)
+    name = "stdin" if path == "-" else path
+    try:
+        if path == "-" and sys.stdin is None:
+            raise UnreadableList("standard input is closed")
+        asked = Asked.read(read_jobs(path, template), preparing)
+    except UnreadableList as error:
+        why = f"cannot read {name}: {error}"
+    except BadJob as error:
+        why = f"{name}: {error}"
+    else:
+        if asked.requests:
+            return asked
+        why = f"{name}: nothing to ask for: expected a URL or an object of JSON a line"
+    say(f"{parser.prog}: error: {why}")
+    raise SystemExit(CANNOT_READ)
 
 
 def _take_figures_file(parser: OneLineParser, told: argparse.Namespace) -> str | None:
