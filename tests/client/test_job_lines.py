@@ -265,7 +265,16 @@ class BadTests(JobLinesCase):
 
         unreadable("NaN", "NaN: expected a number that JSON has")
         unreadable("-Infinity", "-Infinity: expected a number that JSON has")
-        unreadable("1e999", "number '1e999': expected a smaller one")
+        self.is_bad(
+            job_of('{"url": "http://a/", "json": [1e999]}'),
+            "line 3: a number that no float holds: expected a smaller one",
+            "http://a/",
+        )
+        self.is_bad(
+            job_of('{"url": "http://a/", "max_time": 1e999}'),
+            "line 3: inf seconds: expected a time above 0",
+            "http://a/",
+        )
         unreadable("1" * 301, "a number of 301 digits: expected a smaller one")
         self.is_job(self.asked(max_time=10**299), max_time=1e299)
 

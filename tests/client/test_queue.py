@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.job_list import Given
-from nbtwisted.client.many.queue import MOST_PASSED_OVER, Queue, Ticket
+from nbtwisted.client.many.queue import (
+    LARGEST_PASSED_OVER,
+    MOST_PASSED_OVER,
+    Queue,
+    Ticket,
+)
 from nbtwisted.client.request.pacing import Pacing
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.target import Origin, Target
@@ -91,6 +96,18 @@ class PerHostTests(QueueCase):
         queue.leave(first)
         self.took(queue)
         self.assertEqual(len(list(queue.rest())), 2998)
+
+    def test_nor_are_more_bytes_of_bodies(self) -> None:
+        body = bytes(LARGEST_PASSED_OVER // 2)
+        queue = Queue(Given([Job("http://a/", "POST", body=body)] * 9), per_host=1)
+        tickets = [self.took(queue)]
+        self.took_nothing(queue)
+        self.assertEqual(queue._number_passed_over, 2)
+        for _ in range(8):
+            queue.leave(tickets[-1])
+            tickets.append(self.took(queue))
+            self.took_nothing(queue, is_over=len(tickets) == 9)
+        self.assertEqual(queue._size_passed_over, 0)
 
     def test_what_is_no_job_or_no_url_takes_up_no_place(self) -> None:
         bad = BadJob("line 1: …", shown="line 1")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -154,8 +154,8 @@ def _parse(content: bytes) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name, number in times.items() if number > 1)
         raise ValueError(f"key {_quoted(twice)} more than once: expected it once")
     return made
 
@@ -166,13 +166,6 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _real(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"number {_quoted(digits)}: expected a smaller one")
-    return number
-
-
 def _constant(name: str) -> None:
     raise ValueError(f"{name}: expected a number that JSON has")
 
@@ -180,9 +173,11 @@ def _constant(name: str) -> None:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_int=_integer,
-    parse_float=_real,
     parse_constant=_constant,
 )
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _job(given: Mapping[str, Any], template: JobTemplate) -> Job:
@@ -277,9 +272,13 @@ def from_base64(text: str, what: str) -> bytes:
 
 def _compact(value: object) -> bytes:
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(value)
     except RecursionError:
         raise ValueError("nested too deeply: expected less") from None
+    except ValueError:
+        raise ValueError(
+            "a number that no float holds: expected a smaller one"
+        ) from None
     return encoded(text, "json")
 
 

@@ -21,6 +21,9 @@ __all__ = ["Queue", "Ticket"]
 MOST_PASSED_OVER = 1000
 """Jobs that are kept because others can go before them: their hosts are busy."""
 
+LARGEST_PASSED_OVER = 64 * 1024 * 1024
+"""Bytes of their bodies, above which no more are passed over."""
+
 
 @dataclass(eq=False, slots=True)
 class Ticket:
@@ -81,7 +84,8 @@ class Queue:
     None is handed out more than `ahead` positions after one that has not been done
     with. Of one origin no more than `per_host` are out at once, and none is handed out
     before `pacing` lets it begin. Those behind one whose host has no turn go first, as
-    far as a thousand may be passed over; a pace in all holds the list.
+    far as a thousand may be passed over, and 64 MiB of bodies; a pace in all holds the
+    list.
 
     Whoever takes a ticket is to count it in `pacing`, before another is taken.
 
@@ -121,6 +125,7 @@ class Queue:
         self._done: set[int] = set()
         self._hosts: dict[Origin, _Host] = {}
         self._number_passed_over = 0
+        self._size_passed_over = 0
         self._line: deque[_Host] = deque()
         self._asleep: list[tuple[float, int, _Host]] = []
         self._number_asleep = 0
@@ -180,7 +185,10 @@ class Queue:
         return None
 
     def _take_from_list(self, now: float, all_wait: float) -> Ticket | None:
-        while self._number_passed_over + self.moving < MOST_PASSED_OVER:
+        while (
+            self._number_passed_over + self.moving < MOST_PASSED_OVER
+            and self._size_passed_over < LARGEST_PASSED_OVER
+        ):
             ticket, self._held = self._held or self._read(), None
             if ticket is None:
                 return None
@@ -296,6 +304,8 @@ class Queue:
         ticket.is_waiting = number > 0
         if ticket.request is None:
             self._number_passed_over += number
+            if isinstance(ticket.job, Job):
+                self._size_passed_over += number * len(ticket.job.body)
         else:
             self.moving += number
 
