@@ -128,6 +128,17 @@ class GoingOnTests(FileCase):
         file.write(1, cancelled)
         self.assertEqual(self.path.read_bytes(), line(1, None))
 
+    def test_the_last_line_is_cut(self) -> None:
+        for cut, left in [
+            (line(1, body=b"x" * 999)[:-9], line(0)),
+            (line(1)[:-2], line(0)),
+            # There is nothing missing but the line's end.
+            (line(1)[:-1], line(0) + line(1)),
+        ]:
+            self.resumed(line(0) + cut).put_in_order()
+            self.assertEqual(self.path.read_bytes(), left)
+            os.unlink(self.path)
+
     def test_an_entry_that_was_mended(self) -> None:
         bad = BadJob("no", shown="{"), BadURL("no")
         records = jsonl(0, Result("{", error=bad[0]))
