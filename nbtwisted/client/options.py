@@ -249,6 +249,13 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         default=Limits.head,
         help="the largest head (default: %(default)s)",
     )
+    parser.add_argument(
+        "--compressed",
+        action="store_true",
+        help="ask for compressed bodies (gzip and deflate, and with "
+        "nbtwisted[compressed] br and zstd), and unpack them; --format raw has them as "
+        "they came",
+    )
     add_request_options(parser)
     where = parser.add_argument_group("where to connect")
     where.add_argument(
@@ -402,6 +409,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "overrides": _overrides(told.resolve),
         "unix_socket": told.unix_socket,
         "family": told.family,
+        "compressed": told.compressed,
         "rate": told.rate,
         "rate_per_host": told.rate_per_host,
         "tls": _tls(parser, told),

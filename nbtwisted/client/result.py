@@ -166,7 +166,12 @@ class Attempt:
     raw: bytes = b""
     """All of these, interim heads and framing included; of the last attempt only."""
     body: bytes = b""
-    """The body without the framing of a chunked transfer; not decompressed."""
+    """The body, without the framing of a chunked transfer: of the last attempt only.
+
+    It is as it came, unless all of it was unpacked.
+    """
+    packed_size: int | None = None
+    """Bytes that the body had before it was unpacked; None if it was not."""
     error: RequestError | None = None
     """What went wrong, if something did."""
     then: Then | None = None
@@ -359,7 +364,10 @@ class Response:
 
     @property
     def body(self) -> bytes:
-        """The body without the framing of a chunked transfer; not decompressed."""
+        """The body, without the framing of a chunked transfer.
+
+        It is unpacked where that was asked for (`compressed`), and else as it came.
+        """
         return self._attempt.body
 
     @property

@@ -51,7 +51,7 @@ def attempt(
     if not is_reused:
         opening = {"resolved": dns, "connected": connect, "tunnelled": proxy}
         phases = {**opening, "secured": tls, **phases}
-    moments = {}
+    moments: dict[str, Any] = {}
     moment = began
     for name, seconds in phases.items():
         if seconds is not None:

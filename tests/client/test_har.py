@@ -244,6 +244,20 @@ class EntryTests(ClockCase):
         zipped = entry(answered(("Content-Encoding", "gzip")))
         self.assertIn("compressed", zipped["response"]["content"]["comment"])
 
+    def test_a_body_that_was_unpacked(self) -> None:
+        coding = ("Content-Encoding", "gzip")
+        head = b"HTTP/1.1 200 OK\r\n\r\n"
+        ended = answered(coding, body=b"hello" * 9, raw=head + b"x" * 7)
+        ended.attempts[0].packed_size = 7
+        response = entry(ended)["response"]
+        self.assertEqual(
+            response["content"],
+            {"size": 45, "compression": 38, "mimeType": "", "text": "hello" * 9},
+        )
+        self.assertEqual(
+            (response["headersSize"], response["bodySize"]), (len(head), 7)
+        )
+
     def test_sizes_where_a_body_was_framed(self) -> None:
         for received in (
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",

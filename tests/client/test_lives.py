@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.python.failure import Failure
 
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import (
     BadJob,
     BadURL,
+    CannotUnpack,
     ConnectFailed,
     ConnectionLost,
     ConnectTimeout,
@@ -25,7 +28,9 @@ from nbtwisted.client.errors import (
     ResponseCutShort,
     SendFailed,
     TLSFailed,
+    UnpacksTooLarge,
 )
+from nbtwisted.client.header import Headers
 from nbtwisted.client.job import Job
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.request import Request, State
@@ -51,10 +56,20 @@ SECURING = "shaking hands in TLS"
 SENDING = "sending the request"
 WAITING = "waiting for the first byte"
 RECEIVING = "receiving the answer"
+UNPACKING = "unpacking the answer"
 PAUSING = "waiting to try again"
 QUEUED = "waiting for its turn at the host"
+A_LOT = bytes(2_000_000)
 ATTEMPT = [LOOKING_UP, CONNECTING, SECURING, SENDING, WAITING, RECEIVING]
 """The steps of an attempt in TLS, as errors name them."""
+
+
+def packed(plain: bytes, *fields: str) -> bytes:
+    """A response whose body is compressed."""
+    body = gzip.compress(plain, mtime=0)
+    lines = ["HTTP/1.1 200 OK", "Content-Encoding: gzip", *fields]
+    lines += [f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 class Life:
@@ -331,6 +346,155 @@ class LifeTests(ClockCase):
         self.assertTrue(first.take_request().startswith(b"GET /b "))
         first.answer(WHOLE)
         self.assertEqual(self.answered(life, 2, first, life.server), ["redirect"])
+
+    # Compressed ones.
+
+    def packed(
+        self, plain: bytes, *fields: str, life: Life | None = None, **options: Any
+    ) -> Life:
+        """A request whose response is compressed."""
+        life = life or Life(compressed=True, **options).until(WAITING, PLAIN)
+        life.server.answer(packed(plain, *fields))
+        return life
+
+    def test_unpacked_at_once(self) -> None:
+        life = self.packed(b"hello")
+        self.answered(life, 1, life.server)
+        (attempt,) = life.result.attempts
+        self.assertEqual(attempt.raw, packed(b"hello"))
+        self.assertEqual(attempt.packed_size, len(gzip.compress(b"hello")))
+
+    def test_unpacked_in_turns(self) -> None:
+        for number in (0, 1):
+            retries = Retries(number, max_time=5)
+            life = self.packed(A_LOT, retries=retries)
+            # The connection is free for others meanwhile.
+            self.assertEqual((life.results, life.server.state), ([], "open"))
+            turns = 0
+            while not life.results:
+                self.assertEqual(len(life.network.getDelayedCalls()), 2)
+                life.network.advance(A_TURN)
+                turns += 1
+            self.assertGreater(turns, 3)
+            result = self.over(life, life.server)
+            assert result.response is not None
+            self.assertEqual(result.response.body, A_LOT)
+
+    def test_one_that_was_busy_to_the_end(self) -> None:
+        life = Life(compressed=True, retries=Retries(1)).until(WAITING, PLAIN)
+        busy = packed(b"hello").replace(b"200 OK", b"503 Busy")
+        life.server.answer(busy)
+        life.network.pump([0.5, A_TURN])
+        life.server.take_request()
+        life.server.answer(busy)
+        self.assertEqual(self.answered(life, 2, life.server), ["retry"])
+        # Its wait would be longer than the time that it has.
+        life = Life(compressed=True, retries=Retries(1)).until(WAITING, PLAIN)
+        life.server.answer(busy.replace(b"\r\n\r\n", b"\r\nRetry-After: 40\r\n\r\n"))
+        self.answered(life, 1, life.server)
+
+    def test_one_that_redirects_is_not_unpacked(self) -> None:
+        life = Life(compressed=True, max_redirects=5).until(WAITING, PLAIN)
+        found = packed(b"hello", "Location: /b").replace(b"200 OK", b"302 Found")
+        life.server.answer(found[:-9] + b"not gzip!")
+        life.server.take_request()
+        self.packed(b"hello", life=life)
+        self.assertEqual(self.answered(life, 2, life.server), ["redirect"])
+
+    def test_nothing_to_unpack(self) -> None:
+        for method, first, length in [
+            ("GET", "200 OK", 0),
+            ("GET", "204 No Content", 9),
+            ("GET", "304 Not Modified", 9),
+            ("HEAD", "200 OK", 9),
+        ]:
+            life = Life(compressed=True).until(WAITING, Job(PLAIN, method))
+            head = f"HTTP/1.1 {first}\r\nContent-Length: {length}\r\n"
+            life.server.answer(f"{head}Content-Encoding: foo\r\n\r\n".encode())
+            response = self.over(life, life.server).response
+            assert response is not None
+            self.assertEqual(response.body, b"")
+
+    def test_not_compressed_or_not_asked_for(self) -> None:
+        for more in (b"", b"Content-Encoding: identity\r\n"):
+            life = Life(compressed=True).until(WAITING, PLAIN)
+            life.server.answer(WHOLE.replace(b"Content-L", more + b"Content-L"))
+            self.answered(life, 1, life.server)
+        life = Life().until(WAITING, PLAIN)
+        life.server.answer(
+            WHOLE.replace(b"Content-L", b"Content-Encoding: gzip\r\nContent-L")
+        )
+        self.answered(life, 1, life.server)
+        self.assertIsNone(life.result.attempts[0].packed_size)
+
+    def test_what_is_asked_for(self) -> None:
+        asked = b"\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
+        cases: list[tuple[dict[str, Any], Headers, bytes | None]] = [
+            ({}, (), None),
+            ({"compressed": True}, (), asked),
+            (
+                {"compressed": True, "headers": [("accept-encoding", "br")]},
+                (),
+                b"\r\naccept-encoding: br\r\n",
+            ),
+            ({"compressed": True, "headers": [("Accept-Encoding", "")]}, (), None),
+            (
+                {"compressed": True},
+                [("ACCEPT-ENCODING", "x")],
+                b"\r\nACCEPT-ENCODING: x\r\n",
+            ),
+        ]
+        for options, own, expected in cases:
+            life = Life(**options).until(SENDING, Job(PLAIN, headers=own))
+            sent = life.server.take_request()
+            self.assertEqual(sent.lower().count(b"accept-encoding"), bool(expected))
+            self.assertIn(expected or b"", sent)
+            life.server.reset()
+            self.over(life)
+
+    def test_what_cannot_be_unpacked(self) -> None:
+        damaged = packed(b"hello").replace(b"\x05\0\0\0", b"\x06\0\0\0")
+        for response, kind, words in [
+            (damaged, CannotUnpack, "the body is damaged gzip: incorrect length check"),
+            (
+                WHOLE.replace(b"Content-L", b"Content-Encoding: foo\r\nContent-L"),
+                CannotUnpack,
+                "content-encoding 'foo': expected gzip, deflate, br or zstd",
+            ),
+            (packed(bytes(100_001)), UnpacksTooLarge, " unpacks to more than 100,000"),
+        ]:
+            life = Life(compressed=True, limits=Limits(body=100_000), more_to_come=0)
+            life.until(WAITING, PLAIN).server.answer(response)
+            life.server.finish()
+            life.network.advance(A_TURN)
+            result = self.failed(life, kind, words)
+            (attempt,) = result.attempts
+            self.assertIs(attempt.error, result.error)
+            self.assertEqual((attempt.raw, attempt.packed_size), (response, None))
+
+    def test_stopped_while_it_is_unpacked(self) -> None:
+        life = self.packed(A_LOT, more_to_come=False)
+        life.server.finish()
+        life.request.cancel()
+        self.failed(life, Interrupted, f"cancelled while {UNPACKING}")
+        life = Life(compressed=True, more_to_come=False, max_time=1.5 * A_TURN)
+        self.packed(A_LOT, life=life.until(WAITING, PLAIN))
+        life.server.finish()
+        life.network.pump([A_TURN] * 3)
+        self.failed(life, DeadlinePassed, f"passed while {UNPACKING}")
+
+    def test_unpacked_in_the_turn_of_its_deadline(self) -> None:
+        for plain in (b"hello", A_LOT):
+            life = Life(compressed=True).until(WAITING, PLAIN)
+            life.network.advance(30)
+            life.server.answer(packed(plain, "Connection: close"))
+            life.network.advance(A_TURN)
+            life.server.finish()
+            if plain is A_LOT:
+                # There is no time for more than one step.
+                self.failed(life, DeadlinePassed, f"30 s passed while {RECEIVING}")
+            else:
+                self.answered(life, 1)
 
     # Retried ones.
 

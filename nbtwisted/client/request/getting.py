@@ -15,8 +15,9 @@ from nbtwisted import steady_clock
 from nbtwisted.client.connection.pool import Pool, TLSOptions
 from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.connection.resolving import Resolver
+from nbtwisted.client.content_coding import find_codings
 from nbtwisted.client.errors import BadJob
-from nbtwisted.client.header import Headers, check_header
+from nbtwisted.client.header import Headers, check_header, merged
 from nbtwisted.client.job import Job
 from nbtwisted.client.request.deadlines import Deadlines
 from nbtwisted.client.request.ending import Ending
@@ -47,6 +48,7 @@ class How(TypedDict, total=False):
     family: Literal[4, 6] | None
     rate: float | None
     rate_per_host: float | None
+    compressed: bool
 
 
 class Getter:
@@ -69,6 +71,10 @@ class Getter:
     At most `rate` requests a second begin, and `rate_per_host` at one origin: first
     attempts, retries and redirects. `pacing` is all that may hold them; a request alone
     waits for it, too, before each attempt but the first.
+
+    With `compressed`, responses are asked for in each content coding that there is a
+    library for, and their bodies unpacked. `limits` bounds both what comes and what it
+    unpacks to.
 
     `resolver` finds addresses, and `now` reads the seconds of the timing. `wall_clock`
     reads Unix time, for the dates that servers send. `draw` gives numbers from 0 to 1
@@ -95,6 +101,7 @@ class Getter:
         family: Literal[4, 6] | None = None,
         rate: float | None = None,
         rate_per_host: float | None = None,
+        compressed: bool = False,
         connections: int = 1,
         more_to_come: bool = False,
         resolver: Resolver | None = None,
@@ -113,10 +120,15 @@ class Getter:
                 check_header(name, value)
             except ValueError as error:
                 raise ValueError(f"header {name!r}: {error}") from None
+        self.codings = find_codings() if compressed else None
+        if self.codings is not None:
+            ours = [("Accept-Encoding", ", ".join(self.codings))]
+            self.headers = merged(ours, self.headers)
         self.reactor = reactor
         self.max_time = max_time
         self.connect_timeout = connect_timeout
         self.first_byte_timeout = first_byte_timeout
+        self.limits = limits or Limits()
         self.max_redirects = max_redirects
         self.retries = retries or Retries()
         self.pacing = Pacing(rate, rate_per_host, slows_unasked=self.retries.number > 0)
@@ -126,7 +138,7 @@ class Getter:
         self.draw = draw
         self.pool = Pool(
             reactor,
-            limits=limits or Limits(),
+            limits=self.limits,
             keeps_alive=self.keeps_alive,
             most=connections,
             tls=tls,

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.connection.protocol import Connection
+from nbtwisted.client.content_coding import Unpacking, content_codings
 from nbtwisted.client.errors import (
     BadJob,
     BadURL,
+    CannotUnpack,
     ConnectTimeout,
     DeadlinePassed,
     FirstByteTimeout,
@@ -20,6 +22,7 @@ from nbtwisted.client.errors import (
     RequestError,
     ResponseTooLarge,
     TooManyRedirects,
+    UnpacksTooLarge,
 )
 from nbtwisted.client.header import Headers, merged
 from nbtwisted.client.job import Job
@@ -55,10 +58,11 @@ class State(enum.Enum):
     | SENDING | room in the kernel | WAITING, RECEIVING | RESOLVING, PAUSING, ENDED |
     | WAITING | the first byte of the response | RECEIVING | RESOLVING, PAUSING, ENDED |
     | RECEIVING | its last byte, and the connection to be free or gone | *judged*: | |
-    | | | QUEUED, PAUSING, ENDED | PAUSING, ENDED |
+    | | | QUEUED, PAUSING, UNPACKING, ENDED | PAUSING, ENDED |
+    | UNPACKING | a turn of the reactor, if it takes long | ENDED | ENDED |
     | PAUSING | the time to try again | QUEUED | |
     | QUEUED | room at the host, and its pace | *an attempt*: RESOLVING, SENDING | |
-    | STOPPING | the connection to be gone | PAUSING, ENDED | |
+    | STOPPING | the connection to be gone | PAUSING, UNPACKING, ENDED | |
     | ENDED | | | |
 
     *An attempt* begins with SENDING where a connection was kept, and else with
@@ -69,12 +73,13 @@ class State(enum.Enum):
       new one, RESOLVING;
     - redirected: *an attempt* at the next URL, after QUEUED;
     - worth another try: PAUSING;
+    - a response whose body is compressed, if that was asked for: UNPACKING;
     - anything else, a response or an error: ENDED.
 
     A deadline, or whoever cancels the request, leads from RESOLVING, CONNECTING,
-    SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING and QUEUED to
-    ENDED. The timeouts of one attempt (to connect, to the first byte) lead to STOPPING,
-    too, but there may be another then: PAUSING.
+    SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING, QUEUED
+    and UNPACKING to ENDED. The timeouts of one attempt (to connect, to the first byte)
+    lead to STOPPING, too, but there may be another then: PAUSING.
     """
 
     NEW = "beginning"
@@ -84,6 +89,7 @@ class State(enum.Enum):
     SENDING = "sending the request"
     WAITING = "waiting for the first byte"
     RECEIVING = "receiving the answer"
+    UNPACKING = "unpacking the answer"
     PAUSING = "waiting to try again"
     QUEUED = "waiting for its turn at the host"
     STOPPING = "stopping"
@@ -336,7 +342,7 @@ class Request:
                 self._follow(attempt, redirected)
                 return
         if not getter.retries.number:
-            self._end(error)
+            self._conclude(attempt, error)
             return
         passed = getter.now() - self._began
         wait = getter.retries.wait(
@@ -347,12 +353,12 @@ class Request:
             draw=getter.draw,
         )
         if wait is None or stopped_by is not None:
-            self._end(error)
+            self._conclude(attempt, error)
             return
         pace = self._wait_for_pace(target)
         # Where it is not worth waiting for, what there is counts.
         if passed + max(wait, pace) >= self._max_time:
-            self._end(error)
+            self._conclude(attempt, error)
             return
         self._retries += 1
         if self._ask is not None and pace and wait < pace + FINEST:
@@ -363,6 +369,38 @@ class Request:
         self._pass(attempt, "retry", wait)
         self._state = State.PAUSING
         self._pause = getter.reactor.callLater(wait, self._try_again)
+
+    def _conclude(self, attempt: Attempt, error: RequestError | None) -> None:
+        """No other attempt follows: unpack the body, if there is one, and end."""
+        codings = self._getter.codings
+        if error is None and codings is not None and attempt.body:
+            assert attempt.head is not None, "a response without a head"
+            names = content_codings(attempt.head.headers)
+            if names:
+                self._state = State.UNPACKING
+                most = self._getter.limits.body
+                self._unpack(attempt, Unpacking(attempt.body, names, codings, most))
+                return
+        self._end(error)
+
+    def _unpack(self, attempt: Attempt, unpacking: Unpacking) -> None:
+        """Go on, a step in each turn of the reactor."""
+        try:
+            is_whole = unpacking.step()
+        except (CannotUnpack, UnpacksTooLarge) as error:
+            self._end(error)
+            return
+        if is_whole:
+            attempt.packed_size = len(attempt.body)
+            attempt.body = unpacking.body
+            self._end(None)
+        elif self._stopped_by is not None:
+            # The response came in the turn of its deadline.
+            self._end(self._stopped_by)
+        else:
+            self._pause = self._getter.reactor.callLater(
+                0, self._unpack, attempt, unpacking
+            )
 
     def _redirected(self, target: Target, attempt: Attempt) -> Target | None:
         """Where the response leads to; raises `BadURL`."""

@@ -26,6 +26,7 @@ from nbtwisted.client.result import (
 )
 from nbtwisted.client.results.server_timing import server_durations
 from nbtwisted.client.target import Target
+from nbtwisted.http1.syntax import BLANK_LINE
 
 __all__ = ["HEAD", "LARGEST_BODY", "TAIL", "entries"]
 
@@ -62,7 +63,7 @@ def entries(index: int, result: Result) -> Iterator[dict[str, Any]]:
         error = result.error if attempt is last else attempt.error
         entry = _entry(attempt, error, blocked)
         if attempt is last and response is not None:
-            entry["response"] |= _whole(response)
+            entry["response"] |= _whole(response, attempt.packed_size)
         entry |= {"_index": index, "_attempt": number, "_fileno": attempt.fileno}
         if attempt.then is not None:
             entry["_then"] = attempt.then
@@ -153,29 +154,29 @@ def _response(head: Head | None, received: int) -> dict[str, Any]:
     }
 
 
-def _whole(response: Response) -> dict[str, Any]:
+def _whole(response: Response, packed_size: int | None) -> dict[str, Any]:
     """What there is to say besides of a whole response."""
     headers, body, raw = response.headers, response.body, response.raw
     content: dict[str, Any] = {
         "size": len(body),
         "mimeType": _value(headers, "content-type") or "",
     }
-    if _value(headers, "content-encoding") is not None:
+    if packed_size is not None:
+        content["compression"] = len(body) - packed_size
+    if packed_size is None and _value(headers, "content-encoding") is not None:
         content["comment"] = "compressed: its size is as sent, and it is not in here"
     elif len(body) > LARGEST_BODY:
         content["comment"] = _TOO_LARGE
     else:
         content |= _text(body)
-    # What stands before the body may be more heads than one.
-    size = len(raw) - len(body)
-    heads = raw[:size]
-    is_plain = raw.endswith(body) and heads.count(b"\r\n\r\n") == heads.endswith(
-        b"\r\n\r\n"
-    )
+    size = len(body) if packed_size is None else packed_size
+    before = len(raw) - size
+    # It may be more heads than one, and the body in chunks.
+    is_plain = raw.find(BLANK_LINE) + len(BLANK_LINE) == before
     return {
         "content": content,
-        "headersSize": size if is_plain else -1,
-        "bodySize": len(body) if is_plain else -1,
+        "headersSize": before if is_plain else -1,
+        "bodySize": size if is_plain else -1,
     }
 
 
