@@ -6,6 +6,7 @@ from typing import Any
 
 from nbtwisted.client.errors import ConnectFailed, EmptyResponse, Interrupted
 from nbtwisted.client.job import Job
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import Attempt, Response, Result, Timing
 from tests.client.results import MESSAGE, URL, attempt, lost, result
 from tests.guard import ClockCase
@@ -72,6 +73,10 @@ class ResultTests(ClockCase):
         self.assertEqual((never.effective_url, never.tries), (URL, 1))
         self.assertIsNone(never.method)
         self.assertEqual(Result(URL, job=Job(URL, "HEAD")).method, "HEAD")
+
+    def test_what_was_sent(self) -> None:
+        sent = attempt(message=Message(b"PUT / HTTP/1.1\r\n\r\n", b"body"))
+        self.assertEqual(sent.request, b"PUT / HTTP/1.1\r\n\r\nbody")
 
     def test_the_head_before_an_error_has_no_status(self) -> None:
         self.assertIsNone(attempt(status=200, error=EmptyResponse()).status)
