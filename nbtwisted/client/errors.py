@@ -24,12 +24,15 @@ __all__ = [
     "Interrupted",
     "MalformedResponse",
     "NameNotResolved",
+    "ProxyNotResolved",
     "RequestError",
     "ResponseCutShort",
     "ResponseTooLarge",
+    "SOCKSFailed",
     "SendFailed",
     "TLSFailed",
     "TooManyRedirects",
+    "TunnelFailed",
     "UnpacksTooLarge",
 ]
 
@@ -62,8 +65,18 @@ class NameNotResolved(RequestError):
     exit_code = 6
 
 
+class ProxyNotResolved(RequestError):
+    """The proxy has no address that could be found."""
+
+    phase = "proxy"
+    exit_code = 5
+
+
 class ConnectFailed(RequestError):
-    """None of the host's addresses took a connection."""
+    """None of the host's addresses took a connection.
+
+    `phase` is "proxy" if they were the proxy's.
+    """
 
     phase = "connect"
     exit_code = 7
@@ -74,6 +87,28 @@ class ConnectTimeout(RequestError):
 
     phase = "connect"
     exit_code = 28
+
+
+class TunnelFailed(RequestError):
+    """The proxy did not open a tunnel to the host when it was asked by CONNECT.
+
+    `status` is that of its refusal, if it gave one.
+    """
+
+    phase = "proxy"
+    exit_code = 56
+    status: int | None = None
+    may_pass = False
+    """Whether it may be otherwise next time."""
+
+
+class SOCKSFailed(RequestError):
+    """The proxy did not open a connection to the host when it was asked by SOCKS."""
+
+    phase = "proxy"
+    exit_code = 97
+    may_pass = False
+    """Whether it may be otherwise next time."""
 
 
 class TLSFailed(RequestError):

@@ -18,6 +18,7 @@ __all__ = [
     "LONGEST_URL",
     "Origin",
     "Target",
+    "parse_place",
     "parse_port",
     "presentable",
     "shown",
@@ -134,27 +135,36 @@ def shown(url: str) -> str:
 
 def _read_origin(parts: tuple[str, str]) -> Origin:
     scheme, place = parts
+    try:
+        host, port = parse_place(place)
+    except ValueError as error:
+        raise BadURL(str(error)) from None
+    return Origin(scheme == "https", host, _PORTS[scheme] if port is None else port)
+
+
+def parse_place(place: str) -> tuple[str, int | None]:
+    """Read a host, and a port if there is one, as a URL has them.
+
+    Raises `ValueError`, whose text says what was expected.
+    """
     match = _PLACE.fullmatch(place)
     if match is None and place.startswith("[") and "]" in place:
-        raise BadURL("something behind the brackets: expected [address]:port")
+        raise ValueError("something behind the brackets: expected [address]:port")
     if match is None:
-        raise BadURL(
+        raise ValueError(
             "the host cannot be read: expected http://host[:port]/path, "
             "an IPv6 address in brackets"
         )
     host, digits = match.groups()
     if not host:
-        raise BadURL("no host: expected http://host[:port]/path")
-    port = _PORTS[scheme]
+        raise ValueError("no host: expected http://host[:port]/path")
+    port = None
     if digits:
         try:
             port = parse_port(digits)
         except ValueError as error:
-            raise BadURL(f"the port cannot be read: {error}") from None
-    try:
-        return Origin(scheme == "https", parse_host(host), port)
-    except ValueError as error:
-        raise BadURL(str(error)) from None
+            raise ValueError(f"the port cannot be read: {error}") from None
+    return parse_host(host), port
 
 
 _origin = Memo(_read_origin)

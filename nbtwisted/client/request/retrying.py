@@ -14,8 +14,11 @@ from nbtwisted.client.errors import (
     EmptyResponse,
     FirstByteTimeout,
     NameNotResolved,
+    ProxyNotResolved,
     ResponseCutShort,
     SendFailed,
+    SOCKSFailed,
+    TunnelFailed,
 )
 from nbtwisted.client.job import is_idempotent
 from nbtwisted.client.result import Attempt, Head
@@ -38,6 +41,7 @@ _ERRORS = (
     EmptyResponse,
     FirstByteTimeout,
     NameNotResolved,
+    ProxyNotResolved,
     SendFailed,
 )
 
@@ -96,6 +100,8 @@ def _is_passing(attempt: Attempt) -> bool:
     """Whether it may be otherwise next time."""
     if attempt.error is None:
         return attempt.status in _STATUSES
+    if isinstance(attempt.error, (TunnelFailed, SOCKSFailed)):
+        return attempt.error.may_pass
     return isinstance(attempt.error, _ERRORS)
 
 
