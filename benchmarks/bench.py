@@ -359,7 +359,7 @@ def main() -> None:
     parser.add_argument(
         "--long",
         action="store_true",
-        help="get a list of a million URLs, too: some minutes a round",
+        help="get lists of a million lines, too: some minutes a round",
     )
     parser.add_argument(
         "--out", type=Path, default=DOCS, help="the folder to write to (docs)"

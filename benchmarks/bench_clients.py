@@ -18,6 +18,7 @@ from benchmarks.bench_page import (
     COMMAND,
     KEPT,
     LOAD_SECONDS,
+    MIXED,
     OURS,
     Figures,
     Table,
@@ -26,7 +27,7 @@ from benchmarks.bench_programs import BIN, PEERS, PEERS_BIN, run
 
 __all__ = ["AT_ONCE", "CLIENT_GROUPS", "CONNECTIONS", "asking"]
 
-CLIENT_GROUPS = ("urls", "load", "many", "growth", "memory", "start")
+CLIENT_GROUPS = ("urls", "load", "many", "growth", "memory", "mixed", "start")
 CONNECTIONS = 50
 AT_ONCE = 10_000
 URLS = 20_000
@@ -85,6 +86,30 @@ def remembering(folder: Path, url: str, number: int) -> Figures:
     return {"mb": run([*list_command(urls), "-o", "/dev/null"]).most_kb / 1024}
 
 
+def list_mixed(folder: Path, url: str, number: int) -> Path:
+    """The same as JSON lines: a GET, a HEAD and a POST take turns."""
+    path = folder / f"{number}.jsonl"
+    if not path.exists():
+        with path.open("w") as file:
+            for each in range(number):
+                line: dict[str, object] = {"url": f"{url}?n={each:010d}"}
+                if each % 3 == 1:
+                    line["method"] = "HEAD"
+                elif each % 3 == 2:
+                    line["json"] = {"number": each, "name": "one of many", "tags": []}
+                file.write(f"{json.dumps(line)}\n")
+    return path
+
+
+def mixing(folder: Path, url: str, number: int, name: str) -> Figures:
+    """CPU microseconds for each line of a list, and megabytes at most resident."""
+    make = list_mixed if name.endswith(MIXED) else list_urls
+    command = list_command(make(folder, url, number))
+    # With -f, an answer of 400 or above ends it with 22.
+    done = run([*command, "-f", "-o", "/dev/null"])
+    return {"us": done.cpu / number * 1e6, "mb": done.most_kb / 1024}
+
+
 def loading(url: str, name: str) -> Figures:
     """Requests for each second that the load program computed."""
     connections = str(CONNECTIONS)
@@ -138,7 +163,7 @@ def asking(
     def measure(
         group: str, name: str, what: Callable[..., Figures], *args: object
     ) -> None:
-        is_ours = name.startswith(OURS) or group in ("growth", "memory")
+        is_ours = name.startswith(OURS) or group in ("growth", "memory", "mixed")
         if group in groups and (is_ours or with_peers):
             table.measure(group, name, what, *args)
 
@@ -170,6 +195,9 @@ def asking(
             )
     for number in (1000, 200_000, *([LONG_LIST] if with_long_list else [])):
         measure("memory", f"{number:,} URLs", remembering, folder, url, number)
+    for number in (100_000, *([LONG_LIST] if with_long_list else [])):
+        for name in (f"{number:,} URLs", f"{number:,} {MIXED}"):
+            measure("mixed", name, mixing, folder, url, number, name)
     for name, command in {
         "nbtwisted get -n 1": [NBTWISTED, "get", "-n", "1", url],
         "python -c 'import twisted.internet.reactor'": [

@@ -13,6 +13,7 @@ __all__ = [
     "COMMAND",
     "KEPT",
     "LOAD_SECONDS",
+    "MIXED",
     "OURS",
     "Figures",
     "Table",
@@ -106,6 +107,7 @@ LOAD_SECONDS = 8
 """How long each load program runs: its start is a smaller part of it than of less."""
 
 COMMAND = "nbtwisted get, JSON lines"
+MIXED = "mixed as JSON lines"
 KEPT = "kept alive"
 ANEW = "a connection each"
 
@@ -198,6 +200,19 @@ SECTIONS = (
         (Figure("mb", "MB at most", "{:.1f}", less_is_better=True),),
     ),
     Section(
+        "A long list, mixed",
+        "`nbtwisted get -f -i FILE -c 50 --format jsonl -o /dev/null`, to nginx: a "
+        "list of different URLs, and a list of the same as JSON lines, of which one in "
+        "three is a HEAD and one in three a POST of some JSON. CPU time is all that "
+        "the program took, its start included; memory is the most that was resident. "
+        "`--long` adds lists of a million lines.",
+        ("mixed",),
+        (
+            Figure("us", "CPU µs a line", "{:.1f}", less_is_better=True),
+            Figure("mb", "MB at most", "{:.1f}", less_is_better=True),
+        ),
+    ),
+    Section(
         "Starting",
         "One GET to nginx, which answers at once, from the start of the program to its "
         "end; and Python with no more than Twisted's reactor imported.",
@@ -286,6 +301,9 @@ TARGETS = (
     ),
     Target("memory", "mb", "200,000 URLs", "1,000 URLs", 1 / 1.1, 1.0),
     Target("memory", "mb", "1,000,000 URLs", "1,000 URLs", 1 / 1.1, 1.0),
+    Target("mixed", "us", f"100,000 {MIXED}", "100,000 URLs", 1 / 1.1, 1.0),
+    Target("mixed", "us", f"1,000,000 {MIXED}", "1,000,000 URLs", 1 / 1.1, 1.0),
+    Target("mixed", "mb", f"1,000,000 {MIXED}", f"100,000 {MIXED}", 1 / 1.1, 1.0),
     Target("start", "wall", "nbtwisted get -n 1", "", 0.25, 0.15),
 )
 

@@ -1,8 +1,10 @@
 """The load program: as many requests as are answered, or so many a second.
 
-What is `Asked` is read and `Prepared` before anything is sent: a list stays in memory,
-with little more of a request than its first line, and its bytes are put together again
-when a worker sends another than before. A `Run` has `Worker`s, each with a connection, and gives a request to a free one when
+All that is `Asked` for is read and `Prepared` before anything is sent. A long list
+stays in memory, so little more is kept of a request than its first line; a worker puts
+the bytes together when it has to send another than before.
+
+A `Run` has `Worker`s, each with a connection, and gives a request to a free one when
 its `Pace` says that one is due. URLs, connecting, TLS and errors are the client's. The
 connection is not, because a request costs 10 µs in all:
 
