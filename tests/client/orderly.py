@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +17,8 @@ Answer = Callable[[str, int], bytes]
 class Orderly:
     """A network of servers that take every connection, and answer `latency` later.
 
-    `asked` has, for each host, the moments at which a request came.
+    `asked` has, for each host, the moments at which a request came; `busiest`, how many
+    it had at once, and `answered` what it said when.
     """
 
     def __init__(self, answer: Answer, *, latency: float = 0.001) -> None:
@@ -25,6 +26,8 @@ class Orderly:
         # What is counted from the beginning is not counted from zero.
         self.network.advance(100)
         self.asked: defaultdict[str, list[float]] = defaultdict(list)
+        self.busiest: Counter[str] = Counter()
+        self.answered: list[tuple[str, float, bytes]] = []
         self._answer = answer
         self._latency = latency
         self._accepted = 0
@@ -56,8 +59,14 @@ class Orderly:
                 asked.append(network.seconds())
                 data = self._answer(host, len(asked) - 1)
                 self._answering[connection] = network.callLater(
-                    self._latency, self._send, connection, data
+                    self._latency, self._send, connection, host, data
                 )
+                busy = sum(
+                    connection in self._answering
+                    for at, connection in self._connections
+                    if at == host
+                )
+                self.busiest[host] = max(self.busiest[host], busy)
             if connection.state.endswith("ing"):
                 connection.finish()
                 if connection in self._answering:
@@ -66,6 +75,9 @@ class Orderly:
                 self._settle()
                 return
 
-    def _send(self, connection: Connection, data: bytes) -> None:
+    def _send(self, connection: Connection, host: str, data: bytes) -> None:
         del self._answering[connection]
-        connection.answer(data)
+        # Unless the client gave it up in this very turn.
+        if connection.state == "open":
+            self.answered.append((host, self.network.seconds(), data))
+            connection.answer(data)

@@ -241,6 +241,16 @@ class AloneTests(PolitenessCase):
         getter.close()
         world.run(Deferred())
 
+    def test_no_first_attempt_is_paced_for_longer_than_it_was_queued(self) -> None:
+        world = Orderly(always(OK))
+        self.clock = world.network
+        getter = world.network.getter()
+        request = getter.request(f"http://{A}/", queued_at=98.0)
+        results: list[Result] = []
+        request.start(lambda _, result: results.append(result), paced=2.0000000001)
+        world.run(Deferred())
+        self.assertEqual(results[0].attempts[0].paced, 2.0)
+
 
 class RefusedTests(PolitenessCase):
     def limited(self, limit: float, capacity: int = 1) -> Answer:
@@ -381,9 +391,17 @@ class AnyListTests(PolitenessCase):
         ]:
             if most is not None:
                 self.assert_spaced(moments, 1 / most)
+        most_at_once = min(concurrency, options.get("per_host", concurrency))
+        self.assertLessEqual(max(world.busiest.values(), default=0), most_at_once)
+        for host, at, data in world.answered:
+            if data == TOO_MANY % 3:
+                early = [m for m in world.asked[host] if at < m < at + 3 - 1e-6]
+                self.assertEqual(early, [])
         for result in self.results.values():
             if result.attempts:
                 self.assertLessEqual(result.attempts[0].paced, result.queued)
+            for attempt in result.attempts[1:]:
+                self.assertLess(attempt.paced, 60.1)
 
     def assert_spaced(self, moments: list[float], gap: float) -> None:
         for one, other in pairwise(moments):

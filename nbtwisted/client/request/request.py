@@ -188,7 +188,8 @@ class Request:
         self._url = target.url
         self._method, self._body = job.method, job.body
         self._headers = merged(getter.headers, job.headers)
-        self._begin(target, paced=paced)
+        # Sums of floats differ.
+        self._begin(target, paced=min(paced, self._queued))
 
     def cancel(self) -> None:
         """End it, as `Interrupted`."""
