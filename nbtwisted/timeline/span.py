@@ -154,11 +154,15 @@ class Span:
     @property
     def seconds(self) -> float:
         """How long it took, not counting its time in a queue."""
+        first, *others = self.attempts
+        seconds = sum([p.seconds for p in first.phases if p.name not in IN_QUEUE])
+        return seconds + sum([p.seconds for a in others for p in a.phases])
+
+    @property
+    def paced(self) -> float:
+        """Seconds that it waited for its host's pace, in the queue too."""
         return sum(
-            phase.seconds
-            for number, attempt in enumerate(self.attempts)
-            for phase in attempt.phases
-            if number or phase.name not in IN_QUEUE
+            [p.seconds for a in self.attempts for p in a.phases if p.name == "paced"]
         )
 
     def without_queue(self) -> Span:
@@ -203,8 +207,7 @@ class Totals:
         else:
             self.answers += 1
         self.resent += span.resent
-        paced = sum(phase.seconds for phase in span.phases if phase.name == "paced")
-        if paced >= _SHORTEST_PACED:
+        if span.paced >= _SHORTEST_PACED:
             self.paced += 1
         self.began = min(self.began, span.began)
         self.ended = max(self.ended, span.ended)
