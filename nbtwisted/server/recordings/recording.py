@@ -21,8 +21,8 @@ __all__ = ["Recording", "UnplayableRecording"]
 
 _REMARKS = {
     BODIES: "a body is not in it ({}), and as many * are sent: nbtwisted get --har "
-    "keeps bodies of up to 1 MiB that are not compressed, of last attempts; browsers "
-    "keep those that they have at hand",
+    "keeps bodies of up to 1 MiB of last attempts, and compressed ones only with "
+    "--compressed; browsers keep those that they have at hand",
     COOKIES: "a value of Set-Cookie is not in it ({}): a browser's HAR with sensitive "
     "data has it",
     FIELDS: "a header field cannot be sent ({}), and is left out",
