@@ -316,10 +316,12 @@ class BadTests(JobLinesCase):
     JSON = st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        max_leaves=9,
+        max_leaves=3,
     )
 
-    @given(st.dictionaries(st.sampled_from(job_lines._KEYS) | st.text(), JSON))
+    @given(
+        st.dictionaries(st.sampled_from(job_lines._KEYS) | st.text(), JSON, max_size=4)
+    )
     def test_any_object(self, given: dict[str, object]) -> None:
         for value in (given, {"url": "http://a/", **given}):
             entry = job_of(json.dumps(value), POSTED)
