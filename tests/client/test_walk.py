@@ -27,7 +27,11 @@ class Walk:
         self._kind = kind
         self._network = Network()
         self._getter = self._network.getter(
-            more_to_come=True, max_redirects=1, retries=Retries(1, delay=1.0)
+            more_to_come=True,
+            max_redirects=1,
+            retries=Retries(1, delay=1.0),
+            # Longer than the pace of the host.
+            draw=lambda: 1.0,
         )
         if kind in ("kept", "stale"):
             self._getter.get(URL)
