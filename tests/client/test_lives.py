@@ -420,6 +420,7 @@ class LifeTests(ClockCase):
             life = Life(compressed=True).until(WAITING, PLAIN)
             life.server.answer(WHOLE.replace(b"Content-L", more + b"Content-L"))
             self.answered(life, 1, life.server)
+            self.assertIsNone(life.result.attempts[0].packed_size)
         life = Life().until(WAITING, PLAIN)
         life.server.answer(
             WHOLE.replace(b"Content-L", b"Content-Encoding: gzip\r\nContent-L")
