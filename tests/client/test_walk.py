@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 from twisted.internet.defer import Deferred
 
 from nbtwisted.client.errors import DeadlinePassed, Interrupted
@@ -14,7 +16,12 @@ from tests.guard import ClockCase
 from tests.walking import calls_of, walks
 
 URL = "http://10.0.0.1/"
+HELLO = gzip.compress(b"hello")
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+PACKED = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Encoding: gzip\r\n\r\n%b"
+    % (len(HELLO), HELLO)
+)
 FOUND = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 
@@ -30,6 +37,7 @@ class Walk:
             more_to_come=True,
             max_redirects=1,
             retries=Retries(1, delay=1.0),
+            compressed=True,
             # Longer than the pace of the host.
             draw=lambda: 1.0,
         )
@@ -62,7 +70,7 @@ class Walk:
         elif kind == "cancelled":
             done.cancel()
         if self._connection.state == "open":
-            self._connection.answer(WHOLE)
+            self._connection.answer(PACKED if kind == "compressed" else WHOLE)
             self._getter.close()
         self._connection.finish()
 
@@ -102,6 +110,7 @@ class WalkTests(ClockCase):
                 "plain": ([None], nothing),
                 "kept": ([None], nothing),
                 "stale": (["resend", None], nothing),
+                "compressed": ([None], nothing),
                 "redirected": (["redirect", None], nothing),
                 "tried again": (["retry", None], nothing),
                 "too late": ([None], DeadlinePassed),
