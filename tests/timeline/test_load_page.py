@@ -140,6 +140,11 @@ class LoadPageTests(ClockCase):
         found = report(methods={"PO&ST": 1030, "GET": 10})
         self.assertIn("40 requests (1,030 PO&amp;ST, 10 GET) in ", page(found))
 
+    def test_says_how_many_urls_are_left_out(self) -> None:
+        urls = [f"http://x/{n}" for n in range(12)]
+        found = page(report(urls=urls, urls_left_out=88))
+        self.assertIn("http://x/9</bdi></code>, and 90 more.", found)
+
     def test_both_latencies_of_an_open_loop(self) -> None:
         found = report(rate=100.0, uncorrected=latency(0.002), interrupted=True)
         intervals = [{**each, "uncorrected": each["latency"]} for each in FOUR]
