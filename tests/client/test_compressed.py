@@ -38,26 +38,17 @@ header = "Content-Encoding: {coding}"
 
 
 class CompressedTests(SynchronousTestCase):
-    folder: tempfile.TemporaryDirectory[str]
-    server: RunningServer
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.folder = tempfile.TemporaryDirectory()
-        folder = Path(cls.folder.name)
-        rules = folder / "rules.toml"
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
         for name, (_, body) in BODIES.items():
-            (folder / name).write_bytes(body)
-        rules.write_text(
-            "".join(RULE.format(name=n, coding=c) for n, (c, _) in BODIES.items())
-        )
-        cls.server = RunningServer([*BY_MODULE, "--rules", str(rules)])
-        cls.server.__enter__()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.server.__exit__(None, None, None)
-        cls.folder.cleanup()
+            (self.folder / name).write_bytes(body)
+        rules = self.folder / "rules.toml"
+        each = [RULE.format(name=n, coding=c) for n, (c, _) in BODIES.items()]
+        rules.write_text("".join(each))
+        self.server = RunningServer([*BY_MODULE, "--rules", str(rules)])
+        self.addCleanup(self.server.__exit__, None, None, None)
 
     def get(self, *arguments: str) -> tuple[list[dict[str, Any]], int]:
         """The records of requests for paths, and the exit code."""
@@ -120,12 +111,12 @@ class CompressedTests(SynchronousTestCase):
         self.assertEqual(code, 61)
 
     def test_raw_is_as_it_came(self) -> None:
-        path = Path(self.folder.name, "a.raw")
+        path = self.folder / "a.raw"
         run("--compressed", "-o", str(path), f"{self.server.url}packed/brotli")
         self.assertTrue(path.read_bytes().endswith(BODIES["brotli"][1] + b"\n"))
 
     def test_an_archive_of_it(self) -> None:
-        path = Path(self.folder.name, "a.har")
+        path = self.folder / "a.har"
         self.get("--har", str(path), "packed/large packed/gzip")
         # In the order in which they ended.
         entries = json.loads(path.read_text())["log"]["entries"]
