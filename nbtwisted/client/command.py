@@ -30,7 +30,7 @@ from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
 from nbtwisted.client.results.outcome import Outcome
-from nbtwisted.client.results.resuming import CannotResume, ResumedFile
+from nbtwisted.client.results.records import CannotResume
 from nbtwisted.client.target import shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
@@ -45,6 +45,7 @@ from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 
 if TYPE_CHECKING:
     from nbtwisted.client.results.recording import Recording
+    from nbtwisted.client.results.resuming import ResumedFile
     from nbtwisted.client.terminal.live import LiveWaterfall
     from nbtwisted.client.terminal.progress import ProgressLine
 
@@ -67,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "standard output is closed")
         sys.stdout = write_all_of(sys.stdout)
-        answers = _answers(options)
+        resumed = _resumed(options)
+        answers: Answers = resumed or _answers(options)
         recording = _recording(options)
     except CannotResume as error:
         _cannot_resume(error)
@@ -81,12 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     most = open_files_left()
     if at_once > most:  # pragma: no cover - its test leaves no files to coverage
         _complain(f"-c {at_once}: this process may open no more than for -c {most}")
-    done = answers.answered if isinstance(answers, ResumedFile) else 0
+    done = 0 if resumed is None else resumed.answered
     progress = shown_meanwhile(options, recording, done)
     if options.may_need_tls:
         # Before a request is sent, whose time its 60 ms would take.
         import_module("nbtwisted.client.connection.tls")
-    run = _Run(options, min(at_once, most), url_list, answers, recording, progress)
+    run = _Run(
+        options, min(at_once, most), url_list, answers, resumed, recording, progress
+    )
     leave_startup_to_itself()
     collect_seldom()
 
@@ -143,9 +147,15 @@ def _cannot_resume(error: Exception) -> NoReturn:
     raise SystemExit(CANNOT_READ) from None
 
 
+def _resumed(options: Options) -> ResumedFile | None:
+    if options.resume is None:
+        return None
+    from nbtwisted.client.results.resuming import ResumedFile  # 25 ms
+
+    return ResumedFile(options.resume, options.output, fail=options.fail)
+
+
 def _answers(options: Options) -> Answers:
-    if options.resume is not None:
-        return ResumedFile(options.resume, options.output, fail=options.fail)
     if options.output_dir is None:
         return AnswerStream(sys.stdout.buffer, options.format)
     try:
@@ -173,13 +183,14 @@ class _Run:
         concurrency: int,
         url_list: JobFile | None,
         answers: Answers,
+        resumed: ResumedFile | None,
         recording: Recording | None,
         progress: LiveWaterfall | ProgressLine | None,
     ) -> None:
         self._options = options
         self._list = url_list
         self._answers = answers
-        self._resumed = answers if isinstance(answers, ResumedFile) else None
+        self._resumed = resumed
         self._unanswered: Unanswered | None = None
         self._recording = recording
         self._progress = progress

@@ -49,6 +49,22 @@ class DeadlinesTests(ClockCase):
             self.assertEqual(self.pass_time(0.1 - A_TURN), [due] if due else [])
         self.assertEqual(self.timers(), 0)
 
+    def test_a_length_of_its_own(self) -> None:
+        self.lane(2.0)
+        lane = self.deadlines.passing_lane(3.0, self.expired.append)
+        lane.begin("a")
+        lane.begin("b")
+        self.assertIs(self.deadlines.passing_lane(3.0, self.expired.append), lane)
+        lane.end("a")
+        self.assertEqual(self.pass_time(3), ["b"])
+        # Nobody is in it any more.
+        other = self.deadlines.passing_lane(3.0, self.expired.append)
+        self.assertIsNot(other, lane)
+        other.begin("c")
+        other.end("c")
+        self.assertIsNot(self.deadlines.passing_lane(3.0, self.expired.append), other)
+        self.assertEqual(self.timers(), 0)
+
     def test_one_more_turn_to_read(self) -> None:
         self.lane(2.0).begin("a")
         self.clock.advance(10)

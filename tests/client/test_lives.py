@@ -643,6 +643,7 @@ class LifeTests(ClockCase):
             is_kept = goes == method
             self.assertEqual(b"Content-Type: x/y" in sent, is_kept)
             self.assertEqual(sent.endswith(b"\r\n\r\n" + body), is_kept)
+            self.assertEqual(life.request.so_far().attempts[1].request, sent)
             self.assertEqual(b"Content-Length: 3\r\n" in sent, is_kept and body != b"")
             life.server.answer(WHOLE if method != "HEAD" else HEAD)
             self.over(life, life.server)

@@ -17,12 +17,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.client.errors import BadJob, BadURL, Interrupted
 from nbtwisted.client.job import Job
 from nbtwisted.client.result import Result
+from nbtwisted.client.results.answers import mark_as_written
 from nbtwisted.client.results.output import jsonl
-from nbtwisted.client.results.resuming import (
-    CannotResume,
-    ResumedFile,
-    mark_as_written,
-)
+from nbtwisted.client.results.records import CannotResume
+from nbtwisted.client.results.resuming import ResumedFile
 from tests.client.results import attempt, lost, result
 
 JOBS = (

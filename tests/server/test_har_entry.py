@@ -337,8 +337,9 @@ class FaultTests(SynchronousTestCase):
                     fault = read(failed(name, status=status)).controls.get("fault")
                 except LeftOut:
                     # What was never sent, what the user ended, and what has a head.
-                    alone = ("BadURL", "Interrupted", "RequestError")
-                    expected = (*alone, "TooManyRedirects", "ResponseTooLarge")
+                    alone = ("BadJob", "BadURL", "Interrupted", "RequestError")
+                    has_head = ("TooManyRedirects", "ResponseTooLarge", "CannotUnpack")
+                    expected = (*alone, *has_head, "UnpacksTooLarge")
                     self.assertIn(name, expected)
                 else:
                     self.assertIn(fault, (None, *FAULTS))

@@ -9,7 +9,6 @@ import select
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from tempfile import TemporaryFile
 from typing import IO, Any, Protocol
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -280,6 +279,8 @@ class JobFile:
                 self._open_archive()
                 return
             if known:
+                from tempfile import TemporaryFile  # 8 ms
+
                 self._copy = TemporaryFile()  # noqa: SIM115
                 self._state = _State.COPYING
             else:

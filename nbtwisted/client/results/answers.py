@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import stat
+from contextlib import suppress
 from typing import BinaryIO, Protocol
 
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
-from nbtwisted.client.results.resuming import mark_as_written
 
-__all__ = ["FORMATS", "AnswerFolder", "AnswerStream", "Answers"]
+__all__ = ["FORMATS", "AnswerFolder", "AnswerStream", "Answers", "mark_as_written"]
 
 FORMATS = {
     "raw": output.raw,
@@ -60,3 +63,10 @@ class AnswerFolder:
         header = output.CSV_HEADER if self._form == "csv" else b""
         printed = FORMATS[self._form](index, result)
         self._folder.write(f"{index}.{self._form}", header + printed)
+
+
+def mark_as_written(fileno: int) -> None:
+    """Let no run resume this file, if it is one, before this process has ended."""
+    with suppress(OSError):
+        if stat.S_ISREG(os.fstat(fileno).st_mode):
+            fcntl.flock(fileno, fcntl.LOCK_SH | fcntl.LOCK_NB)

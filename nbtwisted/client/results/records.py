@@ -14,6 +14,7 @@ from nbtwisted.printable import printable
 __all__ = [
     "EXPECTED",
     "NO_REQUEST",
+    "CannotResume",
     "Record",
     "RecordTable",
     "describe",
@@ -48,6 +49,10 @@ NO_REQUEST = 0
 
 _PAGE = 1024
 """Positions of a list that have a page of the table in common."""
+
+
+class CannotResume(Exception):
+    """A run cannot go on with a file of records; the text says why."""
 
 
 class Record(NamedTuple):

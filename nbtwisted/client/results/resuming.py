@@ -16,6 +16,7 @@ from nbtwisted.client.results.output import body_sha256, jsonl
 from nbtwisted.client.results.records import (
     EXPECTED,
     NO_REQUEST,
+    CannotResume,
     RecordTable,
     describe,
     describe_request,
@@ -26,14 +27,10 @@ from nbtwisted.client.results.records import (
 from nbtwisted.client.target import presentable
 from nbtwisted.timeline.quantity import counted
 
-__all__ = ["CannotResume", "ResumedFile", "mark_as_written"]
+__all__ = ["ResumedFile"]
 
 _PIECE = 1024 * 1024
 _EXPECTED_LIST = "expected the list that it was made with"
-
-
-class CannotResume(Exception):
-    """A run cannot go on with a file of records; the text says why."""
 
 
 class ResumedFile:
@@ -245,13 +242,6 @@ class ResumedFile:
                 os.ftruncate(self._fileno, self._end)
                 raise
         self._end += len(data)
-
-
-def mark_as_written(fileno: int) -> None:
-    """Let no run resume this file, if it is one, before this process has ended."""
-    with suppress(OSError):
-        if stat.S_ISREG(os.fstat(fileno).st_mode):
-            fcntl.flock(fileno, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def _open_alone(path: str, how: int) -> int:

@@ -27,7 +27,7 @@ _WITHOUT_A_HEAD = _named(
     # Of what reached no server, a broken connection is what comes nearest.
     reset="""
         NameNotResolved ConnectFailed ConnectTimeout TLSFailed CertificateRefused
-        SendFailed ConnectionLost
+        SendFailed ConnectionLost ProxyNotResolved TunnelFailed SOCKSFailed
         net::ERR_NAME_NOT_RESOLVED net::ERR_CONNECTION_REFUSED
         net::ERR_CONNECTION_FAILED net::ERR_ADDRESS_UNREACHABLE
         net::ERR_CONNECTION_RESET net::ERR_CONNECTION_ABORTED
