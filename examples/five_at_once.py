@@ -34,7 +34,9 @@ def main() -> None:
         os.environ["NBTWISTED_URL"] = server.url()
         REPORT.parent.mkdir(exist_ok=True)
         try:
-            client(["--timeline", "--report", os.path.relpath(REPORT)])
+            client(
+                ["--noproxy", "*", "--timeline", "--report", os.path.relpath(REPORT)]
+            )
         except SystemExit as end:
             if not end.code:
                 say(f"Learn how this works: {os.path.relpath(NBTWISTED)} study")

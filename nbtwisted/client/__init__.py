@@ -39,6 +39,10 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
 - `Opening` tries a host's addresses in the way of RFC 8305. TLS begins by `startTLS` on
   a connection, so each of the two has its own time. The name in the certificate is
   checked before a byte of the request is sent.
+- A proxy is asked for a tunnel (`tunnel.py`) between TCP and TLS, which is with the
+  host as it is without one. By http in the clear there is none: an http proxy passes
+  requests on, so that all hosts share its connections. The command alone reads the
+  environment.
 - llhttp is laxer than the client wants. `head.py` adds: HTTP/1.0 or 1.1 only, statuses
   from 100, no control characters in the reason, and no transfer coding but `chunked`.
   h11 gives the tests a second opinion.
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     from nbtwisted.client.errors import RequestError
     from nbtwisted.client.job import Job
     from nbtwisted.client.many.gathering import get_all
+    from nbtwisted.client.proxies import Proxies
     from nbtwisted.client.request.getting import get
     from nbtwisted.client.request.retrying import Retries
     from nbtwisted.client.result import Attempt, Head, Response, Result, Timing
@@ -70,6 +75,7 @@ __all__ = [
     "Head",
     "Job",
     "Limits",
+    "Proxies",
     "RequestError",
     "Response",
     "Result",
@@ -82,6 +88,7 @@ __all__ = [
 _FOUND_IN = {
     **dict.fromkeys(("Attempt", "Head", "Response", "Result", "Timing"), "result"),
     "Job": "job",
+    "Proxies": "proxies",
     "RequestError": "errors",
     "get_all": "many.gathering",
     "get": "request.getting",

@@ -17,6 +17,7 @@ from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.host_name import parse_host
 from nbtwisted.client.job import Job, JobTemplate
 from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
+from nbtwisted.client.proxies import Proxies
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How, TLSOptions
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
@@ -273,6 +274,23 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         metavar="PATH",
         help="connect to this socket, whatever the host",
     )
+    where.add_argument(
+        "-x",
+        "--proxy",
+        # An empty one says that there is none.
+        type=str,
+        metavar="[KIND://][USER:PASSWORD@]HOST[:PORT]",
+        help="go through this proxy, by http, socks5 or socks5h (which looks names up, "
+        "too); '' is none (default: http_proxy, https_proxy and all_proxy in the "
+        "environment)",
+    )
+    where.add_argument(
+        "--noproxy",
+        type=str,
+        metavar="HOST[,HOST]",
+        help="hosts to connect to directly, with all names below them, and addresses, "
+        "with prefixes; * is every host (default: no_proxy in the environment)",
+    )
     family = where.add_mutually_exclusive_group()
     family.add_argument(
         "-4", dest="family", action="store_const", const=4, help="by IPv4 only"
@@ -385,6 +403,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         parser.error("-i: expected no URLs beside it")
     if told.unix_socket and (told.resolve or told.family):
         parser.error("--unix-socket: expected no --resolve, -4 or -6 beside it")
+    if told.unix_socket and told.proxy:
+        parser.error("--unix-socket: expected no -x beside it")
     url_named_by = None
     if not urls and told.list is None:
         url_named_by = "NBTWISTED_URL" if os.environ.get("NBTWISTED_URL") else ""
@@ -409,6 +429,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "overrides": _overrides(told.resolve),
         "unix_socket": told.unix_socket,
         "family": told.family,
+        "proxies": _proxies(parser, told),
         "compressed": told.compressed,
         "rate": told.rate,
         "rate_per_host": told.rate_per_host,
@@ -449,6 +470,14 @@ def _written_when_resuming(
 
 def _same_path(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _proxies(parser: OneLineParser, told: argparse.Namespace) -> Proxies | None:
+    try:
+        proxies = Proxies.read(told.proxy, told.noproxy, os.environ)
+    except ValueError as error:
+        parser.error(f"-x: {error}" if told.proxy else str(error))
+    return proxies if proxies.http or proxies.https else None
 
 
 def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 from nbtwisted import __version__
 from nbtwisted.client.header import Headers
 from nbtwisted.client.message import Message
+from nbtwisted.client.proxies import Proxy
 from nbtwisted.client.target import Origin, Target
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 
@@ -24,32 +25,43 @@ def write_message(
     body: bytes = b"",
     *,
     keep_alive: bool = False,
+    proxy: Proxy | None = None,
 ) -> Message:
     """The whole request; nothing that a URL holds can end a line of it, or itself.
 
     `method` and `headers` are as `Job` has checked them, the latter in place of ours.
-    Unless it is to `keep_alive`, the server is told that the connection may close.
+    Unless it is to `keep_alive`, the server is told that the connection may close. A
+    `proxy` that is to pass it on, and not a tunnel, is told where to and who we are.
     """
-    fields = _fields((target.origin, target.credentials, tuple(headers), keep_alive))
+    authorization = None if proxy is None else proxy.authorization
+    fields = _fields(
+        (target.origin, target.credentials, tuple(headers), keep_alive, authorization)
+    )
+    asked_for = target.path if proxy is None else target.sent_url
     length = b""
     if body or method in _HAVE_BODIES:
         length = b"Content-Length: %d\r\n" % len(body)
     head = b"%b %b HTTP/1.1\r\n%b%b\r\n" % (
         method.encode("ascii"),
-        target.path.encode("ascii"),
+        asked_for.encode("ascii"),
         fields,
         length,
     )
     return Message(head, body)
 
 
-def _make_fields(asked: tuple[Origin, str, Headers, bool]) -> bytes:
-    origin, credentials, headers, keep_alive = asked
+_Asked = tuple[Origin, str, Headers, bool, "str | None"]
+
+
+def _make_fields(asked: _Asked) -> bytes:
+    origin, credentials, headers, keep_alive, proxy_authorization = asked
     ours = {
         "Host": origin.place,
         "User-Agent": f"nbtwisted/{__version__}",
         "Accept": "*/*",
     }
+    if proxy_authorization is not None:
+        ours["Proxy-Authorization"] = proxy_authorization
     if not keep_alive:
         ours["Connection"] = "close"
     if credentials:
@@ -63,12 +75,13 @@ def _make_fields(asked: tuple[Origin, str, Headers, bool]) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
 
 
-def _is_short(asked: tuple[Origin, str, Headers, bool]) -> bool:
-    _, credentials, headers, _ = asked
-    size = len(credentials) + sum(len(name) + len(value) for name, value in headers)
+def _is_short(asked: _Asked) -> bool:
+    _, credentials, headers, _, authorization = asked
+    size = len(credentials) + len(authorization or "")
+    size += sum(len(name) + len(value) for name, value in headers)
     return size <= LONGEST_REMEMBERED
 
 
 _fields = Memo(_make_fields, fits=_is_short)
-"""The header of a request: for an origin, credentials, headers in place of ours, and
-whether the connection is to be kept."""
+"""The header of a request: for an origin, credentials, headers in place of ours,
+whether the connection is to be kept, and what a proxy is told of us."""

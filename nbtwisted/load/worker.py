@@ -109,6 +109,9 @@ class Worker:
     def connection_made(self, connection: Connection) -> None:
         """The same."""
 
+    def tunnel_made(self, connection: Connection) -> None:
+        """Never: this goes through no proxy."""
+
     def connection_ready(self, connection: Connection) -> None:
         """Send what there is to be sent."""
         self.connecting = self._now() - self.sent_at

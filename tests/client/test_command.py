@@ -24,6 +24,7 @@ import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.options import read_options
+from nbtwisted.client.target import Origin
 from tests import warm_start
 from tests.server.running import BY_MODULE, RunningServer
 
@@ -88,8 +89,8 @@ class OptionsTests(SynchronousTestCase):
     def test_a_value_may_begin_with_a_hyphen(self) -> None:
         resolved = ["--resolve", "a:80:1.1.1.1", "--resolve", "-a:80", "x"]
         self.assertEqual(read_options(resolved).how["overrides"], {})
-        self.assertEqual(read_options(["-o", "-x", "y"]).output, "-x")
-        self.assertEqual(urls("-o", "-x", "-n", "2", "y"), ["y", "y"])
+        self.assertEqual(read_options(["-o", "-z", "y"]).output, "-z")
+        self.assertEqual(urls("-o", "-z", "-n", "2", "y"), ["y", "y"])
 
     def test_rates(self) -> None:
         how = read_options(["--rate", "120/m", "--rate-per-host", "0.5", "a"]).how
@@ -114,6 +115,47 @@ class OptionsTests(SynchronousTestCase):
         told = read_options(["-n", "9" * 18, "a"])
         self.assertEqual(told.number, 10**18 - 1)
         self.assertEqual(next(told.each_job()).url, "a")
+
+
+class ProxyOptionsTests(SynchronousTestCase):
+    def proxies(self, *arguments: str, **environment: str) -> list[str | None] | None:
+        """Those for http and for https to `h`."""
+        self.patch(os, "environ", environment)
+        found = read_options([*arguments, "http://h/"]).how["proxies"]
+        if found is None:
+            return None
+        origins = [Origin(is_tls, "h", 1) for is_tls in (False, True)]
+        proxies = [found.proxy_for(origin) for origin in origins]
+        return [None if proxy is None else str(proxy) for proxy in proxies]
+
+    def test_told_or_of_the_environment(self) -> None:
+        for arguments, environment, expected in [
+            ([], {}, None),
+            ([], {"HTTP_PROXY": "p"}, None),
+            ([], {"http_proxy": "p"}, ["http://p:1080", None]),
+            (["--noproxy", "h"], {"http_proxy": "p"}, [None, None]),
+            (
+                ["--noproxy", ""],
+                {"no_proxy": "*", "http_proxy": "p"},
+                ["http://p:1080", None],
+            ),
+            (["-x", ""], {"http_proxy": "p"}, None),
+            (["-x", "q:1"], {"http_proxy": "p"}, ["http://q:1", "http://q:1"]),
+            (["--proxy=socks5://q"], {}, ["socks5://q:1080"] * 2),
+            (["--unix-socket", "x", "-x", ""], {"http_proxy": "p"}, None),
+            (["--unix-socket", "x"], {"http_proxy": "p"}, ["http://p:1080", None]),
+        ]:
+            proxies = self.proxies(*arguments, **environment)
+            self.assertEqual(proxies, expected, (arguments, environment))
+
+    def test_a_variable_that_cannot_be_read(self) -> None:
+        stderr = io.StringIO()
+        self.patch(sys, "stderr", stderr)
+        with self.assertRaises(SystemExit) as caught:
+            self.proxies(https_proxy="ftp://me:secret@p")
+        self.assertEqual(caught.exception.code, 2)
+        self.assertIn("error: https_proxy: a proxy by 'ftp'", stderr.getvalue())
+        self.assertNotIn("secret", stderr.getvalue())
 
 
 class ResolveTests(SynchronousTestCase):
@@ -176,6 +218,15 @@ class RefusedOptionsTests(SynchronousTestCase):
             (["--resolve", "+a:80:1.1.1.1"], "expected no +"),
             (["--unix-socket", "x", "--resolve", "a:80:1.1.1.1"], "no --resolve"),
             (["--unix-socket", "x", "-6"], "no --resolve, -4 or -6 beside it"),
+            (
+                ["--unix-socket", "x", "-x", "p"],
+                "--unix-socket: expected no -x",
+            ),
+            (
+                ["-x", "https://me:secret@p"],
+                "error: -x: a proxy by 'https': ",
+            ),
+            (["-x", "me:secret@p:x"], "error: -x: the proxy: the port cannot be read"),
             (["--cacert", "x", "-k"], "expected no -k beside it"),
             (["-H", "A: b\0"], "without control characters"),
             (["-H", "A: b\x0bc"], "without control characters"),
@@ -209,19 +260,20 @@ class RefusedOptionsTests(SynchronousTestCase):
             (["--unix-socket", ""], "--unix-socket: '': expected a path"),
             (["-n"], "-n: expected a value"),
             (["-n", "-1"], "-n: '-1': expected a whole number"),
-            (["-c", "-x"], "-c: '-x': expected a whole number"),
+            (["-c", "-z"], "-c: '-z': expected a whole number"),
             (["--max-time", "-1s"], "--max-time: '-1s': expected seconds"),
-            (["-H", "-x"], "-H/--header: '-x': expected 'Name: value'"),
+            (["-H", "-z"], "-H/--header: '-z': expected 'Name: value'"),
             (["-o", "-L"], "-o/--output: expected a value"),
             (["-o", "--har=x"], "-o/--output: expected a value"),
             (["-o", "--", "x"], "-o/--output: expected a value"),
             (["-n", "9" * 100_000], "expected a whole number"),
-            (["-f=x"], "-f/--fail: 'x': expected no value"),
+            (["-f=z"], "-f/--fail: 'z': expected no value"),
         ]:
             said = self.refused(*arguments)
             self.assertRegex(said, r"\Anbtwisted get: error: .*\n\Z")
             self.assertIn(words, said, arguments)
             self.assertLess(len(said), 700)
+            self.assertNotIn("secret", said)
 
     def refused(self, *arguments: str) -> str:
         """What is said on stderr of arguments that cannot be read."""

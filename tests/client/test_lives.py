@@ -28,10 +28,12 @@ from nbtwisted.client.errors import (
     ResponseCutShort,
     SendFailed,
     TLSFailed,
+    TunnelFailed,
     UnpacksTooLarge,
 )
 from nbtwisted.client.header import Headers
 from nbtwisted.client.job import Job
+from nbtwisted.client.proxies import Proxies
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.request import Request, State
 from nbtwisted.client.request.retrying import Retries
@@ -45,6 +47,7 @@ PLAIN, SECURE = "http://host/a", "https://host/a"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 WHOLE = HEAD + b"hello"
 LAST = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+OPEN = b"HTTP/1.1 200 Open\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
 FOUND = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n"
 CLOSING = b"HTTP/1.1 302 Found\r\nConnection: close\r\nContent-Length: 0\r\n"
@@ -52,6 +55,7 @@ ELSEWHERE = b"http://other/b"
 
 LOOKING_UP = "looking up the host"
 CONNECTING = "connecting"
+TUNNELLING = "waiting for the proxy"
 SECURING = "shaking hands in TLS"
 SENDING = "sending the request"
 WAITING = "waiting for the first byte"
@@ -293,6 +297,86 @@ class LifeTests(ClockCase):
         self.answered(life, 1, life.server)
         assert life.result.timing is not None
         self.assertEqual(life.result.timing.wait, 0)
+
+    # Through a proxy.
+
+    def tunnelling(self, url: str, proxy: str = "p", **options: Any) -> Life:
+        """A request whose connection's proxy is asked to connect to the host."""
+        life = Life(proxies=Proxies.read(proxy), **options).begin(url)
+        life.find()
+        self.assertEqual(life.network.attempts[-1], ("10.0.0.1", 1080))
+        life.server = life.network.accept()
+        self.assertNotEqual(life.server.value(), b"")
+        life.server.clear()
+        life.network.advance(2)
+        return life
+
+    def test_through_a_tunnel(self) -> None:
+        life = self.tunnelling(SECURE)
+        (attempt,) = life.request.so_far().attempts
+        self.assertEqual(attempt.timing_until(102).proxy, None)
+        life.server.answer(OPEN)
+        life.network.advance(4)
+        life.server.secure()
+        self.assertTrue(life.server.take_request().startswith(b"GET /a HTTP/1.1"))
+        life.server.answer(WHOLE)
+        life.network.advance(A_TURN)
+        timing = life.result.timing
+        assert timing is not None
+        self.assertEqual((timing.connect, timing.proxy, timing.tls), (0, 2, 4))
+        self.answered(life, 1, life.server)
+        # Over the same, there is no other dialogue.
+        life = self.tunnelling(SECURE)
+        life.server.answer(OPEN)
+        life.server.secure()
+        for _ in range(2):
+            life.results.clear()
+            life.server.take_request()
+            life.server.answer(WHOLE)
+            life.network.advance(A_TURN)
+            last = life.result
+            life.begin(SECURE)
+        life.request.cancel()
+        life.server.finish()
+        assert last.timing is not None
+        self.assertEqual((last.timing.proxy, last.timing.tls), (0, 0))
+
+    def test_through_a_tunnel_in_the_clear(self) -> None:
+        life = self.tunnelling(PLAIN, "socks5h://p")
+        life.server.answer(b"\5\0")
+        self.assertEqual(life.server.value(), b"\5\1\0\3\4host\0\x50")
+        life.server.clear()
+        life.server.answer(b"\5\0\0\1" + bytes(6))
+        self.assertTrue(life.server.take_request().startswith(b"GET /a HTTP/1.1"))
+        life.server.answer(LAST)
+        life.server.finish()
+        self.answered(life, 1)
+        self.assertEqual(life.result.attempts[0].timing.proxy, 2)
+
+    def test_no_tunnel(self) -> None:
+        for retries, steps in [(0, 1), (1, 2)]:
+            life = self.tunnelling(SECURE, retries=Retries(retries, delay=2))
+            for _ in range(steps):
+                life.server.answer(b"HTTP/1.1 502 No\r\n\r\n")
+                life.server.finish()
+                if not life.results:
+                    life.network.advance(1)
+                    life.find()
+                    life.server = life.network.accept()
+            result = self.failed(life, TunnelFailed, "host:443: 502 No")
+            self.assertEqual(len(result.attempts), steps)
+
+    def test_no_tunnel_in_time(self) -> None:
+        words = "while waiting for the proxy"
+        for connect_timeout, kind in [(None, DeadlinePassed), (5, ConnectTimeout)]:
+            life = self.tunnelling(SECURE, connect_timeout=connect_timeout)
+            life.pass_time(3 if connect_timeout else 28)
+            self.end_stopped(life, TUNNELLING)
+            self.failed(life, kind, words)
+        life = self.tunnelling(SECURE)
+        life.request.cancel()
+        self.end_stopped(life, TUNNELLING)
+        self.failed(life, Interrupted, words)
 
     # Redirected ones.
 

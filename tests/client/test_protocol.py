@@ -16,7 +16,9 @@ from nbtwisted.client.errors import (
     RequestError,
     ResponseCutShort,
     SendFailed,
+    SOCKSFailed,
     TLSFailed,
+    TunnelFailed,
 )
 from nbtwisted.client.message import Message
 from tests.client.in_memory import A_TURN, FILENO, Connection, Network
@@ -44,6 +46,24 @@ class _Handshake:
         return TLSFailed(f"{type(reason).__name__} in the handshake")
 
 
+class _Tunnel:
+    """Stands in for what is said to a proxy."""
+
+    is_open = False
+
+    def begin(self) -> bytes:
+        return b"begin"
+
+    def feed(self, data: bytes) -> bytes:
+        if data == b"no":
+            raise TunnelFailed("no")
+        self.is_open = data == b"open"
+        return b"" if self.is_open else b"go on"
+
+    def error_at_the_end(self, how: str) -> RequestError:
+        return SOCKSFailed(how)
+
+
 class ConnectionTests(ClockCase):
     """The test is the listener, the keeper, and what opens the connection, too."""
 
@@ -57,6 +77,9 @@ class ConnectionTests(ClockCase):
 
     def connection_made(self, connection: OurConnection) -> None:
         self.told.append("made")
+
+    def tunnel_made(self, connection: OurConnection) -> None:
+        self.told.append("tunnel")
 
     def connection_ready(self, connection: OurConnection) -> None:
         self.told.append("ready")
@@ -133,6 +156,18 @@ class ConnectionTests(ClockCase):
         self.expect()
         self.assertEqual(theirs.take_request(), REQUEST)
         self.expect("sent")
+
+    def tunnelling(
+        self, handshake: _Handshake | None = None
+    ) -> tuple[OurConnection, Connection]:
+        """Both ends of one whose proxy is asked to connect to the host."""
+        ours = self.new(handshake)
+        ours.tunnel = _Tunnel()
+        theirs = self.accept(ours)
+        self.expect("made")
+        self.assertEqual(theirs.value(), b"begin")
+        theirs.clear()
+        return ours, theirs
 
     def settling(self) -> tuple[OurConnection, Connection]:
         """Both ends of one in TLS that has a whole response."""
@@ -219,6 +254,56 @@ class ConnectionTests(ClockCase):
         self.expect("made")
         theirs.finish()
         self.expect("gone", "exchange over", CertificateRefused)
+
+    # Through a proxy.
+
+    def test_a_tunnel(self) -> None:
+        ours, theirs = self.tunnelling()
+        theirs.answer(b"more")
+        self.assertEqual(theirs.value(), b"go on")
+        theirs.clear()
+        self.expect()
+        theirs.answer(b"open")
+        self.assertEqual(theirs.value(), b"")
+        self.expect("tunnel", "ready")
+        self.send(ours, theirs)
+        theirs.answer(WHOLE)
+        self.expect("bytes", "free", *OVER)
+
+    def test_a_tunnel_in_tls(self) -> None:
+        handshake = _Handshake()
+        ours, theirs = self.tunnelling(handshake)
+        self.assertIsNone(theirs.handshake)
+        theirs.answer(b"open")
+        self.expect("tunnel")
+        self.assertIs(theirs.handshake, handshake)
+        theirs.secure()
+        self.expect("ready")
+        self.send(ours, theirs)
+
+    def test_a_tunnel_that_is_refused(self) -> None:
+        ours, theirs = self.tunnelling()
+        theirs.answer(b"no")
+        self.assertEqual(theirs.state, "aborting")
+        self.expect()
+        # And all that comes then.
+        ours.dataReceived(b"open")
+        theirs.finish()
+        self.expect("gone", "exchange over", TunnelFailed)
+
+    def test_lost_before_there_is_a_tunnel(self) -> None:
+        for how, words in [("close", "closed"), ("reset", "broke")]:
+            ours, theirs = self.tunnelling()
+            getattr(theirs, how)()
+            self.expect("gone", "exchange over", SOCKSFailed)
+            self.assertEqual(str(ours._error), f"{words} the connection")
+
+    def test_aborted_before_there_is_a_tunnel(self) -> None:
+        ours, theirs = self.tunnelling()
+        ours.abort()
+        self.assertEqual(theirs.state, "aborting")
+        theirs.finish()
+        self.expect("gone", *OVER)
 
     # The end, while it is free.
 

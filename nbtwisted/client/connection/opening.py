@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.protocol import Connection
 from nbtwisted.client.errors import ConnectFailed, RequestError
+from nbtwisted.client.proxies import Proxy
 
 __all__ = ["Opening", "interleaved"]
 
@@ -42,13 +43,21 @@ class Opening:
     UNIX sockets.
 
     The connection is told by `connectionMade`, or by `could_not_open`: with the error
-    that `addresses` failed with, or `ConnectFailed`, which says for each address why.
+    that `addresses` failed with, or `ConnectFailed`, which says for each address why,
+    and whether they are those of a `proxy`.
     """
 
-    def __init__(self, reactor: Any, connection: Connection, port: int | None) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        connection: Connection,
+        port: int | None,
+        proxy: Proxy | None = None,
+    ) -> None:
         self._reactor = reactor
         self._connection = connection
         self._port = port
+        self._proxy = proxy
         self._finding: Deferred[Any]
         self._left: list[str] = []
         self._running: set[_Attempt] = set()
@@ -92,8 +101,15 @@ class Opening:
             except OSError as error:
                 self.lose(attempt, error.strerror or str(error))
         elif not self._running:
-            failed = ConnectFailed("; ".join(self._failures))
-            self._connection.could_not_open(failed)
+            self._connection.could_not_open(self._failed())
+
+    def _failed(self) -> ConnectFailed:
+        reasons = "; ".join(self._failures)
+        if self._proxy is None:
+            return ConnectFailed(reasons)
+        failed = ConnectFailed(f"the proxy {self._proxy}: {reasons}")
+        failed.phase = "proxy"
+        return failed
 
     def win(self, attempt: _Attempt) -> Connection | None:
         """An attempt has a connection; returns who is to speak on it, if anybody."""

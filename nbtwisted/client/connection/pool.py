@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.opening import Opening, interleaved
 from nbtwisted.client.connection.protocol import Connection, Listener, State
 from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.connection.resolving import Resolver
-from nbtwisted.client.errors import NameNotResolved
+from nbtwisted.client.connection.tunnel import Connect, Socks
+from nbtwisted.client.errors import NameNotResolved, ProxyNotResolved
+from nbtwisted.client.proxies import Proxies, Proxy, Route
 from nbtwisted.client.target import Origin
 from nbtwisted.printable import printable
 
@@ -53,7 +56,8 @@ class Pool:
     hosts and ports the addresses that they are to have; the host `*` is each that is
     not among them. `unix_socket` is the path of a socket to connect to in place of any
     host, and `family` 4 or 6 to use addresses of one kind only. `tls` is whom to trust
-    and whom to be, and `limits` what a response may have.
+    and whom to be, and `limits` what a response may have. `proxies` are gone through,
+    but for a UNIX socket.
 
     Raises `ValueError` for files of `tls` that hold something else, and for a path that
     is too long for a socket; `OSError` for files that cannot be read.
@@ -70,6 +74,7 @@ class Pool:
         overrides: Mapping[tuple[str, int], Sequence[str]] | None = None,
         unix_socket: str | None = None,
         family: Literal[4, 6] | None = None,
+        proxies: Proxies | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         self._reactor = reactor
@@ -80,10 +85,11 @@ class Pool:
         self._unix_socket = unix_socket and socket_path(unix_socket)
         self._resolver = resolver or Resolver(reactor, family=family)
         self._family = family
-        self._in_use: dict[Connection, Origin] = {}
+        self._proxies = proxies if unix_socket is None else None
+        self._in_use: dict[Connection, Route] = {}
         # The one that was used last comes last, in both.
-        self._idle: OrderedDict[Connection, Origin] = OrderedDict()
-        self._idle_at: dict[Origin, list[Connection]] = {}
+        self._idle: OrderedDict[Connection, Route] = OrderedDict()
+        self._idle_at: dict[Route, list[Connection]] = {}
         # Those that make room, with what waits for it.
         self._leaving: dict[Connection, Deferred[None] | None] = {}
         self._closed: Deferred[None] | None = None
@@ -93,11 +99,17 @@ class Pool:
             # What is wrong with a file is told before anything is sent.
             self._handshake("")
 
-    def take(self, origin: Origin, listener: Listener) -> Connection | None:
-        """A free connection to there, for the listener, if there is one."""
-        while origin in self._idle_at:
+    def route(self, origin: Origin) -> Route:
+        """The way to there: directly, or through a proxy."""
+        if self._proxies is None:
+            return Route(origin, None)
+        return self._proxies.route(origin)
+
+    def take(self, route: Route, listener: Listener) -> Connection | None:
+        """A free connection that goes there, for the listener, if there is one."""
+        while route in self._idle_at:
             # Of the one used last the server is the least likely to have tired.
-            connection = self._idle_at[origin][-1]
+            connection = self._idle_at[route][-1]
             self._forget(connection)
             # Unless it is closing, because the server has said something on it, or is
             # about to, for something has arrived.
@@ -106,39 +118,47 @@ class Pool:
             elif _has_arrived(connection):
                 self._leave(connection)
             else:
-                self._in_use[connection] = origin
+                self._in_use[connection] = route
                 connection.listener = listener
                 return connection
         return None
 
-    def new(self, origin: Origin, listener: Listener) -> Connection:
+    def new(self, route: Route, listener: Listener) -> Connection:
         """A connection for the listener; it is to be opened by `open`."""
+        origin, proxy = route
         connection = Connection(
             self._reactor,
             self,
             listener,
             ResponseReader(self._limits),
-            self._handshake(origin.host) if origin.is_tls else None,
+            self._handshake(origin.host) if origin and origin.is_tls else None,
             keeps_alive=self._keeps_alive,
         )
-        self._in_use[connection] = origin
+        if proxy is not None and origin is not None:
+            if proxy.kind == "http":
+                connection.tunnel = Connect(proxy, origin, self._limits)
+            else:
+                connection.tunnel = Socks(proxy, origin.host, origin.port)
+        self._in_use[connection] = route
         return connection
 
     def open(self, connection: Connection) -> None:
         """Open a new connection, as soon as there is room for one more."""
-        origin = self._in_use[connection]
-        port = origin.port if self._unix_socket is None else None
-        connection.opening = opening = Opening(self._reactor, connection, port)
+        origin, proxy = route = self._in_use[connection]
+        place = proxy or origin
+        assert place is not None, "neither a proxy nor an origin"
+        port = place.port if self._unix_socket is None else None
+        connection.opening = opening = Opening(self._reactor, connection, port, proxy)
         if self._idle and len(self._idle) + len(self._in_use) > self._most:
             oldest = next(iter(self._idle))
             self._forget(oldest)
             # Its descriptor is there until it is gone.
             has_room: Deferred[None] = Deferred()
             self._leave(oldest, has_room)
-            found: Any = has_room.addCallback(lambda _: self._addresses(origin))
+            found: Any = has_room.addCallback(lambda _: self._found(connection, route))
             opening.begin(found)
         else:
-            opening.begin(self._addresses(origin))
+            opening.begin(self._found(connection, route))
 
     def close(self) -> Deferred[None]:
         """Close those that are kept; fires when they are gone."""
@@ -153,9 +173,9 @@ class Pool:
 
     def connection_free(self, connection: Connection) -> None:
         """Keep it for the next request to there."""
-        origin = self._in_use.pop(connection)
-        self._idle[connection] = origin
-        self._idle_at.setdefault(origin, []).append(connection)
+        route = self._in_use.pop(connection)
+        self._idle[connection] = route
+        self._idle_at.setdefault(route, []).append(connection)
 
     def connection_gone(self, connection: Connection) -> None:
         """Forget it."""
@@ -172,11 +192,11 @@ class Pool:
             closed.callback(None)
 
     def _forget(self, connection: Connection) -> None:
-        origin = self._idle.pop(connection)
-        idle = self._idle_at[origin]
+        route = self._idle.pop(connection)
+        idle = self._idle_at[route]
         idle.remove(connection)
         if not idle:
-            del self._idle_at[origin]
+            del self._idle_at[route]
 
     def _leave(
         self, connection: Connection, has_room: Deferred[None] | None = None
@@ -191,15 +211,40 @@ class Pool:
             self._tls = TLS(**self._tls_options)
         return self._tls.handshake(host)
 
-    def _addresses(self, origin: Origin) -> Deferred[tuple[str, ...]]:
-        """Where to connect; fails with `NameNotResolved`."""
+    def _found(self, connection: Connection, route: Route) -> Deferred[tuple[str, ...]]:
+        """Where to connect; fails with `NameNotResolved` or `ProxyNotResolved`."""
+        origin, proxy = route
         if self._unix_socket is not None:
             return succeed((self._unix_socket,))
-        for host in (origin.host, EVERY_HOST):
-            addresses = self._overrides.get((host, origin.port))
+        if proxy is None:
+            assert origin is not None
+            return self._addresses(origin)
+        if proxy.kind != "socks5":
+            return self._addresses_of(proxy)
+        assert origin is not None
+
+        def ask_for(addresses: Sequence[str]) -> Deferred[tuple[str, ...]]:
+            connection.tunnel = Socks(proxy, addresses[0], origin.port)
+            return self._addresses_of(proxy)
+
+        return self._addresses(origin).addCallback(ask_for)
+
+    def _addresses_of(self, proxy: Proxy) -> Deferred[tuple[str, ...]]:
+        found = self._addresses(proxy)
+
+        def not_found(failure: Failure) -> Any:
+            if failure.check(NameNotResolved):
+                return fail(ProxyNotResolved(f"the proxy: {failure.value}"))
+            return failure
+
+        return found.addErrback(not_found)
+
+    def _addresses(self, place: Origin | Proxy) -> Deferred[tuple[str, ...]]:
+        for host in (place.host, EVERY_HOST):
+            addresses = self._overrides.get((host, place.port))
             if addresses is not None:
-                return self._of_family(origin.host, addresses)
-        return self._resolver.resolve(origin.host).addCallback(interleaved)
+                return self._of_family(place.host, addresses)
+        return self._resolver.resolve(place.host).addCallback(interleaved)
 
     def _of_family(
         self, host: str, addresses: Sequence[str]

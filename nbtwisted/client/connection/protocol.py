@@ -24,6 +24,7 @@ from nbtwisted.reactor.sending import prompt_writer
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import Handshake
+    from nbtwisted.client.connection.tunnel import Dialogue
 
 __all__ = ["Connection", "Keeper", "Listener", "State"]
 
@@ -40,8 +41,10 @@ class State(enum.Enum):
 
     | state | what happens | where that leads |
     |---|---|---|
-    | OPENING | an address takes the connection | IDLE; SECURING in TLS |
+    | OPENING | an address takes the connection | IDLE; SECURING in TLS; TUNNELLING |
     | | none does | GONE |
+    | TUNNELLING | the proxy has connected to the host | IDLE; SECURING in TLS |
+    | | it has not, or makes no sense | CLOSING |
     | SECURING | the handshake is over | IDLE |
     | | the certificate is for another host | CLOSING |
     | IDLE | `send`, all of which the kernel takes at once | RECEIVING |
@@ -56,12 +59,13 @@ class State(enum.Enum):
     | CLOSING | `connectionLost` | GONE |
     | GONE | | |
 
-    `abort` leads from SECURING, IDLE, SENDING, RECEIVING and SETTLING to CLOSING, and
-    from OPENING to GONE; `connectionLost` leads from SECURING, IDLE, SENDING, RECEIVING
-    and SETTLING to GONE.
+    `abort` leads from TUNNELLING, SECURING, IDLE, SENDING, RECEIVING and SETTLING to
+    CLOSING, and from OPENING to GONE; `connectionLost` leads from TUNNELLING, SECURING,
+    IDLE, SENDING, RECEIVING and SETTLING to GONE.
     """
 
     OPENING = enum.auto()
+    TUNNELLING = enum.auto()
     SECURING = enum.auto()
     IDLE = enum.auto()
     SENDING = enum.auto()
@@ -79,6 +83,9 @@ class Listener(Interface):
 
     def connection_made(self, connection: Connection) -> None:
         """One of them took the connection."""
+
+    def tunnel_made(self, connection: Connection) -> None:
+        """The proxy has connected to the host, if there is one that does."""
 
     def connection_ready(self, connection: Connection) -> None:
         """It can take the request: `send` may be called."""
@@ -141,6 +148,8 @@ class Connection(Protocol):
         self.reader = reader
         self.opening: Opens | None = None
         """What opens it, until it is open."""
+        self.tunnel: Dialogue | None = None
+        """How a proxy is asked to connect to the host, if one is."""
         self.fileno: int | None = None
         self.is_whole = False
         """Whether the response to the request that was sent last is."""
@@ -198,7 +207,7 @@ class Connection(Protocol):
         """The connection is gone: `connectionLost` sees to it."""
 
     def connectionMade(self) -> None:
-        """Be ready, or shake hands first."""
+        """Be ready; or ask a proxy, or shake hands, first."""
         self.opening = None
         self.fileno = self.transport.fileno()
         # A UNIX socket has no such thing.
@@ -206,6 +215,27 @@ class Connection(Protocol):
             self.transport.setTcpNoDelay(True)
         assert self.listener is not None
         self.listener.connection_made(self)
+        if self.tunnel is None:
+            self._secure()
+        else:
+            self.state = State.TUNNELLING
+            self.transport.write(self.tunnel.begin())
+
+    def _go_on_tunnelling(self, data: bytes) -> None:
+        assert self.tunnel is not None
+        try:
+            answer = self.tunnel.feed(data)
+        except RequestError as error:
+            self._fail(error)
+            return
+        if answer:
+            self.transport.write(answer)
+        if self.tunnel.is_open:
+            assert self.listener is not None
+            self.listener.tunnel_made(self)
+            self._secure()
+
+    def _secure(self) -> None:
         if self._handshake is None:
             self._be_ready()
         else:
@@ -230,6 +260,9 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Read on, until the response is whole or cannot become so."""
+        if self.state is State.TUNNELLING:
+            self._go_on_tunnelling(data)
+            return
         if self.state is not State.RECEIVING and not self._takes_early():
             return
         assert self.listener is not None
@@ -322,7 +355,11 @@ class Connection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Judge what this end of the connection makes of the response."""
-        if self.state is State.SECURING:
+        if self.state is State.TUNNELLING:
+            assert self.tunnel is not None
+            how = "closed" if reason.check(ConnectionDone) else "broke"
+            self._error = self.tunnel.error_at_the_end(f"{how} the connection")
+        elif self.state is State.SECURING:
             assert self._handshake is not None
             self._error = self._handshake.error(reason.value)
         elif self.state in (State.SENDING, State.RECEIVING):

@@ -19,6 +19,7 @@ from nbtwisted.client.content_coding import find_codings
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.header import Headers, check_header, merged
 from nbtwisted.client.job import Job
+from nbtwisted.client.proxies import Proxies
 from nbtwisted.client.request.deadlines import Deadlines
 from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.request.pacing import Pacing
@@ -46,6 +47,7 @@ class How(TypedDict, total=False):
     overrides: Mapping[tuple[str, int], Sequence[str]]
     unix_socket: str | None
     family: Literal[4, 6] | None
+    proxies: Proxies | None
     rate: float | None
     rate_per_host: float | None
     compressed: bool
@@ -63,10 +65,10 @@ class Getter:
 
     `headers` are sent with each request, in place of ours; a `Job` may have its own in
     place of these. At most `max_redirects` are followed, and none at all if that is
-    None. `tls`, `overrides`, `unix_socket` and `family` are as `Pool` has them, of
-    whose connections no more than `connections` are open at once, if those who call
-    this have no more requests under way. They are kept for requests to come if there
-    are `more_to_come`: `close` ends those.
+    None. `tls`, `overrides`, `unix_socket`, `family` and `proxies` are as `Pool` has
+    them, of whose connections no more than `connections` are open at once, if those who
+    call this have no more requests under way. They are kept for requests to come if
+    there are `more_to_come`: `close` ends those.
 
     At most `rate` requests a second begin, and `rate_per_host` at one origin: first
     attempts, retries and redirects. `pacing` is all that may hold them; a request alone
@@ -99,6 +101,7 @@ class Getter:
         overrides: Mapping[tuple[str, int], Sequence[str]] | None = None,
         unix_socket: str | None = None,
         family: Literal[4, 6] | None = None,
+        proxies: Proxies | None = None,
         rate: float | None = None,
         rate_per_host: float | None = None,
         compressed: bool = False,
@@ -145,6 +148,7 @@ class Getter:
             overrides=overrides,
             unix_socket=unix_socket,
             family=family,
+            proxies=proxies,
             resolver=resolver,
         )
         self.deadlines = deadlines = Deadlines(reactor)

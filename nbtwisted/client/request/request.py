@@ -54,6 +54,8 @@ class State(enum.Enum):
     | NEW | `start` | *an attempt*: RESOLVING, SENDING | ENDED |
     | RESOLVING | room for a connection, and addresses | CONNECTING | PAUSING, ENDED |
     | CONNECTING | one that takes it | SENDING; SECURING in TLS | PAUSING, ENDED |
+    | | | TUNNELLING through a proxy | |
+    | TUNNELLING | the proxy's connection | SENDING; SECURING in TLS | PAUSING, ENDED |
     | SECURING | the TLS handshake | SENDING | ENDED |
     | SENDING | room in the kernel | WAITING, RECEIVING | RESOLVING, PAUSING, ENDED |
     | WAITING | the first byte of the response | RECEIVING | RESOLVING, PAUSING, ENDED |
@@ -77,14 +79,15 @@ class State(enum.Enum):
     - anything else, a response or an error: ENDED.
 
     A deadline, or whoever cancels the request, leads from RESOLVING, CONNECTING,
-    SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING, QUEUED
-    and UNPACKING to ENDED. The timeouts of one attempt (to connect, to the first byte)
-    lead to STOPPING, too, but there may be another then: PAUSING.
+    TUNNELLING, SECURING, SENDING, WAITING and RECEIVING to STOPPING, and from PAUSING,
+    QUEUED and UNPACKING to ENDED. The timeouts of one attempt (to connect, to the first
+    byte) lead to STOPPING, too, but there may be another then: PAUSING.
     """
 
     NEW = "beginning"
     RESOLVING = "looking up the host"
     CONNECTING = "connecting"
+    TUNNELLING = "waiting for the proxy"
     SECURING = "shaking hands in TLS"
     SENDING = "sending the request"
     WAITING = "waiting for the first byte"
@@ -208,6 +211,8 @@ class Request:
         getter = self._getter
         now = getter.now()
         getter.pacing.take(target.origin, now)
+        pool = getter.pool
+        route = pool.route(target.origin)
         self._target = target
         self._attempt = attempt = Attempt(
             target.url,
@@ -218,15 +223,16 @@ class Request:
                 self._headers,
                 self._body,
                 keep_alive=getter.keeps_alive,
+                proxy=route.proxy if route.origin is None else None,
             ),
             now,
+            is_tunnelled=route.is_tunnel,
             paced=paced,
         )
         self._attempts += (attempt,)
         getter.until_connected.begin(self)
         getter.until_first_byte.begin(self)
-        pool = getter.pool
-        connection = pool.take(target.origin, self) if reuse else None
+        connection = pool.take(route, self) if reuse else None
         if connection is not None:
             self._connection = connection
             attempt.is_reused = True
@@ -234,7 +240,7 @@ class Request:
             self.connection_ready(connection)
         else:
             self._state = State.RESOLVING
-            self._connection = connection = pool.new(target.origin, self)
+            self._connection = connection = pool.new(route, self)
             pool.open(connection)
 
     def host_resolved(self) -> None:
@@ -244,10 +250,18 @@ class Request:
 
     def connection_made(self, connection: Connection) -> None:  # noqa: D102
         attempt = self._attempt
-        if attempt.is_tls:
+        if attempt.is_tunnelled:
+            self._state = State.TUNNELLING
+        elif attempt.is_tls:
             self._state = State.SECURING
         attempt.connected_at = self._getter.now()
         attempt.fileno = connection.fileno
+
+    def tunnel_made(self, connection: Connection) -> None:  # noqa: D102
+        attempt = self._attempt
+        if attempt.is_tls:
+            self._state = State.SECURING
+        attempt.tunnelled_at = self._getter.now()
 
     def connection_ready(self, connection: Connection) -> None:  # noqa: D102
         attempt = self._attempt
