@@ -67,6 +67,12 @@ class OrderTests(QueueCase):
         self.assertEqual(self.took(queue).index, 3)
         self.assertEqual([index for index, _ in queue.rest()], [4, 5])
 
+    def test_nothing_is_kept_of_those_behind_one_that_takes_long(self) -> None:
+        queue = self.queue("abc")
+        self.took(queue)
+        queue.leave(self.took(queue))
+        self.assertFalse(queue._done)
+
 
 class PerHostTests(QueueCase):
     def test_others_go_first(self) -> None:
@@ -470,6 +476,20 @@ class PaceTests(PacedCase):
         self.took_nothing(queue)
         self.clock.advance(1)
         self.assertEqual(self.began(queue), [1])
+
+    def test_held_while_others_take_up_all_room(self) -> None:
+        queue = self.paced(
+            "b" + "a" * MOST_PASSED_OVER + "c", rate=10.0, rate_per_host=0.001
+        )
+        first = self.took(queue)
+        self.count(first)
+        self.clock.advance(0.1)
+        self.assertEqual(self.began(queue), [1])
+        self.assertEqual(queue.wakes_at, 0.2)
+        self.assertFalse(queue.move(first, self.A))
+        self.clock.advance(0.1)
+        self.assertEqual(self.began(queue), [MOST_PASSED_OVER + 1])
+        self.assertEqual(queue.wakes_at, 1000.1)
 
     def test_where_nobody_waits_any_more_nothing_wakes_it(self) -> None:
         queue = self.paced("a", rate_per_host=2.0)

@@ -185,7 +185,8 @@ class Queue:
         return None
 
     def _take_from_list(self, now: float, all_wait: float) -> Ticket | None:
-        while (
+        # One that was held was taken when there was room for it.
+        while self._held is not None or (
             self._number_passed_over + self.moving < MOST_PASSED_OVER
             and self._size_passed_over < LARGEST_PASSED_OVER
         ):
@@ -234,6 +235,9 @@ class Queue:
     def leave(self, ticket: Ticket) -> None:
         """Be done with a job."""
         self._leave_host(ticket)
+        if self._ahead == math.inf:
+            # Of a million, all may be done behind the first.
+            return
         if ticket.index != self._oldest:
             self._done.add(ticket.index)
             return
