@@ -42,7 +42,7 @@ def check_header(name: str, value: str) -> None:
 
 def merged(common: Headers, own: Headers) -> Headers:
     """The headers that all requests have, and one's own in place of those so named."""
-    if not own:
-        return common
+    if not (common and own):
+        return common or own
     names = {name.lower() for name, _ in own}
     return (*(each for each in common if each[0].lower() not in names), *own)

@@ -56,6 +56,7 @@ class JobTests(ClockCase):
         self.assertIs(merged(common, ()), common)
         own = (("b", "3"), ("b", "4"))
         self.assertEqual(merged(common, own), (("A", "1"), *own))
+        self.assertIs(merged((), own), own)
 
     def test_no_header_frames_the_request(self) -> None:
         for name in ("Transfer-Encoding", "connection"):
