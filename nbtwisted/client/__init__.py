@@ -49,7 +49,8 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
 - `--resume` puts `Unanswered` between list and queue, and keeps 16 bytes a record.
   Records are appended as requests end; in the end the file is put in order.
 - A compressed body is unpacked in steps of a millisecond or so, the first at once, and
-  each other in a turn of the reactor. None unpacks to more than a body may have.
+  others in turns of the reactor, which one body has at a time. None unpacks to more
+  than a body may have.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
 - Twisted's `HostnameEndpoint` hides the time of the look-up, and its `Agent` gives no
   raw bytes and takes statuses such as `2_00`: neither is used.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from typing import Any, Protocol
@@ -113,23 +114,20 @@ class Unpacking:
     def __init__(
         self, body: bytes, names: Sequence[str], codings: Codings, most: int
     ) -> None:
-        self._packed = body
-        self._names = names
-        self._codings = codings
-        self._most = most
-        self._work = 0
+        self._progress = _Progress(len(body), most)
         self._unpacked = BytesIO()
-        self._pieces = self._unpack()
+        self._pieces = _unpack(body, names, codings, self._progress)
 
     def step(self) -> bool:
         """Go on for a millisecond or so; True when the body is whole.
 
         Raises `CannotUnpack` or `UnpacksTooLarge`.
         """
-        self._work = 0
+        progress = self._progress
+        progress.work = 0
         for piece in self._pieces:
             self._unpacked.write(piece)
-            if self._work >= _STEP:
+            if progress.work >= _STEP:
                 return False
         return True
 
@@ -138,59 +136,82 @@ class Unpacking:
         """What was unpacked."""
         return self._unpacked.getvalue()
 
-    def _unpack(self) -> Iterator[bytes]:
-        if len(self._names) > _MOST_CODINGS:
-            raise CannotUnpack(
-                f"{len(self._names)} content codings: expected {_MOST_CODINGS} at most"
+
+@dataclass(slots=True)
+class _Progress:
+    """What the steps of a body have in common.
+
+    The generators below know this and not the `Unpacking`: nothing that is given up in
+    the middle is to wait for the garbage collector, for it may be large.
+    """
+
+    packed: int
+    most: int
+    work: int = 0
+    """Of this step."""
+
+    def check(self, size: int) -> None:
+        """Raise `UnpacksTooLarge` if one coding gave too much."""
+        if size > self.most:
+            raise UnpacksTooLarge(
+                f"the body of {self.packed:,} bytes unpacks to more than "
+                f"{self.most:,}: more than {self.most // self.packed:,} to 1"
             )
-        pieces: Iterator[bytes] = iter((self._packed,))
-        for name in reversed(self._names):
-            if name not in self._codings:
-                raise CannotUnpack(_unknown(name, self._codings))
-            pieces = self._undo(name, pieces)
-        yield from pieces
 
-    def _undo(self, name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The pieces of what one coding was applied to.
 
-        Some are empty, so that whoever asks for one does not wait long for it.
-        """
-        unpacker: _Unpacker | None = None
-        size = behind = 0
-        for piece in pieces:
-            if not piece:
-                yield piece
-            for start in range(0, len(piece), _INPUT):
-                data = piece[start : start + _INPUT]
-                has_more = False
-                while data or has_more:
-                    if unpacker is None or (unpacker.is_over and name in _IN_MEMBERS):
-                        unpacker = self._codings[name](data[0])
-                        self._work += _FOR_AN_UNPACKER
-                    if unpacker.is_over:
-                        behind += len(data)
-                        if behind > unpacker.may_follow:
-                            raise CannotUnpack(
-                                f"the body goes on behind the end of its {name}"
-                            )
-                        break
-                    unpacked = _taken(unpacker, name, data)
-                    self._work += len(unpacked) + _FOR_A_CALL
-                    self._work += (len(data) - len(unpacker.rest)) * _FOR_A_BYTE_IN
-                    data, has_more = unpacker.rest, unpacker.has_more
-                    size += len(unpacked)
-                    if size > self._most:
-                        raise UnpacksTooLarge(self._ratio())
-                    yield unpacked
-        if unpacker is not None and not unpacker.is_over:
-            raise CannotUnpack(f"the body ends before its {name} does")
-
-    def _ratio(self) -> str:
-        packed, most = len(self._packed), self._most
-        return (
-            f"the body of {packed:,} bytes unpacks to more than {most:,}: "
-            f"more than {most // packed:,} to 1"
+def _unpack(
+    body: bytes, names: Sequence[str], codings: Codings, progress: _Progress
+) -> Iterator[bytes]:
+    if len(names) > _MOST_CODINGS:
+        raise CannotUnpack(
+            f"{len(names)} content codings: expected {_MOST_CODINGS} at most"
         )
+    pieces: Iterator[bytes] = iter((body,))
+    for name in reversed(names):
+        if name not in codings:
+            raise CannotUnpack(_unknown(name, codings))
+        pieces = _undo(name, codings[name], pieces, progress)
+    yield from pieces
+
+
+def _undo(
+    name: str,
+    begin: Callable[[int], _Unpacker],
+    pieces: Iterator[bytes],
+    progress: _Progress,
+) -> Iterator[bytes]:
+    """The pieces of what one coding was applied to.
+
+    Some are empty, so that whoever asks for one does not wait long for it.
+    """
+    unpacker: _Unpacker | None = None
+    size = behind = 0
+    for piece in pieces:
+        if not piece:
+            yield piece
+        for start in range(0, len(piece), _INPUT):
+            data = piece[start : start + _INPUT]
+            has_more = False
+            while data or has_more:
+                if unpacker is None or (unpacker.is_over and name in _IN_MEMBERS):
+                    unpacker = begin(data[0])
+                    progress.work += _FOR_AN_UNPACKER
+                if unpacker.is_over:
+                    behind += len(data)
+                    if behind > unpacker.may_follow:
+                        raise CannotUnpack(
+                            f"the body goes on behind the end of its {name}"
+                        )
+                    break
+                unpacked = _taken(unpacker, name, data)
+                progress.work += len(unpacked) + _FOR_A_CALL
+                progress.work += (len(data) - len(unpacker.rest)) * _FOR_A_BYTE_IN
+                data, has_more = unpacker.rest, unpacker.has_more
+                size += len(unpacked)
+                progress.check(size)
+                yield unpacked
+    if unpacker is not None and not unpacker.is_over:
+        raise CannotUnpack(f"the body ends before its {name} does")
 
 
 def _taken(unpacker: _Unpacker, name: str, data: bytes) -> bytes:

@@ -6,6 +6,7 @@ import gzip
 import random
 import sys
 import time
+import weakref
 import zlib
 from collections.abc import Callable
 from importlib import import_module
@@ -242,6 +243,13 @@ class StepTests(ClockCase):
             number, median = self.steps(body, *names)
             self.assertGreater(number, 200, names)
             self.assertLess(median, 0.05, names)
+
+    def test_one_that_is_given_up_is_gone_at_once(self) -> None:
+        under_way = unpacking(gzip.compress(bytes(1_000_000)), "gzip")
+        self.assertFalse(under_way.step())
+        gone = weakref.ref(under_way)
+        del under_way
+        self.assertIsNone(gone())
 
 
 class CodingTests(ClockCase):

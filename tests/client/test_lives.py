@@ -464,6 +464,25 @@ class LifeTests(ClockCase):
             assert result.response is not None
             self.assertEqual(result.response.body, A_LOT)
 
+    def test_of_several_one_is_unpacked_at_a_time(self) -> None:
+        life = self.packed(A_LOT)
+        self.packed(A_LOT, life=life.until(WAITING, "http://other/"))
+        second = life.request
+        self.packed(A_LOT, life=life.until(WAITING, "http://third/"))
+        life.network.advance(A_TURN)
+        second.cancel()
+        self.assertEqual(type(life.results.pop().error), Interrupted)
+        while len(life.results) < 1:
+            life.network.advance(A_TURN)
+        self.assertEqual(life.results[0].url, PLAIN)
+        turns = 0
+        while len(life.results) < 2:
+            life.network.advance(A_TURN)
+            turns += 1
+        # Of the last, no more than its first step was taken before.
+        self.assertGreater(turns, 3)
+        self.assertEqual(life.network.getDelayedCalls(), [])
+
     def test_one_that_was_busy_to_the_end(self) -> None:
         life = Life(compressed=True, retries=Retries(1)).until(WAITING, PLAIN)
         busy = packed(b"hello").replace(b"200 OK", b"503 Busy")

@@ -25,6 +25,7 @@ from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.request.pacing import Pacing
 from nbtwisted.client.request.request import Ask, Request
 from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.request.turns import Turns
 from nbtwisted.client.result import Response, Result
 
 __all__ = ["DEFAULT_MAX_TIME", "Getter", "How", "TLSOptions", "get", "tell"]
@@ -159,6 +160,7 @@ class Getter:
             first_byte_timeout, Request.expire_waiting
         )
         self.until_end = deadlines.lane(max_time, Request.expire)
+        self.turns = Turns(reactor, Request.unpack)
 
     def get(self, asked: str | Job) -> Deferred[Response]:
         """Send one request: a GET, if that is a URL alone.

@@ -61,7 +61,7 @@ class State(enum.Enum):
     | WAITING | the first byte of the response | RECEIVING | RESOLVING, PAUSING, ENDED |
     | RECEIVING | its last byte, and the connection to be free or gone | *judged*: | |
     | | | QUEUED, PAUSING, UNPACKING, ENDED | PAUSING, ENDED |
-    | UNPACKING | a turn of the reactor, if it takes long | ENDED | ENDED |
+    | UNPACKING | its turns, if it takes more than one | ENDED | ENDED |
     | PAUSING | the time to try again | QUEUED | |
     | QUEUED | room at the host, and its pace | *an attempt*: RESOLVING, SENDING | |
     | STOPPING | the connection to be gone | PAUSING, UNPACKING, ENDED | |
@@ -128,6 +128,7 @@ class Request:
         "_stopped_by",
         "_stopped_while",
         "_target",
+        "_unpacking",
         "_until_end",
         "_url",
     )
@@ -160,6 +161,7 @@ class Request:
         self._stopped_by: RequestError | None = None
         self._stopped_while = ""
         self._pause: IDelayedCall | None = None
+        self._unpacking: Unpacking | None = None
 
     def start(
         self, on_end: Callable[[Request, Result], None], *, paced: float = 0.0
@@ -394,12 +396,15 @@ class Request:
             if names:
                 self._state = State.UNPACKING
                 most = self._getter.limits.body
-                self._unpack(attempt, Unpacking(attempt.body, names, codings, most))
+                self._unpacking = Unpacking(attempt.body, names, codings, most)
+                self.unpack()
                 return
         self._end(error)
 
-    def _unpack(self, attempt: Attempt, unpacking: Unpacking) -> None:
-        """Go on, a step in each turn of the reactor."""
+    def unpack(self) -> None:
+        """Go on unpacking: the first step at once, and others in turns of their own."""
+        unpacking, attempt = self._unpacking, self._attempt
+        assert unpacking is not None
         try:
             is_whole = unpacking.step()
         except (CannotUnpack, UnpacksTooLarge) as error:
@@ -413,9 +418,7 @@ class Request:
             # The response came in the turn of its deadline.
             self._end(self._stopped_by)
         else:
-            self._pause = self._getter.reactor.callLater(
-                0, self._unpack, attempt, unpacking
-            )
+            self._getter.turns.wait(self)
 
     def _redirected(self, target: Target, attempt: Attempt) -> Target | None:
         """Where the response leads to; raises `BadURL`."""
@@ -535,6 +538,9 @@ class Request:
         self._end(error)
 
     def _end(self, error: RequestError | None) -> None:
+        if self._state is State.UNPACKING:
+            self._getter.turns.leave(self)
+            self._unpacking = None
         self._state = State.ENDED
         self._until_end.end(self)
         ended_at = self._last_byte_at
