@@ -400,6 +400,30 @@ class PaceTests(PacedCase):
                 self.assertIsNone(queue.take())
                 queue.leave(tickets[0])
 
+    def test_each_turn_has_its_own_wait(self) -> None:
+        queue = self.paced("abc", rate=2.0)
+        self.assertEqual(self.began(queue), [0])
+        self.clock.advance(0.5)
+        second = self.took(queue)
+        self.assertEqual(second.paced, 0.5)
+        self.count(second)
+        self.took_nothing(queue)
+        self.clock.advance(0.2)
+        self.assertFalse(queue.move(second, self.A))
+        self.took_nothing(queue)
+        self.clock.advance(0.3)
+        self.assertIs(self.took(queue), second)
+        self.assertAlmostEqual(second.paced, 0.3)
+
+    def test_not_while_nobody_asks_for_the_next(self) -> None:
+        queue = self.paced("abc", rate=10.0)
+        self.assertEqual(self.began(queue), [0])
+        self.clock.advance(0.1)
+        self.count(self.took(queue))
+        # There is room for no more.
+        self.clock.advance(5)
+        self.assertAlmostEqual(self.took(queue).paced, 0.1)
+
     def test_how_long_those_were_held_that_the_list_had_no_room_for(self) -> None:
         number = MOST_PASSED_OVER + 2
         queue = self.paced("a" * number, rate_per_host=1.0)
