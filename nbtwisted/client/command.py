@@ -23,6 +23,7 @@ from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.job_list import Given, JobFile, Jobs, UnreadableList
 from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options import Options, read_options
+from nbtwisted.client.proxies import Proxies
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.request import Request
 from nbtwisted.client.request_options import CANNOT_READ
@@ -31,7 +32,7 @@ from nbtwisted.client.results import output
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
 from nbtwisted.client.results.outcome import Outcome
 from nbtwisted.client.results.records import CannotResume
-from nbtwisted.client.target import shown
+from nbtwisted.client.target import Target, shown
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
     CANNOT_WRITE,
@@ -383,10 +384,14 @@ class _Run:
         named_by = self._options.url_named_by
         url = shown(self._options.urls[0]) + (f" ({named_by})" if named_by else "")
         if exit_code in (ConnectFailed.exit_code, NameNotResolved.exit_code):
-            _complain(
-                f"nobody answers at {url}: start a server with 'nbtwisted serve', "
-                "or name a URL"
-            )
+            proxies = self._options.how["proxies"] or Proxies()
+            proxy = proxies.proxy_for(Target.parse(self._options.urls[0]).origin)
+            # What the proxy had to do with it was said.
+            if proxy is None:
+                _complain(
+                    f"nobody answers at {url}: start a server with 'nbtwisted serve', "
+                    "or name a URL"
+                )
         elif exit_code == BadURL.exit_code:
             _complain(f"{url}: expected a URL in {named_by}, or as an argument")
 

@@ -841,6 +841,19 @@ class FailuresTests(SynchronousTestCase):
             ran = run(f"http://127.0.0.1:{taken.getsockname()[1]}/")
         self.assertIn("Connection refused", self.one_line(ran, 7))
 
+    def test_no_proxy_there_and_no_url_named(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            proxy = f"127.0.0.1:{taken.getsockname()[1]}"
+            environment = {"NBTWISTED_URL": f"http://{proxy}/", "http_proxy": proxy}
+            ran = run("-n", "1", environment=environment)
+            self.assertEqual(ran.returncode, 7)
+            self.assertIn(f": the proxy http://{proxy}: ", ran.stderr)
+            self.assertNotIn("nobody answers", ran.stderr)
+            # It has nothing to do with it here.
+            ran = run("-n", "1", "--noproxy", "127.0.0.1", environment=environment)
+            self.assertIn("nobody answers", ran.stderr)
+
     def test_nobody_there_and_no_url_named(self) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
