@@ -308,8 +308,8 @@ class Queue:
         ticket.is_waiting = number > 0
         if ticket.request is None:
             self._number_passed_over += number
-            if isinstance(ticket.job, Job):
-                self._size_passed_over += number * len(ticket.job.body)
+            assert isinstance(ticket.job, Job), "passed over at no host"
+            self._size_passed_over += number * len(ticket.job.body)
         else:
             self.moving += number
 
