@@ -23,6 +23,7 @@ from benchmarks.misbehaving import MAX_TIME, misbehaving
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.request.getting import Getter, How
+from nbtwisted.client.request.pacing import Pacing
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result
 from nbtwisted.command_line import raise_open_files
@@ -95,6 +96,8 @@ async def attack(
         draw=random.Random(seed).random,
         **how,
     )
+    # One in twenty refuses, which would slow all others down.
+    getter.pacing = Pacing()
     # The reactor has things of its own from its first turn on.
     await deferLater(reactor, 0)
     before = {*reactor.getReaders(), *reactor.getWriters()}

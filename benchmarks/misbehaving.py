@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import multiprocessing
 import random
+import re
 import socket
 import ssl
 import struct
@@ -87,14 +88,20 @@ class Kind:
     @property
     def path(self) -> str:
         """The path that asks for it, at this port."""
-        return f"/{self.said}/{self.done}/{self.delay:g}"
+        return f"/{self.said}/{self.done}/{self.delay * 1000:.0f}"
+
+    @property
+    def host(self) -> str:
+        """The host that asks for it where the server is taken for a proxy."""
+        return f"{self.said}.{self.done}.{self.delay * 1000:.0f}.test"
 
     @classmethod
-    def of(cls, path: str) -> Kind | None:
-        """The kind that a path asks for; None if it asks for none."""
-        said, _, rest = path.removeprefix("/").partition("/")
-        done, _, delay = rest.partition("/")
-        return cls(said, done, float(delay)) if said in SAID and done in DONE else None
+    def of(cls, target: str) -> Kind | None:
+        """The kind that a target asks for; None if it asks for none."""
+        found = re.search(r"([a-z-]+)[/.]([a-z]+)[/.](\d+)", target)
+        if found is None or found[1] not in SAID or found[2] not in DONE:
+            return None
+        return cls(found[1], found[2], int(found[3]) / 1000)
 
     def __str__(self) -> str:
         """A short name."""
@@ -146,21 +153,21 @@ class Misbehaving(asyncio.Protocol):
             self._speak(self._by_chance(self._chance))
 
     def data_received(self, data: bytes) -> None:
-        """Answer each head, after a while or not at all."""
+        """Answer each head, or whatever it is, after a while or not at all."""
+        if self._chance is not None:
+            self._answer(self._by_chance(self._chance))
+            return
         *heads, self._heads = (self._heads + data).split(b"\r\n\r\n")
         for head in heads:
-            kind = self._kind(head)
-            if kind.delay:
-                loop = asyncio.get_running_loop()
-                loop.call_later(kind.delay, self._speak, kind)
-            else:
-                self._speak(kind)
+            target = head.partition(b"\r\n")[0].decode("latin-1")
+            self._answer(Kind.of(target) or Kind("nothing", "close"))
 
-    def _kind(self, head: bytes) -> Kind:
-        if self._chance is not None:
-            return self._by_chance(self._chance)
-        target = head.split(b" ", 2)[1].decode()
-        return Kind.of(target) or Kind("nothing", "close")
+    def _answer(self, kind: Kind) -> None:
+        if kind.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(kind.delay, self._speak, kind)
+        else:
+            self._speak(kind)
 
     @staticmethod
     def _by_chance(chance: random.Random) -> Kind:
