@@ -262,10 +262,14 @@ class WhereTests(ProxiedCase):
             self.assertEqual(self.network.attempts, [])
 
     def test_not_beside_a_unix_socket(self) -> None:
-        request = self.getter(unix_socket="/run/x.sock").get("http://h/")
+        request = self.getter(unix_socket="/run/x.sock").request("http://h/")
+        request.start(lambda *_: None)
         self.assertEqual(len(self.network.unixClients), 1)
         self.assertEqual(self.network.attempts, [])
-        request.addErrback(lambda _: None).cancel()
+        sent = request.so_far().attempts[0].request
+        self.assertTrue(sent.startswith(b"GET / HTTP/1.1\r\n"), sent)
+        self.assertNotIn(b"Proxy", sent)
+        request.cancel()
 
 
 class BadProxyTests(ProxiedCase):
