@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import quote
 
 from nbtwisted.client.errors import BadURL
 from nbtwisted.client.header import Headers
 from nbtwisted.client.result import Head
-from nbtwisted.client.target import LONGEST_URL, Target
+from nbtwisted.client.target import LONGEST_URL, Target, shown
 from nbtwisted.client.uri import URI
 
 __all__ = [
     "DEFAULT_MAX_REDIRECTS",
+    "Call",
+    "call_behind",
     "headers_for_redirect",
     "method_for_redirect",
     "next_url",
@@ -32,6 +35,37 @@ _OF_A_BODY = {
 """As https://fetch.spec.whatwg.org/#request-body-header-name has them."""
 
 _FOR_ONE_ORIGIN = {"authorization", "cookie", "host", "proxy-authorization"}
+
+
+class Call(NamedTuple):
+    """What an attempt at a request asks for."""
+
+    target: Target
+    method: str
+    headers: Headers
+    body: bytes
+
+
+def call_behind(call: Call, head: Head) -> Call | None:
+    """What is to be asked for where the response of `call` redirects to, if it does.
+
+    Raises `BadURL` for a URL that cannot be read.
+    """
+    url = next_url(call.target, head)
+    if url is None:
+        return None
+    try:
+        target = Target.parse(url, is_absolute=True)
+    except BadURL as error:
+        raise BadURL(f"redirected to {shown(url)}: {error}") from None
+    if target.origin == call.target.origin and not target.credentials:
+        target = replace(target, credentials=call.target.credentials)
+    method = method_for_redirect(call.method, head.status)
+    drops_body = method != call.method
+    headers = headers_for_redirect(
+        call.headers, call.target, target, drops_body=drops_body
+    )
+    return Call(target, method, headers, b"" if drops_body else call.body)
 
 
 def next_url(target: Target, head: Head) -> str | None:

@@ -24,14 +24,10 @@ from nbtwisted.client.errors import (
     TooManyRedirects,
     UnpacksTooLarge,
 )
-from nbtwisted.client.header import Headers, merged
+from nbtwisted.client.header import merged
 from nbtwisted.client.job import Job
 from nbtwisted.client.request.pacing import FINEST, REFUSALS
-from nbtwisted.client.request.redirecting import (
-    headers_for_redirect,
-    method_for_redirect,
-    next_url,
-)
+from nbtwisted.client.request.redirecting import Call, call_behind
 from nbtwisted.client.request.retrying import retry_after
 from nbtwisted.client.result import LONGEST_PAST, Attempt, Head, Result, Then
 from nbtwisted.client.target import Origin, Target, shown
@@ -111,14 +107,12 @@ class Request:
         "_attempt",
         "_attempts",
         "_began",
-        "_body",
+        "_call",
         "_connection",
         "_getter",
-        "_headers",
         "_job",
         "_last_byte_at",
         "_max_time",
-        "_method",
         "_on_end",
         "_pause",
         "_queued",
@@ -127,7 +121,6 @@ class Request:
         "_state",
         "_stopped_by",
         "_stopped_while",
-        "_target",
         "_unpacking",
         "_until_end",
         "_url",
@@ -147,10 +140,7 @@ class Request:
         self._began = getter.now()
         self._queued = 0.0 if queued_at is None else self._began - queued_at
         # What the next attempt is made of: redirects may change it.
-        self._method: str
-        self._headers: Headers
-        self._body: bytes
-        self._target: Target
+        self._call: Call
         # No list: ten thousand requests that wait would have ten thousand empty ones.
         self._attempts: tuple[Attempt, ...] = ()
         self._attempt: Attempt
@@ -191,10 +181,10 @@ class Request:
             )
         self._until_end.begin(self)
         self._url = target.url
-        self._method, self._body = job.method, job.body
-        self._headers = merged(getter.headers, job.headers)
+        headers = merged(getter.headers, job.headers)
+        self._call = Call(target, job.method, headers, job.body)
         # Sums of floats differ.
-        self._begin(target, paced=min(paced, self._queued))
+        self._begin(paced=min(paced, self._queued))
 
     def cancel(self) -> None:
         """End it, as `Interrupted`."""
@@ -208,22 +198,21 @@ class Request:
 
     # An attempt, step by step.
 
-    def _begin(self, target: Target, *, reuse: bool = True, paced: float = 0.0) -> None:
+    def _begin(self, *, reuse: bool = True, paced: float = 0.0) -> None:
         """Begin an attempt, over a kept connection if it is to `reuse` one."""
-        getter = self._getter
+        getter, (target, method, headers, body) = self._getter, self._call
         now = getter.now()
         getter.pacing.take(target.origin, now)
         pool = getter.pool
         route = pool.route(target.origin)
-        self._target = target
         self._attempt = attempt = Attempt(
             target.url,
             target.origin.is_tls,
             write_message(
                 target,
-                self._method,
-                self._headers,
-                self._body,
+                method,
+                headers,
+                body,
                 keep_alive=getter.keeps_alive,
                 proxy=route.proxy if route.origin is None else None,
             ),
@@ -322,7 +311,7 @@ class Request:
     def _note(self, attempt: Attempt) -> None:
         """Let the pace of the origin know how the server answered."""
         assert attempt.head is not None, "a response without a head"
-        getter, origin = self._getter, self._target.origin
+        getter, origin = self._getter, self._call.target.origin
         if attempt.head.status in REFUSALS:
             seconds = retry_after(attempt.head, getter.wall_clock())
             getter.pacing.refused(origin, getter.now(), seconds, began=attempt.began)
@@ -332,26 +321,26 @@ class Request:
     # What comes of it.
 
     def _judge(self, attempt: Attempt, error: RequestError | None) -> None:
-        getter = self._getter
-        target, stopped_by = self._target, self._stopped_by
+        getter, call, stopped_by = self._getter, self._call, self._stopped_by
         if error is not None and error is stopped_by:
             self._end(error)
             return
         # A server that is slow has not closed it.
         is_lost = error is not None and not isinstance(error, FirstByteTimeout)
         if is_lost and attempt.is_reused and attempt.first_byte_at is None:
-            if getter.retries.may_repeat(self._method):
+            if getter.retries.may_repeat(call.method):
                 self._pass(attempt, "resend")
-                self._begin(target, reuse=False)
+                self._begin(reuse=False)
                 return
             assert error is not None
-            error.args = (f"{error}; a {self._method} is not sent again unasked",)
+            error.args = (f"{error}; a {call.method} is not sent again unasked",)
         # Nobody is given the body of a response that redirects, however large it is.
         if getter.max_redirects is not None and (
             error is None or isinstance(error, ResponseTooLarge)
         ):
+            assert attempt.head is not None, "a response without a head"
             try:
-                redirected = self._redirected(target, attempt)
+                redirected = call_behind(call, attempt.head)
             except BadURL as bad:
                 self._end(bad)
                 return
@@ -372,7 +361,7 @@ class Request:
         if wait is None or stopped_by is not None:
             self._conclude(attempt, error)
             return
-        pace = self._wait_for_pace(target)
+        pace = self._wait_for_pace()
         # Where it is not worth waiting for, what there is counts.
         if passed + max(wait, pace) >= self._max_time:
             self._conclude(attempt, error)
@@ -381,7 +370,7 @@ class Request:
         if self._ask is not None and pace and wait < pace + FINEST:
             # It waits in the queue, as others do that ask a host which is held.
             self._pass(attempt, "retry")
-            self._wait_for_turn(target)
+            self._wait_for_turn()
             return
         self._pass(attempt, "retry", wait)
         self._state = State.PAUSING
@@ -420,22 +409,7 @@ class Request:
         else:
             self._getter.turns.wait(self)
 
-    def _redirected(self, target: Target, attempt: Attempt) -> Target | None:
-        """Where the response leads to; raises `BadURL`."""
-        assert attempt.head is not None, "a response without a head"
-        url = next_url(target, attempt.head)
-        if url is None:
-            return None
-        try:
-            redirected = Target.parse(url, is_absolute=True)
-        except BadURL as error:
-            raise BadURL(f"redirected to {shown(url)}: {error}") from None
-        if redirected.origin == target.origin and not redirected.credentials:
-            redirected = replace(redirected, credentials=target.credentials)
-        return redirected
-
-    def _follow(self, attempt: Attempt, redirected: Target) -> None:
-        target = self._target
+    def _follow(self, attempt: Attempt, redirected: Call) -> None:
         if self._stopped_by is not None:
             self._end(self._stopped_by)
         elif self._redirects == self._getter.max_redirects:
@@ -444,45 +418,34 @@ class Request:
             self._redirects += 1
             attempt.error = None
             self._pass(attempt, "redirect")
-            self._take_redirect(attempt, target, redirected)
-            self._wait_for_turn(redirected)
-
-    def _take_redirect(self, attempt: Attempt, old: Target, new: Target) -> None:
-        assert attempt.head is not None, "a response without a head"
-        method = method_for_redirect(self._method, attempt.head.status)
-        drops_body = method != self._method
-        self._headers = headers_for_redirect(
-            self._headers, old, new, drops_body=drops_body
-        )
-        if drops_body:
-            self._method, self._body = method, b""
+            self._call = redirected
+            self._wait_for_turn()
 
     def _try_again(self) -> None:
         self._pause = None
-        self._wait_for_turn(self._target)
+        self._wait_for_turn()
 
-    def _wait_for_turn(self, target: Target) -> None:
+    def _wait_for_turn(self) -> None:
         """Begin another attempt when there is room at the host, and its pace allows."""
         self._state = State.QUEUED
-        self._target = target
         if self._ask is not None:
-            if self._ask(self, target.origin):
-                self._begin(target)
+            if self._ask(self, self._call.target.origin):
+                self._begin()
             return
-        wait = self._wait_for_pace(target)
+        wait = self._wait_for_pace()
         if wait:
             self._pause = self._getter.reactor.callLater(wait, self.take_turn, wait)
         else:
-            self._begin(target)
+            self._begin()
 
-    def _wait_for_pace(self, target: Target) -> float:
+    def _wait_for_pace(self) -> float:
         pacing, now = self._getter.pacing, self._getter.now()
-        return max(pacing.wait(now), pacing.wait_at(target.origin, now))
+        return max(pacing.wait(now), pacing.wait_at(self._call.target.origin, now))
 
     def take_turn(self, paced: float) -> None:
         """Begin the attempt that had to wait; so long, only its pace was in the way."""
         self._pause = None
-        self._begin(self._target, paced=paced)
+        self._begin(paced=paced)
 
     def _pass(self, attempt: Attempt, then: Then, wait: float = 0.0) -> None:
         """Be done with an attempt: another follows."""
