@@ -5,27 +5,24 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-
 from nbtwisted import __version__
-from nbtwisted.client.connection.pool import EVERY_HOST, socket_path
 from nbtwisted.client.connection.reader import Limits
-from nbtwisted.client.host_name import parse_host
+from nbtwisted.client.connection_options import (
+    add_connection_options,
+    read_connection_options,
+)
 from nbtwisted.client.job import Job, JobTemplate
 from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
-from nbtwisted.client.proxies import Proxies
-from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How, TLSOptions
+from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
 from nbtwisted.client.request_options import (
     add_request_options,
     read_request_options,
 )
-from nbtwisted.client.target import parse_port
 from nbtwisted.command_line import (
     Once,
     OneLineParser,
@@ -42,14 +39,6 @@ from nbtwisted.reactor.choosing import add_option
 __all__ = ["Options", "read_options"]
 
 DEFAULT_URL = "http://127.0.0.1:8000/"
-
-_RESOLVE = re.compile(
-    r"(?P<sign>-?)(?P<host>\*|\[[^\]]*\]|[^:\[\]]+):(?P<port>[^:]*)"
-    r"(?::(?P<addresses>.*))?"
-)
-_RESOLVE_EXPECTED = (
-    "expected HOST:PORT:ADDRESS, as in example.com:80:127.0.0.1, or -HOST:PORT"
-)
 
 
 @dataclass(frozen=True)
@@ -258,59 +247,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "they came",
     )
     add_request_options(parser)
-    where = parser.add_argument_group("where to connect")
-    where.add_argument(
-        "--resolve",
-        type=reading(_resolved),
-        action="append",
-        default=[],
-        metavar="HOST:PORT:ADDRESS[,ADDRESS]",
-        help="the addresses that HOST has at PORT; * is every host that has none "
-        "besides, and -HOST:PORT takes back what was given before",
-    )
-    where.add_argument(
-        "--unix-socket",
-        type=reading(socket_path),
-        metavar="PATH",
-        help="connect to this socket, whatever the host",
-    )
-    where.add_argument(
-        "-x",
-        "--proxy",
-        # An empty one says that there is none.
-        type=str,
-        metavar="[KIND://][USER:PASSWORD@]HOST[:PORT]",
-        help="go through this proxy, by http, socks5 or socks5h (which looks names up, "
-        "too); '' is none (default: http_proxy, https_proxy and all_proxy in the "
-        "environment)",
-    )
-    where.add_argument(
-        "--noproxy",
-        type=str,
-        metavar="HOST[,HOST]",
-        help="hosts to connect to directly, with all names below them, and addresses, "
-        "with prefixes; * is every host (default: no_proxy in the environment)",
-    )
-    family = where.add_mutually_exclusive_group()
-    family.add_argument(
-        "-4", dest="family", action="store_const", const=4, help="by IPv4 only"
-    )
-    family.add_argument(
-        "-6", dest="family", action="store_const", const=6, help="by IPv6 only"
-    )
-    tls = parser.add_argument_group("TLS")
-    tls.add_argument(
-        "-k", "--insecure", action="store_true", help="take any certificate"
-    )
-    tls.add_argument(
-        "--cacert",
-        metavar="FILE",
-        help="trust the authorities in FILE (PEM) in place of the system's",
-    )
-    tls.add_argument("--cert", metavar="FILE", help="our own certificate (PEM)")
-    tls.add_argument(
-        "--key", metavar="FILE", help="its key (PEM; default: in the same file)"
-    )
+    add_connection_options(parser)
     parser.add_argument(
         "--order",
         choices=("input", "completed"),
@@ -401,10 +338,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
     expect_different_files(parser, [*others, *pictures])
     if told.list is not None and urls:
         parser.error("-i: expected no URLs beside it")
-    if told.unix_socket and (told.resolve or told.family):
-        parser.error("--unix-socket: expected no --resolve, -4 or -6 beside it")
-    if told.unix_socket and told.proxy:
-        parser.error("--unix-socket: expected no -x beside it")
     url_named_by = None
     if not urls and told.list is None:
         url_named_by = "NBTWISTED_URL" if os.environ.get("NBTWISTED_URL") else ""
@@ -414,6 +347,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         parser.error("-i -: expected no body from stdin beside it")
     template, headers = read_request_options(parser, told)
     how: How = {
+        **read_connection_options(parser, told),
         "max_time": told.max_time,
         "connect_timeout": told.connect_timeout,
         "first_byte_timeout": told.first_byte_timeout,
@@ -426,14 +360,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
             told.retry_max_time,
             all_methods=told.retry_all_methods,
         ),
-        "overrides": _overrides(told.resolve),
-        "unix_socket": told.unix_socket,
-        "family": told.family,
-        "proxies": _proxies(parser, told),
         "compressed": told.compressed,
         "rate": told.rate,
         "rate_per_host": told.rate_per_host,
-        "tls": _tls(parser, told),
     }
     # Most are as they were told.
     names = {field.name for field in fields(Options)}
@@ -470,56 +399,3 @@ def _written_when_resuming(
 
 def _same_path(one: str, other: str) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _proxies(parser: OneLineParser, told: argparse.Namespace) -> Proxies | None:
-    try:
-        proxies = Proxies.read(told.proxy, told.noproxy, os.environ)
-    except ValueError as error:
-        parser.error(f"-x: {error}" if told.proxy else str(error))
-    return proxies if proxies.http or proxies.https else None
-
-
-def _tls(parser: OneLineParser, told: argparse.Namespace) -> TLSOptions | None:
-    if told.key and not told.cert:
-        parser.error("--key: expected --cert as well")
-    if told.insecure and told.cacert:
-        parser.error("--cacert: expected no -k beside it, which asks no authority")
-    options: TLSOptions = {
-        "verify": not told.insecure,
-        "authorities": told.cacert,
-        "certificate": told.cert,
-        "key": told.key,
-    }
-    # Made when it is first needed, where nobody said anything of it.
-    said_nothing = not (told.insecure or told.cacert or told.cert)
-    return None if said_nothing else options
-
-
-def _resolved(text: str) -> tuple[tuple[str, int], tuple[str, ...]]:
-    """A host and a port, and the addresses that they are to have; none to take away."""
-    if text.startswith("+"):
-        # In curl, such an address is forgotten when one that was looked up would be.
-        raise ValueError("expected no +: what is given here is never forgotten")
-    match = _RESOLVE.fullmatch(text)
-    if match is None or (match["sign"] == "-") != (match["addresses"] is None):
-        raise ValueError(_RESOLVE_EXPECTED)
-    addresses = [a.strip("[]") for a in (match["addresses"] or "").split(",")]
-    if match["sign"] == "-":
-        addresses = []
-    elif not all(isIPAddress(a) or isIPv6Address(a) for a in addresses):
-        raise ValueError(_RESOLVE_EXPECTED)
-    host = match["host"]
-    if host != EVERY_HOST:
-        host = parse_host(host)
-    try:
-        return (host, parse_port(match["port"])), tuple(addresses)
-    except ValueError as error:
-        raise ValueError(f"the port cannot be read: {error}") from None
-
-
-def _overrides(
-    entries: Iterable[tuple[tuple[str, int], tuple[str, ...]]],
-) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The addresses that hosts have, after all entries in their order."""
-    return {place: addresses for place, addresses in dict(entries).items() if addresses}
