@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted import __version__
@@ -213,3 +215,32 @@ class SocksTests(DialogueCase):
             )
             self.assertEqual(str(error), words)
             self.assertTrue(error.may_pass)
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.binary(max_size=30),
+        st.sampled_from([OK, OK[:20], OK[20:], b"HTTP/1.1 ", b"407 No\r\n", b"\r\n"]),
+        st.sampled_from([b"\5", b"\0", b"\5\0", b"\5\2", b"\1\0", b"\5\0\0\3\1"]),
+    ),
+    max_size=8,
+)
+
+
+class AnyBytesTests(SynchronousTestCase):
+    @given(PIECES, st.sampled_from(["http", "socks5h"]))
+    def test_open_or_a_named_error(self, pieces: list[bytes], kind: str) -> None:
+        proxy = Proxy.parse(f"{kind}://me:you@p")
+        dialogue: Dialogue = Socks(proxy, "h", 443)
+        if kind == "http":
+            dialogue = Connect(proxy, Origin(True, "h", 443), Limits())
+        dialogue.begin()
+        try:
+            for piece in pieces:
+                dialogue.feed(piece)
+                if dialogue.is_open:
+                    return
+            raise dialogue.error_at_the_end("closed the connection")
+        except (TunnelFailed, SOCKSFailed) as error:
+            self.assertIn("the proxy", str(error))
+            self.assertTrue(str(error).isprintable())
