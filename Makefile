@@ -122,6 +122,10 @@ bench: $(VENV)/.run $(VENV)/.peers ## compare with peers: twenty minutes, docs/b
 hostile: $(VENV)/.run ## send 10,000 GETs to a server that misbehaves at random: a minute
 	$(BIN)/python -m benchmarks.hostile $(HOSTILE)
 
+.PHONY: proxies
+proxies: $(VENV)/.run $(VENV)/.mitmproxy ## send the same through squid, mitmproxy and microsocks: a minute
+	$(BIN)/python -m benchmarks.proxies $(PROXIES)
+
 .PHONY: stopped
 stopped: $(VENV)/.run ## stop 10,000 requests at random, again and again, and resume them: a minute
 	$(BIN)/python -m benchmarks.stopped $(STOPPED)
@@ -163,6 +167,11 @@ $(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.dev: $(VENV)
 $(VENV)/.peers: benchmarks/peers/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(VENV)/peers
 	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)/.mitmproxy: $(VENV)/.python
+	$(PYTHON) -m venv $(VENV)/mitmproxy
+	$(VENV)/mitmproxy/bin/pip install --quiet --disable-pip-version-check 'mitmproxy>=11'
 	@touch $@
 
 # What pip has half installed it takes for whole the next time: so .installing stays,

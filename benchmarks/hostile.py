@@ -29,7 +29,7 @@ from nbtwisted.client.result import Result
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 
-__all__ = ["FOLLOWED", "PLAIN", "Outcome", "attack", "how_they_ended"]
+__all__ = ["AT_ONCE", "FOLLOWED", "PLAIN", "Outcome", "attack", "how_they_ended"]
 
 AT_ONCE = 100
 
@@ -84,6 +84,7 @@ async def attack(
     urls: Sequence[str],
     *,
     seed: int = 1,
+    at_once: int = AT_ONCE,
     keeps_alive: bool = True,
     **how: Unpack[How],
 ) -> Outcome:
@@ -91,7 +92,7 @@ async def attack(
     outcome = Outcome(len(urls))
     getter = Getter(
         reactor,
-        connections=AT_ONCE,
+        connections=at_once,
         more_to_come=keeps_alive,
         draw=random.Random(seed).random,
         **how,
@@ -103,7 +104,7 @@ async def attack(
     before = {*reactor.getReaders(), *reactor.getWriters()}
     timers = len(reactor.getDelayedCalls())
     began = getter.now()
-    await gather(getter, Given(urls), concurrency=AT_ONCE, deliver=outcome.take)
+    await gather(getter, Given(urls), concurrency=at_once, deliver=outcome.take)
     outcome.seconds = getter.now() - began
     left = {*reactor.getReaders(), *reactor.getWriters()} - before
     outcome.left = [str(each) for each in left]
