@@ -4,8 +4,8 @@ A wait costs a timer and not a thread, so a server can hold thousands of respons
 a client can wait for thousands, on one thread each:
 
     server/        a Klein app that gives any slow or broken response on demand
-    client/        many raw GETs at once, each answer attributed, ordered and timed
-    load/          as many GETs as are answered, or as are due, and what each took
+    client/        many raw requests at once, each answer attributed, ordered, timed
+    load/          as many requests as are answered, or as are due, and what each took
     reactor/       an epoll reactor that sends at once, and one that shows its time
     timeline/      spans in, a picture of the time out
     pytest_plugin  the server as a fixture

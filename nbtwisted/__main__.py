@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 USAGE = """\
 usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
-       nbtwisted get [OPTIONS] [URL …]  send many GETs at once, print raw answers
+       nbtwisted get [OPTIONS] [URL …]  send many requests at once, print raw answers
        nbtwisted load [OPTIONS] URL …   keep a server busy, say how long it took
        nbtwisted trace [OPTIONS] SCRIPT say what a Twisted program's time goes into
        nbtwisted study [LESSON]         learn how waits overlap, by running it
