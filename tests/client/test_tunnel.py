@@ -188,8 +188,8 @@ class SocksTests(DialogueCase):
             (login, [b"\x05\x02", b"\x05\x00"], "the version 1, and not 5"),
             (login, [b"\x05\x02", b"\x01\x01"], "refused the user name and password"),
             ("socks5h://p", [b"\x05\x00", b"\x00"], "the version 5, and not 0"),
-            ("socks5h://p", [b"\x05\x00\x05"], "sent more than SOCKS5 has"),
-            (login, [b"\x05\x02", b"\x01\x00\x05"], "sent more than SOCKS5 has"),
+            ("socks5h://p", [b"\x05\x00\x05"], "bytes behind the proxy's answer"),
+            (login, [b"\x05\x02", b"\x01\x00\x05"], "bytes behind the proxy's answer"),
             (
                 "socks5h://p",
                 [b"\x05\x00", b"\x05\x00\x00\x02\x00"],
@@ -198,7 +198,7 @@ class SocksTests(DialogueCase):
             (
                 "socks5h://p",
                 [b"\x05\x00", b"\x05\x00\x00\x01" + bytes(7)],
-                "sent more than SOCKS5 has",
+                "bytes behind the proxy's answer",
             ),
         ]:
             error = self.fails(self.socks(proxy), *answers)

@@ -162,7 +162,7 @@ class Socks:
         """The whole answer, once its `size` bytes are here; nothing may be behind."""
         received = self._received
         if len(received) > size:
-            raise SOCKSFailed("the proxy sent more than SOCKS5 has for an answer")
+            raise SOCKSFailed("bytes behind the proxy's answer in the SOCKS5 dialogue")
         if len(received) < size:
             return None
         self._received = b""
