@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
@@ -17,6 +18,9 @@ T = TypeVar("T")
 
 _AT_ONCE = 500
 """Jobs that are passed over in one turn of the reactor: some milliseconds."""
+
+_AT_THE_END = 100_000
+"""Jobs that are looked at by `rest`, in one turn: whoever stops a run does not wait."""
 
 
 class Unanswered:
@@ -54,19 +58,20 @@ class Unanswered:
 
     def take(self) -> Job | BadJob | None:
         """As all have it. There is none yet where many are passed over."""
+        if self._next_turn is not None:
+            return None
         for _ in range(_AT_ONCE):
             if self.error is not None:
                 return None
             job = self._jobs.take()
             if job is None or self._is_left(job):
                 return job
-        if self._next_turn is None:
-            self._next_turn = self._reactor.callLater(0, self._take_turn)
+        self._next_turn = self._reactor.callLater(0, self._take_turn)
         return None
 
     def rest(self) -> Iterator[Job | BadJob]:
-        """As all have it."""
-        for job in self._jobs.rest():
+        """As all have it, of the next hundred thousand of the list."""
+        for job in islice(self._jobs.rest(), _AT_THE_END):
             if self.error is None and self._is_left(job):
                 yield job
 
