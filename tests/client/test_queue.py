@@ -501,6 +501,14 @@ class PaceTests(PacedCase):
         self.clock.advance(1)
         self.assertEqual(self.began(queue), [1])
 
+    def test_nothing_is_read_for_those_in_line(self) -> None:
+        queue = self.paced("ab", rate=2.0)
+        first = self.took(queue)
+        self.count(first)
+        self.assertFalse(queue.move(first, self.A))
+        self.took_nothing(queue)
+        self.assertEqual((queue.wakes_at, queue._next), (0.5, 1))
+
     def test_held_while_others_take_up_all_room(self) -> None:
         queue = self.paced(
             "b" + "a" * MOST_PASSED_OVER + "c", rate=10.0, rate_per_host=0.001
