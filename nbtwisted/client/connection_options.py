@@ -50,10 +50,10 @@ def add_connection_options(parser: OneLineParser) -> None:
         "--proxy",
         # An empty one says that there is none.
         type=str,
-        metavar="[KIND://][USER:PASSWORD@]HOST[:PORT]",
-        help="go through this proxy, by http, socks5 or socks5h (which looks names up, "
-        "too); '' is none (default: http_proxy, https_proxy and all_proxy in the "
-        "environment)",
+        metavar="PROXY",
+        help="go through this proxy, [KIND://][USER:PASSWORD@]HOST[:PORT], by http, "
+        "socks5 or socks5h (which looks names up, too); '' is none (default: "
+        "http_proxy, https_proxy and all_proxy in the environment)",
     )
     where.add_argument(
         "--noproxy",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from nbtwisted.client.errors import BadJob
+from nbtwisted.client.header import Headers, merged
 from nbtwisted.client.job import Job, JobTemplate
 from nbtwisted.client.target import LONGEST_URL, presentable
 from nbtwisted.duration import parse_duration
@@ -32,6 +33,9 @@ LONGEST_JSON = 16 * 1024 * 1024
 _BLANK = b" \t\r"
 _BODIES = ("body", "body_base64", "json")
 _KEYS = ("url", "method", "headers", *_BODIES, "max_time")
+_KNOWS_ALL = frozenset(_KEYS).issuperset
+_HAS_NO_BODY = frozenset(_BODIES).isdisjoint
+_CONTENT_TYPE = ("Content-Type", "application/json")
 _MOST_DIGITS = 300
 """Of an integer: a float has no more, and `int` takes quadratic time for long ones."""
 
@@ -181,26 +185,28 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 
 def _job(given: Mapping[str, Any], template: JobTemplate) -> Job:
-    for key in given:
-        if key not in _KEYS:
-            expected = f"{', '.join(_KEYS[:-1])} or {_KEYS[-1]}"
-            raise ValueError(f"unknown key {_quoted(key)}: expected {expected}")
+    if not _KNOWS_ALL(given):
+        key = next(key for key in given if key not in _KEYS)
+        expected = f"{', '.join(_KEYS[:-1])} or {_KEYS[-1]}"
+        raise ValueError(f"unknown key {_quoted(key)}: expected {expected}")
     if "url" not in given:
         raise ValueError('no url: expected one, as in {"url": "http://localhost/"}')
     url = of_kind(str, given["url"], "url")
     method = None
     if "method" in given:
         method = of_kind(str, given["method"], "method")
-    headers = tuple(_headers(given["headers"])) if "headers" in given else ()
+    headers: Headers = ()
+    if "headers" in given:
+        headers = tuple(_headers(given["headers"]))
     body = None
-    bodies = [key for key in _BODIES if key in given]
-    if len(bodies) > 1:
-        raise ValueError(f"{bodies[0]} and {bodies[1]}: expected one of them")
-    if bodies:
-        body = _body(bodies[0], given[bodies[0]])
-        is_told = any(name.lower() == "content-type" for name, _ in headers)
-        if bodies == ["json"] and not is_told:
-            headers = (("Content-Type", "application/json"), *headers)
+    if not _HAS_NO_BODY(given):
+        bodies = [key for key in _BODIES if key in given]
+        if len(bodies) > 1:
+            raise ValueError(f"{bodies[0]} and {bodies[1]}: expected one of them")
+        key = bodies[0]
+        body = _body(key, given[key])
+        if key == "json":
+            headers = merged((_CONTENT_TYPE,), headers)
     max_time = _seconds(given["max_time"]) if "max_time" in given else None
     return template.job(url, method, headers, body, max_time)
 
