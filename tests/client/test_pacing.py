@@ -88,12 +88,12 @@ class PaceTests(unittest.TestCase):
 
 class SlowTests(unittest.TestCase):
     def slowed(
-        self, rate: float = 10.0, retry_after: float = 0.0, sent: int = 0
+        self, rate: float = 10.0, retry_after: float = 0.0, answered: int = 0
     ) -> Pace:
         """One that began at 1, was refused at 1.5, and may go on."""
         pace = Pace(rate)
         pace.take(1.0)
-        pace.slow(1.5, retry_after, began=1.0, sent=sent)
+        pace.slow(1.5, retry_after, began=1.0, answered=answered)
         return pace
 
     def gap(self, pace: Pace, now: float = 1000.0) -> float:
@@ -131,8 +131,26 @@ class SlowTests(unittest.TestCase):
         self.assertAlmostEqual(self.gap(pace, 2000.0), 0.4)
 
     def test_where_there_was_no_limit(self) -> None:
-        for sent, gap in ((200, 0.01), (1, 2 / FEWEST)):
-            self.assertAlmostEqual(self.gap(self.slowed(math.inf, sent=sent)), gap)
+        self.assertAlmostEqual(self.gap(self.slowed(math.inf)), 2 / FEWEST)
+        # It answered others, so nobody says that they are too many.
+        pace = self.slowed(math.inf, answered=200)
+        self.assertLess(self.gap(pace), 0.001)
+        # Of those that were under way with it, as good as all are refused.
+        for _ in range(300):
+            pace.slow(1.5, began=1.0)
+        self.assertAlmostEqual(self.gap(pace, 2000.0), 2 / 200, places=4)
+
+    def test_by_half_of_the_share_that_is_refused(self) -> None:
+        for every, slowed in ((1, 0.5), (2, 0.75), (10, 0.94)):
+            pace = Pace(100.0)
+            for number in range(1, 1000):
+                if number % every == 0:
+                    pace.slow(1.5, began=-math.inf)
+                else:
+                    pace.recover(1.0)
+            before = pace._rate
+            pace.slow(2.0, began=2.0)
+            self.assertAlmostEqual(pace._rate / before, slowed, delta=0.02)
 
     def test_never_slower_than_one_a_minute(self) -> None:
         pace = Pace(10.0)
@@ -172,8 +190,8 @@ class SlowTests(unittest.TestCase):
         self.assertAlmostEqual(self.gap(pace), 0.2)
 
     def test_without_a_limit_it_recovers_until_there_is_none(self) -> None:
-        for sent, expected in ((1, 990 * 5), (5000, 2500 * 5)):
-            pace = self.slowed(math.inf, sent=sent)
+        for refused, expected in ((1, 990 * 5), (0, 1)):
+            pace = self.slowed(math.inf, answered=0 if refused else 5000)
             steps = 0
             while not pace.is_as_new(10.0):
                 pace.recover(2.0)
@@ -232,29 +250,32 @@ class PacingTests(unittest.TestCase):
             pacing.refused(A, 1.5, 0.0, began=1.0)
             self.assertEqual(pacing.wait_at(A, 1.5) > 0, is_slowed)
 
-    def test_half_of_what_was_sent_in_the_last_second(self) -> None:
-        for moments, half in (
-            ([1.0] * 200, 100),
-            ([1.0] * 200 + [2.5], 100),
-            # What was sent earlier, or elsewhere, does not count.
-            ([1.0] * 200 + [4.0], FEWEST / 2),
-            ([], FEWEST / 2),
+    def test_what_was_answered_in_the_last_second(self) -> None:
+        for moments, answered in (
+            ([1.0] * 40, 40),
+            ([1.0] * 40 + [2.5], 40),
+            # What was answered earlier, or elsewhere, does not count.
+            ([1.0] * 40 + [4.0], 1),
+            ([], 0),
         ):
-            pacing = Pacing()
+            pacing, pace = Pacing(), Pace()
             for moment in moments:
-                pacing.take(A, moment)
-                pacing.take(B, moment)
-                pacing.take(B, moment)
-            pacing.refused(A, 5.0, 1.0, began=5.0)
+                pacing.answered(A, moment, began=moment)
+                pacing.answered(B, moment, began=moment)
+                pacing.answered(B, moment, began=moment)
+            now = max([2.0, *moments]) + 0.4
+            pacing.refused(A, now, 1.0, began=now)
+            pace.slow(now, 1.0, began=now, answered=answered)
             pacing.take(A, 10.0)
-            self.assertAlmostEqual(pacing.wait_at(A, 10.0), 1 / half)
+            pace.take(10.0)
+            self.assertAlmostEqual(pacing.wait_at(A, 10.0), pace.wait(10.0))
 
     def test_answered(self) -> None:
         pacing = Pacing(rate_per_host=0.8)
         pacing.refused(A, 1.0, 0.0, began=0.5)
         for _ in range(8):
-            pacing.answered(A, began=2.0)
-            pacing.answered(B, began=2.0)
+            pacing.answered(A, 2.5, began=2.0)
+            pacing.answered(B, 2.5, began=2.0)
         pacing.take(A, 10.0)
         self.assertAlmostEqual(pacing.wait_at(A, 10.0), 1 / 0.8)
 
@@ -264,7 +285,7 @@ class PacingTests(unittest.TestCase):
         for number in range(100_000):
             pacing.take(Origin(False, f"{number}", 80), number / 100)
         self.assertLessEqual(len(pacing._paces), FEWEST_KEPT)
-        self.assertLess(len(pacing._sent) + len(pacing._sent_before), 300)
+        self.assertLess(len(pacing._answered) + len(pacing._answered_before), 300)
 
     def test_those_that_are_not_as_new_are_kept(self) -> None:
         pacing = Pacing(rate_per_host=2.0)

@@ -4,9 +4,12 @@ A pace spaces requests evenly. The time to the next is counted from when one rea
 began, so no window of time has more of them than the rate says: what began late is not
 made up for.
 
-A response of 429 or 503 slows the pace of its origin as TCP slows down on a loss: it is
-halved once for all requests that were under way, and each good response lets it recover
-a step.
+A response of 429 or 503 slows the pace of its origin as DCTCP slows down: by half of
+the share of responses that were such refusals, once for all requests that were under
+way; and each good response lets it recover a step. So a server that refuses nearly all
+has its pace halved again and again, and one that fails now and then keeps its own.
+
+https://www.rfc-editor.org/rfc/rfc8257
 """
 
 from __future__ import annotations
@@ -32,8 +35,11 @@ LOWEST = 1 / 60
 STEP = 0.2
 """Requests a second by which each good response makes a slowed pace faster. More come
 of a faster one: whatever the pace, it doubles in 3.5 s. A twentieth of the pace at each
-would let a server of 50 a second refuse as many as it answers, and this one in twenty.
+would let a server of 50 a second refuse as many as it answers.
 """
+
+REMEMBERED = 32
+"""Responses, of which the share that were refusals is taken; older ones count less."""
 
 FEWEST = 20
 """Requests a second that an origin without a limit is taken to have had, at least: one
@@ -55,13 +61,27 @@ ROUNDING = 1e-9
 class Pace:
     """One pace: of `rate` requests a second, evenly spaced; infinity is none."""
 
-    __slots__ = ("_given", "_next", "_rate", "_recovered", "_slowed_at")
+    __slots__ = (
+        "_answered",
+        "_before",
+        "_given",
+        "_next",
+        "_rate",
+        "_recovered",
+        "_refused",
+        "_seen",
+        "_slowed_at",
+    )
 
     def __init__(self, rate: float = math.inf) -> None:
         self._given = self._rate = rate
         # The rate at which it is as it was given.
         self._recovered = rate
         self._next = self._slowed_at = -math.inf
+        # How many responses were refusals, of how many; older ones count less.
+        self._refused = self._seen = 0.0
+        # What it was before it was slowed, and how many were answered in a second then.
+        self._before, self._answered = rate, 0
 
     def wait(self, now: float) -> float:
         """Seconds until the next request may begin; 0 if it may now."""
@@ -75,32 +95,45 @@ class Pace:
         self._next = max(self._next, earliest) + gap
 
     def slow(
-        self, now: float, retry_after: float = 0.0, *, began: float, sent: int = 0
+        self, now: float, retry_after: float = 0.0, *, began: float, answered: int = 0
     ) -> None:
         """Slow down, because a request that `began` then was refused.
 
         The next begins when `retry_after` seconds have passed, a minute at most, and
-        those behind it at half the pace: of what it was, or, if there was no limit,
-        of the `sent` requests of the last second.
+        those behind it at a slower pace: of what it was, or, if there was no limit, of
+        those that were `answered` in the last second.
         """
-        # What began before the pace was halved does not halve it again.
+        if not self._seen:
+            self._seen = float(min(answered, REMEMBERED))
+        self._note(refused=True)
+        # What began before it was slowed does not slow it again, but says how much.
         if began > self._slowed_at:
-            before = self._rate
-            if before == math.inf:
-                before = float(max(sent, FEWEST))
-                self._recovered = max(before, UNFELT)
-            self._rate = min(before, max(before / 2, LOWEST))
+            self._before, self._answered = self._rate, max(answered, FEWEST)
             self._slowed_at = now
+        share, before = self._refused / self._seen, self._before
+        if before == math.inf:
+            # Half of it where all are refused, and no limit where nearly none is.
+            slowed = self._answered * (1 / share - 0.5)
+            self._recovered = max(slowed, UNFELT)
+        else:
+            slowed = before * (1 - share / 2)
+        self._rate = min(self._rate, max(slowed, min(before, LOWEST)))
         pause = max(min(retry_after, LONGEST_WAIT), 1 / self._rate)
         self._next = max(self._next, now + pause)
 
     def recover(self, began: float) -> None:
         """Recover a step, because a request that `began` then was answered well."""
+        self._note(refused=False)
         if self._rate == self._given or began <= self._slowed_at:
             return
         self._rate += STEP
         if self._rate >= self._recovered:
             self._rate = self._recovered = self._given
+
+    def _note(self, *, refused: bool) -> None:
+        stays = 1 - 1 / REMEMBERED
+        self._refused = self._refused * stays + refused
+        self._seen = self._seen * stays + 1
 
     def is_as_new(self, now: float) -> bool:
         """Whether another in its place would make no difference."""
@@ -133,9 +166,9 @@ class Pacing:
         # Those that are not as they were at the beginning, and some that are.
         self._paces: dict[Origin, Pace] = {}
         self._enough = FEWEST_KEPT
-        # How many were sent to each origin in this second, and in the one before.
-        self._sent: dict[Origin, int] = {}
-        self._sent_before: dict[Origin, int] = {}
+        # How many each origin has answered in this second, and in the one before.
+        self._answered: dict[Origin, int] = {}
+        self._answered_before: dict[Origin, int] = {}
         self._second = 0.0
 
     def wait(self, now: float) -> float:
@@ -149,11 +182,6 @@ class Pacing:
 
     def take(self, origin: Origin, now: float) -> None:
         """Count an attempt that begins now."""
-        if now - self._second >= 1:
-            was_just_now = now - self._second < 2
-            self._sent_before = self._sent if was_just_now else {}
-            self._sent, self._second = {}, now
-        self._sent[origin] = self._sent.get(origin, 0) + 1
         if not self.is_on:
             return
         self._in_all.take(now)
@@ -171,15 +199,25 @@ class Pacing:
         if not (retry_after or self._slows_unasked):
             return
         self.is_on = True
-        sent = max(self._sent.get(origin, 0), self._sent_before.get(origin, 0))
+        self._look_at(now)
+        answered = self._answered.get(origin, 0), self._answered_before.get(origin, 0)
         pace = self._paces.get(origin) or self._pace(origin, now)
-        pace.slow(now, retry_after, began=began, sent=sent)
+        pace.slow(now, retry_after, began=began, answered=max(answered))
 
-    def answered(self, origin: Origin, *, began: float) -> None:
+    def answered(self, origin: Origin, now: float, *, began: float) -> None:
         """Note any other response."""
+        self._look_at(now)
+        self._answered[origin] = self._answered.get(origin, 0) + 1
         pace = self._paces.get(origin)
         if pace is not None:
             pace.recover(began)
+
+    def _look_at(self, now: float) -> None:
+        """Begin to count anew where a second is over."""
+        if now - self._second >= 1:
+            was_just_now = now - self._second < 2
+            self._answered_before = self._answered if was_just_now else {}
+            self._answered, self._second = {}, now
 
     def _pace(self, origin: Origin, now: float) -> Pace:
         """A pace for an origin that has none; those that nobody misses are forgotten.

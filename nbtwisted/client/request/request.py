@@ -312,11 +312,12 @@ class Request:
         """Let the pace of the origin know how the server answered."""
         assert attempt.head is not None, "a response without a head"
         getter, origin = self._getter, self._call.target.origin
+        now, began = self._last_byte_at, attempt.began
         if attempt.head.status in REFUSALS:
             seconds = retry_after(attempt.head, getter.wall_clock())
-            getter.pacing.refused(origin, getter.now(), seconds, began=attempt.began)
+            getter.pacing.refused(origin, now, seconds, began=began)
         else:
-            getter.pacing.answered(origin, began=attempt.began)
+            getter.pacing.answered(origin, now, began=began)
 
     # What comes of it.
 
