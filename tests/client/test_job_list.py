@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import tempfile
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -366,7 +368,17 @@ class WaitingTests(ClockCase):
         os.set_blocking(reading, is_blocking)
         self.addCleanup(os.close, reading)
         writer = threading.Thread(target=self.put, args=(writing, content))
-        writer.start()
+        real_select = select.select
+
+        def select_when_it_writes(*files: Any) -> Any:
+            # Nothing is there before somebody waits for it.
+            if not writer.ident:
+                writer.start()
+            return real_select(*files)
+
+        self.patch(select, "select", select_when_it_writes)
+        if is_blocking:
+            writer.start()
         try:
             # On Linux this opens the pipe anew.
             stdin = os.dup(0)
