@@ -622,7 +622,7 @@ class WaysTests(SynchronousTestCase):
         )
         held = sorted(each["timing"]["paced"] for each in records)[3:]
         for one, other in pairwise(held):
-            self.assertGreater(other - one, 0.05)
+            self.assertGreater(other - one, 0.02)
         self.assertGreater(held[0], 0.9)
 
     def test_progress(self) -> None:
