@@ -85,7 +85,7 @@ def add_connection_options(parser: OneLineParser) -> None:
 
 
 def read_connection_options(parser: OneLineParser, told: argparse.Namespace) -> How:
-    """What they say of how to send requests.
+    """Read what they say of how to send requests.
 
     Raises `SystemExit` after one line on stderr when something cannot be read.
     """

@@ -114,7 +114,7 @@ def add_request_options(parser: OneLineParser, *, besides_json: str = "") -> Non
 def read_request_options(
     parser: OneLineParser, told: argparse.Namespace
 ) -> tuple[JobTemplate, Headers]:
-    """What becomes of a URL, and the headers that all requests have.
+    """Read what becomes of a URL, and the headers that all requests have.
 
     Raises `SystemExit` after one line on stderr when something cannot be read.
     """

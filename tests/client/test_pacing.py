@@ -152,6 +152,19 @@ class SlowTests(unittest.TestCase):
             pace.slow(2.0, began=2.0)
             self.assertAlmostEqual(pace._rate / before, slowed, delta=0.02)
 
+    def test_no_more_answers_than_are_remembered_make_a_refusal_small(self) -> None:
+        for answered in (32, 5000):
+            self.assertAlmostEqual(
+                1 / self.gap(self.slowed(100.0, answered=answered)), 98.44, places=2
+            )
+
+    def test_those_under_way_with_it_make_it_no_faster(self) -> None:
+        pace = self.slowed()
+        for _ in range(100):
+            pace.recover(1.2)
+        pace.slow(1.6, began=1.2)
+        self.assertAlmostEqual(self.gap(pace), 0.2)
+
     def test_never_slower_than_one_a_minute(self) -> None:
         pace = Pace(10.0)
         for now in range(1, 100):
