@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.client.options import read_options
+from nbtwisted.client.options.get import read_options
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.model.browsers import is_for_operators
 from tests.pages import ROOT, blocks, matches, mismatches

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from nbtwisted.client.options import read_options as read_get_options
+from nbtwisted.client.options.get import read_options as read_get_options
 from nbtwisted.client.terminal.progress import ProgressLine
 from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.console import SizedConsole

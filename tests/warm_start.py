@@ -38,7 +38,7 @@ _IMPORTED = (
     *("twisted.application.app", "twisted.internet.epollreactor"),
     *("twisted.internet.endpoints", "twisted.web.server", "twisted.web.static"),
     *("nbtwisted.client.many.gathering", "nbtwisted.client.request.getting"),
-    *("nbtwisted.client.terminal.meanwhile", "nbtwisted.client.options"),
+    *("nbtwisted.client.terminal.meanwhile", "nbtwisted.client.options.get"),
     *("nbtwisted.client.results.recording", "nbtwisted.client.many.job_list"),
     *("nbtwisted.client.connection.tls", "nbtwisted.reactor.traced"),
     *("nbtwisted.load.options", "nbtwisted.load.report", "nbtwisted.load.running"),

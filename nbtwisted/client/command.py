@@ -22,11 +22,11 @@ from nbtwisted.client.errors import BadURL, ConnectFailed, Interrupted, NameNotR
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.job_list import Given, JobFile, Jobs, UnreadableList
 from nbtwisted.client.many.unanswered import Unanswered
-from nbtwisted.client.options import Options, read_options
+from nbtwisted.client.options.get import Options, read_options
+from nbtwisted.client.options.request import CANNOT_READ
 from nbtwisted.client.proxies import Proxies
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.request import Request
-from nbtwisted.client.request_options import CANNOT_READ
 from nbtwisted.client.result import Result
 from nbtwisted.client.results import output
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadJob, BadURL
 from nbtwisted.client.many.job_list import UnreadableList, read_jobs
-from nbtwisted.client.request_options import (
+from nbtwisted.client.options.request import (
     CANNOT_READ,
     add_request_options,
     read_request_options,

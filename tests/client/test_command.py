@@ -23,7 +23,7 @@ from typing import Any
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.client.options import read_options
+from nbtwisted.client.options.get import read_options
 from nbtwisted.client.target import Origin
 from tests import warm_start
 from tests.server.running import BY_MODULE, RunningServer

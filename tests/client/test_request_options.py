@@ -7,9 +7,9 @@ from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
-from nbtwisted.client import request_options
 from nbtwisted.client.job import Job
-from nbtwisted.client.options import Options, read_options
+from nbtwisted.client.options import request as request_options
+from nbtwisted.client.options.get import Options, read_options
 from tests.guard import ClockCase
 
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)

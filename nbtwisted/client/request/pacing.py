@@ -34,9 +34,7 @@ LOWEST = 1 / 60
 
 STEP = 0.2
 """Requests a second by which each good response makes a slowed pace faster. More come
-of a faster one: whatever the pace, it doubles in 3.5 s. A twentieth of the pace at each
-would let a server of 50 a second refuse as many as it answers.
-"""
+of a faster one: whatever the pace, it doubles in 3.5 s."""
 
 REMEMBERED = 32
 """Responses, of which the share that were refusals is taken; older ones count less."""

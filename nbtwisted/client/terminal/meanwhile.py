@@ -7,7 +7,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from nbtwisted.client.options import Options
+from nbtwisted.client.options.get import Options
 
 if TYPE_CHECKING:
     from nbtwisted.client.results.recording import Recording

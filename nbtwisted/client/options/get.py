@@ -10,19 +10,19 @@ from dataclasses import dataclass, fields
 
 from nbtwisted import __version__
 from nbtwisted.client.connection.reader import Limits
-from nbtwisted.client.connection_options import (
+from nbtwisted.client.job import Job, JobTemplate
+from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
+from nbtwisted.client.options.connection import (
     add_connection_options,
     read_connection_options,
 )
-from nbtwisted.client.job import Job, JobTemplate
-from nbtwisted.client.many.gathering import DEFAULT_CONCURRENCY
-from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
-from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
-from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
-from nbtwisted.client.request_options import (
+from nbtwisted.client.options.request import (
     add_request_options,
     read_request_options,
 )
+from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
+from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
+from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
 from nbtwisted.command_line import (
     Once,
     OneLineParser,
