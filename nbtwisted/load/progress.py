@@ -6,7 +6,7 @@ import math
 from typing import TextIO
 
 from nbtwisted.client.terminal.on_screen import OnScreen
-from nbtwisted.load.running import Plan, Run
+from nbtwisted.load.running import Plan, Running
 
 __all__ = ["LiveLine"]
 
@@ -16,13 +16,17 @@ class LiveLine(OnScreen):
 
     interval = 0.5
 
-    def __init__(self, stream: TextIO, run: Run, plan: Plan) -> None:
+    def __init__(self, stream: TextIO, run: Running, plan: Plan) -> None:
         super().__init__(stream)
+        self._line = ""
+        self.follow(run, plan)
+
+    def follow(self, run: Running, plan: Plan) -> None:
+        """Show this one from now on."""
         self._run = run
         self._plan = plan
         self._answered_before = 0
         self._seconds_before = 0.0
-        self._line = ""
 
     def picture(self) -> str:
         """The line as it was drawn last."""

@@ -7,9 +7,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.connection.opening import Opening, interleaved
@@ -26,7 +26,7 @@ from nbtwisted.load.worker import Worker
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import TLS
 
-__all__ = ["Plan", "Run"]
+__all__ = ["Local", "Plan", "Run", "Runner", "Running"]
 
 HEARTBEAT = 0.02
 """Seconds between timers that show, by how late they are, how late the reactor is."""
@@ -63,6 +63,64 @@ class Plan:
     warm_up: float = 0.0
     keeps_alive: bool = True
     verify: bool = True
+
+
+class Running(Protocol):
+    """A run of some plan, in this process or in many."""
+
+    @property
+    def tally(self) -> Tally:
+        """What has come of it so far."""
+
+    @property
+    def seconds(self) -> float:
+        """From the first request that counts to the end of the last; or until now."""
+
+    @property
+    def cpu_share(self) -> float:
+        """How much of a core it has used, since the requests count."""
+
+    @property
+    def methods(self) -> Counter[str]:
+        """The methods of the requests that count; once it is over."""
+
+    def start(self) -> Deferred[None]:
+        """Begin; fires when every request has ended, and nothing is open any more."""
+
+    def stop(self) -> None:
+        """Send nothing more, and end what is under way."""
+
+
+class Runner(Protocol):
+    """Makes runs. It is begun before the first of them, and ended after the last."""
+
+    def begin(self) -> Deferred[None]:
+        """Be ready for runs; who does not want to wait any more cancels it."""
+
+    def new_run(self, plan: Plan, tally: Tally) -> Running:
+        """Make a run of a plan, which adds to the tally; one at a time may be going."""
+
+    def end(self) -> Deferred[None]:
+        """Let go of everything, also when it could not begin."""
+
+
+class Local:
+    """Makes runs in this process."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def begin(self) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
+
+    def new_run(self, plan: Plan, tally: Tally) -> Run:
+        """Make a run."""
+        return Run(self._reactor, plan, tally=tally)
+
+    def end(self) -> Deferred[None]:
+        """Do nothing."""
+        return succeed(None)
 
 
 class Run:
