@@ -16,7 +16,9 @@ from nbtwisted.client.many.job_lines import (
     LONGEST_JSON,
     Line,
     LineReader,
+    read_job,
     read_line,
+    write_job,
 )
 from nbtwisted.client.target import LONGEST_URL
 from tests.guard import ClockCase
@@ -326,3 +328,44 @@ class BadTests(JobLinesCase):
         for value in (given, {"url": "http://a/", **given}):
             entry = job_of(json.dumps(value), POSTED)
             self.assertIsInstance(entry, (Job, BadJob))
+
+
+TOKENS = st.text("GETPOShx-1", min_size=1)
+VALUES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF)).filter(
+    lambda text: "\x7f" not in text
+)
+JOBS = st.builds(
+    Job,
+    # What is no UTF-8 in a list is half of a character in its URL.
+    url=st.text(st.characters()),
+    method=TOKENS.filter(lambda method: method not in ("HEAD", "CONNECT")),
+    headers=st.lists(st.tuples(TOKENS, VALUES | st.just(" a "))).map(tuple),
+    body=st.binary() | st.text().map(str.encode),
+    max_time=st.none() | st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+)
+
+
+class WrittenTests(JobLinesCase):
+    def read_back(self, job: Job | BadJob) -> Job | BadJob:
+        return read_job(json.loads(json.dumps(write_job(job))))
+
+    @given(JOBS | st.builds(Job, st.text(st.characters())))
+    def test_any_job(self, job: Job) -> None:
+        self.assertEqual(self.read_back(job), job)
+
+    def test_a_plain_one_is_its_url(self) -> None:
+        self.assertEqual(write_job(Job("http://a/")), "http://a/")
+
+    def test_it_says_what_a_line_does(self) -> None:
+        for keys in (
+            {"method": "PUT", "body": "é"},
+            {"method": "PUT", "body_base64": "/w=="},
+            {"headers": [["A", "1"], ["A", "2"]], "max_time": 0.1},
+        ):
+            written = json.loads(json.dumps(write_job(self.asked(**keys))))
+            self.assertEqual(written, {"url": "http://a/", **keys})
+
+    @given(st.text(), st.text())
+    def test_what_is_no_job(self, message: str, shown: str) -> None:
+        bad = self.read_back(BadJob(f"line 7: {message}", shown=shown))
+        self.is_bad(bad, f"line 7: {message}", shown)

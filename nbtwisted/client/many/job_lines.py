@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from nbtwisted.client.errors import BadJob
@@ -24,7 +25,9 @@ __all__ = [
     "from_base64",
     "header_value",
     "of_kind",
+    "read_job",
     "read_line",
+    "write_job",
 ]
 
 LONGEST_JSON = 16 * 1024 * 1024
@@ -303,3 +306,47 @@ def _seconds(value: object) -> float:
 
 def _quoted(text: str) -> str:
     return f"'{printable(text, longest=100)}'"
+
+
+_DEFAULTS: Mapping[str, Any] = {each.name: each.default for each in fields(Job)}
+
+
+def write_job(job: Job | BadJob) -> str | dict[str, Any]:
+    """The job as a value that JSON has: a plain one is its URL.
+
+    Another is an object, as in a line, of what is not as usual. What stands in the
+    place of a job is its `error`, and what is `shown` of it.
+    """
+    if isinstance(job, BadJob):
+        return {"error": str(job), "shown": job.shown}
+    values = {
+        name: value
+        for name, usual in _DEFAULTS.items()
+        if (value := getattr(job, name)) != usual
+    }
+    if len(values) == 1:
+        return job.url
+    if "body" in values:
+        try:
+            values["body"] = job.body.decode()
+        except UnicodeDecodeError:
+            del values["body"]
+            values["body_base64"] = b64encode(job.body).decode()
+    return values
+
+
+def read_job(written: str | Mapping[str, Any]) -> Job | BadJob:
+    """The job that `write_job` wrote so."""
+    if isinstance(written, str):
+        return Job(written)
+    values = dict(written)
+    if "error" in values:
+        return BadJob(values["error"], shown=values["shown"])
+    values["headers"] = tuple(
+        (name, value) for name, value in values.get("headers", ())
+    )
+    if "body_base64" in values:
+        values["body"] = b64decode(values.pop("body_base64"))
+    elif "body" in values:
+        values["body"] = values["body"].encode()
+    return Job(**values)
