@@ -1,0 +1,259 @@
+"""A Dask cluster: this machine's cores, or the workers of a scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from nbtwisted import __version__
+from nbtwisted.cluster.dask_part import DaskPart
+from nbtwisted.cluster.dask_thread import DaskThread
+from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.cluster.part import Part, Worker
+from nbtwisted.cluster.part_host import PartHost, probe
+from nbtwisted.cluster.place import Place
+
+__all__ = ["Cluster", "DaskCluster", "connect"]
+
+REACH = 5.0
+"""Seconds within which a scheduler has to answer, and a worker."""
+
+FIRST_WORKER = 5.0
+"""Seconds for which a scheduler without workers may get one."""
+
+
+class Cluster(Protocol):
+    """Workers, on each of which parts of a run can be started."""
+
+    workers: Sequence[Worker]
+
+    def start_part(self, worker: Worker, arguments: list[str]) -> Deferred[Part]:
+        """Start Python with these arguments, which say which part to run.
+
+        Fires when it has said hello, and its clock was compared; fails with a
+        `ClusterError`.
+        """
+
+    def close(self) -> Deferred[None]:
+        """End all parts, and leave; fires when that is done."""
+
+
+def connect(reactor: Any, place: Place) -> Deferred[DaskCluster]:
+    """Make a cluster here, or join one; fails with a `ClusterError`."""
+    thread = DaskThread(reactor)
+    cluster = DaskCluster(thread, place)
+
+    def fail(failure: Any) -> Deferred[Any]:
+        return cluster.close().addCallback(lambda _: failure)
+
+    return thread.call(cluster.open()).addCallbacks(lambda _: cluster, fail)
+
+
+class DaskCluster(Cluster):
+    """Workers that Dask has. It is made, and used, in the reactor's thread."""
+
+    def __init__(self, thread: DaskThread, place: Place) -> None:
+        self.workers: Sequence[Worker] = ()
+        self._thread = thread
+        self._place = place
+        self._where = place.address or "local"
+        self._client: Any = None
+        self._here: Any = None
+        self._lost: dict[str, asyncio.Future[str]] = {}
+        self._making: list[Any] = []
+        self._parts: list[DaskPart] = []
+
+    def start_part(self, worker: Worker, arguments: list[str]) -> Deferred[Part]:
+        """As all have it."""
+        return self._thread.call(self._start_part(worker, arguments))
+
+    def close(self) -> Deferred[None]:
+        """As all have it."""
+        return self._thread.call(self._close()).addCallback(
+            lambda _: self._thread.stop()
+        )
+
+    # In Dask's thread.
+
+    async def open(self) -> None:
+        """Join it, and look at all of its workers; raises `ClusterError`."""
+        try:
+            import distributed
+        except ImportError as error:
+            raise ClusterError(
+                f"no Dask here ({error}): expected nbtwisted[cluster] to be installed"
+            ) from None
+        # What it says is for its own users; ours are told by errors.
+        for name in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        if self._place.address is None:
+            await self._open_here(distributed)
+        else:
+            await self._join(distributed, self._place.address)
+        addresses = await self._find_workers()
+        await self._compare_versions(addresses)
+        self.workers = [Worker(name, each) for each, name in addresses.items()]
+        for address in addresses:
+            self._watch(address)
+
+    async def _open_here(self, distributed: Any) -> None:
+        import dask
+
+        number = self._place.number or len(os.sched_getaffinity(0))
+        # A part is a process of its own: its worker here is a few objects of this one,
+        # which listens to nobody but to HTTP on loopback, where it has nothing to say.
+        dask.config.set(
+            {
+                "distributed.scheduler.http.routes": [],
+                "distributed.worker.http.routes": [],
+            }
+        )
+        self._here = await distributed.LocalCluster(
+            n_workers=number,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            asynchronous=True,
+        )
+        self._client = await distributed.Client(self._here, asynchronous=True)
+        await self._client.wait_for_workers(number)
+
+    async def _join(self, distributed: Any, address: str) -> None:
+        try:
+            self._client = await asyncio.wait_for(
+                distributed.Client(address, asynchronous=True, timeout=REACH),
+                2 * REACH,
+            )
+            versions = await asyncio.wait_for(
+                self._client.scheduler.versions(packages=["distributed"]), REACH
+            )
+        # It takes what others say first for a number of bytes.
+        except MemoryError:
+            raise ClusterError(
+                f"what answers at {address} is no Dask scheduler"
+            ) from None
+        # Whatever Dask makes of what is not there, or is something else.
+        except Exception as error:
+            raise ClusterError(
+                f"no Dask scheduler answers at {address}: {_in_short(error)}"
+            ) from None
+        theirs = versions["packages"].get("distributed")
+        if theirs != distributed.__version__:
+            raise ClusterError(
+                f"the scheduler at {address} has Dask distributed {theirs}: expected "
+                f"{distributed.__version__}, as here"
+            )
+
+    async def _find_workers(self) -> dict[str, str]:
+        """The names of the workers by their addresses."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + FIRST_WORKER
+        while True:
+            told = await self._client.scheduler.identity(n_workers=-1)
+            if told["workers"] or loop.time() > until:
+                break
+            await asyncio.sleep(0.2)
+        workers: dict[str, Any] = told["workers"]
+        if not workers:
+            raise ClusterError(
+                f"the scheduler at {self._where} has no workers: expected at least one"
+            )
+        return {address: str(it["name"]) for address, it in workers.items()}
+
+    async def _compare_versions(self, addresses: dict[str, str]) -> None:
+        try:
+            answers = await asyncio.wait_for(
+                self._client.run(probe, on_error="return"), 2 * REACH
+            )
+        except asyncio.TimeoutError:
+            raise ClusterError(
+                f"not all workers of {self._where} answer within {2 * REACH:g} s"
+            ) from None
+        for address, name in addresses.items():
+            version = answers.get(address)
+            if version == __version__:
+                continue
+            if isinstance(version, ModuleNotFoundError):
+                version = "no nbtwisted"
+            elif isinstance(version, str):
+                version = f"nbtwisted {version}"
+            else:
+                version = f"no answer ({_in_short(version)})"
+            raise ClusterError(
+                f"worker {name} at {address} has {version}: expected nbtwisted "
+                f"{__version__}, as here"
+            )
+
+    def _watch(self, address: str) -> None:
+        lost = self._lost[address] = asyncio.get_running_loop().create_future()
+
+        def on_event(event: Any) -> None:
+            told = event[1]
+            if told.get("action") == "remove-worker" and not lost.done():
+                lost.set_result("the scheduler has removed it")
+
+        self._client.subscribe_topic(address, on_event)
+
+    async def _start_part(self, worker: Worker, arguments: list[str]) -> Part:
+        lost = self._lost[worker.address]
+        making = self._client.submit(
+            PartHost, actor=True, workers=[worker.address], pure=False
+        )
+        host = await _first(making, lost, worker)
+        # The actor is there as long as its future.
+        self._making.append(making)
+        part = DaskPart(self._thread, worker, host, lost)
+        try:
+            await part.begin(arguments)
+        except BaseException:
+            await part.close()
+            raise
+        self._parts.append(part)
+        return part
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(part.close() for part in self._parts))
+        for opened in (self._client, self._here):
+            if opened is not None:
+                # There may be nobody left to say good-bye to.
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(opened.close(), REACH)
+        for lost in self._lost.values():
+            lost.cancel()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _first(making: Any, lost: asyncio.Future[str], worker: Worker) -> PartHost:
+    made = asyncio.ensure_future(_result(making))
+    await asyncio.wait({made, lost}, timeout=REACH, return_when=asyncio.FIRST_COMPLETED)
+    if made.done():
+        try:
+            host: PartHost = made.result()
+        except Exception as error:
+            raise ClusterError(
+                f"worker {worker.name}: no part can begin: {_in_short(error)}"
+            ) from None
+        return host
+    made.cancel()
+    why = lost.result() if lost.done() else f"no answer within {REACH:g} s"
+    raise ClusterError(f"worker {worker.name}: no part can begin: {why}")
+
+
+async def _result(making: Any) -> Any:
+    return await making
+
+
+def _in_short(error: object) -> str:
+    """What an error says, on a line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:200]}…"

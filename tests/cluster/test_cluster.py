@@ -1,0 +1,188 @@
+"""Parts on the workers of a real Dask, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from nbtwisted import __version__
+from nbtwisted.cluster import cluster as cluster_module
+from nbtwisted.cluster.cluster import DaskCluster, connect
+from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.cluster.frame import Frame
+from nbtwisted.cluster.part import Part, Worker
+from nbtwisted.cluster.place import Place
+from tests.guard import ReactorCase
+
+PART = ["-m", "tests.cluster.echo_part"]
+
+
+class Listener:
+    """Keeps what parts say, and fires what waits for it."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[Part, Frame]] = []
+        self.lost: list[tuple[Part, str]] = []
+        self._wanted = 0
+        self._when: Deferred[None] = Deferred()
+
+    def wait(self, frames: int, lost: int = 0) -> Deferred[None]:
+        """Fires when there are so many of both."""
+        self._wanted = frames + lost
+        self._when = Deferred()
+        self._look()
+        return self._when
+
+    def frame_received(self, part: Part, frame: Frame) -> None:
+        """As parts have it."""
+        self.frames.append((part, frame))
+        self._look()
+
+    def part_lost(self, part: Part, reason: str) -> None:
+        """As parts have it."""
+        self.lost.append((part, reason))
+        self._look()
+
+    def _look(self) -> None:
+        if len(self.frames) + len(self.lost) >= self._wanted and not self._when.called:
+            self._when.callback(None)
+
+
+async def refused(deferred: Deferred[Any]) -> str:
+    """What a `ClusterError` says."""
+    try:
+        await deferred
+    except ClusterError as error:
+        return str(error)
+    raise AssertionError("it was not refused")
+
+
+class LocalTests(ReactorCase):
+    """The cluster of this machine."""
+
+    async def test_parts_come_and_go(self) -> None:
+        """They say what they are told, die by themselves, and are ended."""
+        cluster: DaskCluster = await connect(self.reactor, Place.parse("local:2"))
+        try:
+            await self._talk(cluster)
+        finally:
+            await cluster.close()
+
+    async def _talk(self, cluster: DaskCluster) -> None:
+        self.assertEqual([worker.name for worker in cluster.workers], ["0", "1"])
+        listener, parts = Listener(), []
+        for worker in cluster.workers:
+            part = await cluster.start_part(worker, PART)
+            part.listener = listener
+            parts.append(part)
+            self.assertLess(abs(part.clock.seconds), 0.1)
+            self.assertGreater(part.clock.uncertainty, 0)
+        one, other = parts
+        # More than a pipe holds, both ways.
+        payload = os.urandom(300_000)
+        one.send({"a": 1}, payload)
+        other.send({"times": 20}, payload)
+        await listener.wait(21)
+        self.assertEqual(
+            [frame for part, frame in listener.frames if part is one],
+            [Frame({"echo": {"a": 1}}, payload)],
+        )
+        self.assertEqual(
+            [frame for part, frame in listener.frames if part is other],
+            [Frame({"echo": {"times": 20}}, payload)] * 20,
+        )
+        one.send({"die": 1})
+        await listener.wait(21, lost=1)
+        self.assertEqual(
+            listener.lost, [(one, "its process has ended: exit code 3: no room")]
+        )
+        one.send({"a": 1})
+        other.send({"print": 1})
+        await listener.wait(21, lost=2)
+        self.assertEqual(listener.lost[1][0], other)
+        self.assertIn("'what is no frame'", listener.lost[1][1])
+        await self._refuse(cluster)
+
+    async def _refuse(self, cluster: DaskCluster) -> None:
+        worker = cluster.workers[0]
+        self.assertEqual(
+            await refused(cluster.start_part(worker, [*PART, "old"])),
+            f"worker 0: its Python has nbtwisted 0.1: expected {__version__}, as here",
+        )
+        self.assertEqual(
+            await refused(cluster.start_part(worker, [*PART, "broken"])),
+            "worker 0: its process has ended: exit code 1: no such program",
+        )
+
+
+class SchedulerTests(ReactorCase):
+    """The cluster of a scheduler."""
+
+    async def test_a_worker_that_is_killed_is_lost(self) -> None:
+        """And its part's process ends with it; others go on."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        address = f"tcp://127.0.0.1:{port}"
+        loopback = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
+        dask = [sys.executable, "-m", "distributed.cli"]
+        started = [start([f"{dask[2]}.dask_scheduler", "--port", str(port), *loopback])]
+        worker = [f"{dask[2]}.dask_worker", address, "--no-nanny", *loopback]
+        try:
+            patch = self.patch(cluster_module, "FIRST_WORKER", 0.1)
+            self.assertIn(
+                "has no workers: expected at least one",
+                await refused(connect(self.reactor, Place(address))),
+            )
+            patch.restore()
+            started += [start([*worker, "--name", name]) for name in ("a", "b")]
+            await self._lose_one(await self._connect(address), started[1])
+        finally:
+            for process in started:
+                process.kill()
+                process.communicate()
+
+    async def _connect(self, address: str) -> DaskCluster:
+        while True:
+            cluster = await connect(self.reactor, Place(address))
+            if len(cluster.workers) == 2:
+                return cluster
+            await cluster.close()
+
+    async def _lose_one(self, cluster: DaskCluster, process: Any) -> None:
+        try:
+            by_name: dict[str, Worker] = {each.name: each for each in cluster.workers}
+            listener, parts = Listener(), []
+            for name in ("a", "b"):
+                part = await cluster.start_part(by_name[name], PART)
+                part.listener = listener
+                parts.append(part)
+            process.send_signal(signal.SIGKILL)
+            await listener.wait(0, lost=1)
+            [(part, reason)] = listener.lost
+            self.assertIs(part, parts[0])
+            self.assertIn("its worker is lost", reason)
+            self.assertIn(
+                "worker a: no part can begin",
+                await refused(cluster.start_part(by_name["a"], PART)),
+            )
+            parts[1].send({"still": "there"})
+            await listener.wait(1, lost=1)
+            self.assertEqual(listener.frames[0][1].head, {"echo": {"still": "there"}})
+        finally:
+            await cluster.close()
+
+
+def start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start Python with a module and its arguments."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

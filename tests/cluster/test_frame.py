@@ -1,0 +1,58 @@
+"""What a driver and its parts tell each other comes as it was told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from nbtwisted.cluster.frame import Frame, FrameReader, write_frame
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=3,
+)
+HEADS = st.dictionaries(st.text().filter(lambda name: name != "payload"), VALUES)
+
+
+class FrameTests(SynchronousTestCase):
+    """Frames."""
+
+    @settings(max_examples=50)
+    @given(st.lists(st.tuples(HEADS, st.binary(max_size=50)), max_size=4), st.data())
+    def test_come_as_they_were_written_however_they_are_cut(
+        self, told: list[tuple[dict[str, Any], bytes]], data: st.DataObject
+    ) -> None:
+        """Whatever the pieces are."""
+        written = b"".join(write_frame(head, payload) for head, payload in told)
+        reader, read = FrameReader(), []
+        while written:
+            size = data.draw(st.integers(1, max(len(written), 20)))
+            read += reader.feed(written[:size])
+            written = written[size:]
+        self.assertEqual(read, [Frame(head, payload) for head, payload in told])
+
+    def test_what_is_none_is_shown(self) -> None:
+        """Something of the worker's that prints, say."""
+        nested = json.dumps({"a": 1})[:-1] + "[" * 100_000
+        for line in (
+            b"hello",
+            b"[1]",
+            b'{"payload": -1}',
+            b'{"payload": true}',
+            b'{"payload": "1"}',
+            b"\xff",
+            nested.encode(),
+        ):
+            with self.subTest(line=line[:20]):
+                error = self.assertRaises(ValueError, FrameReader().feed, line + b"\n")
+                self.assertIn("expected a frame", str(error))
+                self.assertLess(len(str(error)), 500)
