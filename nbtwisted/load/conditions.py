@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from nbtwisted.duration import parse_duration
@@ -19,6 +19,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+_OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _CONDITION = re.compile(r"\s*([a-z0-9.]+)\s*([<>]=?)\s*(\S+)\s*")
 _PERCENTILE = re.compile(r"p([0-9]{1,3}(?:\.[0-9]{1,4})?)")
 _STATUSES = re.compile(r"[1-9]xx|non2xx|[1-9][0-9][0-9]")
@@ -80,13 +81,23 @@ class Condition:
         if is_share:
             value /= 100
         condition = cls(text.strip(), figure, kind, sign, value, is_share)
-        if not (condition.holds(0.0) or condition.holds(1.0 if is_share else 1e300)):
+        if not (condition.holds(0.0) or condition.holds(condition.most)):
             raise ValueError("expected a condition that can hold, such as errors>1%")
         return condition
 
     def holds(self, value: float) -> bool:
         """Whether it does for the figure's value: the run is then a failure."""
         return _OPERATORS[self.sign](value, self.limit)
+
+    def negated(self) -> Condition:
+        """The condition that holds where this one does not."""
+        sign = _OPPOSITE[self.sign]
+        return replace(self, text=self.text.replace(self.sign, sign), sign=sign)
+
+    @property
+    def most(self) -> float:
+        """As much as the figure can be."""
+        return 1.0 if self.is_share else 1e300
 
     @property
     def percentile(self) -> float | None:

@@ -21,8 +21,9 @@ class LiveLine(OnScreen):
         self._line = ""
         self.follow(run, plan)
 
-    def follow(self, run: Running, plan: Plan) -> None:
-        """Show this one from now on."""
+    def follow(self, run: Running, plan: Plan, title: str = "") -> None:
+        """Show this one from now on, behind a title."""
+        self._title = title
         self._run = run
         self._plan = plan
         self._answered_before = 0
@@ -46,7 +47,8 @@ class LiveLine(OnScreen):
         of = f"/{self._plan.number:,.0f}" if self._plan.number != math.inf else ""
         p50, p99 = (tally.latencies.percentile(p) * 1000 for p in (50, 99))
         self._line = (
-            f"{seconds:.0f}{end} s: {answered:,}{of} answered, {tally.failed:,} failed"
-            f", {rate:,.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+            f"{self._title}{seconds:.0f}{end} s: {answered:,}{of} answered, "
+            f"{tally.failed:,} failed, {rate:,.0f}/s, p50 {p50:.1f} ms, "
+            f"p99 {p99:.1f} ms"
         )
         super().draw()

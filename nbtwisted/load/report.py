@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nbtwisted.load.conditions import Condition, Kind
+from nbtwisted.load.conditions import Condition
+from nbtwisted.load.found_rate import found_rate_lines
+from nbtwisted.load.judging import BUSY, MOSTLY, judged, verdict
 from nbtwisted.load.tally import Latencies, Spread, Tally
 
-__all__ = ["judged", "report", "text", "verdict"]
+__all__ = ["report", "text"]
 
 PERCENTILES = (10, 25, 50, 75, 90, 95, 99, 99.9, 99.99)
 BINS = 10
 BAR = 40
 """Characters of the longest bar."""
 
-BUSY = 0.9
-"""Of a core: above this, the client is what limits the run."""
-
 SHORT = 0.1
 """Seconds: in less, nearly all is beginning and ending."""
-
-MOSTLY = 0.5
-"""Of the answers: above this, the figures are those of other statuses than 2xx."""
 
 LATE = 0.01
 """Seconds that one timer in a hundred may be late."""
@@ -86,119 +82,20 @@ def report(
             "not_sent": 0 if interrupted else tally.not_sent,
         },
         "interrupted": interrupted,
+        "found_rate": None,
     }
     found["warnings"] = _warnings(found)
     found["conditions"] = judged(found, tally, conditions)
     return found
 
 
-def judged(
-    found: dict[str, Any], tally: Tally, conditions: Sequence[Condition]
-) -> list[dict[str, Any]]:
-    """Of each condition its `text`, the `value` of its figure, and whether it `holds`.
-
-    The value is None where there is none, and `shown` is for people to read. What is
-    not known to be within its limit is beyond it. So any condition holds of a run
-    without answers; and one on a latency if that may have been cut off, or if more
-    requests were due and never sent than a percentile leaves out. One on how fast
-    answers came also holds if most of them were a 4xx or a 5xx, or most requests had
-    none, unless another condition is about that.
-    """
-    broken = _broken(found, conditions)
-    return [_judge(found, tally, condition, broken) for condition in conditions]
-
-
-def _broken(found: dict[str, Any], conditions: Sequence[Condition]) -> str | None:
-    """Why it says nothing how fast answers came, if that is so."""
-    refused = sum(n for status, n in found["statuses"].items() if int(status) >= 400)
-    if refused > MOSTLY * found["answered"] and not any(
-        condition.kind is Kind.STATUSES for condition in conditions
-    ):
-        return "most answers are 4xx or 5xx"
-    if found["failed"] > MOSTLY * found["sent"] and not any(
-        condition.figure == "errors" for condition in conditions
-    ):
-        return "most requests failed"
-    return None
-
-
-def _judge(
-    found: dict[str, Any], tally: Tally, condition: Condition, broken: str | None
-) -> dict[str, Any]:
-    value = _figure(found, tally, condition)
-    holds = value is None or condition.holds(value)
-    shown = "no answer" if value is None else _shown(condition, value)
-    if not found["answered"]:
-        holds = True
-    elif condition.kind in (Kind.LATENCY, Kind.RATE) and broken is not None:
-        holds = True
-        shown += f", and {broken}"
-    elif condition.kind is Kind.LATENCY and condition.is_upper_limit:
-        assert value is not None, "answers without latencies"
-        not_sent = found["client"]["not_sent"]
-        due = tally.latencies.count + not_sent
-        if value >= tally.cut_off_at:
-            holds = True
-            shown = f"at least {shown}"
-        elif not_sent > due * (1 - (condition.percentile or 0) / 100):
-            holds = True
-            shown += f", and {not_sent} requests were due and never sent"
-    return {"text": condition.text, "value": value, "shown": shown, "holds": holds}
-
-
-def _figure(found: dict[str, Any], tally: Tally, condition: Condition) -> float | None:
-    name = condition.figure
-    if condition.kind is Kind.RATE:
-        return float(found["rps"])
-    count: int
-    if condition.kind is Kind.LATENCY:
-        if not tally.latencies.count:
-            return None
-        if name.startswith("p"):
-            return tally.latencies.percentile(float(name[1:]))
-        return float(found["latency"][name])
-    if condition.kind is Kind.STATUSES:
-        count = sum(
-            n for status, n in found["statuses"].items() if _is_one_of(status, name)
-        )
-    else:
-        count = found["failed" if name == "errors" else "resent"]
-    if not condition.is_share:
-        return count
-    return count / found["sent"] if found["sent"] else None
-
-
-def _is_one_of(status: str, statuses: str) -> bool:
-    """Whether a status is `404`, one of `4xx`, or `non2xx`, whichever is asked."""
-    if statuses == "non2xx":
-        return status[0] != "2"
-    return status == statuses or f"{status[0]}xx" == statuses
-
-
-def verdict(found: dict[str, Any]) -> str | None:
-    """Whether the run passed, and of each condition why; None if nobody asked."""
-    failed, passed = (
-        [
-            f"{condition['text']} ({condition['shown']})"
-            for condition in found["conditions"]
-            if condition["holds"] is holds
-        ]
-        for holds in (True, False)
-    )
-    if not found["answered"]:
-        failed.insert(0, "no request was answered")
-    said = [("Failed", failed), ("Passed", passed)]
-    judgement = ". ".join(f"{how}: {', '.join(what)}" for how, what in said if what)
-    if judgement and found["interrupted"]:
-        return f"Interrupted. Until then: {judgement}"
-    return judgement or None
-
-
 def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
     """The run on some lines, drawn with `bar`; the first is the verdict on it."""
     latency = found["latency"]
     judgement = verdict(found)
+    rate = found["found_rate"]
     lines = [
+        *([] if rate is None else [*found_rate_lines(rate), ""]),
         *([] if judgement is None else [judgement, ""]),
         "Summary:",
         f"  Total:        {found['seconds']:.4f} s",
@@ -325,14 +222,6 @@ def _spread(spread: Spread) -> dict[str, float]:
         "min": spread.shortest,
         "max": spread.longest,
     }
-
-
-def _shown(condition: Condition, value: float) -> str:
-    if condition.kind is Kind.LATENCY:
-        return f"{value * 1000:.1f} ms"
-    if condition.kind is Kind.RATE:
-        return f"{value:.1f}"
-    return f"{value:.2%}" if condition.is_share else f"{value:.0f}"
 
 
 def _ms(seconds: float) -> str:
