@@ -118,6 +118,8 @@ class DaskCluster(Cluster):
             n_workers=number,
             threads_per_worker=1,
             processes=False,
+            # They are no more than this process, which is not theirs to pause.
+            memory_limit=0,
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
             asynchronous=True,

@@ -53,6 +53,8 @@ class PartHost:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LARGEST_READ,
+            # Ctrl-C on this terminal is the driver's, which tells its parts.
+            start_new_session=True,
         )
         self._note_reader()
         self._listening = asyncio.ensure_future(self._listen())
