@@ -30,7 +30,14 @@ EXERCISES = (
     # It waits for each thread before it starts the next one.
     Task(answers(5), together(5), seconds=6),
     # The main thread waits in a loop that does nothing.
-    Task(answers(1), threads(at_least=2), processor(below=0.25), seconds=6),
+    Task(
+        answers(1),
+        threads(at_least=2),
+        processor(below=0.25),
+        seconds=6,
+        # A loop that spins is found by what it gets of the processor.
+        alone=True,
+    ),
     # A semaphore holds back requests, and not the threads that wait for it.
     Task(
         answers(200),
