@@ -27,6 +27,12 @@ class Answers(Protocol):
     def write(self, index: int, result: Result) -> None:
         """Write how the request at this position of the list ended."""
 
+    def put(self, index: int, record: bytes) -> None:
+        """The same of one that is bytes already; `flush` has it written."""
+
+    def flush(self) -> None:
+        """Have all of it written."""
+
 
 class AnswerStream:
     """Answers one behind the other, in the order in which they are written."""
@@ -40,9 +46,18 @@ class AnswerStream:
 
     def write(self, index: int, result: Result) -> None:
         """As all have it."""
-        # Before the first answer, whichever that is.
-        printed, self._header = self._header + self._format(index, result), b""
-        self._stream.write(printed)
+        self.put(index, self._format(index, result))
+        self._stream.flush()
+
+    def put(self, index: int, record: bytes) -> None:
+        """As all have it."""
+        if self._header:
+            # Before the first answer, whichever that is.
+            record, self._header = self._header + record, b""
+        self._stream.write(record)
+
+    def flush(self) -> None:
+        """As all have it."""
         self._stream.flush()
 
 
@@ -60,9 +75,15 @@ class AnswerFolder:
 
     def write(self, index: int, result: Result) -> None:
         """As all have it."""
+        self.put(index, FORMATS[self._form](index, result))
+
+    def put(self, index: int, record: bytes) -> None:
+        """As all have it."""
         header = output.CSV_HEADER if self._form == "csv" else b""
-        printed = FORMATS[self._form](index, result)
-        self._folder.write(f"{index}.{self._form}", header + printed)
+        self._folder.write(f"{index}.{self._form}", header + record)
+
+    def flush(self) -> None:
+        """As all have it: it is written."""
 
 
 def mark_as_written(fileno: int) -> None:

@@ -115,11 +115,17 @@ class ResumedFile:
 
     def write(self, index: int, result: Result) -> None:
         """Add a record of how a request ended, unless it was interrupted."""
-        if isinstance(result.error, Interrupted):
-            return
-        line, begin = jsonl(index, result), self._end
-        self._append(line)
-        self._table.add(read_record(line), begin)
+        if not isinstance(result.error, Interrupted):
+            self.put(index, jsonl(index, result))
+
+    def put(self, index: int, record: bytes) -> None:
+        """Add this record."""
+        begin = self._end
+        self._append(record)
+        self._table.add(read_record(record), begin)
+
+    def flush(self) -> None:
+        """Nothing: it is written."""
 
     def put_in_order(self) -> None:
         """Leave one record of each request in the file, in the order of the list.
