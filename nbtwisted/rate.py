@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nbtwisted.numeral import parse_decimal
 
 __all__ = ["EXPECTED", "check_rate", "parse_rate"]
@@ -18,20 +20,20 @@ EXPECTED = (
 _SECONDS_IN_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-def parse_rate(text: str) -> float:
+def parse_rate(text: str, *, may_be_zero: bool = False) -> float:
     """Read a rate.
 
-    Returns requests a second, above 0.
+    Returns requests a second, above 0 unless it may be that.
 
     Raises `ValueError`, whose text says what was expected.
     """
     number, slash, unit = text.partition("/")
-    seconds = _SECONDS_IN_UNIT.get(unit if slash else "s", 0.0)
+    seconds = _SECONDS_IN_UNIT.get(unit if slash else "s")
     try:
-        rate = parse_decimal(number) / seconds if seconds else 0.0
+        rate = parse_decimal(number) / seconds if seconds else math.nan
     except ValueError:
-        rate = 0.0
-    return check_rate(rate)
+        rate = math.nan
+    return rate if may_be_zero and rate == 0 else check_rate(rate)
 
 
 def check_rate(rate: float) -> float:

@@ -21,8 +21,9 @@ from nbtwisted.client.terminal.progress import ProgressLine
 from nbtwisted.client.terminal.screen import Screen
 from nbtwisted.console import SizedConsole
 from nbtwisted.load.options import read_options as read_load_options
+from nbtwisted.load.plan import Plan
 from nbtwisted.load.progress import LiveLine
-from nbtwisted.load.running import Plan, Run
+from nbtwisted.load.running import Run
 from nbtwisted.screen_size import MOST, screen_size
 from nbtwisted.timeline import waterfall
 from tests.guard import ClockCase

@@ -18,8 +18,9 @@ from nbtwisted.command_line import end_when_told, open_files_left, say
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.outputs import Outcome, Outputs
+from nbtwisted.load.plan import Plan
 from nbtwisted.load.report import report
-from nbtwisted.load.running import Local, Plan, Runner, Running
+from nbtwisted.load.running import Local, Runner, Running
 
 if TYPE_CHECKING:
     from nbtwisted.load.progress import LiveLine

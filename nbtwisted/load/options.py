@@ -28,8 +28,8 @@ from nbtwisted.command_line import (
 )
 from nbtwisted.load.asked import Asked
 from nbtwisted.load.conditions import Condition
+from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import Preparing
-from nbtwisted.load.running import Plan
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 

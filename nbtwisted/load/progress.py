@@ -6,7 +6,8 @@ import math
 from typing import TextIO
 
 from nbtwisted.client.terminal.on_screen import OnScreen
-from nbtwisted.load.running import Plan, Running
+from nbtwisted.load.plan import Plan
+from nbtwisted.load.running import Running
 
 __all__ = ["LiveLine"]
 

@@ -6,7 +6,6 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -19,14 +18,15 @@ from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.target import Origin
 from nbtwisted.load.pacing import Pace
-from nbtwisted.load.prepared import Prepared, count_methods
+from nbtwisted.load.plan import Plan
+from nbtwisted.load.prepared import count_methods
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import TLS
 
-__all__ = ["Local", "Plan", "Run", "Runner", "Running"]
+__all__ = ["Local", "Run", "Runner", "Running"]
 
 HEARTBEAT = 0.02
 """Seconds between timers that show, by how late they are, how late the reactor is."""
@@ -46,23 +46,6 @@ PRECISION = 0.08
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0
 """Seconds that a worker waits when a request has failed, twice as long each time."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is to do. Times are in seconds; see `Pace` for what ends it.
-
-    The requests take turns. With `verify` false, any certificate will do.
-    """
-
-    requests: Sequence[Prepared]
-    connections: int
-    number: float
-    seconds: float
-    rate: float | None
-    warm_up: float = 0.0
-    keeps_alive: bool = True
-    verify: bool = True
 
 
 class Running(Protocol):
@@ -157,8 +140,9 @@ class Run:
 
             self._tls = TLS(verify=plan.verify)
         self._requests = plan.requests
-        # Requests that were sent: whose turn it is.
-        self._turn = 0
+        self._turn = plan.first
+        """The next one's."""
+        self._step = plan.step
         self._pace: Pace
         self._workers: list[Worker] = []
         self._free: deque[Worker] = deque()
@@ -180,8 +164,8 @@ class Run:
             began,
             number=plan.number,
             seconds=plan.seconds,
-            rate=plan.rate,
             warm_up=plan.warm_up,
+            arrivals=plan.open_loop,
         )
         self._cpu_before = self._cpu()
         self.began = self.ended = self._pace.counts_from
@@ -221,8 +205,9 @@ class Run:
     def methods(self) -> Counter[str]:
         """The methods of the requests that count; once it is over."""
         # Those were the last to have their turns.
-        sent = self.tally.sent
-        return count_methods(self._requests, first=self._turn - sent, number=sent)
+        sent, step = self.tally.sent, self._step
+        first = self._turn - sent * step
+        return count_methods(self._requests, first=first, step=step, number=sent)
 
     # What workers need.
 
@@ -275,7 +260,7 @@ class Run:
 
     def _send(self, worker: Worker, due: float, now: float) -> None:
         requests, turn = self._requests, self._turn
-        self._turn = turn + 1
+        self._turn = turn + self._step
         self._busy += 1
         worker.send(requests[turn % len(requests)], due, now)
 
@@ -295,7 +280,7 @@ class Run:
             # it out would make the percentiles better the more requests do.
             if error is None or isinstance(error, DeadlinePassed):
                 tally.latencies.add(now - due)
-                if self._pace.rate is not None:
+                if self._pace.is_open:
                     tally.service.add(now - worker.sent_at)
             if error is None:
                 tally.responses[worker.status, worker.size] += 1
@@ -317,7 +302,7 @@ class Run:
             self._keep_busy()
             return
         is_counted = next_due >= self.began
-        if is_counted and self._pace.rate is not None and not self._free:
+        if is_counted and self._pace.is_open and not self._free:
             self.tally.waited_for_connection += 1
         self._send(worker, next_due, now)
 
@@ -359,12 +344,13 @@ class Run:
     def _look_if_over(self) -> None:
         if self._is_over or self._busy:
             return
-        if not (self._is_stopped or self._pace.is_over(self._now())):
+        now = self._now()
+        if not (self._is_stopped or self._pace.is_over(now)):
             return
         self._is_over = True
         self.tally.fold()
         self.tally.look_at_series(self.ended - self.began, is_end=True)
-        self.tally.not_sent = self._pace.left
+        self.tally.not_sent = self._pace.give_up(now)
         self._cpu_used = self._cpu() - self._cpu_before
         timers = [self._tick, self._heartbeat, *self._pausing.values()]
         for timer in timers:

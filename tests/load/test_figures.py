@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from math import inf
 from statistics import fmean, pstdev
 from typing import Any
+from unittest import mock
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
+from nbtwisted.load import pacing
+from nbtwisted.load.arrivals import POISSON, Arrivals
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.pacing import Pace
+from nbtwisted.load.profile import Profile
 from nbtwisted.load.report import report, text
 from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally
 from tests.guard import ClockCase
@@ -148,9 +153,13 @@ class HgrmTests(ClockCase):
         self.assertEqual((footer["Mean"], footer["Max"]), (0, 0))
 
 
+def at(rate: float, seconds: float = inf) -> Arrivals:
+    return Arrivals(Profile.hold(rate, seconds))
+
+
 class PaceTests(ClockCase):
     def test_each_is_due_at_its_time(self) -> None:
-        pace = Pace(100.0, number=3, rate=2.0)
+        pace = Pace(100.0, number=3, arrivals=at(2.0))
         self.assertEqual(pace.take(100.0), 100.0)
         self.assertIsNone(pace.take(100.4))
         self.assertLess(abs((pace.wait(100.4) or 0) - 0.1), 1e-6)
@@ -164,7 +173,7 @@ class PaceTests(ClockCase):
 
     @given(st.floats(0.1, 10_000), st.floats(0.01, 3))
     def test_as_many_as_the_rate_makes(self, rate: float, seconds: float) -> None:
-        pace = Pace(0.0, seconds=seconds, rate=rate)
+        pace = Pace(0.0, arrivals=at(rate, seconds))
         taken = 0
         while taken <= rate * seconds + 1 and pace.take(seconds) is not None:
             taken += 1
@@ -172,19 +181,69 @@ class PaceTests(ClockCase):
 
     def test_whichever_comes_first(self) -> None:
         for number, seconds, expected in [(5, 100, 5), (100, 0.5, 50)]:
-            pace = Pace(0.0, number=number, seconds=seconds, rate=100.0)
+            pace = Pace(0.0, number=number, arrivals=at(100.0, seconds))
             taken = 0
             while pace.take(min(seconds, 10)) is not None:
                 taken += 1
             self.assertEqual(taken, expected)
 
     def test_what_was_due_and_not_taken_in_time(self) -> None:
-        pace = Pace(0.0, seconds=1, rate=10.0)
+        pace = Pace(0.0, arrivals=at(10.0, 1))
         self.assertEqual(pace.take(1.05), 0.0)
         self.assertIsNone(pace.take(1.2))
         self.assertTrue(pace.is_over(1.2))
         self.assertIsNone(pace.wait(1.2))
-        self.assertEqual(pace.left, 9)
+        self.assertEqual(pace.give_up(1.2), 9)
+        self.assertIsNone(pace.take(1.05))
+        self.assertEqual(pace.give_up(1.2), 0)
+
+    def test_what_was_due_when_it_was_stopped(self) -> None:
+        for number, stopped, expected in [(inf, 3.05, 20), (5, 3.05, 4), (inf, 0.9, 0)]:
+            pace = Pace(0.0, number=number, arrivals=at(10.0), warm_up=1.0)
+            for _ in range(11 if stopped > 1 else 10):
+                self.assertIsNotNone(pace.take(1.0))
+            self.assertEqual(pace.give_up(stopped), expected)
+
+    def test_what_was_due_in_the_warm_up_does_not_count(self) -> None:
+        pace = Pace(0.0, arrivals=at(10.0), warm_up=1.0)
+        self.assertEqual(pace.give_up(1.35), 4)
+
+    @given(
+        st.sampled_from(["1000/10", "0..2000/10", "500/4,0/1,2000..0/5", "1000"]),
+        st.integers(0, 3),
+        # None is due in the middle of a millisecond.
+        st.integers(0, 12_000).map(lambda number: (number + 0.5) / 1000),
+        st.one_of(st.integers(1, 9000), st.just(inf)),
+        st.booleans(),
+    )
+    @settings(max_examples=30)
+    def test_millions_are_not_counted_one_by_one(
+        self, text: str, first: int, stopped: float, number: float, is_early: bool
+    ) -> None:
+        pace, other = (
+            Pace(
+                0.0,
+                number=number,
+                arrivals=Arrivals(Profile.parse(text), first=first, step=4),
+            )
+            for _ in range(2)
+        )
+        with mock.patch.object(pacing, "MOST_COUNTED", 0 if is_early else 10):
+            missed = pace.give_up(stopped)
+        self.assertEqual(missed, other.give_up(stopped))
+
+    def test_a_poisson_process_that_nobody_took(self) -> None:
+        pace, other = (
+            Pace(0.0, arrivals=Arrivals(Profile.hold(1000.0, 10), POISSON, 1))
+            for _ in range(2)
+        )
+        with mock.patch.object(pacing, "MOST_COUNTED", 10):
+            missed = pace.give_up(20.0)
+        self.assertLess(abs(missed - 10_000), 500)
+        self.assertEqual(
+            other.give_up(20.0),
+            len([*Arrivals(Profile.hold(1000.0, 10), POISSON, 1).moments(0.0)]),
+        )
 
     def test_without_a_rate(self) -> None:
         pace = Pace(0.0, number=2, seconds=5, warm_up=1.0)
