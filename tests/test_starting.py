@@ -32,7 +32,19 @@ NOT_FOR_A_PLAIN_GET = {
     *("twisted.application", "twisted.plugin", "twisted.web", "klein", "werkzeug"),
     *("rich", "prometheus_client", "hdrh", "nbtwisted.server", "nbtwisted.load"),
     *("nbtwisted.timeline", "nbtwisted.client.results.recording"),
+    *("nbtwisted.cluster.cluster", "dask", "distributed"),
 }
+
+# None in its place: to import it raises, as where it is not installed.
+WITHOUT_DASK = """
+import importlib, pkgutil, sys
+for name in ("dask", "distributed", "tornado", "fsspec"):
+    sys.modules[name] = None
+import nbtwisted
+for module in pkgutil.walk_packages(nbtwisted.__path__, "nbtwisted."):
+    importlib.import_module(module.name)
+    print(module.name)
+"""
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +84,13 @@ class StartingTests(SynchronousTestCase):
         with RunningServer() as server:
             ran = run("-c", LOADED, "load", "-n1", f"{server.url}get")
         self.assertEqual(ran.returncode, 0, ran.stderr)
-        self.assertNotIn("OpenSSL", ran.stderr.split())
+        loaded = set(ran.stderr.split())
+        self.assertEqual(loaded & {"OpenSSL", "asyncio", "dask", "distributed"}, set())
+
+    def test_nothing_needs_dask_to_be_loaded(self) -> None:
+        ran = run("-c", WITHOUT_DASK)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertIn("nbtwisted.cluster.cluster", ran.stdout.split())
 
     def test_tls(self) -> None:
         issued = trustme.CA().issue_cert("127.0.0.1")
