@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 __all__ = ["ResultFolder"]
 
@@ -30,16 +32,48 @@ class ResultFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, in place of one that was there."""
-        # A pipe that nobody reads would be waited for.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        self._write(name, (data,))
+
+    def replace(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Write a file of which nobody finds a part, in place of one that was there."""
+        new = f".{name}.new"
+        self._write(new, pieces)
+        with self._naming(name):
+            os.replace(new, name, src_dir_fd=self._fileno, dst_dir_fd=self._fileno)
+
+    def read(self, name: str) -> bytes | None:
+        """What is in a file; None if it is not there."""
         try:
-            fileno = os.open(name, flags, 0o666, dir_fd=self._fileno)
-            with open(fileno, "wb") as file:
-                status = os.fstat(fileno)
-                if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-                    raise OSError(errno.EEXIST, "expected a file that is here alone")
-                file.truncate()
-                file.write(data)
+            with self._naming(name), open(self._open(name, os.O_RDONLY), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with self._naming(name):
+            os.unlink(name, dir_fd=self._fileno)
+
+    def _write(self, name: str, pieces: Iterable[bytes]) -> None:
+        flags = os.O_WRONLY | os.O_CREAT
+        with self._naming(name), open(self._open(name, flags), "wb") as file:
+            file.truncate()
+            file.writelines(pieces)
+
+    def _open(self, name: str, flags: int) -> int:
+        # A pipe that nobody reads would be waited for.
+        flags |= os.O_NOFOLLOW | os.O_NONBLOCK
+        fileno = os.open(name, flags, 0o666, dir_fd=self._fileno)
+        status = os.fstat(fileno)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            os.close(fileno)
+            raise OSError(errno.EEXIST, "expected a file that is here alone")
+        return fileno
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             reason = error.strerror or str(error)
             if error.errno == errno.ELOOP:
