@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from nbtwisted.load.tally import MICROSECONDS
+from nbtwisted.load.latencies import MICROSECONDS
 
 __all__ = ["hgrm"]
 

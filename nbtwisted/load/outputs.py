@@ -107,14 +107,14 @@ def _page(outcome: Outcome) -> str:
 
     report, tally = outcome.report, outcome.tally
     assert tally.series is not None
-    bins = tally.series.bins()
+    bins, rates = tally.series.bins(), tally.series.rates()
     return load_page(
         report,
         began=outcome.began,
         intervals=[each.as_json() for each in bins],
         rates=None
-        if len(bins) == len(tally.series.intervals)
-        else [each.as_json(latencies=False) for each in tally.series.intervals],
+        if len(bins) == len(rates)
+        else [each.as_json(latencies=False) for each in rates],
         curves={
             "latency": tally.latencies.curve(),
             "uncorrected": None if report["rate"] is None else tally.service.curve(),

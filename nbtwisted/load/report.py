@@ -8,7 +8,8 @@ from typing import Any
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.found_rate import found_rate_lines
 from nbtwisted.load.judging import BUSY, MOSTLY, judged, verdict
-from nbtwisted.load.tally import Latencies, Spread, Tally
+from nbtwisted.load.latencies import Latencies
+from nbtwisted.load.tally import Spread, Tally
 
 __all__ = ["report", "text"]
 

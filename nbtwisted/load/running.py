@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -151,6 +152,8 @@ class Run:
         self._heartbeat: IDelayedCall | None = None
         self._busy = 0
         self._next_look = 0.0
+        # When an interval of the series ends.
+        self._next_cut = inf
         self._counts = False
         self._is_stopped = False
         self._is_over = False
@@ -271,6 +274,8 @@ class Run:
         self._busy -= 1
         due = worker.due
         if due >= self.began:
+            if now > self._next_cut:
+                self._look_at_series(now)
             if not self._counts:
                 self._counts = True
                 self._cpu_before = self._cpu()
@@ -337,9 +342,14 @@ class Run:
                 if worker.is_late(now):
                     worker.time_out()
         self.tally.fold()
-        self.tally.look_at_series(now - self.began)
+        self._look_at_series(now)
         # What ends a run may be no more than that its time is over.
         self._look_if_over()
+
+    def _look_at_series(self, now: float) -> None:
+        self.tally.look_at_series(now - self.began)
+        if self.tally.series is not None:
+            self._next_cut = self.began + self.tally.series.due
 
     def _look_if_over(self) -> None:
         if self._is_over or self._busy:

@@ -3,21 +3,23 @@
 A run of any length is cut into at most `MOST` intervals. When there are as many, those
 that follow are twice as long, and with each of them one pair of the older ones becomes
 one interval: so there is never much to do at once, and when all pairs are merged it
-begins anew. Merging loses nothing but where the boundary was. All of it takes 1 MB
-where latencies are much alike, and 14 where they are far apart.
+begins anew. Merging loses nothing but where the boundary was. A series takes 1 to 6 MB.
+
+An interval begins at a multiple of its width, counted from when the run began. So runs
+that began at the same moment have the same intervals, and their series can be merged.
 """
 
 from __future__ import annotations
 
-import math
-import struct
-import sys
 from array import array
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Interval", "Series", "Steps"]
+from nbtwisted.load.json_values import as_count, as_list, as_object, as_seconds
+from nbtwisted.load.steps import PERCENTILES, Steps
+
+__all__ = ["Interval", "Series"]
 
 FIRST_WIDTH = 0.1
 """Seconds of the first intervals."""
@@ -25,86 +27,21 @@ FIRST_WIDTH = 0.1
 MOST = 200
 """Intervals: more could not be told apart in a picture. An even number."""
 
-PERCENTILES = {50: 1, 90: 10, 99: 100}
-"""Each with the latencies that it takes: of fewer, a p99 is the longest of them."""
-
 FEWEST_BINS = 5
 """If a p99 leaves no more than that of a run, its bins are for a p90."""
 
+_PRECISION = 6
+"""Digits of seconds behind the point: the boundaries have no more."""
 
-class Steps:
-    """Latencies, each within 1% of what it was; the extremes are as they were.
-
-    A step is what floats of 32 bits have in common whose first 15 are the same: their
-    exponent, and six binary digits. So there are 64 from each time to twice that, and
-    it takes 0.12 ms to count a thousand: a sixth of what the histogram takes.
-    """
-
-    def __init__(self) -> None:
-        self.counts: Counter[int] = Counter()
-        """By those 15 bits, which are in the order of the latencies."""
-        self._shortest = math.inf
-        self._longest = 0.0
-
-    def add(self, seconds: array[float]) -> None:
-        """Count these."""
-        if not seconds:
-            return
-        halves = array("H", array("f", seconds).tobytes())
-        upper = halves[1::2] if sys.byteorder == "little" else halves[::2]
-        for bits, count in Counter(upper).items():
-            self.counts[bits >> 1] += count
-        self._take_extremes(min(seconds), max(seconds))
-
-    @property
-    def total(self) -> int:
-        """How many there are."""
-        return self.counts.total()
-
-    def merge(self, other: Steps) -> None:
-        """Count those as well."""
-        self.counts.update(other.counts)
-        self._take_extremes(other._shortest, other._longest)
-
-    def figures(self) -> dict[str, float] | None:
-        """`p50`, `p90`, `p99` and `max`, in seconds; None if there are none."""
-        total = self.total
-        if not total:
-            return None
-        found = {}
-        in_order = iter(sorted(self.counts.items()))
-        step, passed = 0, 0
-        for percent in PERCENTILES:
-            while passed * 100 < total * percent:
-                step, count = next(in_order)
-                passed += count
-            # The next bit set, and none after it: that is the middle of the step.
-            (middle,) = struct.unpack("=f", struct.pack("=I", step << 17 | 1 << 16))
-            seconds = min(max(middle, self._shortest), self._longest)
-            found[f"p{percent}"] = round(seconds, 6)
-        return {**found, "max": round(self._longest, 6)}
-
-    def reliable_figures(self) -> dict[str, float | None] | None:
-        """The same, but None for what would be no more than the longest of so few."""
-        found = self.figures()
-        if found is None:
-            return None
-        return {
-            **found,
-            **{
-                f"p{percent}": None
-                for percent, enough in PERCENTILES.items()
-                if self.total < enough
-            },
-        }
-
-    def _take_extremes(self, shortest: float, longest: float) -> None:
-        self._shortest = min(self._shortest, shortest)
-        self._longest = max(self._longest, longest)
+_WIDTHS = frozenset(2**doublings for doublings in range(32))
+"""In steps of the first."""
 
 
 class Interval:
-    """What ended from `began` to `ended`, which are seconds since the run began."""
+    """What ended from `began` to `ended`, which are seconds since the run began.
+
+    What ended at a boundary belongs to the interval before it.
+    """
 
     def __init__(self, began: float) -> None:
         self.began = self.ended = began
@@ -122,47 +59,76 @@ class Interval:
         """How long it was."""
         return self.ended - self.began
 
-    def merge(self, later: Interval) -> None:
-        """Be this one and the one after it."""
-        self.ended = later.ended
-        self.latencies.merge(later.latencies)
-        self.service.merge(later.service)
-        self.statuses.update(later.statuses)
-        self.errors.update(later.errors)
+    def merge(self, other: Interval) -> None:
+        """Be the sum: with the one after it, or with the same of another run."""
+        self.ended = max(self.ended, other.ended)
+        self.latencies.merge(other.latencies)
+        self.service.merge(other.service)
+        # `Counter.update` takes ten times as long for so few.
+        for status, count in other.statuses.items():
+            self.statuses[status] += count
+        for error, count in other.errors.items():
+            self.errors[error] += count
 
-    def as_json(self, *, latencies: bool = True) -> dict[str, Any]:
+    def as_json(self, *, latencies: bool = True, steps: bool = False) -> dict[str, Any]:
         """The interval as JSON values; latencies are None where there was no response.
 
-        So are percentiles of fewer responses than it takes.
+        So are percentiles of fewer responses than it takes. The `steps` are what they
+        were made of, for `from_json`.
         """
         figures = {
-            "latency": self.latencies.reliable_figures(),
-            "uncorrected": self.service.reliable_figures(),
+            "latency": self.latencies.reliable_figures,
+            "uncorrected": self.service.reliable_figures,
         }
+        exact = {"latency": self.latencies, "uncorrected": self.service}
         return {
-            "began": round(self.began, 6),
-            "ended": round(self.ended, 6),
+            "began": self.began,
+            "ended": self.ended,
             "answered": self.statuses.total(),
             "failed": self.errors.total(),
-            **(figures if latencies else {}),
+            **({name: of() for name, of in figures.items()} if latencies else {}),
             "statuses": dict(sorted(self.statuses.items())),
             "errors": dict(sorted(self.errors.items())),
+            **(
+                {"steps": {name: each.as_json() for name, each in exact.items()}}
+                if steps
+                else {}
+            ),
         }
+
+    @classmethod
+    def from_json(cls, given: Any) -> Interval:
+        """The inverse of `as_json` with steps; raises `ValueError` for other values."""
+        given = as_object(given)
+        interval = cls(as_seconds(given.get("began")))
+        interval.ended = as_seconds(given.get("ended"))
+        steps = as_object(given.get("steps"))
+        interval.latencies = Steps.from_json(steps.get("latency"))
+        interval.service = Steps.from_json(steps.get("uncorrected"))
+        for counter, name in (
+            (interval.statuses, "statuses"),
+            (interval.errors, "errors"),
+        ):
+            for kind, count in as_object(given.get(name)).items():
+                counter[kind] = as_count(count)
+        return interval
 
 
 class Series:
     """The intervals of a run; see above. Times are seconds since the run began.
 
-    Who keeps it cuts it as soon as it is `due`, which may be late: what came meanwhile
-    belongs to the interval that is cut, which is so much longer.
+    It is told what came as soon as it was `due` that an interval ends, before anything
+    is added that came later. If it is told late, the intervals between are empty.
     """
 
     def __init__(self) -> None:
         self.intervals: list[Interval] = []
         """Those that are over, in their order, without gaps."""
         self.due = FIRST_WIDTH
-        """When the interval that is under way should end."""
-        self._width = FIRST_WIDTH
+        """When the interval that is under way ends."""
+        # In steps of the first width, as all that is on the grid.
+        self._width = 1
+        self._began = 0
         self._current = Interval(0.0)
         self._next_pair = MOST // 2
         self._statuses: Counter[str] = Counter()
@@ -174,16 +140,29 @@ class Series:
         They are longer where responses are few. Of a short run, there are some with
         enough for a p90 rather than one or two with enough for a p99.
         """
-        total = sum(interval.latencies.total for interval in self.intervals)
-        least = PERCENTILES[99 if total >= FEWEST_BINS * PERCENTILES[99] else 90]
+        totals = [interval.latencies.total for interval in self.intervals]
+        least = PERCENTILES[99 if sum(totals) >= FEWEST_BINS * PERCENTILES[99] else 90]
         found: list[Interval] = []
-        for interval in self.intervals:
-            if not found or found[-1].latencies.total >= least:
+        in_last = least
+        for interval, total in zip(self.intervals, totals, strict=True):
+            if in_last >= least:
                 found.append(Interval(interval.began))
+                in_last = 0
             found[-1].merge(interval)
-        if len(found) > 1 and found[-1].latencies.total < least:
+            in_last += total
+        if len(found) > 1 and in_last < least:
             last = found.pop()
             found[-1].merge(last)
+        return found
+
+    def rates(self) -> list[Interval]:
+        """The intervals, the last of which is long enough to have no rate by chance."""
+        found = [*self.intervals]
+        if len(found) > 1 and found[-1].seconds < found[0].seconds / 2:
+            joined = Interval(found[-2].began)
+            for interval in found[-2:]:
+                joined.merge(interval)
+            found[-2:] = [joined]
         return found
 
     def add_latencies(self, seconds: array[float]) -> None:
@@ -200,33 +179,106 @@ class Series:
         statuses: Mapping[int, int],
         errors: Mapping[tuple[str, str, str], int],
     ) -> None:
-        """End the interval at `seconds`; the others are the totals of the run so far.
+        """End the intervals that are over at `seconds`.
 
-        Errors are by type, phase and message, of which the type is kept.
+        The others are the totals of the run so far. Errors are by type, phase and
+        message, of which the type is kept.
         """
+        if seconds <= self.due:
+            return
         self._take_totals(statuses, errors)
-        self._current.ended = max(seconds, self._current.began)
+        while seconds > self.due:
+            self._end_at(self.due)
+
+    def close(
+        self,
+        seconds: float,
+        statuses: Mapping[int, int],
+        errors: Mapping[tuple[str, str, str], int],
+    ) -> None:
+        """The run has ended at `seconds`, and with it its last interval."""
+        self.cut(seconds, statuses, errors)
+        self._take_totals(statuses, errors)
+        # The last response may have come before somebody came to look.
+        while self.intervals and self._current.began >= seconds:
+            self.intervals[-1].merge(self._current)
+            self._current = self.intervals.pop()
+        self._end_at(max(round(seconds, _PRECISION), self._current.began))
+        self._merge_pairs()
+
+    def merge(self, other: Series) -> None:
+        """Be the series of both runs, which began at the same moment and are over."""
+        while self._width < other._width:
+            self._widen()
+        # As many of the other's are one of ours.
+        for place, interval in enumerate(other.intervals):
+            place = place * other._width // self._width
+            if place == len(self.intervals):
+                self.intervals.append(Interval(self._boundary(place * self._width)))
+            self.intervals[place].merge(interval)
+
+    def as_json(self, *, latencies: bool = True) -> list[dict[str, Any]]:
+        """The intervals of a run that is over, as JSON values with all that they hold.
+
+        Latencies can be left out: they are in the steps as well.
+        """
+        return [
+            each.as_json(latencies=latencies, steps=True) for each in self.intervals
+        ]
+
+    @classmethod
+    def from_json(cls, given: Any) -> Series:
+        """The inverse of `as_json`; raises `ValueError` for what that does not give."""
+        series = cls()
+        intervals = [Interval.from_json(each) for each in as_list(given)]
+        series.intervals = intervals
+        if len(intervals) > 1:
+            series._width = round(intervals[1].began / FIRST_WIDTH)
+        if not 0 < len(intervals) <= MOST or series._width not in _WIDTHS:
+            raise ValueError("intervals that are none of a run")
+        width = series._width
+        for place, interval in enumerate(intervals):
+            is_last = place == len(intervals) - 1
+            end = series._boundary((place + 1) * width)
+            if interval.began != series._boundary(place * width) or not (
+                interval.began <= interval.ended <= end
+                if is_last
+                else interval.ended == end
+            ):
+                raise ValueError(f"interval {place} is not where it should be")
+        return series
+
+    def _widen(self) -> None:
+        """Be of intervals twice as long."""
+        for place in range(len(self.intervals) // 2):
+            self._merge_at(place)
+        self._width *= 2
+
+    def _end_at(self, seconds: float) -> None:
+        """End the interval that is under way."""
+        self._current.ended = seconds
         self.intervals.append(self._current)
+        self._began += self._width
         if len(self.intervals) > MOST:
             self._merge_at(self._next_pair)
             self._next_pair += 1
         if len(self.intervals) == MOST and self._next_pair == MOST // 2:
             self._width *= 2
             self._next_pair = 0
-        self._current = Interval(self._current.ended)
-        self.due = self._current.began + self._width
+        self._current = Interval(self._boundary(self._began))
+        self.due = self._boundary(self._began + self._width)
 
-    def close(self, seconds: float) -> None:
-        """The run has ended at `seconds`, and its last interval was cut.
+    def _merge_pairs(self) -> None:
+        """Merge what is left of those that are half as long as others."""
+        while self._next_pair < MOST // 2:
+            # The last may be alone.
+            if self._next_pair + 1 < len(self.intervals):
+                self._merge_at(self._next_pair)
+            self._next_pair += 1
 
-        One that is short would have a rate by chance: it joins the one before.
-        """
-        # The last response may have come before somebody came to look.
-        while len(self.intervals) > 1 and self.intervals[-2].ended > seconds:
-            self._merge_at(len(self.intervals) - 2)
-        self.intervals[-1].ended = max(seconds, self.intervals[-1].began)
-        if len(self.intervals) > 1 and self.intervals[-1].seconds < self._width / 2:
-            self._merge_at(len(self.intervals) - 2)
+    @staticmethod
+    def _boundary(place: int) -> float:
+        return round(place * FIRST_WIDTH, _PRECISION)
 
     def _merge_at(self, place: int) -> None:
         self.intervals[place].merge(self.intervals.pop(place + 1))

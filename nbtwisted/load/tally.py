@@ -3,152 +3,16 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
-
-from hdrh.histogram import HdrHistogram
 
 from nbtwisted.client.errors import DeadlinePassed, RequestError
+from nbtwisted.load.latencies import Latencies
 from nbtwisted.load.series import Series
 
-__all__ = ["Latencies", "Spread", "Tally"]
-
-LONGEST = 3600
-"""Seconds: what takes longer counts as this."""
-
-MICROSECONDS = 1_000_000
-
-FLUSHED = 20_000
-"""Latencies that are kept before they are put into the histogram."""
+__all__ = ["Spread", "Tally"]
 
 MOST_ERRORS = 100
 """Kinds of errors that are told apart."""
-
-POINTS = 20
-"""Of a curve, for each nine more."""
-
-
-class Latencies:
-    """Seconds, in a histogram of three digits.
-
-    Adding is the hot path, and only appends: to record each by itself takes 1.1 µs,
-    and to count those that are alike, and record each kind, 0.4. `also` is given the
-    same, at the latest when they are flushed.
-    """
-
-    def __init__(self, also: Callable[[array[float]], None] | None = None) -> None:
-        self._histogram: Any = HdrHistogram(1, LONGEST * MICROSECONDS, 3)
-        self._also = also
-        self._told = 0
-        self._shortest = math.inf
-        self._longest = 0.0
-        self._pending = array("d")
-        self.add = self._pending.append
-
-    def tell(self) -> None:
-        """Give to `also` what was added since it was last told.
-
-        This takes a sixth of the time of a flush, which is the cheaper the more there
-        is to flush.
-        """
-        if self._also is not None:
-            self._also(self._pending[self._told :])
-            self._told = len(self._pending)
-
-    def flush(self) -> None:
-        """Put into the histogram what was added."""
-        self.tell()
-        if not self._pending:
-            return
-        largest = LONGEST * MICROSECONDS
-        counts = Counter(int(seconds * MICROSECONDS) for seconds in self._pending)
-        for value, count in counts.items():
-            self._histogram.record_value(min(max(value, 1), largest), count)
-        # The histogram has these to three digits, too.
-        self._shortest = min(self._shortest, min(self._pending))
-        self._longest = max(self._longest, max(self._pending))
-        del self._pending[:]
-        self._told = 0
-
-    def flush_if_many(self) -> None:
-        """The same, if it is worth it."""
-        if len(self._pending) >= FLUSHED:
-            self.flush()
-
-    @property
-    def histogram(self) -> Any:
-        """All of them, in microseconds: hdrhistogram's `HdrHistogram`."""
-        self.flush()
-        return self._histogram
-
-    @property
-    def count(self) -> int:
-        """How many."""
-        count: int = self.histogram.get_total_count()
-        return count
-
-    def percentile(self, percent: float) -> float:
-        """Seconds that so many in a hundred were not longer than; 0 for none."""
-        total = self.count
-        if not total:
-            return 0.0
-        # The library rounds to the nearest: the 99th of 51 would be the 50th of them.
-        rank = max(math.ceil(percent * total / 100 - 1e-9), 1)
-        found = self.histogram.get_value_at_percentile(100 * rank / total)
-        value = float(found) / MICROSECONDS
-        return min(max(value, self.shortest()), self.longest())
-
-    def mean(self) -> float:
-        """Seconds; 0 for none."""
-        return (
-            float(self.histogram.get_mean_value()) / MICROSECONDS if self.count else 0
-        )
-
-    def shortest(self) -> float:
-        """Seconds, as they were; 0 for none."""
-        return self._within_range(self._shortest) if self.count else 0.0
-
-    def longest(self) -> float:
-        """Seconds, as they were; 0 for none."""
-        return self._within_range(self._longest) if self.count else 0.0
-
-    @staticmethod
-    def _within_range(seconds: float) -> float:
-        return min(max(seconds, 1 / MICROSECONDS), LONGEST)
-
-    def bins(self, number: int) -> list[tuple[float, int]]:
-        """As many steps of equal width: their upper ends, and how many are in each."""
-        shortest, longest = self.shortest(), self.longest()
-        width = (longest - shortest) / number
-        ends = [shortest + width * (i + 1) for i in range(number)]
-        counts = [0] * number
-        for item in self.histogram.get_recorded_iterator():
-            seconds = item.value_iterated_to / MICROSECONDS
-            place = int((seconds - shortest) / width) if width else 0
-            counts[min(max(place, 0), number - 1)] += item.count_at_value_iterated_to
-        return list(zip(ends, counts, strict=True))
-
-    def curve(self) -> list[tuple[float, float]]:
-        """The percentiles: shares from 0, and seconds that so many took at most.
-
-        The shares are even on HdrHistogram's axis, which has as much room for each nine
-        more. The last is all but one, and with it stands the longest of all; there are
-        none where there are no latencies.
-        """
-        total = self.count
-        points = math.ceil(POINTS * math.log10(total)) if total else 0
-        shares = [1 - 10 ** (-point / POINTS) for point in range(points)]
-        found = []
-        items = iter(self.histogram.get_recorded_iterator())
-        value, passed = 0, 0
-        for share in shares:
-            while passed < max(share * total, 1):
-                item = next(items)
-                value, passed = item.value_iterated_to, item.total_count_to_this_value
-            found.append((share, min(value / MICROSECONDS, self.longest())))
-        return [*found, (1 - 1 / total, self.longest())] if total else []
 
 
 class Spread:
@@ -166,6 +30,15 @@ class Spread:
         self.longest = max(self.longest, seconds)
         self.count += 1
         self.total += seconds
+
+    def merge(self, other: Spread) -> None:
+        """As often as both."""
+        if other.count:
+            shortest = min(self.shortest, other.shortest)
+            self.shortest = shortest if self.count else other.shortest
+        self.longest = max(self.longest, other.longest)
+        self.count += other.count
+        self.total += other.total
 
     @property
     def mean(self) -> float:
@@ -220,16 +93,40 @@ class Tally:
         self.lateness.flush_if_many()
 
     def look_at_series(self, seconds: float, *, is_end: bool = False) -> None:
-        """So long has the run been going on: an interval of its series may be over."""
+        """So long has the run been going on: an interval of its series may be over.
+
+        What is added later belongs to the next.
+        """
         series = self.series
-        if series is None or not (is_end or seconds >= series.due):
+        if series is None or not (is_end or seconds > series.due):
             return
         self.fold()
         self.latencies.tell()
         self.service.tell()
-        series.cut(seconds, self.statuses, self.errors)
-        if is_end:
-            series.close(seconds)
+        end = series.close if is_end else series.cut
+        end(seconds, self.statuses, self.errors)
+
+    def merge(self, other: Tally) -> None:
+        """Be of the requests of both; a series is merged if both have one."""
+        self.fold()
+        other.fold()
+        self.latencies.merge(other.latencies)
+        self.service.merge(other.service)
+        self.lateness.merge(other.lateness)
+        self.connecting.merge(other.connecting)
+        self.receiving.merge(other.receiving)
+        for status, count in other.statuses.items():
+            self.statuses[status] += count
+        for kind, count in other.errors.items():
+            self.count_errors(kind, count)
+        self.bytes += other.bytes
+        self.timed_out += other.timed_out
+        self.cut_off_at = min(self.cut_off_at, other.cut_off_at)
+        self.resent += other.resent
+        self.waited_for_connection += other.waited_for_connection
+        self.not_sent += other.not_sent
+        if self.series is not None and other.series is not None:
+            self.series.merge(other.series)
 
     @property
     def answered(self) -> int:
@@ -251,7 +148,10 @@ class Tally:
         if isinstance(error, DeadlinePassed):
             self.timed_out += 1
             self.cut_off_at = min(self.cut_off_at, within)
-        kind = (type(error).__name__, error.phase, str(error))
+        self.count_errors((type(error).__name__, error.phase, str(error)), 1)
+
+    def count_errors(self, kind: tuple[str, str, str], number: int) -> None:
+        """So many have ended with this: type, phase and message."""
         if kind not in self.errors and len(self.errors) >= MOST_ERRORS:
             kind = (*kind[:2], "(others)")
-        self.errors[kind] += 1
+        self.errors[kind] += number

@@ -17,10 +17,11 @@ from nbtwisted.load import pacing
 from nbtwisted.load.arrivals import POISSON, Arrivals
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.hgrm import hgrm
+from nbtwisted.load.latencies import Latencies
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.profile import Profile
 from nbtwisted.load.report import report, text
-from nbtwisted.load.tally import MOST_ERRORS, Latencies, Tally
+from nbtwisted.load.tally import MOST_ERRORS, Tally
 from tests.guard import ClockCase
 
 

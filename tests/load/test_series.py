@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import DeadlinePassed
+from nbtwisted.load.latencies import Latencies
 from nbtwisted.load.running import Run
-from nbtwisted.load.series import FIRST_WIDTH, MOST, Series, Steps
-from nbtwisted.load.tally import Latencies, Tally
+from nbtwisted.load.series import FIRST_WIDTH, MOST, Interval, Series
+from nbtwisted.load.tally import Tally
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
 
@@ -25,54 +26,16 @@ def nearest_rank(values: list[float], percent: float) -> float:
     return sorted(values)[max(ceil(len(values) * percent / 100), 1) - 1]
 
 
-def steps_of(*seconds: float) -> Steps:
-    steps = Steps()
-    steps.add(array("d", seconds))
-    return steps
-
-
-class StepsTests(ClockCase):
-    @given(st.lists(SECONDS, min_size=1, max_size=200))
-    def test_percentiles_are_within_1_percent(self, values: list[float]) -> None:
-        found = steps_of(*values).figures()
-        assert found is not None
-        for percent in (50, 90, 99):
-            exact = nearest_rank(values, percent)
-            error = abs(found[f"p{percent}"] - exact)
-            self.assertLessEqual(error, exact * 0.01 + 0.0000005)
-        self.assertEqual(found["max"], round(max(values), 6))
-
-    @given(st.lists(SECONDS), st.lists(SECONDS))
-    def test_merged_is_as_if_they_were_one(
-        self, some: list[float], others: list[float]
-    ) -> None:
-        merged, one = steps_of(*some), steps_of(*some, *others)
-        merged.merge(steps_of(*others))
-        self.assertEqual(merged.figures(), one.figures())
-        self.assertEqual(merged.counts, one.counts)
-
-    def test_of_one_latency_all_are_that(self) -> None:
-        self.assertIsNone(steps_of().figures())
-        for seconds in (0.031457, 0.0, 5000.0):
-            found = steps_of(seconds).figures()
-            names = ("p50", "p90", "p99", "max")
-            self.assertEqual(found, dict.fromkeys(names, seconds))
-
-    def test_a_factor_of_two_is_64_steps(self) -> None:
-        steps = steps_of(*(number / 1024 for number in range(1024, 2048)))
-        self.assertEqual(len(steps.counts), 64)
-        self.assertEqual(set(steps.counts.values()), {16})
-
-
 class SeriesTests(ClockCase):
     def test_intervals(self) -> None:
         series = Series()
         series.add_latencies(array("d", [0.001] * 3))
-        series.cut(0.1, {200: 3}, {})
+        series.cut(0.11, {200: 3}, {})
+        # What comes late for its interval is told before it is added.
         series.cut(0.21, {200: 3}, {("DeadlinePassed", "deadline", "late"): 1})
         series.add_latencies(array("d", [0.005]))
         series.add_service(array("d", [0.004]))
-        series.cut(
+        series.close(
             0.3,
             {200: 3, 503: 1},
             {
@@ -80,14 +43,13 @@ class SeriesTests(ClockCase):
                 ("DeadlinePassed", "deadline", "very"): 1,
             },
         )
-        series.close(0.3)
         found = [interval.as_json() for interval in series.intervals]
         json.dumps(found, allow_nan=False)
         self.assertEqual([each["answered"] for each in found], [3, 0, 1])
         self.assertEqual([each["failed"] for each in found], [0, 1, 2])
         self.assertEqual(
             [(each["began"], each["ended"]) for each in found],
-            [(0.0, 0.1), (0.1, 0.21), (0.21, 0.3)],
+            [(0.0, 0.1), (0.1, 0.2), (0.2, 0.3)],
         )
         # Nothing is not zero.
         self.assertIsNone(found[1]["latency"])
@@ -97,27 +59,41 @@ class SeriesTests(ClockCase):
         self.assertEqual(found[2]["statuses"], {"5xx": 1})
         self.assertEqual(found[2]["errors"], {"DeadlinePassed": 2})
 
-    def test_the_last_is_not_much_shorter_than_others(self) -> None:
-        for end, expected in [(0.12, [0.12]), (0.17, [0.1, 0.17])]:
-            series = Series()
-            series.cut(0.1, {200: 1}, {})
-            series.cut(end, {200: 2}, {})
-            series.close(end)
-            self.assertEqual([each.ended for each in series.intervals], expected)
-        short = Series()
-        short.cut(0.001, {200: 1}, {})
-        short.close(0.001)
-        self.assertEqual(short.intervals[0].seconds, 0.001)
+    def test_those_that_nothing_ended_in(self) -> None:
+        series = Series()
+        series.cut(0.35, {200: 1}, {})
+        series.cut(0.4, {200: 9}, {})
+        series.close(0.5, {200: 3}, {})
+        found = [(each.ended, each.statuses["2xx"]) for each in series.intervals]
+        self.assertEqual(found, [(0.1, 1), (0.2, 0), (0.3, 0), (0.4, 2), (0.5, 0)])
 
     def test_it_ends_with_the_last_answer(self) -> None:
         series = Series()
-        series.cut(0.1, {200: 1}, {})
-        series.cut(0.2, {200: 3}, {})
+        series.cut(0.15, {200: 1}, {})
         # Which came before somebody came to look.
-        series.cut(0.19, {200: 3}, {})
-        series.close(0.19)
-        self.assertEqual([each.ended for each in series.intervals], [0.1, 0.19])
+        series.cut(0.45, {200: 3}, {})
+        series.close(0.1999999, {200: 3}, {})
+        self.assertEqual([each.ended for each in series.intervals], [0.1, 0.2])
         self.assertEqual([each.statuses["2xx"] for each in series.intervals], [1, 2])
+        for end in (0.0, 0.001, 0.1):
+            short = Series()
+            short.close(end, {200: 1}, {})
+            (interval,) = short.intervals
+            self.assertEqual((interval.seconds, interval.statuses["2xx"]), (end, 1))
+
+    def test_rates_have_no_last_one_by_chance(self) -> None:
+        for end, ends in [
+            (0.24, [0.1, 0.24]),
+            (0.26, [0.1, 0.2, 0.26]),
+            (0.04, [0.04]),
+        ]:
+            series = Series()
+            series.close(end, {200: 5}, {})
+            rates = series.rates()
+            self.assertEqual([each.ended for each in rates], ends)
+            self.assertEqual(sum(each.statuses["2xx"] for each in rates), 5)
+        # Which changes nothing.
+        self.assertEqual(series.intervals, rates)
 
     @settings(max_examples=50)
     @given(
@@ -132,29 +108,29 @@ class SeriesTests(ClockCase):
         # At any times, and so many times that intervals have to be merged.
         for late, value in additions * times * 30:
             seconds += late
+            series.cut(seconds, {200: statuses}, {})
             series.add_latencies(array("d", [value] * 2))
             statuses += 2
-            if seconds >= series.due:
-                series.cut(seconds, {200: statuses}, {})
             self.assertLessEqual(len(series.intervals), MOST)
-        series.cut(seconds, {200: statuses}, {})
-        series.close(seconds)
+        series.close(seconds, {200: statuses}, {})
         intervals = series.intervals
-        self.assertEqual(
-            sum(each.latencies.counts.total() for each in intervals), statuses
-        )
+        self.assertEqual(sum(each.latencies.total for each in intervals), statuses)
         self.assertEqual(sum(each.statuses.total() for each in intervals), statuses)
         ends = [0.0, *(each.ended for each in intervals)]
         self.assertEqual([each.began for each in intervals], ends[:-1])
-        self.assertEqual(ends[-1], seconds)
+        self.assertLess(abs(ends[-1] - seconds), 0.000001)
+        widths = {round(each.seconds, 6) for each in intervals[:-1]}
+        self.assertLessEqual(len(widths), 1)
 
     def filled(self, *counts: int) -> Series:
         """Intervals of a second each, with so many latencies of as many ms."""
-        series, answered = Series(), 0
-        for seconds, count in enumerate(counts, 1):
-            series.add_latencies(array("d", [count / 1000] * count))
-            answered += count
-            series.cut(float(seconds), {200: answered}, {})
+        series = Series()
+        for seconds, count in enumerate(counts):
+            interval = Interval(float(seconds))
+            interval.latencies.add(array("d", [count / 1000] * count))
+            interval.statuses["2xx"] = count
+            interval.ended = seconds + 1.0
+            series.intervals.append(interval)
         return series
 
     def test_bins_hold_enough_for_their_percentiles(self) -> None:
@@ -256,12 +232,10 @@ class RunTests(ClockCase):
         assert tally.series is not None
         intervals = tally.series.intervals
         self.assertEqual(sum(each.statuses["2xx"] for each in intervals), 100)
-        self.assertEqual(intervals[-1].ended, run.seconds)
+        self.assertEqual(intervals[-1].ended, round(run.seconds, 6))
         self.assertTrue(all(each.service.figures() is None for each in intervals))
         for each in intervals[:-1]:
-            self.assertGreaterEqual(each.seconds, FIRST_WIDTH)
-            # The heartbeat that ends it comes every 20 ms.
-            self.assertLess(each.seconds, FIRST_WIDTH + 0.03)
+            self.assertEqual(round(each.seconds, 6), FIRST_WIDTH)
 
     def test_a_stall_is_where_it_was(self) -> None:
         def answers(now: float, number: int) -> tuple[float, bytes]:
@@ -313,9 +287,9 @@ class RunTests(ClockCase):
         tally.look_at_series(FIRST_WIDTH / 2)
         assert tally.series is not None
         self.assertEqual(tally.series.intervals, [])
-        tally.look_at_series(FIRST_WIDTH)
+        tally.look_at_series(FIRST_WIDTH + MILLISECOND)
         (interval,) = tally.series.intervals
-        self.assertEqual(interval.latencies.counts.total(), 2)
+        self.assertEqual(interval.latencies.total, 2)
         self.assertEqual((interval.statuses["2xx"], interval.errors.total()), (2, 1))
 
     def test_there_is_none_unless_it_is_asked_for(self) -> None:

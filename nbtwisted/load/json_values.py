@@ -1,0 +1,60 @@
+"""Values of JSON that another process has written: none is taken for what it is not.
+
+Each function returns the value that it was given, or raises `ValueError`. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+__all__ = ["as_count", "as_list", "as_object", "as_seconds", "as_text"]
+
+LARGEST = 2**53
+"""Of a count: numbers of JSON are exact up to there, and a thousand fit 64 bits."""
+
+LONGEST_TEXT = 1024 * 1024
+"""Characters."""
+
+_T = TypeVar("_T")
+
+
+def as_count(value: Any) -> int:
+    """A whole number from 0 on."""
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise ValueError(f"{_shown(value)}: expected a whole number from 0 on")
+    return value
+
+
+def as_seconds(value: Any) -> float:
+    """A time from 0 on."""
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise ValueError(f"{_shown(value)}: expected seconds from 0 on")
+    return float(value)
+
+
+def as_text(value: Any) -> str:
+    """A text."""
+    if len(_as(str, value, "a text")) > LONGEST_TEXT:
+        raise ValueError(f"a text of {len(value)} characters: expected fewer")
+    return str(value)
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """An object."""
+    return _as(dict, value, "an object")
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list."""
+    return _as(list, value, "a list")
+
+
+def _as(kind: type[_T], value: Any, expected: str) -> _T:
+    if not isinstance(value, kind):
+        raise ValueError(f"{_shown(value)}: expected {expected}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:100] if not isinstance(value, (dict, list)) else "[...]"
