@@ -8,13 +8,20 @@ from typing import Any
 from nbtwisted.load.conditions import Condition, Kind
 from nbtwisted.load.tally import Tally
 
-__all__ = ["BUSY", "MOSTLY", "judged", "verdict"]
+__all__ = ["BUSY", "LATE", "MOSTLY", "judged", "lost_share", "named", "verdict"]
 
 BUSY = 0.9
 """Of a core: above this, the client is what limits the run."""
 
+LATE = 0.01
+"""Seconds that one timer in a hundred may be late."""
+
 MOSTLY = 0.5
 """Of the answers: above this, the figures are those of other statuses than 2xx."""
+
+
+MOST_NAMED = 3
+"""Workers that a sentence names."""
 
 
 def judged(
@@ -145,8 +152,27 @@ def verdict(found: dict[str, Any]) -> str | None:
     said = [("Failed", failed), ("Passed", passed)]
     judgement = ". ".join(f"{how}: {', '.join(what)}" for how, what in said if what)
     if judgement and found["interrupted"]:
-        return f"Interrupted. Until then: {judgement}"
+        judgement = f"Interrupted. Until then: {judgement}"
+    if found["partial"] is not None:
+        partial = f"Partial: {lost_share(found['partial'])}"
+        judgement = f"{partial}. {judgement}" if judgement else partial
     return judgement or None
+
+
+def lost_share(partial: dict[str, Any]) -> str:
+    """How much of a run was lost, and with whom, in words."""
+    return f"{partial['lost_share']:.1%} was lost with {named(partial['workers'])}"
+
+
+def named(workers: Sequence[str]) -> str:
+    """Some workers, in words."""
+    names = [*workers[:MOST_NAMED]]
+    more = len(workers) - len(names)
+    if more:
+        names.append(f"{more} more")
+    if len(names) == 1:
+        return f"worker {names[0]}"
+    return f"workers {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _shown(condition: Condition, value: float) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.found_rate import found_rate_lines
-from nbtwisted.load.judging import BUSY, MOSTLY, judged, verdict
+from nbtwisted.load.judging import BUSY, LATE, MOSTLY, judged, verdict
 from nbtwisted.load.latencies import Latencies
 from nbtwisted.load.tally import Spread, Tally
+from nbtwisted.load.workers import Workers, table
 
 __all__ = ["report", "text"]
 
@@ -20,9 +21,6 @@ BAR = 40
 
 SHORT = 0.1
 """Seconds: in less, nearly all is beginning and ending."""
-
-LATE = 0.01
-"""Seconds that one timer in a hundred may be late."""
 
 
 def report(
@@ -38,6 +36,8 @@ def report(
     methods: Mapping[str, int],
     interrupted: bool,
     conditions: Sequence[Condition] = (),
+    workers: Workers | None = None,
+    cores: int = 1,
 ) -> dict[str, Any]:
     """The run as JSON values. Times are in seconds, shares from 0 to 1.
 
@@ -46,7 +46,8 @@ def report(
     requests that had none in their time, which count as at least that: `timeout`, or
     one of their own. The shortest that was over is `cut_off_at`, None if none was.
     `urls` are the first of those that took turns. `conditions` are as `judged` has
-    them.
+    them. `workers` are those of a run on a cluster; without one, this machine has so
+    many `cores` that could take part.
     """
     rps = tally.answered / seconds if seconds else 0.0
     found: dict[str, Any] = {
@@ -84,8 +85,14 @@ def report(
         },
         "interrupted": interrupted,
         "found_rate": None,
+        "workers": [] if workers is None else workers.rows,
+        "bottleneck": None if workers is None else workers.bottleneck,
+        "partial": None if workers is None else workers.partial,
     }
-    found["warnings"] = _warnings(found)
+    found["warnings"] = [
+        *([] if workers is None else workers.warnings),
+        *_warnings(found, cores),
+    ]
     found["conditions"] = judged(found, tally, conditions)
     return found
 
@@ -145,10 +152,15 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
             f"{error['message']}"
             for error in found["errors"]
         ]
+    if found["workers"]:
+        lines += ["", "Workers:", *table(found["workers"])]
+        if found["bottleneck"] is not None:
+            lines.append(f"Bottleneck: {found['bottleneck']}")
     client = found["client"]
+    whose = "the busiest worker, " if found["workers"] else ""
     lines += [
         "",
-        f"Client: {client['cpu']:.0%} of a core; its timers "
+        f"Client: {whose}{client['cpu']:.0%} of a core; its timers "
         f"{client['lateness']['p99'] * 1000:.1f} ms late (p99)",
     ]
     lines += [f"Warning: {warning}" for warning in found["warnings"]]
@@ -164,8 +176,11 @@ def _methods(found: dict[str, Any]) -> list[str]:
     return [f"  Methods:      {', '.join(counts)}"]
 
 
-def _warnings(found: dict[str, Any]) -> list[str]:
+def _warnings(found: dict[str, Any], cores: int) -> list[str]:
     client = found["client"]
+    who, whose = "the client", "its own"
+    if found["workers"]:
+        who, whose = "the busiest worker", "the client's own"
     warnings = []
     not_2xx = sum(n for status, n in found["statuses"].items() if status[0] != "2")
     if not_2xx > MOSTLY * found["answered"]:
@@ -184,9 +199,11 @@ def _warnings(found: dict[str, Any]) -> list[str]:
     if found["seconds"] < SHORT:
         return warnings
     if client["cpu"] > BUSY:
+        # Who has workers, has used more cores.
+        more = f" (--cluster local uses {cores} cores)" if cores > 1 else ""
         warnings.append(
-            f"the client used {client['cpu']:.0%} of its core: these figures are its "
-            "own as much as the server's"
+            f"{who} used {client['cpu']:.0%} of its core: these figures are {whose} as "
+            f"much as the server's{more}"
         )
     elif client["lateness"]["p99"] > LATE:
         warnings.append(

@@ -23,6 +23,7 @@ from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import count_methods
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
+from nbtwisted.load.workers import Workers
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import TLS
@@ -68,8 +69,15 @@ class Running(Protocol):
     def methods(self) -> Counter[str]:
         """The methods of the requests that count; once it is over."""
 
+    @property
+    def workers(self) -> Workers | None:
+        """What each worker has done, if it is of many."""
+
     def start(self) -> Deferred[None]:
-        """Begin; fires when every request has ended, and nothing is open any more."""
+        """Begin; fires when every request has ended, and nothing is open any more.
+
+        Fails with a `ClusterError` if a worker cannot do its part.
+        """
 
     def stop(self) -> None:
         """Send nothing more, and end what is under way."""
@@ -159,10 +167,15 @@ class Run:
         self._is_over = False
         self._done: Deferred[None] = Deferred()
 
-    def start(self) -> Deferred[None]:
-        """Begin; fires when every request has ended, and nothing is open any more."""
+    def start(self, began: float | None = None) -> Deferred[None]:
+        """Begin; fires when every request has ended, and nothing is open any more.
+
+        Who begins late says when it should have been, by `now`: requests are due as if
+        it had.
+        """
         plan = self._plan
-        began = self._now()
+        if began is None:
+            began = self._now()
         self._pace = Pace(
             began,
             number=plan.number,
@@ -178,7 +191,7 @@ class Run:
             for _ in range(plan.connections)
         ]
         self._free.extend(self._workers)
-        self._beat(began)
+        self._beat(self._now())
         self._keep_busy()
         return self._done
 
@@ -189,6 +202,10 @@ class Run:
             if worker.is_busy:
                 worker.stop(Interrupted("stopped before it was answered"))
         self._look_if_over()
+
+    @property
+    def workers(self) -> None:
+        """None: all is done here."""
 
     @property
     def cpu_share(self) -> float:

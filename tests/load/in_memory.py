@@ -164,6 +164,7 @@ class Server(MemoryReactorClock):
 
     def begin(self, **plan: Any) -> tuple[Run, list[object]]:
         """Begin to; returns the run, and what is not empty when it is over."""
+        began = plan.pop("began", None)
         run = Run(
             self,
             plan_of(*plan.pop("urls", ()), **plan),
@@ -172,7 +173,7 @@ class Server(MemoryReactorClock):
             cpu=lambda: 0.0,
         )
         over: list[object] = []
-        run.start().addCallback(lambda _: over.append(True))
+        run.start(began).addCallback(lambda _: over.append(True))
         return run, over
 
 

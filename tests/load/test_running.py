@@ -50,6 +50,18 @@ class RunningTests(ClockCase):
         self.assertEqual(run.tally.waited_for_connection, 0)
         self.assertLess(run.tally.latencies.percentile(99), 0.013)
 
+    def test_one_that_begins_late(self) -> None:
+        server = Server(always(0.01))
+        server.advance(1.0)
+        run, over = server.begin(began=0.8, seconds=1, rate=100.0, connections=50)
+        # Those that were due before are made at once, and their latencies say so.
+        self.assertEqual(server.attempts, 21)
+        server.pump([MILLISECOND] * 900)
+        self.assertTrue(over)
+        self.assertEqual(run.tally.sent, 100)
+        self.assertLess(abs(run.seconds - 1), 0.03)
+        self.assertLess(abs(run.tally.latencies.longest() - 0.21), 0.002)
+
     def test_an_open_loop_does_not_wait_for_answers(self) -> None:
         server = Server(always(1.0))
         run, over = server.begin(number=50, rate=100.0, connections=100)
