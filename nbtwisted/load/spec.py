@@ -65,13 +65,13 @@ def read_spec(spec: Mapping[str, Any], requests: Sequence[Prepared]) -> Plan:
 
 def write_requests(requests: Sequence[Prepared]) -> bytes:
     """Requests as a text of JSON; what many of them share is there once."""
-    commons: dict[Common, int] = {}
-    bodies: dict[bytes, int] = {}
+    # They are one object where they are equal, and to compare those is slow.
+    commons = {id(request.common): request.common for request in requests}
+    bodies = dict.fromkeys(request.body for request in requests)
+    common_places = {key: place for place, key in enumerate(commons)}
+    body_places = {body: place for place, body in enumerate(bodies)}
     shared = (
-        (
-            commons.setdefault(request.common, len(commons)),
-            bodies.setdefault(request.body, len(bodies)),
-        )
+        (common_places[id(request.common)], body_places[request.body])
         for request in requests
     )
     # Those that have the same, one after another, are counted.
@@ -88,7 +88,7 @@ def write_requests(requests: Sequence[Prepared]) -> bytes:
                     "timeout": common.timeout,
                     "is_idempotent": common.is_idempotent,
                 }
-                for common in commons
+                for common in commons.values()
             ],
             "bodies": [b64encode(body).decode() for body in bodies],
         },

@@ -127,7 +127,7 @@ class PartsTests(ClockCase):
 
     @given(st.data())
     def test_requests_are_written_and_read(self, data: Any) -> None:
-        commons = data.draw(st.lists(self.COMMONS, min_size=1, max_size=3))
+        commons = data.draw(st.lists(self.COMMONS, min_size=1, max_size=3, unique=True))
         requests = data.draw(
             st.lists(
                 st.builds(Prepared, st.binary(), st.binary(), st.sampled_from(commons)),
