@@ -137,6 +137,7 @@ class _Command:
             methods=run.methods,
             interrupted=self._exit_code is not None,
             conditions=options.fail_if,
+            arrivals=plan.open_loop,
         )
 
     def _judge(self, found: dict[str, Any]) -> int:

@@ -7,6 +7,8 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import SystemRandom
+from typing import cast
 
 from nbtwisted import __version__
 from nbtwisted.client.errors import BadJob, BadURL
@@ -25,11 +27,14 @@ from nbtwisted.command_line import (
     positive_duration,
     reading,
     say,
+    whole_number,
 )
+from nbtwisted.load.arrivals import CONSTANT, KINDS, POISSON
 from nbtwisted.load.asked import Asked
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import Preparing
+from nbtwisted.load.profile import Profile
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 
@@ -39,6 +44,9 @@ DEFAULT_NUMBER = 200
 DEFAULT_CONNECTIONS = 50
 DEFAULT_TIMEOUT = 20.0
 """All three are hey's; the last is in seconds."""
+
+SEEDS = 10**9
+"""So many are there to choose from, which people can still type."""
 
 _BODY = ("{", "[", '"', "@")
 """How a value of --json begins that is to be sent, or names a file that is. Of JSON,
@@ -122,6 +130,26 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "whether others are answered or not; latencies count from when they were due",
     )
     parser.add_argument(
+        "--stages",
+        type=reading(Profile.parse),
+        metavar="STAGES",
+        help="the same at a rate that varies, such as 100..1000/1m,1000/5m,0: "
+        "A..B/DURATION goes evenly from A to B a second, RATE/DURATION stays there, "
+        "and a RATE alone, as the last, goes on until -n are sent (0 is the end)",
+    )
+    parser.add_argument(
+        "--arrivals",
+        choices=KINDS,
+        help="how requests come at a rate: constant, or poisson, as from people who do "
+        f"not know of each other (default: {CONSTANT})",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number,
+        metavar="N",
+        help="draw the same arrivals each time (default: others each time)",
+    )
+    parser.add_argument(
         "-t",
         dest="timeout",
         type=positive_duration,
@@ -185,10 +213,15 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     named = [("--json", figures), ("--hdr", told.hdr), ("--plot", told.plot)]
     read = None if told.list == "-" else told.list
     expect_different_files(parser, [("-i", read), *named])
+    _check_rate(parser, told)
+    seconds = told.seconds or math.inf
+    if told.stages is not None:
+        seconds = told.stages.seconds
     asked = _asked(parser, told)
     number = told.number
     if number is None:
-        number = math.inf if told.seconds else max(DEFAULT_NUMBER, len(asked.requests))
+        is_timed = seconds != math.inf
+        number = math.inf if is_timed else max(DEFAULT_NUMBER, len(asked.requests))
     connections = told.connections
     if connections is None:
         connections = int(min(DEFAULT_CONNECTIONS, number))
@@ -199,11 +232,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
             requests=asked.requests,
             connections=connections,
             number=number,
-            seconds=told.seconds or math.inf,
+            seconds=seconds,
             rate=told.rate,
             warm_up=told.warmup,
             keeps_alive=not told.disable_keepalive,
             verify=not told.insecure,
+            profile=told.stages,
+            arrivals=told.arrivals or CONSTANT,
+            seed=_seed(told),
         ),
         urls=asked.urls,
         timeout=told.timeout,
@@ -213,6 +249,30 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         fail_if=tuple(told.fail_if),
         progress=told.progress,
     )
+
+
+def _check_rate(parser: OneLineParser, told: argparse.Namespace) -> None:
+    """See that what says when requests are due goes together."""
+    stages = told.stages
+    if stages is not None:
+        for option, value in (("-q", told.rate), ("-z", told.seconds)):
+            if value is not None:
+                parser.error(f"--stages: expected no {option} beside it")
+        if stages.seconds == math.inf and told.number is None:
+            parser.error("--stages: the last has no end: expected -n, or a duration")
+        if told.warmup and not stages.rate(0.0):
+            parser.error("--warmup: expected --stages that begin above 0")
+    elif told.arrivals is not None and told.rate is None:
+        parser.error("--arrivals: expected -q or --stages beside it")
+    if told.seed is not None and told.arrivals != POISSON:
+        parser.error("--seed: expected --arrivals poisson beside it")
+
+
+def _seed(told: argparse.Namespace) -> int | None:
+    """What arrivals are drawn from, if they are drawn."""
+    if told.arrivals != POISSON or told.seed is not None:
+        return cast("int | None", told.seed)
+    return SystemRandom().randrange(SEEDS)
 
 
 def _asked(parser: OneLineParser, told: argparse.Namespace) -> Asked:

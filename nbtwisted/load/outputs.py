@@ -65,7 +65,9 @@ class Outputs:
 
     def new_tally(self) -> Tally:
         """A tally for a run."""
-        return Tally(None if self._options.plot is None else Series())
+        options = self._options
+        has_series = options.plot is not None or options.plan.profile is not None
+        return Tally(Series() if has_series else None)
 
     def write(self, outcome: Outcome) -> None:
         """Write all of it.
@@ -117,7 +119,9 @@ def _page(outcome: Outcome) -> str:
         else [each.as_json(latencies=False) for each in rates],
         curves={
             "latency": tally.latencies.curve(),
-            "uncorrected": None if report["rate"] is None else tally.service.curve(),
+            "uncorrected": None
+            if report["uncorrected"] is None
+            else tally.service.curve(),
         },
         conditions=report["conditions"],
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nbtwisted.load.arrivals import POISSON, Arrivals
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.found_rate import found_rate_lines
 from nbtwisted.load.judging import BUSY, LATE, MOSTLY, judged, verdict
 from nbtwisted.load.latencies import Latencies
+from nbtwisted.load.stages import stage_figures, stage_lines
 from nbtwisted.load.tally import Spread, Tally
 from nbtwisted.load.workers import Workers, table
 
@@ -38,23 +40,31 @@ def report(
     conditions: Sequence[Condition] = (),
     workers: Workers | None = None,
     cores: int = 1,
+    arrivals: Arrivals | None = None,
 ) -> dict[str, Any]:
     """The run as JSON values. Times are in seconds, shares from 0 to 1.
 
     `uncorrected` latencies count from when a request was sent, and stand there for runs
-    with a rate; `latency` counts from when it was due. Both are of answers and of
+    at a rate; `latency` counts from when it was due. Both are of answers and of
     requests that had none in their time, which count as at least that: `timeout`, or
     one of their own. The shortest that was over is `cut_off_at`, None if none was.
     `urls` are the first of those that took turns. `conditions` are as `judged` has
     them. `workers` are those of a run on a cluster; without one, this machine has so
-    many `cores` that could take part.
+    many `cores` that could take part. `arrivals` are those of an open loop; `rate` is
+    None if that varies, and then there are `stages`.
     """
+    stages = None
+    if arrivals is not None and rate is None:
+        stages = stage_figures(arrivals.profile, tally.series)
     rps = tally.answered / seconds if seconds else 0.0
     found: dict[str, Any] = {
         "urls": list(urls),
         "urls_left_out": urls_left_out,
         "connections": connections,
         "rate": rate,
+        "stages": stages,
+        "arrivals": None if arrivals is None else arrivals.kind,
+        "seed": None if arrivals is None else arrivals.seed,
         "timeout": timeout,
         "seconds": seconds,
         "sent": tally.sent,
@@ -67,7 +77,7 @@ def report(
         "rps": rps,
         "bytes": tally.bytes,
         "latency": _latency(tally.latencies),
-        "uncorrected": None if rate is None else _latency(tally.service),
+        "uncorrected": None if arrivals is None else _latency(tally.service),
         "phases": {
             "connect": _spread(tally.connecting),
             "receive": _spread(tally.receiving),
@@ -81,7 +91,7 @@ def report(
             "cpu": cpu_share,
             "lateness": _latency(tally.lateness),
             "waited_for_connection": tally.waited_for_connection,
-            "not_sent": 0 if interrupted else tally.not_sent,
+            "not_sent": tally.not_sent,
         },
         "interrupted": interrupted,
         "found_rate": None,
@@ -114,6 +124,7 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
         f"  Sent:         {found['sent']} = {found['answered']} answered + "
         f"{found['failed']} failed",
         *_methods(found),
+        *_arrivals(found),
         f"  Resent:       {found['resent']} (a kept connection ended before its "
         "answer)",
     ]
@@ -123,6 +134,8 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
             f"  Total data:   {found['bytes']} bytes",
             f"  Size/request: {size:.0f} bytes",
         ]
+    if found["stages"]:
+        lines += ["", *stage_lines(found["stages"])]
     if tally.latencies.count:
         lines += [
             "",
@@ -176,6 +189,13 @@ def _methods(found: dict[str, Any]) -> list[str]:
     return [f"  Methods:      {', '.join(counts)}"]
 
 
+def _arrivals(found: dict[str, Any]) -> list[str]:
+    """A line on how requests came, where that was drawn."""
+    if found["arrivals"] != POISSON:
+        return []
+    return [f"  Arrivals:     a Poisson process (--seed {found['seed']})"]
+
+
 def _warnings(found: dict[str, Any], cores: int) -> list[str]:
     client = found["client"]
     who, whose = "the client", "its own"
@@ -219,7 +239,7 @@ def _warnings(found: dict[str, Any], cores: int) -> list[str]:
     if client["not_sent"]:
         warnings.append(
             f"{client['not_sent']} requests were due and not sent, because no "
-            "connection was free before the time was over"
+            "connection was free before the run was over"
         )
     return warnings
 

@@ -57,7 +57,7 @@ def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
     columns = [
         (name, "p99" if name == high else kind, which, key)
         for name, kind, which, key in columns
-        if (which == "latency" or report["rate"] is not None)
+        if (which == "latency" or report["uncorrected"] is not None)
         and (name != "p99" or high == "p99")
     ]
     values = [

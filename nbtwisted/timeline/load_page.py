@@ -117,12 +117,11 @@ def _bounded(report: Values) -> dict[str, Any]:
 
 
 def _sentence(report: Values, when: datetime) -> str:
-    if report["rate"] is None:
+    if report["uncorrected"] is None:
         how = "each asked again when it had been answered (a closed loop)"
     else:
         how = (
-            f"at {number(report['rate'])} a second, whether those before were "
-            "answered or not (an open loop)"
+            f"{_rate(report)}, whether those before were answered or not (an open loop)"
         )
     connections = counted(report["connections"], "connection")
     stamp = when.strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -133,6 +132,15 @@ def _sentence(report: Values, when: datetime) -> str:
         f'<time datetime="{when.isoformat(timespec="milliseconds")}">{stamp}</time>'
         + ("; it was interrupted." if report["interrupted"] else ".")
     )
+
+
+def _rate(report: Values) -> str:
+    """How fast requests came in an open loop."""
+    stages = report["stages"]
+    if stages is None:
+        return f"at {number(report['rate'])} a second"
+    highest = max(max(stage["from"], stage["to"]) for stage in stages)
+    return f"in {counted(len(stages), 'stage')} of up to {number(highest)} a second"
 
 
 def _methods(report: Values) -> str:

@@ -21,6 +21,7 @@ from nbtwisted.client.target import Target
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import Preparing
 from nbtwisted.load.running import Run
+from nbtwisted.load.tally import Tally
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 MILLISECOND = 0.001
@@ -156,18 +157,30 @@ class Server(MemoryReactorClock):
 
     def run(self, most: float = 120.0, **plan: Any) -> Run:
         """Carry out a plan, a millisecond at a time; it must be over by then."""
-        run, over = self.begin(**plan)
+        return self._end(*self.begin(**plan), most)
+
+    def run_with(self, plan: Plan, tally: Tally | None = None) -> Run:
+        """The same, with a tally of its own."""
+        return self._end(*self._begin(plan, tally))
+
+    def begin(self, **plan: Any) -> tuple[Run, list[object]]:
+        """Begin to; returns the run, and what is not empty when it is over."""
+        began = plan.pop("began", None)
+        return self._begin(plan_of(*plan.pop("urls", ()), **plan), began=began)
+
+    def _end(self, run: Run, over: list[object], most: float = 120.0) -> Run:
         while not over:
             assert self.seconds() < most, "it does not end"
             self.advance(MILLISECOND)
         return run
 
-    def begin(self, **plan: Any) -> tuple[Run, list[object]]:
-        """Begin to; returns the run, and what is not empty when it is over."""
-        began = plan.pop("began", None)
+    def _begin(
+        self, plan: Plan, tally: Tally | None = None, began: float | None = None
+    ) -> tuple[Run, list[object]]:
         run = Run(
             self,
-            plan_of(*plan.pop("urls", ()), **plan),
+            plan,
+            tally=tally,
             resolver=cast(Resolver, _Names(self)),
             now=self.seconds,
             cpu=lambda: 0.0,

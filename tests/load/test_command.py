@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 from datetime import datetime, timedelta, timezone
+from math import inf
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.message import Message
 from nbtwisted.load.options import read_options
+from nbtwisted.load.profile import Profile
 from tests import warm_start
 from tests.server.running import RunningServer
 
@@ -47,6 +49,25 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(read_options(["-z", "1m", "http://x/"]).plan.seconds, 60)
         # Fewer requests than connections by default need no more connections.
         self.assertEqual(read_options(["-n", "3", "http://x/"]).plan.connections, 3)
+
+    def test_a_rate_that_varies(self) -> None:
+        plan = read_options(["--stages", "100..1000/1m,1000/5m,0", "http://x/"]).plan
+        self.assertEqual(plan.profile, Profile.parse("100..1000/1m,1000/5m"))
+        self.assertEqual((plan.rate, plan.number, plan.seconds), (None, inf, 360))
+        plan = read_options(["--stages", "5/1,9", "-n", "500", "http://x/"]).plan
+        self.assertEqual((plan.number, plan.seconds), (500, inf))
+        self.assertEqual((plan.arrivals, plan.seed), ("constant", None))
+
+    def test_arrivals(self) -> None:
+        arguments = ["-q", "5", "--arrivals", "poisson", "http://x/"]
+        plan = read_options([*arguments, "--seed", "7"]).plan
+        self.assertEqual((plan.arrivals, plan.seed), ("poisson", 7))
+        seeds = {read_options(arguments).plan.seed for _ in range(3)}
+        # Others each time, and those that people can type.
+        self.assertGreater(len(seeds), 1)
+        self.assertTrue(all(seed is not None and seed < 10**9 for seed in seeds))
+        plan = read_options(["-q", "5", "--arrivals", "constant", "http://x/"]).plan
+        self.assertEqual((plan.arrivals, plan.seed), ("constant", None))
 
     def messages(self, *arguments: str) -> list[Message]:
         plan = read_options([*arguments, "http://x/1", "http://x/2"]).plan
@@ -118,6 +139,21 @@ class OptionsTests(SynchronousTestCase):
                 ["-q", "2/fortnight"],
                 "2/d: above 0, at most 10,000,000/s",
             ),
+            (["--stages", "100/1x"], "'100/1x': expected stages such as 100..1000/1m"),
+            (["--stages", "0/1m,0"], "no request is due: expected a rate above 0"),
+            (["--stages", "5/1,5"], "the last has no end: expected -n, or a duration"),
+            (["--stages", "5/1", "-q", "5"], "--stages: expected no -q beside it"),
+            (["--stages", "5/1", "-z", "5"], "--stages: expected no -z beside it"),
+            (
+                ["--stages", "0..5/1", "--warmup", "1"],
+                "--warmup: expected --stages that begin above 0",
+            ),
+            (["--arrivals", "poisson"], "expected -q or --stages beside it"),
+            (
+                ["-q", "5", "--arrivals", "some"],
+                "expected one of 'constant', 'poisson'",
+            ),
+            (["-q", "5", "--seed", "1"], "expected --arrivals poisson beside it"),
             (["-z", "soon"], "expected seconds such as 1.5"),
             (["-z", "0"], "above 0"),
             (["-t", "0"], "above 0"),
@@ -199,6 +235,12 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(found["sent"], 200)
         self.assertLess(abs(found["rps"] / 200 - 1), 0.05)
         self.assertIsNotNone(found["uncorrected"])
+
+    def test_stages(self) -> None:
+        ended = run("--stages", "0..200/500ms,200/1,0", "-c", "10", self.url)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        self.assertIn("Sent:         250 = 250 answered + 0 failed", ended.stdout)
+        self.assertRegex(ended.stdout, r"Stages:\n +from .*\n +0 s +0..200 .*\n +0.5 s")
 
     def test_faults(self) -> None:
         ended = run(

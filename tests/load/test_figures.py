@@ -36,6 +36,10 @@ def tally_of(latencies: list[float], *, failed: int = 0, status: int = 200) -> T
     return tally
 
 
+def at(rate: float, seconds: float = inf) -> Arrivals:
+    return Arrivals(Profile.hold(rate, seconds))
+
+
 def report_of(tally: Tally, **more: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
         "seconds": 2.0,
@@ -48,6 +52,8 @@ def report_of(tally: Tally, **more: Any) -> dict[str, Any]:
         "interrupted": False,
         **more,
     }
+    if told["rate"] is not None:
+        told["arrivals"] = at(told["rate"])
     return report(tally, **told)
 
 
@@ -152,10 +158,6 @@ class HgrmTests(ClockCase):
         footer = self.footer(hgrm(Latencies().histogram))
         self.assertEqual(footer["Total count"], 0)
         self.assertEqual((footer["Mean"], footer["Max"]), (0, 0))
-
-
-def at(rate: float, seconds: float = inf) -> Arrivals:
-    return Arrivals(Profile.hold(rate, seconds))
 
 
 class PaceTests(ClockCase):

@@ -29,6 +29,7 @@ def report(**more: Any) -> dict[str, Any]:
         "methods": {"GET": 40},
         "connections": 5,
         "rate": None,
+        "stages": None,
         "seconds": 0.3,
         "sent": 40,
         "answered": 40,
@@ -144,6 +145,11 @@ class LoadPageTests(ClockCase):
         urls = [f"http://x/{n}" for n in range(12)]
         found = page(report(urls=urls, urls_left_out=88))
         self.assertIn("http://x/9</bdi></code>, and 90 more.", found)
+
+    def test_a_rate_that_varies(self) -> None:
+        stages = [{"from": 0.0, "to": 100.0}, {"from": 100.0, "to": 100.0}]
+        found = page(report(stages=stages, uncorrected=latency(0.002)))
+        self.assertIn("in 2 stages of up to 100 a second", Read(found).text)
 
     def test_both_latencies_of_an_open_loop(self) -> None:
         found = report(rate=100.0, uncorrected=latency(0.002), interrupted=True)
