@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -92,6 +93,7 @@ class DaskCluster(Cluster):
         # What it says is for its own users; ours are told by errors.
         for name in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module=r"distributed\.")
         if self._place.address is None:
             await self._open_here(distributed)
         else:
@@ -128,11 +130,10 @@ class DaskCluster(Cluster):
         await self._client.wait_for_workers(number)
 
     async def _join(self, distributed: Any, address: str) -> None:
+        # Whatever comes of it, it is to be closed.
+        self._client = distributed.Client(address, asynchronous=True, timeout=REACH)
         try:
-            self._client = await asyncio.wait_for(
-                distributed.Client(address, asynchronous=True, timeout=REACH),
-                2 * REACH,
-            )
+            await asyncio.wait_for(self._client, 2 * REACH)
             versions = await asyncio.wait_for(
                 self._client.scheduler.versions(packages=["distributed"]), REACH
             )
@@ -143,8 +144,16 @@ class DaskCluster(Cluster):
             ) from None
         # Whatever Dask makes of what is not there, or is something else.
         except Exception as error:
+            why = _in_short(error)
+            if isinstance(error, asyncio.TimeoutError):
+                why = "it says nothing, or nothing that Dask knows"
+            elif isinstance(error, TypeError) and address.startswith("tls:"):
+                why = (
+                    "expected Dask to be told of its certificates here, by "
+                    "distributed.comm.tls.ca-file and so on"
+                )
             raise ClusterError(
-                f"no Dask scheduler answers at {address}: {_in_short(error)}"
+                f"no Dask scheduler answers at {address}: {why}"
             ) from None
         theirs = versions["packages"].get("distributed")
         if theirs != distributed.__version__:
@@ -182,7 +191,8 @@ class DaskCluster(Cluster):
             version = answers.get(address)
             if version == __version__:
                 continue
-            if isinstance(version, ModuleNotFoundError):
+            # It may come as an error of another kind that says the same.
+            if "No module named 'nbtwisted'" in str(version):
                 version = "no nbtwisted"
             elif isinstance(version, str):
                 version = f"nbtwisted {version}"

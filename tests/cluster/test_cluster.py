@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 
 from nbtwisted import __version__
 from nbtwisted.cluster import cluster as cluster_module
@@ -118,6 +120,42 @@ class LocalTests(ReactorCase):
         self.assertEqual(
             await refused(cluster.start_part(worker, [*PART, "broken"])),
             "worker 0: its process has ended: exit code 1: no such program",
+        )
+
+
+class Greeting(Protocol):
+    """Says something at once, and then nothing."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def connectionMade(self) -> None:
+        """As Twisted has it."""
+        assert self.transport is not None
+        self.transport.write(self._text)
+
+
+class NoSchedulerTests(ReactorCase):
+    """What is at an address in place of a scheduler."""
+
+    async def test_something_else_is_said_to_be_there(self) -> None:
+        """Whether it says something first, or waits for what it understands."""
+        for text, patience, why in (
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", 5.0, "is no Dask scheduler"),
+            (b"", 0.1, "it says nothing, or nothing that Dask knows"),
+        ):
+            self.patch(cluster_module, "REACH", patience)
+            factory = Factory.forProtocol(functools.partial(Greeting, text))
+            port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+            address = f"tcp://127.0.0.1:{port.getHost().port}"
+            self.assertIn(why, await refused(connect(self.reactor, Place(address))))
+            await port.stopListening()
+
+    async def test_certificates_are_expected(self) -> None:
+        """By whom Dask is told of none."""
+        self.assertIn(
+            "expected Dask to be told of its certificates here",
+            await refused(connect(self.reactor, Place("tls://127.0.0.1:1"))),
         )
 
 
