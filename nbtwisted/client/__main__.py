@@ -9,6 +9,11 @@ if __name__ == "__main__":
     end_quietly_when_interrupted()
     choose(sys.argv[1:])
 
+    if sys.argv[1:2] == ["--part"]:
+        from nbtwisted.client.part import main as do_part
+
+        do_part()
+
     from nbtwisted.client.command import main
 
     main()

@@ -21,7 +21,7 @@ from nbtwisted.client.options.get import Options, read_options
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
 from nbtwisted.client.results.records import CannotResume
 from nbtwisted.client.run import Run, cannot_read, cannot_resume
-from nbtwisted.client.sending import FromHere
+from nbtwisted.client.sending import FromHere, Sending
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
     CANNOT_WRITE,
@@ -59,16 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Opened before a signal is no longer the end of everything: a pipe to which nobody
     # writes yet is waited for.
     url_list = _list(options)
-    at_once = int(min(options.concurrency, options.number))
-    most = open_files_left()
-    if at_once > most:  # pragma: no cover - its test leaves no files to coverage
-        complain(f"-c {at_once}: this process may open no more than for -c {most}")
+    sending = _sending(options)
     done = 0 if resumed is None else resumed.answered
     progress = shown_meanwhile(options, recording, done)
-    if options.may_need_tls:
-        # Before a request is sent, whose time its 60 ms would take.
-        import_module("nbtwisted.client.connection.tls")
-    sending = FromHere(options, min(at_once, most))
     run = Run(options, sending, url_list, answers, resumed, recording, progress)
     leave_startup_to_itself()
     collect_seldom()
@@ -103,6 +96,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         await run.start(reactor)
 
     react(begin)
+
+
+def _sending(options: Options) -> Sending:
+    if options.cluster is not None:
+        from nbtwisted.client.fleet import FromCluster  # 50 ms
+
+        return FromCluster(options)
+    at_once = int(min(options.concurrency, options.number))
+    most = open_files_left()
+    if at_once > most:  # pragma: no cover - its test leaves no files to coverage
+        complain(f"-c {at_once}: this process may open no more than for -c {most}")
+    if options.may_need_tls:
+        # Before a request is sent, whose time its 60 ms would take.
+        import_module("nbtwisted.client.connection.tls")
+    return FromHere(options, min(at_once, most))
 
 
 def _list(options: Options) -> JobFile | None:

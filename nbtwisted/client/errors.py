@@ -34,6 +34,7 @@ __all__ = [
     "TooManyRedirects",
     "TunnelFailed",
     "UnpacksTooLarge",
+    "WorkerLost",
 ]
 
 
@@ -206,6 +207,13 @@ class DeadlinePassed(RequestError):
 
     phase = "deadline"
     exit_code = 28
+
+
+class WorkerLost(RequestError):
+    """The worker of a cluster that had the request was lost, and no other took it."""
+
+    phase = "cluster"
+    exit_code = 56
 
 
 class Interrupted(RequestError, CancelledError):

@@ -23,7 +23,7 @@ from nbtwisted.client.results.answers import Answers, AnswerStream
 from nbtwisted.client.results.ended import Ended
 from nbtwisted.client.results.outcome import Outcome
 from nbtwisted.client.results.records import CannotResume
-from nbtwisted.client.sending import Begun, Sending, Take
+from nbtwisted.client.sending import Sending
 from nbtwisted.client.target import Target, shown
 from nbtwisted.command_line import CANNOT_WRITE, abandon
 
@@ -88,17 +88,12 @@ class Run:
         """Send everything; fires when all is printed, by raising `SystemExit`."""
         self._reactor = reactor
         jobs: Jobs = self._list or Given(self._options.each_job())
-        take: Take = self._take
-        begun: Begun | None = None
-        if self._recording is not None:
-            begun = self._recording.begin
+        begun = None if self._recording is None else self._recording.begin
         if self._resumed is not None:
-            jobs = unanswered = Unanswered(
+            jobs = self._unanswered = Unanswered(
                 reactor, jobs, self._resumed.is_answered, CannotResume
             )
-            take, begun = unanswered.ended(take), unanswered.begun(begun)
-            self._unanswered = unanswered
-        self._gathering = self._sending.start(reactor, jobs, take, begun)
+        self._gathering = self._sending.start(reactor, jobs, self, begun)
         if self._progress is not None:
             self._drawing = LoopingCall(self._draw_progress)
             self._drawing.clock = reactor
@@ -117,7 +112,8 @@ class Run:
         assert self._gathering is not None, "interrupted before it was begun"
         self._gathering.cancel()
 
-    def _take(self, index: int, what: tuple[Ended, Any]) -> None:
+    def take(self, index: int, what: tuple[Ended, Any]) -> None:
+        """The request at this position has ended, in this way and with this answer."""
         ended, answer = what
         self._outcome.count(index, ended)
         exit_code = self._outcome.exit_code
@@ -133,6 +129,14 @@ class Run:
             self._progress.count(failed=bool(ended.error))
         self._deliver(index, what)
         self._sending.postpone(time.monotonic() - began)
+
+    def flush(self) -> None:
+        """Have written what was taken."""
+        if self._cannot_write is None:
+            try:
+                self._answers.flush()
+            except OSError as error:
+                self._stop_writing(cannot_write(error))
 
     def _draw_progress(self) -> None:
         assert self._progress is not None
@@ -150,6 +154,9 @@ class Run:
         if self._cannot_write is not None:
             return
         ended, answer = what
+        # It is asked for when the file is resumed.
+        if ended.is_interrupted and self._resumed is not None:
+            return
         try:
             with self._beside_progress(self._on_terminal):
                 self._sending.write(self._answers, index, answer)
@@ -159,6 +166,7 @@ class Run:
         # Interruptions are counted at the end. And where both streams are one, a raw
         # error stands in its place already.
         if ended.error and not (self._options.format == "raw" and self._one_stream):
+            self.flush()
             with self._beside_progress():
                 complain(ended.error)
 

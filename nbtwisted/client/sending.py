@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from nbtwisted.client.complaining import complain
 from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.job_list import Jobs
+from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options.get import Options
 from nbtwisted.client.request.getting import Getter
 from nbtwisted.client.request.request import Request
@@ -18,26 +19,35 @@ from nbtwisted.client.result import Result
 from nbtwisted.client.results.answers import Answers
 from nbtwisted.client.results.ended import Ended, how_it_ended
 
-__all__ = ["AHEAD", "Begun", "FromHere", "Sending", "Take"]
+__all__ = ["AHEAD", "BAD_FILE", "Begun", "FromHere", "Sending", "Taker"]
 
 AHEAD = 1000
 """Responses that may be held back for one that was asked for before them."""
 
-_BAD_FILE = 58
+BAD_FILE = 58
 """curl's exit code for a certificate or key that cannot be used."""
 
-Take = Callable[[int, "tuple[Ended, Any]"], None]
-"""Takes the position of a request in the list, how it ended, and what `Sending.write`
-writes of it."""
-
 Begun = Callable[[int, Request], None]
+
+
+class Taker(Protocol):
+    """Who takes what comes of requests."""
+
+    def take(self, index: int, what: tuple[Ended, Any]) -> None:
+        """The request at this position of the list has ended.
+
+        What it is told is how, and what `Sending.write` writes of it.
+        """
+
+    def flush(self) -> None:
+        """Have written what was taken, if it was bytes."""
 
 
 class Sending(Protocol):
     """How the requests of a run are sent."""
 
     def start(
-        self, reactor: Any, jobs: Jobs, take: Take, begun: Begun | None
+        self, reactor: Any, jobs: Jobs, taker: Taker, begun: Begun | None
     ) -> Deferred[None]:
         """Do all jobs; fires when they have ended, and are interrupted if cancelled."""
 
@@ -57,7 +67,7 @@ class FromHere:
         self._getter: Getter | None = None
 
     def start(
-        self, reactor: Any, jobs: Jobs, take: Take, begun: Begun | None
+        self, reactor: Any, jobs: Jobs, taker: Taker, begun: Begun | None
     ) -> Deferred[None]:
         """As all have it; raises `SystemExit` for files of TLS that cannot be used."""
         options, fail = self._options, self._options.fail
@@ -71,11 +81,14 @@ class FromHere:
             )
         except OSError as error:
             complain(f"error: cannot read {error.filename}: {error.strerror}")
-            raise SystemExit(_BAD_FILE) from None
+            raise SystemExit(BAD_FILE) from None
         except ValueError as error:
             complain(f"error: {error}")
-            raise SystemExit(_BAD_FILE) from None
+            raise SystemExit(BAD_FILE) from None
         self._getter = getter
+        take: Callable[[int, tuple[Ended, Any]], None] = taker.take
+        if isinstance(jobs, Unanswered):
+            take, begun = jobs.ended(take), jobs.begun(begun)
 
         def deliver(index: int, result: Result) -> None:
             take(index, (how_it_ended(result, fail=fail), result))

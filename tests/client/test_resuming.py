@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.client.errors import BadJob, BadURL, Interrupted
+from nbtwisted.client.errors import BadJob, BadURL
 from nbtwisted.client.job import Job
 from nbtwisted.client.result import Result
 from nbtwisted.client.results.answers import mark_as_written
@@ -118,12 +118,6 @@ class GoingOnTests(FileCase):
         file = self.resumed(line(1, None, b"first"))
         file.write(1, ended(1, None))
         file.put_in_order()
-        self.assertEqual(self.path.read_bytes(), line(1, None))
-
-    def test_what_is_interrupted_has_none(self) -> None:
-        file = self.resumed(line(1, None))
-        cancelled = Result(JOBS[1].url, error=Interrupted("no"), job=JOBS[1])
-        file.write(1, cancelled)
         self.assertEqual(self.path.read_bytes(), line(1, None))
 
     def test_the_last_line_is_cut(self) -> None:

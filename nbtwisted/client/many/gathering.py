@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from typing_extensions import Unpack
 
-from nbtwisted.client.errors import BadJob, Interrupted
+from nbtwisted.client.errors import BadJob, Interrupted, RequestError
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.job_list import Given, Jobs
 from nbtwisted.client.many.queue import Queue, Ticket
@@ -23,11 +23,21 @@ from nbtwisted.client.request.request import Request
 from nbtwisted.client.result import Response, Result
 from nbtwisted.client.target import Origin, presentable
 
-__all__ = ["DEFAULT_CONCURRENCY", "gather", "get_all"]
+__all__ = [
+    "DEFAULT_CONCURRENCY",
+    "MOST_MARKED",
+    "NEVER_SENT",
+    "gather",
+    "get_all",
+    "never_sent",
+]
 
 MOST_MARKED = 100_000
 """Jobs that are said to be interrupted when they were never sent: enough to find one's
 place, and few enough for who is in a hurry."""
+
+NEVER_SENT = "cancelled before it was sent"
+"""What is said of these."""
 
 DEFAULT_CONCURRENCY = 50
 """Requests in flight at once, unless told otherwise; hey and curl -Z have 50 too."""
@@ -208,7 +218,7 @@ class _Gathering:
         if self._failure is None:
             # There are some left only when it was cancelled.
             for index, job in islice(self._queue.rest(), self._most_marked):
-                self._tell(index, _never_sent(job))
+                self._tell(index, never_sent(job, Interrupted(NEVER_SENT)))
         self._queue.close()
         self._getter.close().addCallback(lambda _: self._finish())
 
@@ -219,8 +229,8 @@ class _Gathering:
             self.ending.errback(self._failure)
 
 
-def _never_sent(job: Job | BadJob) -> Result:
-    error = Interrupted("cancelled before it was sent")
+def never_sent(job: Job | BadJob, error: RequestError) -> Result:
+    """The result of a job of which no request was made."""
     if isinstance(job, BadJob):
         return Result(job.shown, error=error)
     return Result(presentable(job.url), error=error, job=job)

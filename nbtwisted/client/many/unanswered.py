@@ -82,6 +82,13 @@ class Unanswered:
             self._next_turn = None
         self._jobs.close()
 
+    def position_of_last(self) -> int:
+        """Where the job that was taken last stands in the list; it is asked for once.
+
+        It is for who has no use for `begun` and `ended`.
+        """
+        return self._positions.pop(self._taken - 1)
+
     def begun(
         self, begin: Callable[[int, T], None] | None
     ) -> Callable[[int, T], None] | None:

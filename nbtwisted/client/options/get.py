@@ -23,6 +23,7 @@ from nbtwisted.client.options.request import (
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
+from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import (
     Once,
     OneLineParser,
@@ -70,6 +71,8 @@ class Options:
     resume: str | None
     output: str | None
     output_dir: str | None
+    cluster: Place | None
+    reactor: str | None
     how: How
 
     @property
@@ -138,6 +141,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         type=count,
         metavar="N",
         help="at most N requests in flight to one host and port (default: as -c)",
+    )
+    parser.add_argument(
+        "--cluster",
+        type=reading(Place.parse),
+        metavar="PLACE",
+        help="send them from all cores (local, or local:N), or from the workers of a "
+        "Dask scheduler (tcp://HOST:PORT or tls://HOST:PORT); each host is one "
+        "worker's",
     )
     parser.add_argument(
         "--rate",
@@ -345,6 +356,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         times = told.times or 5
     if told.list == "-" and any(part.text == "@-" for part in told.data or ()):
         parser.error("-i -: expected no body from stdin beside it")
+    if told.cluster is not None:
+        _expect_one_for_a_cluster(parser, told)
     template, headers = read_request_options(parser, told)
     how: How = {
         **read_connection_options(parser, told),
@@ -378,6 +391,25 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "how": how,
     }
     return Options(**values)
+
+
+def _expect_one_for_a_cluster(parser: OneLineParser, told: argparse.Namespace) -> None:
+    """Refuse what workers cannot do."""
+    pictures = ("timeline", "report", "har", "trace")
+    for name in (name for name in pictures if getattr(told, name)):
+        parser.error(
+            f"--{name}: expected no --cluster beside it: no worker has all the times"
+        )
+    if told.unix_socket:
+        parser.error(
+            "--unix-socket: expected no --cluster beside it: the socket is here"
+        )
+    address = told.cluster.address or "tls:"
+    if told.cert and not address.startswith("tls:"):
+        parser.error(
+            "--cert: expected --cluster local or tls://...: by tcp://, others may read "
+            "its key on the way"
+        )
 
 
 def _written_when_resuming(

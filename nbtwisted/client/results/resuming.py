@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from nbtwisted.client.errors import BadJob, Interrupted
+from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job
 from nbtwisted.client.result import Result
 from nbtwisted.client.results.output import body_sha256, jsonl
@@ -114,9 +114,8 @@ class ResumedFile:
             )
 
     def write(self, index: int, result: Result) -> None:
-        """Add a record of how a request ended, unless it was interrupted."""
-        if not isinstance(result.error, Interrupted):
-            self.put(index, jsonl(index, result))
+        """Add a record of how a request ended."""
+        self.put(index, jsonl(index, result))
 
     def put(self, index: int, record: bytes) -> None:
         """Add this record."""

@@ -38,14 +38,16 @@ class ProgressLine(OnScreen):
         self._task = self._progress.add_task(
             "", total=total if is_known else None, completed=done, failed=""
         )
+        self._done = done
         self._failed = 0
 
     def count(self, *, failed: bool) -> None:
         """A request has ended."""
+        self._done += 1
         self._failed += failed
-        said = f"{self._failed} failed" if self._failed else ""
-        self._progress.update(self._task, advance=1, failed=said)
 
     def picture(self) -> RenderableType:
         """The line as it now is."""
+        said = f"{self._failed} failed" if self._failed else ""
+        self._progress.update(self._task, completed=self._done, failed=said)
         return self._progress.get_renderable()
