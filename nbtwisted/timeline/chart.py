@@ -1,6 +1,6 @@
-"""Lines on two axes, as SVG. Pure.
+"""Parts on two axes, as SVG: lines, points, rules and areas. Pure.
 
-Nothing in it has a colour or a stroke: a line has a class, and the page's style sheet
+Nothing in it has a colour or a stroke: a part has a class, and the page's style sheet
 gives that what it looks like in light, in dark and on paper. Text does not shrink with
 a picture that is made smaller, so a page has the same chart in each `Layout`, and shows
 the one that fits.
@@ -12,18 +12,30 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
 from nbtwisted.timeline.axis import tick_step
 
 __all__ = [
+    "CHARACTER",
+    "LINE",
     "NARROW",
     "WIDE",
     "Axis",
+    "Band",
+    "Between",
     "Layout",
     "Line",
+    "Part",
+    "Points",
+    "Rule",
+    "Shape",
     "chart",
     "linear",
     "logarithmic",
+    "picture",
+    "svg_mark",
+    "svg_text",
     "swatch",
 ]
 
@@ -97,13 +109,61 @@ class Line:
     """Points from left to right; None is where there is none, and the line is broken.
 
     `kind` is its class. With `is_marked` there is a mark at each point above 0, however
-    small it is.
+    small it is. With `is_filled` all that is below it has the class `area` besides.
     """
 
     name: str
     kind: str
     points: Sequence[tuple[float, float | None]]
     is_marked: bool = False
+    is_filled: bool = False
+
+
+Shape = Literal["circle", "disc", "cross"]
+"""A disc is a circle that is filled."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Marks without a line. Their shape tells them apart without any colour."""
+
+    name: str
+    kind: str
+    points: Sequence[tuple[float, float]]
+    shape: Shape = "circle"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Straight lines across the plot: upright at places on x, or level at some on y."""
+
+    name: str
+    kind: str
+    places: Sequence[float]
+    is_level: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """All that is from one place on x to another."""
+
+    name: str
+    kind: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Between:
+    """The area between two lines, whose points are at the same places."""
+
+    name: str
+    kind: str
+    one: Line
+    other: Line
+
+
+Part = Line | Points | Rule | Band | Between
 
 
 @dataclass(frozen=True)
@@ -125,38 +185,48 @@ def chart(
     description: str,
     x: Axis,
     y: Axis,
-    lines: Sequence[Line],
+    parts: Sequence[Part],
     *,
     layout: Layout,
-    between: tuple[Line, Line] | None = None,
 ) -> str:
-    """The chart, for readers and for those who are read to.
+    """The chart, for readers and for those who are read to; its parts in their order.
 
-    `name` is an identifier of its own in the page. The area `between` two lines, whose
-    points are at the same places, has the class `between`. In the SVG is a
+    `name` is an identifier of its own in the page. In the SVG is a
     `<rect class="plot">` that the axes span.
     """
     plot = _Plot(x, y, layout)
+    drawn = plot.grid() + "".join(plot.part(part) for part in parts)
+    return picture(name, title, description, drawn, layout=layout)
+
+
+def picture(
+    name: str, title: str, description: str, drawn: str, *, layout: Layout
+) -> str:
+    """What is drawn as an SVG, with its words."""
     identity = f"{name}-{layout.name}"
     return (
         f'<svg class="{layout.name}" viewBox="0 0 {layout.width} {layout.height}" '
         f'role="img" aria-labelledby="{identity}-title {identity}-about">'
         f'<title id="{identity}-title">{escape(title)}</title>'
-        f'<desc id="{identity}-about">{escape(description)}</desc>'
-        + plot.grid()
-        + (plot.area(*between) if between else "")
-        + "".join(plot.line(line) for line in lines)
-        + "</svg>"
+        f'<desc id="{identity}-about">{escape(description)}</desc>{drawn}</svg>'
     )
 
 
-def swatch(kind: str, *, is_marked: bool = False) -> str:
-    """What a line looks like, for a key to the chart; or the area `between` two."""
-    inside = f'<path class="line {kind}" d="M1 6H29"/>'
-    if kind == "between":
-        inside = '<path class="between" d="M1 1H29V11H1Z"/>'
-    elif is_marked:
-        inside += f'<circle class="mark {kind}" cx="15" cy="6" r="3"/>'
+def swatch(part: Part) -> str:
+    """What a part looks like, for a key to the chart."""
+    kind = part.kind
+    if isinstance(part, Band | Between):
+        inside = f'<path class="{kind}" d="M1 1H29V11H1Z"/>'
+    elif isinstance(part, Points):
+        inside = svg_mark(kind, 15, 6, part.shape)
+    else:
+        is_upright = isinstance(part, Rule) and not part.is_level
+        across = "M15 0V12" if is_upright else "M1 6H29"
+        inside = f'<path class="line {kind}" d="{across}"/>'
+        if isinstance(part, Line) and part.is_filled:
+            inside = f'<path class="area {kind}" d="M1 6H29V11H1Z"/>{inside}'
+        if isinstance(part, Line) and part.is_marked:
+            inside += svg_mark(kind, 15, 6)
     return (
         '<svg class="swatch" viewBox="0 0 30 12" width="30" height="12" '
         f'aria-hidden="true">{inside}</svg>'
@@ -190,15 +260,15 @@ class _Plot:
         parts = [
             f'<rect class="plot" x="{left}" y="{top}" width="{right - left}" '
             f'height="{bottom - top}"/>',
-            _text("axis", left, LINE, "start", self._y.title),
-            _text("axis", right, self._layout.height - 6, "end", self._x.title),
+            svg_text("axis", left, LINE, "start", self._y.title),
+            svg_text("axis", right, self._layout.height - 6, "end", self._x.title),
         ]
         free_below = math.inf
         for value, label in self._y.ticks:
             _, y = self.at(self._x.low, value)
             parts.append(f'<path class="grid" d="M{left} {y:g}H{right}"/>')
             if y <= free_below:
-                parts.append(_text("tick", left - 6, y + 4, "end", label))
+                parts.append(svg_text("tick", left - 6, y + 4, "end", label))
                 free_below = y - LINE
         free_from = -math.inf
         for value, label in self._x.ticks:
@@ -207,34 +277,70 @@ class _Plot:
             half = len(label) * CHARACTER / 2
             middle = min(x, self._layout.width - half)
             if middle - half >= free_from:
-                parts.append(_text("tick", middle, bottom + LINE + 2, "middle", label))
+                parts.append(
+                    svg_text("tick", middle, bottom + LINE + 2, "middle", label)
+                )
                 free_from = middle + half + CHARACTER
         return "".join(parts)
 
+    def part(self, part: Part) -> str:
+        """A part, whichever it is."""
+        if isinstance(part, Line):
+            return self.line(part)
+        if isinstance(part, Points):
+            places = [self.at(x, y) for x, y in part.points]
+            return "".join(svg_mark(part.kind, x, y, part.shape) for x, y in places)
+        if isinstance(part, Rule):
+            return self.rule(part)
+        if isinstance(part, Band):
+            left, _ = self.at(part.low, self._y.low)
+            right, _ = self.at(part.high, self._y.low)
+            outline = f"M{left:g} {self._top}H{right:g}V{self._bottom}H{left:g}Z"
+            return f'<path class="{part.kind}" d="{outline}"/>'
+        return self.between(part)
+
     def line(self, line: Line) -> str:
         """Its unbroken parts, and marks where there would be nothing to see."""
-        marks, path = [], ""
+        marks, path, below = [], "", ""
         for part in _unbroken(line.points):
             places = [self.at(x, y) for x, y in part]
             if len(places) == 1:
                 marks += places
             else:
                 path += f"M{_joined(places)}"
+                left, right = places[0][0], places[-1][0]
+                below += (
+                    f"M{left:g} {self._bottom}L{_joined(places)}"
+                    f"L{right:g} {self._bottom}Z"
+                )
             if line.is_marked:
                 marks += [self.at(x, y) for x, y in part if y > 0]
-        drawn = f'<path class="line {line.kind}" d="{path}"/>' if path else ""
-        return drawn + "".join(
-            f'<circle class="mark {line.kind}" cx="{x:g}" cy="{y:g}" r="3"/>'
-            for x, y in dict.fromkeys(marks)
+        area = line.is_filled and below
+        return (
+            (f'<path class="area {line.kind}" d="{below}"/>' if area else "")
+            + (f'<path class="line {line.kind}" d="{path}"/>' if path else "")
+            + "".join(svg_mark(line.kind, x, y) for x, y in dict.fromkeys(marks))
         )
 
-    def area(self, one: Line, other: Line) -> str:
+    def rule(self, rule: Rule) -> str:
+        """Its lines, from one end of the plot to the other."""
+        path = ""
+        for place in rule.places:
+            if rule.is_level:
+                _, y = self.at(self._x.low, place)
+                path += f"M{self._left} {y:g}L{self._right} {y:g}"
+            else:
+                x, _ = self.at(place, self._y.low)
+                path += f"M{x:g} {self._top}L{x:g} {self._bottom}"
+        return f'<path class="line {rule.kind}" d="{path}"/>' if path else ""
+
+    def between(self, part: Between) -> str:
         """What is between two lines without gaps."""
-        there = [self.at(x, y) for x, y in one.points if y is not None]
-        back = [self.at(x, y) for x, y in reversed(other.points) if y is not None]
+        there = [self.at(x, y) for x, y in part.one.points if y is not None]
+        back = [self.at(x, y) for x, y in reversed(part.other.points) if y is not None]
         if len(there) < 2:
             return ""
-        return f'<path class="between" d="M{_joined(there + back)}Z"/>'
+        return f'<path class="{part.kind}" d="M{_joined(there + back)}Z"/>'
 
 
 def _unbroken(
@@ -253,7 +359,17 @@ def _joined(places: Sequence[tuple[float, float]]) -> str:
     return "L".join(f"{x:g} {y:g}" for x, y in places)
 
 
-def _text(kind: str, x: float, y: float, anchor: str, text: str) -> str:
+def svg_mark(kind: str, x: float, y: float, shape: Shape = "circle") -> str:
+    """A mark at a place."""
+    if shape == "cross":
+        arms = f"M{x - 4:g} {y - 4:g}l8 8M{x + 4:g} {y - 4:g}l-8 8"
+        return f'<path class="mark {kind}" d="{arms}"/>'
+    kind = f"disc {kind}" if shape == "disc" else kind
+    return f'<circle class="mark {kind}" cx="{x:g}" cy="{y:g}" r="3"/>'
+
+
+def svg_text(kind: str, x: float, y: float, anchor: str, text: str) -> str:
+    """A line of text."""
     return (
         f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">'
         f"{escape(text)}</text>"

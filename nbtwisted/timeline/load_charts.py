@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from operator import itemgetter
 from typing import Any
 
-from nbtwisted.timeline.axis import tick_label, tick_step
-from nbtwisted.timeline.axis import ticks as ticks_of
+from nbtwisted.timeline.asked_rate import AskedRate
+from nbtwisted.timeline.axis import tick_label
 from nbtwisted.timeline.chart import (
-    NARROW,
-    WIDE,
     Axis,
+    Between,
     Line,
-    chart,
+    Part,
+    Rule,
     linear,
     logarithmic,
-    swatch,
 )
+from nbtwisted.timeline.figure import figure
 from nbtwisted.timeline.quantity import NONE, counted, duration, number, percent
-from nbtwisted.timeline.table import table
+from nbtwisted.timeline.time_axis import TimeAxis
 
 __all__ = ["Curve", "Values", "latency_over_time", "percentile_curve", "rate_over_time"]
 
@@ -37,13 +36,19 @@ WIDE_RANGE = 20
 MOST_REASONS = 3
 """Of an interval's failures that its row tells."""
 
+MOST_BOUNDARIES = 40
+"""Of stages that are drawn."""
 
-def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
+
+def latency_over_time(
+    report: Values, intervals: Sequence[Values], before: Sequence[Values] = ()
+) -> str:
     """Percentiles of each interval, at a rate from when requests were sent as well.
 
-    The highest that has a line is one for which there are enough answers.
+    The highest that has a line is one for which there are enough answers. If there are
+    intervals of a run `before`, that percentile of theirs is behind it.
     """
-    time = _TimeAxis(intervals)
+    time = TimeAxis(intervals)
     found = [interval["latency"] for interval in intervals]
     high = _highest(found)
     # Their names, their lines if they have one, and what they are of an interval.
@@ -69,14 +74,19 @@ def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
         for (name, kind, _, _), column in zip(columns, values, strict=True)
         if kind
     ]
-    return _figure(
+    names = [name for name, _, _, _ in columns]
+    if before:
+        names.append(f"{high} before")
+        lines.insert(0, Line(names[-1], "before", _line_before(before, high, time)))
+        values.append([_at(before, middle, high) for middle in time.middles])
+    return figure(
         "latency",
         "Latency over time",
         _about_latency(time, found, high),
         time.axis,
         _latency_axis([y for line in lines for _, y in line.points]),
-        lines,
-        head=["time", *(name for name, _, _, _ in columns)],
+        [*_stage_rules(report, time), *lines],
+        head=["time", *names],
         rows=[
             (middle, [label, *map(duration, row)])
             for middle, label, *row in zip(
@@ -84,6 +94,36 @@ def latency_over_time(report: Values, intervals: Sequence[Values]) -> str:
             )
         ],
     )
+
+
+def _line_before(
+    before: Sequence[Values], name: str, time: TimeAxis
+) -> list[tuple[float, float | None]]:
+    """A percentile of an earlier run, as far as this one went."""
+    middles = [(each["began"] + each["ended"]) / 2 for each in before]
+    return [
+        (middle, each["latency"] and each["latency"][name])
+        for middle, each in zip(middles, before, strict=True)
+        if middle <= time.axis.high
+    ]
+
+
+def _at(intervals: Sequence[Values], seconds: float, name: str) -> float | None:
+    """A percentile of the interval that a moment is in."""
+    for each in intervals:
+        if each["began"] <= seconds < each["ended"] and each["latency"]:
+            found: float | None = each["latency"][name]
+            return found
+    return None
+
+
+def _stage_rules(report: Values, time: TimeAxis) -> list[Rule]:
+    """Where a stage ended and another began, as long as they can be told apart."""
+    asked = AskedRate.of(report)
+    boundaries = asked.boundaries(time.axis.high) if asked is not None else []
+    if not 0 < len(boundaries) <= MOST_BOUNDARIES:
+        return []
+    return [Rule("another stage begins", "stage", boundaries)]
 
 
 def _highest(found: Sequence[Values | None]) -> str:
@@ -95,7 +135,7 @@ def _highest(found: Sequence[Values | None]) -> str:
     return "p50"
 
 
-def _about_latency(time: _TimeAxis, found: Sequence[Values | None], name: str) -> str:
+def _about_latency(time: TimeAxis, found: Sequence[Values | None], name: str) -> str:
     there = [
         (latency[name], label)
         for latency, label in zip(found, time.labels, strict=True)
@@ -127,9 +167,9 @@ def percentile_curve(report: Values, curves: Mapping[str, Curve | None]) -> str:
     assert latency
     one_in = [1 / (1 - share) for share, _ in latency]
     points = list(zip(one_in, (seconds for _, seconds in latency), strict=True))
+    between: list[Part] = []
     if uncorrected is None:
         lines = [Line("latency", "p99", points)]
-        between = None
     else:
         lines = [
             Line("from when due (corrected)", "p99", points),
@@ -139,7 +179,8 @@ def percentile_curve(report: Values, curves: Mapping[str, Curve | None]) -> str:
                 list(zip(one_in, (seconds for _, seconds in uncorrected), strict=True)),
             ),
         ]
-        between = (lines[0], lines[1])
+        hidden = "what coordinated omission would have hidden"
+        between = [Between(hidden, "between", lines[0], lines[1])]
     most = max(one_in[-1], 10.0)
     ticks = [(1.0, "0%"), (2.0, "50%")]
     ticks += [
@@ -150,7 +191,7 @@ def percentile_curve(report: Values, curves: Mapping[str, Curve | None]) -> str:
     columns = [[duration(seconds) for _, seconds in latency]]
     if uncorrected is not None:
         columns.append([duration(seconds) for _, seconds in uncorrected])
-    return _figure(
+    return figure(
         "percentiles",
         "Latency by percentile",
         _about_percentiles(report),
@@ -160,8 +201,7 @@ def percentile_curve(report: Values, curves: Mapping[str, Curve | None]) -> str:
             # That few were very fast is no reason to press the slow ones together.
             judged_from=[y for line in lines for x, y in line.points if x >= 2],
         ),
-        lines,
-        between=between,
+        [*between, *lines],
         head=["share", *(["corrected", "uncorrected"] if between else ["latency"])],
         rows=[
             (x, [percent(share), *row])
@@ -185,8 +225,12 @@ def _about_percentiles(report: Values) -> str:
 
 
 def rate_over_time(report: Values, intervals: Sequence[Values]) -> str:
-    """Answers and failures of each interval, a second; bad statuses, if any, apart."""
-    time = _TimeAxis(intervals)
+    """Answers and failures of each interval, a second; bad statuses, if any, apart.
+
+    The rate that was asked for, if one was, is behind them.
+    """
+    time = TimeAxis(intervals)
+    asked = AskedRate.of(report)
     bad = [
         sum(count for name, count in interval["statuses"].items() if name[0] in "45")
         for interval in intervals
@@ -204,7 +248,7 @@ def rate_over_time(report: Values, intervals: Sequence[Values]) -> str:
         ]
         for _, _, counts in columns
     ]
-    lines = [
+    parts: list[Part] = [
         Line(
             name,
             kind,
@@ -218,19 +262,24 @@ def rate_over_time(report: Values, intervals: Sequence[Values]) -> str:
         for (name, kind, _), column in zip(columns, rates, strict=True)
         if kind != "failures" or has_failed
     ]
-    y = linear(
-        "a second",
-        max(max(column) for column in rates),
-        lambda value, _: number(value),
-    )
-    return _figure(
+    names = [name for name, _, _ in columns]
+    highest = max(max(column) for column in rates)
+    if asked is not None:
+        points = asked.points(time.axis.high)
+        parts.insert(0, Line("asked a second", "asked", points, is_filled=True))
+        parts = [*_stage_rules(report, time), *parts]
+        names.insert(0, "asked a second")
+        bounds = [(each["began"], each["ended"]) for each in intervals]
+        rates.insert(0, [asked.average(*each) for each in bounds])
+        highest = max(highest, *(rate for _, rate in points))
+    return figure(
         "rate",
         "Answers and failures over time",
-        _about_rate(report, time, rates[0], intervals),
+        _about_rate(report, time, rates[-len(columns)], intervals, asked),
         time.axis,
-        y,
-        lines,
-        head=["time", *(name for name, _, _ in columns), "why"],
+        linear("a second", highest, lambda value, _: number(value)),
+        parts,
+        head=["time", *names, "why"],
         rows=[
             (middle, [label, *map(number, row), _reasons(interval)])
             for middle, label, interval, *row in zip(
@@ -242,9 +291,10 @@ def rate_over_time(report: Values, intervals: Sequence[Values]) -> str:
 
 def _about_rate(
     report: Values,
-    time: _TimeAxis,
+    time: TimeAxis,
     answers: Sequence[float],
     intervals: Sequence[Values],
+    asked: AskedRate | None,
 ) -> str:
     if report["answered"]:
         about = f"{number(report['rps'])} answers a second on average"
@@ -255,6 +305,8 @@ def _about_rate(
             f", and from {number(min(answers))} to {number(max(answers))} in an "
             "interval"
         )
+    if asked is not None and asked.is_varying:
+        about = f"Asked a second: {asked.stages_in_words()}. {about}"
     if not report["failed"]:
         return f"{about}; no request failed."
     failed = [interval["failed"] for interval in intervals]
@@ -283,67 +335,3 @@ def _latency_axis(
     if high > WIDE_RANGE * min((v for v in judged_from if v), default=low):
         return logarithmic("latency, on a logarithmic scale", low, high, tick_label)
     return linear("latency", high, tick_label)
-
-
-class _TimeAxis:
-    """The intervals of a run on an axis, in seconds, minutes or hours."""
-
-    def __init__(self, intervals: Sequence[Values]) -> None:
-        whole = max(intervals[-1]["ended"], 1e-6)
-        size, unit = next(
-            (size, unit)
-            for size, unit in ((3600, "h"), (60, "min"), (1, "s"))
-            if whole > 5 * size or size == 1
-        )
-        step = tick_step(whole / size, 6)
-        # As many as tell the intervals apart.
-        decimals = max(math.ceil(-math.log10(whole / size / len(intervals) / 2)), 0)
-
-        def label(seconds: float) -> str:
-            return f"{seconds / size:.{decimals}f}"
-
-        ticks = [
-            (tick * size, f"{tick:.6g} {unit}") for tick in ticks_of(whole / size, step)
-        ]
-        self.axis = Axis("time since the beginning", 0.0, whole, ticks)
-        bounds = [(each["began"], each["ended"]) for each in intervals]
-        self.middles = [(began + ended) / 2 for began, ended in bounds]
-        self.lengths = [ended - began for began, ended in bounds]
-        self.labels = [
-            f"{label(began)}–{label(ended)} {unit}" for began, ended in bounds
-        ]
-
-
-def _figure(
-    name: str,
-    heading: str,
-    about: str,
-    x: Axis,
-    y: Axis,
-    lines: Sequence[Line],
-    *,
-    head: Sequence[str],
-    rows: Sequence[tuple[float, Sequence[str]]],
-    between: tuple[Line, Line] | None = None,
-) -> str:
-    """A chart with its key and its table. `rows` are places on `x`, and cells."""
-    key = [(swatch(line.kind, is_marked=line.is_marked), line.name) for line in lines]
-    if between:
-        key.append((swatch("between"), "what coordinated omission would have hidden"))
-    drawn = "".join(
-        chart(name, heading, about, x, y, lines, layout=layout, between=between)
-        for layout in (WIDE, NARROW)
-    )
-    listed = table(
-        head, [(f' data-x="{x.place(place):.4f}"', cells) for place, cells in rows]
-    )
-    return (
-        f'<figure class="chart" id="{name}">\n<figcaption><h2>{heading}</h2>'
-        f'<p class="faint">{escape(about)}</p></figcaption>\n'
-        + '<ul class="key">'
-        + "".join(f"<li>{picture}{escape(said)}</li>" for picture, said in key)
-        + f'</ul>\n<div class="canvas">{drawn}</div>\n'
-        + "<details><summary>The same as a table</summary>"
-        f'<div class="rows" tabindex="0" role="region" aria-label="{heading}, as a '
-        f'table">{listed}</div></details>\n</figure>'
-    )

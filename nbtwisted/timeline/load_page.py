@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from html import escape
 from typing import Any
 
 from nbtwisted.printable import escaped
+from nbtwisted.timeline.asked_rate import AskedRate
 from nbtwisted.timeline.load_charts import (
     Curve,
     Values,
@@ -20,18 +20,18 @@ from nbtwisted.timeline.load_charts import (
     percentile_curve,
     rate_over_time,
 )
-from nbtwisted.timeline.page import html_page
+from nbtwisted.timeline.load_comparison import comparison
+from nbtwisted.timeline.load_search import found_rate_sentence, trials
+from nbtwisted.timeline.load_tables import errors, labels, percentiles, statuses
+from nbtwisted.timeline.load_workers import lost_part, workers
+from nbtwisted.timeline.page import html_page, html_text
 from nbtwisted.timeline.quantity import NONE, counted, duration, number, percent
-from nbtwisted.timeline.table import table
 
 __all__ = ["load_page"]
 
 MOST_URLS = 10
 LONGEST_TEXT = 200
 """Characters of a URL or a message that are shown."""
-
-MOST_ROWS = 100
-"""Statuses that are shown: a hostile server may have all that there are."""
 
 
 def load_page(
@@ -42,6 +42,7 @@ def load_page(
     curves: Mapping[str, Curve | None],
     conditions: Sequence[Values],
     rates: Sequence[Values] | None = None,
+    before: Sequence[Values] = (),
 ) -> str:
     """The page, which is one file, and has all of these inside as JSON.
 
@@ -51,33 +52,41 @@ def load_page(
     `p90`, `p99` and `max`, once as `latency` and at a rate as `uncorrected`; these are
     None where there is none, and percentiles where there are too few. `rates` are
     shorter ones of the same time, if there are such: answers a second are drawn of
-    those, and they need no latencies. The `curves` of the same names are pairs of a
+    those, and they need no latencies. `before` are intervals of the earlier run that
+    this one is compared with. The `curves` of the same names are pairs of a
     share and the seconds that so many took at most. Each of the `conditions` has its
     `text`, its figure as `shown`, and whether it `holds`, which is bad.
     """
     report = _bounded(report)
     when = datetime.fromtimestamp(began, timezone.utc)
-    title = f"Load on {escaped(report['urls'][0])}"
+    url = report["urls"][0]
+    title = f"Load on {escaped(url)}"
     body = [
-        f"<main>\n<h1>Load on <code><bdi>{_text(report['urls'][0])}</bdi></code></h1>",
+        f"<main>\n<h1>Load on <code><bdi>{html_text(url)}</bdi></code></h1>",
         f"<p>{_sentence(report, when)}</p>",
+        lost_part(report),
         _others(report["urls"][1:], report["urls_left_out"]),
+        found_rate_sentence(report),
         _conditions(conditions),
         _figures(report),
         _warnings(report),
-        _errors(report),
+        errors(report),
         '<div class="side-by-side">',
+        comparison(report),
+        trials(report),
     ]
     if report["answered"]:
         body += [
-            latency_over_time(report, intervals),
+            latency_over_time(report, intervals, before),
             percentile_curve(report, curves),
         ]
     if report["sent"]:
         body += [rate_over_time(report, rates or intervals)]
     body += [
-        _percentiles(report) if report["answered"] else "",
-        _statuses(report),
+        percentiles(report) if report["answered"] else "",
+        statuses(report),
+        labels(report),
+        workers(report),
         "</div>",
         '<p class="faint">Over time, latencies are within 1% of what they were; '
         "elsewhere, within 0.1%. All of it is in this page as JSON, in the element "
@@ -91,6 +100,7 @@ def load_page(
             "report": report,
             "series": list(intervals),
             "rates": None if rates is None else list(rates),
+            "before": list(before),
             "curves": dict(curves),
             "conditions": list(conditions),
         },
@@ -102,8 +112,9 @@ def load_page(
 def _bounded(report: Values) -> dict[str, Any]:
     """The same, with URLs and messages of which a page has room for all."""
     urls = report["urls"]
+    # Its intervals stand in the page as they are drawn.
     return {
-        **report,
+        **{key: value for key, value in report.items() if key != "intervals"},
         "urls": [_without_middle(url) for url in urls[:MOST_URLS]],
         "urls_left_out": report["urls_left_out"] + len(urls[MOST_URLS:]),
         "errors": [
@@ -117,13 +128,17 @@ def _bounded(report: Values) -> dict[str, Any]:
 
 
 def _sentence(report: Values, when: datetime) -> str:
-    if report["uncorrected"] is None:
+    asked = AskedRate.of(report)
+    if asked is None:
         how = "each asked again when it had been answered (a closed loop)"
     else:
         how = (
-            f"{_rate(report)}, whether those before were answered or not (an open loop)"
+            f"at {asked.summary()}{_arrivals(report)}, whether those before were "
+            "answered or not (an open loop)"
         )
     connections = counted(report["connections"], "connection")
+    if report.get("workers"):
+        connections += f" of {counted(len(report['workers']), 'worker')}"
     stamp = when.strftime("%Y-%m-%d %H:%M:%S UTC")
     sent = f"{counted(report['sent'], 'request')}{_methods(report)}"
     return (
@@ -134,13 +149,13 @@ def _sentence(report: Values, when: datetime) -> str:
     )
 
 
-def _rate(report: Values) -> str:
-    """How fast requests came in an open loop."""
-    stages = report["stages"]
-    if stages is None:
-        return f"at {number(report['rate'])} a second"
-    highest = max(max(stage["from"], stage["to"]) for stage in stages)
-    return f"in {counted(len(stages), 'stage')} of up to {number(highest)} a second"
+def _arrivals(report: Values) -> str:
+    """How requests are spread over the time, if that is known."""
+    if report.get("arrivals") == "poisson":
+        seed = report.get("seed")
+        drawn = "" if seed is None else f", seed {seed}"
+        return f", at random moments (Poisson arrivals{drawn})"
+    return ", evenly spaced" if report.get("arrivals") else ""
 
 
 def _methods(report: Values) -> str:
@@ -148,14 +163,16 @@ def _methods(report: Values) -> str:
     methods = report["methods"]
     if {*methods} <= {"GET"}:
         return ""
-    counts = [f"{number(count)} {_text(method)}" for method, count in methods.items()]
+    counts = [
+        f"{number(count)} {html_text(method)}" for method, count in methods.items()
+    ]
     return f" ({', '.join(counts)})"
 
 
 def _others(urls: Sequence[str], left_out: int) -> str:
     if not urls:
         return ""
-    shown = ", ".join(f"<code><bdi>{_text(url)}</bdi></code>" for url in urls)
+    shown = ", ".join(f"<code><bdi>{html_text(url)}</bdi></code>" for url in urls)
     more = f", and {number(left_out)} more" if left_out else ""
     return f"<p>In turns with {shown}{more}.</p>"
 
@@ -183,7 +200,7 @@ def _warnings(report: Values) -> str:
     warnings = list(report["warnings"])
     if not report["answered"]:
         warnings.insert(0, "no request was answered: there are no latencies to draw")
-    return _list("warnings", [f"Warning: {_text(warning)}" for warning in warnings])
+    return _list("warnings", [f"Warning: {html_text(warning)}" for warning in warnings])
 
 
 def _conditions(conditions: Sequence[Values]) -> str:
@@ -192,67 +209,10 @@ def _conditions(conditions: Sequence[Values]) -> str:
         [
             f'<strong class="{"bad" if condition["holds"] else "good"}">'
             f"{'failed' if condition['holds'] else 'passed'}</strong> "
-            f"<code>{_text(condition['text'])}</code>: it is "
-            f"{_text(condition['shown'])}"
+            f"<code>{html_text(condition['text'])}</code>: it is "
+            f"{html_text(condition['shown'])}"
             for condition in conditions
         ],
-    )
-
-
-# The tables.
-
-
-def _percentiles(report: Values) -> str:
-    latency, uncorrected = report["latency"], report["uncorrected"]
-    names = [name for name in latency if name.startswith("p")]
-    order = ["min", *names, "max", "mean"]
-    found = [latency] if uncorrected is None else [latency, uncorrected]
-    head = ["of the answers", "latency"]
-    if uncorrected is not None:
-        head = ["of the answers", "from when due", "from when sent"]
-    rows = [
-        ("", [_percentile_name(name), *(duration(each[name]) for each in found)])
-        for name in order
-    ]
-    return f"<section><h2>Percentiles</h2>{table(head, rows)}</section>"
-
-
-def _percentile_name(name: str) -> str:
-    words = {"min": "the fastest", "max": "the slowest", "mean": "on average"}
-    return words.get(name) or f"{name[1:]}% in"
-
-
-def _statuses(report: Values) -> str:
-    found = sorted(report["statuses"].items(), key=lambda item: -item[1])
-    if not found:
-        return ""
-    rows = [
-        ("", [status, number(count), percent(count / report["sent"])])
-        for status, count in found[:MOST_ROWS]
-    ]
-    rest = sum(count for _, count in found[MOST_ROWS:])
-    if rest:
-        rows.append(("", ["others", number(rest), percent(rest / report["sent"])]))
-    listed = table(["status", "answers", "of all requests"], rows)
-    return f"<section><h2>Statuses</h2>{listed}</section>"
-
-
-def _errors(report: Values) -> str:
-    if not report["errors"]:
-        return ""
-    rows = "".join(
-        f'<tr><th scope="row">{_text(error["type"])}</th>'
-        f'<td class="message">{_text(error["phase"])}: '
-        f"<bdi>{_text(error['message'])}</bdi></td>"
-        f'<td class="number">{number(error["count"])}</td></tr>'
-        for error in report["errors"]
-    )
-    return (
-        '<section class="failed"><h2>Failures</h2><div class="rows" tabindex="0" '
-        'role="region" aria-label="Failures, by reason"><table><thead><tr>'
-        '<th scope="col">error</th><th scope="col">where, and what</th>'
-        '<th scope="col" class="number">requests</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
@@ -263,11 +223,6 @@ def _list(kind: str, items: Sequence[str]) -> str:
 
 
 # What a stranger sent.
-
-
-def _text(text: str) -> str:
-    """What a stranger may have sent, as HTML that shows it."""
-    return escape(escaped(text))
 
 
 def _shortened(text: str) -> str:

@@ -2,7 +2,7 @@
 
 It asks for nothing from anywhere and can run nothing but its own script: its
 Content-Security-Policy names that by its hash. What a stranger sent gets into it only
-through `data`, or through `html.escape`.
+through `data`, or through `html_text`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-from nbtwisted.printable import escaped_json
+from nbtwisted.printable import escaped, escaped_json
 
-__all__ = ["asset", "html_page"]
+__all__ = ["asset", "html_page", "html_text"]
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -57,6 +57,11 @@ def html_page(
         f'<script type="application/json" id="data">{embedded}</script>\n'
         f"<script>{code}</script>\n</body>\n</html>\n"
     )
+
+
+def html_text(text: str) -> str:
+    """What a stranger may have sent, as HTML that shows it."""
+    return escape(escaped(text))
 
 
 def _hash(text: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import cast
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -15,8 +18,14 @@ from nbtwisted.timeline.chart import (
     NARROW,
     WIDE,
     Axis,
+    Band,
+    Between,
     Layout,
     Line,
+    Part,
+    Points,
+    Rule,
+    Shape,
     chart,
     linear,
     logarithmic,
@@ -34,10 +43,9 @@ def plain(value: float, step: float) -> str:
 
 
 def drawn(
-    lines: list[Line], x: Axis, y: Axis, layout: Layout = WIDE, **more: object
+    parts: Sequence[Part], x: Axis, y: Axis, layout: Layout = WIDE
 ) -> ElementTree.Element:
-    between = (lines[0], lines[1]) if more.get("between") else None
-    text = chart("it", "<T>", "a & b", x, y, lines, layout=layout, between=between)
+    text = chart("it", "<T>", "a & b", x, y, parts, layout=layout)
     # In a page, HTML knows what an <svg> is without being told.
     text = text.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     return ElementTree.fromstring(text)
@@ -104,7 +112,8 @@ class ChartTests(ClockCase):
         if there:
             axes.append(logarithmic("y", min(there), max(there), plain))
         for y in axes:
-            svg = drawn(lines, self.x, y, layout, between=True)
+            parts: list[Part] = [Between("c", "between", lines[0], lines[1]), *lines]
+            svg = drawn(parts, self.x, y, layout)
             text = ElementTree.tostring(svg, encoding="unicode")
             self.assertNotRegex(text, r"\bnan\b|\binf\b")
             places = [
@@ -155,8 +164,70 @@ class ChartTests(ClockCase):
         line = Line("a", "failures", [(0, 0.0), (1, 0.001), (2, 0.0)], is_marked=True)
         svg = drawn([line], self.x, linear("y", 1000, plain))
         self.assertEqual(len(list(svg.iter(f"{SVG}circle"))), 1)
-        self.assertIn("<circle", swatch("failures", is_marked=True))
-        self.assertNotIn("<circle", swatch("p99"))
+        self.assertIn("<circle", swatch(line))
+        self.assertNotIn("<circle", swatch(Line("a", "p99", [])))
+
+    def test_shapes_tell_points_apart(self) -> None:
+        points = [(0.0, 0.5), (5.0, 1.0)]
+        for shape, tag, kind in [
+            ("circle", "circle", "mark held"),
+            ("disc", "circle", "mark disc held"),
+            ("cross", "path", "mark held"),
+        ]:
+            part = Points("a", "held", points, cast(Shape, shape))
+            svg = drawn([part], self.x, linear("y", 1, plain))
+            found = [m for m in svg.iter(f"{SVG}{tag}") if m.get("class") == kind]
+            self.assertEqual(len(found), 2, shape)
+            self.assertIn(f'class="{kind}"', swatch(part))
+
+    def test_rules(self) -> None:
+        y = linear("y", 10, plain)
+        svg = drawn(
+            [Rule("a", "stage", [2.5, 5]), Rule("b", "limit", [5], is_level=True)],
+            self.x,
+            y,
+        )
+        plot = next(r for r in svg.iter(f"{SVG}rect") if r.get("class") == "plot")
+        left, top, wide, high = (
+            float(plot.attrib[name]) for name in ("x", "y", "width", "height")
+        )
+        paths = {p.get("class"): numbers(p.attrib["d"]) for p in svg.iter(f"{SVG}path")}
+        upright, level = paths["line stage"], paths["line limit"]
+        self.assertEqual([y for _, y in upright], [top, top + high] * 2)
+        self.assertApproximates(upright[2][0], left + wide / 2, 0.1)
+        self.assertEqual([x for x, _ in level], [left, left + wide])
+        self.assertApproximates(level[0][1], top + high / 2, 0.1)
+        # The key shows each as it lies.
+        self.assertIn("M15 0V12", swatch(Rule("a", "stage", [])))
+        self.assertIn("M1 6H29", swatch(Rule("a", "limit", [], is_level=True)))
+        nothing = drawn([Rule("a", "none", [])], self.x, y)
+        self.assertNotIn("line none", [p.get("class") for p in nothing.iter()])
+
+    def test_a_band_is_as_high_as_the_plot(self) -> None:
+        y = linear("y", 10, plain)
+        part = Band("a", "bracket", 2.5, 5)
+        svg = drawn([part], self.x, y)
+        path = next(p for p in svg.iter(f"{SVG}path") if p.get("class") == "bracket")
+        plot = next(r for r in svg.iter(f"{SVG}rect") if r.get("class") == "plot")
+        top, high = float(plot.attrib["y"]), float(plot.attrib["height"])
+        self.assertIn(f"V{top + high:g}", path.attrib["d"])
+        self.assertIn('class="bracket"', swatch(part))
+
+    def test_a_filled_line_has_an_area_down_to_the_axis(self) -> None:
+        line = Line("a", "asked", [(0, 5), (5, 5), (6, None), (7, 1), (9, 1)])
+        y = linear("y", 10, plain)
+        svg = drawn([line], self.x, y)
+        kinds = [path.get("class") for path in svg.iter(f"{SVG}path")]
+        self.assertNotIn("area asked", kinds)
+        filled = replace(line, is_filled=True)
+        svg = drawn([filled], self.x, y)
+        area = next(p for p in svg.iter(f"{SVG}path") if p.get("class") == "area asked")
+        plot = next(r for r in svg.iter(f"{SVG}rect") if r.get("class") == "plot")
+        bottom = float(plot.attrib["y"]) + float(plot.attrib["height"])
+        on_the_axis = [y for _, y in numbers(area.attrib["d"]) if y == bottom]
+        self.assertEqual(len(on_the_axis), 4)
+        self.assertIn("area asked", swatch(filled))
+        self.assertNotIn("area asked", swatch(line))
 
     def test_words(self) -> None:
         svg = drawn([], self.x, linear("y", 1, plain))
@@ -172,7 +243,8 @@ class ChartTests(ClockCase):
             Line("a", "p99", [(0, 1.0), (5, 2.0)]),
             Line("b", "uncorrected", [(0, 1.0), (5, 1.0)]),
         ]
-        svg = drawn(lines, self.x, linear("y", 2, plain), between=True)
+        between = Between("c", "between", lines[0], lines[1])
+        svg = drawn([between, *lines], self.x, linear("y", 2, plain))
         area = next(p for p in svg.iter(f"{SVG}path") if p.get("class") == "between")
         self.assertEqual(len(numbers(area.attrib["d"])), 4)
         self.assertEqual(numbers(area.attrib["d"])[0], numbers(area.attrib["d"])[-1])
