@@ -6,7 +6,7 @@ import math
 
 from nbtwisted.numeral import parse_decimal
 
-__all__ = ["EXPECTED", "check_rate", "parse_rate"]
+__all__ = ["EXPECTED", "check_rate", "parse_rate", "print_rate"]
 
 HIGHEST = 10_000_000.0
 """Requests a second: more than anything here can send."""
@@ -44,3 +44,8 @@ def check_rate(rate: float) -> float:
     if not 0 < rate <= HIGHEST:
         raise ValueError(f"expected {EXPECTED}")
     return rate
+
+
+def print_rate(rate: float) -> str:
+    """Write a rate, in requests a second, to four digits: `1,234/s`, `0.5/s`."""
+    return f"{float(f'{rate:.4g}'):,.10g}/s"

@@ -6,21 +6,25 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.task import LoopingCall, react
+from twisted.internet.task import LoopingCall, deferLater, react
 
 from nbtwisted import steady_clock
 from nbtwisted.command_line import end_when_told, open_files_left, say
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
+from nbtwisted.load.find_rate import Search
+from nbtwisted.load.found_rate import found_rate, sentence
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.outputs import Outcome, Outputs
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.report import report
 from nbtwisted.load.running import Local, Runner, Running
+from nbtwisted.load.trial import Trial, Verdict
 
 if TYPE_CHECKING:
     from nbtwisted.load.progress import LiveLine
@@ -54,14 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 class _Command:
-    """The command at work: one run, from its beginning to its outputs."""
+    """The command at work: one run or a search, from its beginning to its outputs."""
 
     def __init__(self, options: Options, runner: Runner, outputs: Outputs) -> None:
         self._options = options
         self._runner = runner
         self._outputs = outputs
-        self._beginning: Deferred[None] | None = None
+        self._waiting: Deferred[None] | None = None
+        """For a runner that begins, or for the next trial."""
         self._run: Running | None = None
+        """That is going."""
         self._drawing: LoopingCall | None = None
         self._line: LiveLine | None = None
         self._exit_code: int | None = None
@@ -80,29 +86,72 @@ class _Command:
 
         end_when_told(on_signal)
         try:
-            self._beginning = self._runner.begin()
-            await self._beginning
-            outcome = await self._carry_out(reactor, self._options.plan)
-        except CancelledError:
-            assert self._exit_code is not None, "cancelled by somebody else"
-            _complain("interrupted: nothing was sent")
-            raise SystemExit(self._exit_code) from None
+            if not await self._wait(self._runner.begin()):
+                _complain("interrupted: nothing was sent")
+                raise SystemExit(self._exit_code)
+            if self._options.goals:
+                outcome = await self._find_rate(reactor)
+            else:
+                outcome = await self._carry_out(reactor, self._options.plan)
+            self._end_drawing()
         finally:
             await self._runner.end()
         self._outputs.write(outcome)
         raise SystemExit(self._judge(outcome.report))
 
-    async def _carry_out(self, reactor: Any, plan: Plan) -> Outcome:
+    async def _wait(self, until: Deferred[None]) -> bool:
+        """Wait for it; returns whether nobody has interrupted that."""
+        self._waiting = until
+        try:
+            await until
+        except CancelledError:
+            assert self._exit_code is not None, "cancelled by somebody else"
+        self._waiting = None
+        return self._exit_code is None
+
+    async def _carry_out(self, reactor: Any, plan: Plan, title: str = "") -> Outcome:
         run = self._run = self._runner.new_run(plan, self._outputs.new_tally())
-        self._begin_drawing(reactor, run, plan)
+        self._draw(reactor, run, plan, title)
         await run.start()
+        self._run = None
         began = steady_clock.now() - run.seconds
-        if self._drawing is not None and self._line is not None:
-            self._drawing.stop()
-            self._line.close()
         return Outcome(self._report(run, plan), run.tally, began)
 
-    def _begin_drawing(self, reactor: Any, run: Running, plan: Plan) -> None:
+    async def _find_rate(self, reactor: Any) -> Outcome:
+        """Search for the highest rate; the outcome is that of a trial which held there.
+
+        If none held, it is that of the last.
+        """
+        plan, goals = self._options.plan, self._options.goals
+        assert plan.rate is not None, "a search without a first rate"
+        search = Search(plan.rate)
+        held: dict[float | None, Outcome] = {}
+        while not search.state.is_over:
+            number = len(search.trials)
+            trial_plan = replace(plan, rate=search.rate)
+            if plan.seed is not None:
+                # What is due at random differs from trial to trial.
+                trial_plan = replace(trial_plan, seed=plan.seed + number)
+            last = await self._carry_out(reactor, trial_plan, search.title)
+            if self._exit_code is not None:
+                break
+            trial = Trial.of(search.rate, last.report, last.tally, goals)
+            if trial.verdict is Verdict.HELD:
+                held[trial.rate] = last
+            search.add(trial)
+            settled = deferLater(reactor, self._options.settle, lambda: None)
+            if not (search.state.is_over or await self._wait(settled)):
+                break
+        is_interrupted = self._exit_code is not None
+        found = found_rate(search, goals, interrupted=is_interrupted)
+        outcome = held.get(search.low, last)
+        outcome.report.update(found_rate=found, interrupted=is_interrupted)
+        return outcome
+
+    def _draw(self, reactor: Any, run: Running, plan: Plan, title: str) -> None:
+        if self._line is not None:
+            self._line.follow(run, plan, title)
+            return
         wanted = self._options.progress
         if wanted is False or sys.stderr is None:
             return
@@ -111,17 +160,22 @@ class _Command:
         # It takes a tenth of a second to load, which not everybody wants to wait for.
         from nbtwisted.load.progress import LiveLine
 
-        self._line = LiveLine(sys.stderr, run, plan)
+        self._line = LiveLine(sys.stderr, run, plan, title)
         self._drawing = LoopingCall(self._line.draw)
         self._drawing.clock = reactor
         self._drawing.start(self._line.interval, now=False)
+
+    def _end_drawing(self) -> None:
+        if self._drawing is not None and self._line is not None:
+            self._drawing.stop()
+            self._line.close()
 
     def _interrupt(self, exit_code: int) -> None:
         self._exit_code = exit_code
         if self._run is not None:
             self._run.stop()
-        elif self._beginning is not None:
-            self._beginning.cancel()
+        elif self._waiting is not None:
+            self._waiting.cancel()
 
     def _report(self, run: Running, plan: Plan) -> dict[str, Any]:
         options = self._options
@@ -141,14 +195,21 @@ class _Command:
         )
 
     def _judge(self, found: dict[str, Any]) -> int:
+        rate = found["found_rate"]
         if self._exit_code is not None:
-            _complain(f"interrupted: {found['answered']} answered")
+            so_far = f"{found['answered']} answered"
+            if rate is not None:
+                so_far = f"highest rate so far: {sentence(rate)}"
+            _complain(f"interrupted: {so_far}")
             return self._exit_code
         if not found["answered"]:
             worst = found["errors"][0] if found["errors"] else None
             reason = f"{worst['phase']}: {worst['message']}" if worst else "none sent"
             _complain(f"error: no request was answered: {reason}")
             return NONE_ANSWERED
+        if rate is not None and rate["rate"] is None:
+            _complain(f"failed: highest rate: {sentence(rate)}")
+            return LIMIT_PASSED
         failed = [each for each in found["conditions"] if each["holds"]]
         for each in failed:
             _complain(f"failed: {each['text']}: it is {each['shown']}")

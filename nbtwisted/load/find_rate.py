@@ -18,7 +18,7 @@ import math
 from enum import Enum
 
 from nbtwisted.load.trial import Trial, Verdict
-from nbtwisted.rate import HIGHEST
+from nbtwisted.rate import HIGHEST, print_rate
 
 __all__ = ["DEFAULT_RATE", "Search", "State"]
 
@@ -103,11 +103,11 @@ class Search:
     `first` is the rate of the first trial, a second.
     """
 
-    def __init__(self, first: float | None = None) -> None:
+    def __init__(self, first: float = DEFAULT_RATE) -> None:
         self.state = State.GROWING
         self.trials: list[Trial] = []
         """All of them, in their order."""
-        self.rate = DEFAULT_RATE if first is None else first
+        self.rate = first
         """What to try next; while it is not over."""
         self._lowest = min(self.rate, LOWEST)
         self._rates: dict[float, _Rate] = {}
@@ -126,6 +126,19 @@ class Search:
                 self._go(State.GIVEN_UP)
         else:
             self._decide()
+
+    @property
+    def title(self) -> str:
+        """What is going on, for people: it stands before how a trial is doing."""
+        known = [
+            "" if self.low is None else f"{print_rate(self.low)} held",
+            "" if self.high is None else f"{print_rate(self.high)} did not",
+        ]
+        so_far = ", ".join(filter(None, known))
+        return (
+            f"trial {len(self.trials) + 1} at {print_rate(self.rate)}"
+            f"{so_far and f' ({so_far})'}: "
+        )
 
     @property
     def low(self) -> float | None:

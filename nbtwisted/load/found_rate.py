@@ -7,6 +7,7 @@ from typing import Any
 
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.find_rate import Search, State
+from nbtwisted.rate import print_rate
 
 __all__ = ["found_rate", "found_rate_lines", "sentence"]
 
@@ -44,15 +45,15 @@ def sentence(found: dict[str, Any]) -> str:
     condition, trials = found["condition"], found["trials"]
     if found["rate"] is None:
         if not trials:
-            return "no trial was over"
+            return "none: no trial was over"
         last = min(trials, key=lambda trial: float(trial["rate"]))
         limit = f"; the client: {last['limited_by']}" if last["limited_by"] else ""
         return (
-            f"none: {condition} did not hold at {_rate(last['rate'])}, the lowest that "
-            f"was tried ({last['shown']}{limit})"
+            f"none: {condition} did not hold at {print_rate(last['rate'])}, the "
+            f"lowest that was tried ({last['shown']}{limit})"
         )
     at_least = "at least " if found["is_at_least"] else ""
-    line = f"{at_least}{_rate(found['rate'])} with {condition}"
+    line = f"{at_least}{print_rate(found['rate'])} with {condition}"
     why = _why(found)
     return f"{line} ({why})" if why else line
 
@@ -63,11 +64,12 @@ def found_rate_lines(found: dict[str, Any]) -> list[str]:
     if found["limited_by"] is not None:
         lines.append(f"This client cannot ask faster: {found['limited_by']}")
     lines += ["", "Trials:"]
-    width = max((len(_rate(trial["rate"])) for trial in found["trials"]), default=0)
-    lines += [
-        f"  {_rate(trial['rate']):>{width}}  {trial['verdict']:<7}  {trial['shown']}"
-        for trial in found["trials"]
+    rows = [
+        (print_rate(each["rate"]), each["verdict"], each["shown"])
+        for each in found["trials"]
     ]
+    width = max((len(rate) for rate, _, _ in rows), default=0)
+    lines += [f"  {rate:>{width}}  {how:<7}  {shown}" for rate, how, shown in rows]
     return lines
 
 
@@ -78,9 +80,10 @@ def _why(found: dict[str, Any]) -> str:
     if low["number"]:
         parts.append(f"held in {low['held']} of {low['number']} trials")
     if found["high"] is not None and high["number"]:
-        parts.append(f"at {_rate(found['high'])} in {high['held']} of {high['number']}")
+        rate = print_rate(found["high"])
+        parts.append(f"at {rate} in {high['held']} of {high['number']}")
     elif found["high"] is not None:
-        parts.append(f"{_rate(found['high'])} did not hold")
+        parts.append(f"{print_rate(found['high'])} did not hold")
     if found["confidence"]:
         parts.append(f"confidence {found['confidence']:.0%}")
     if found["ended"] in ("interrupted", State.GIVEN_UP.value):
@@ -91,7 +94,3 @@ def _why(found: dict[str, Any]) -> str:
 def _agreement(search: Search, rate: float | None) -> dict[str, int]:
     held, number = search.agreement(rate)
     return {"held": held, "number": number}
-
-
-def _rate(rate: float) -> str:
-    return f"{float(f'{rate:.4g}'):,.10g}/s"

@@ -119,10 +119,20 @@ class Latencies:
         return min(max(value, self.shortest()), self.longest())
 
     def mean(self) -> float:
-        """Seconds; 0 for none."""
-        return (
-            float(self.histogram.get_mean_value()) / MICROSECONDS if self.count else 0
+        """Seconds; 0 for none.
+
+        The library's own takes 30 ms, because it looks at the counts one by one.
+        """
+        number = self.count
+        if not number:
+            return 0.0
+        at = self._histogram.get_value_from_index
+        total = sum(
+            count * ((at(index) + at(index + 1)) // 2)
+            for index, count in enumerate(self._histogram.counts)
+            if count
         )
+        return float(total) / number / MICROSECONDS
 
     def shortest(self) -> float:
         """Seconds, as they were; 0 for none."""

@@ -23,6 +23,7 @@ from nbtwisted.command_line import (
     Once,
     OneLineParser,
     count,
+    duration,
     expect_different_files,
     positive_duration,
     reading,
@@ -32,9 +33,11 @@ from nbtwisted.command_line import (
 from nbtwisted.load.arrivals import CONSTANT, KINDS, POISSON
 from nbtwisted.load.asked import Asked
 from nbtwisted.load.conditions import Condition
+from nbtwisted.load.find_rate import DEFAULT_RATE
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import Preparing
 from nbtwisted.load.profile import Profile
+from nbtwisted.load.trial import parse_goal
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 
@@ -47,6 +50,10 @@ DEFAULT_TIMEOUT = 20.0
 
 SEEDS = 10**9
 """So many are there to choose from, which people can still type."""
+
+DEFAULT_TRIAL = 5.0
+DEFAULT_WARM_UP = 1.0
+"""Seconds, of each trial of --find-rate."""
 
 _BODY = ("{", "[", '"', "@")
 """How a value of --json begins that is to be sent, or names a file that is. Of JSON,
@@ -66,6 +73,10 @@ class Options:
     hdr: str | None
     plot: str | None
     fail_if: tuple[Condition, ...]
+    goals: tuple[Condition, ...]
+    """What is to hold at the rate that is looked for; none if nobody looks for one."""
+    settle: float
+    """Seconds between two trials of a rate."""
     progress: bool | None
 
 
@@ -168,8 +179,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "--warmup",
         type=positive_duration,
         metavar="DURATION",
-        default=0.0,
-        help="send for so long before anything is counted",
+        help="send for so long before anything is counted (default: 0, or 1 with "
+        "--find-rate)",
     )
     parser.add_argument(
         "--hdr",
@@ -193,6 +204,24 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "non2xx>1%%, resent>0, rps<1000; as often as you like",
     )
     parser.add_argument(
+        "--find-rate",
+        dest="goals",
+        type=reading(parse_goal),
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="look for the highest rate at which it holds: p99<200ms, errors<1%%, "
+        "non2xx<1%%; several must all hold. -q is the first rate that is tried "
+        f"(default: {DEFAULT_RATE:g}), and -z how long each is (default: "
+        f"{DEFAULT_TRIAL:g})",
+    )
+    parser.add_argument(
+        "--settle",
+        type=duration,
+        metavar="DURATION",
+        help="with --find-rate, wait for so long between two trials (default: 0)",
+    )
+    parser.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
         help="show on stderr how far it has come (default: if that is a terminal)",
@@ -213,6 +242,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     named = [("--json", figures), ("--hdr", told.hdr), ("--plot", told.plot)]
     read = None if told.list == "-" else told.list
     expect_different_files(parser, [("-i", read), *named])
+    _take_trials(parser, told)
     _check_rate(parser, told)
     seconds = told.seconds or math.inf
     if told.stages is not None:
@@ -234,7 +264,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
             number=number,
             seconds=seconds,
             rate=told.rate,
-            warm_up=told.warmup,
+            warm_up=told.warmup or 0.0,
             keeps_alive=not told.disable_keepalive,
             verify=not told.insecure,
             profile=told.stages,
@@ -247,6 +277,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         hdr=told.hdr,
         plot=told.plot,
         fail_if=tuple(told.fail_if),
+        goals=tuple(told.goals),
+        settle=told.settle or 0.0,
         progress=told.progress,
     )
 
@@ -307,6 +339,24 @@ def _asked(parser: OneLineParser, told: argparse.Namespace) -> Asked:
         why = f"{name}: nothing to ask for: expected a URL or an object of JSON a line"
     say(f"{parser.prog}: error: {why}")
     raise SystemExit(CANNOT_READ)
+
+
+def _take_trials(parser: OneLineParser, told: argparse.Namespace) -> None:
+    """Check what goes with --find-rate, and have its own defaults."""
+    if not told.goals:
+        if told.settle is not None:
+            parser.error("--settle: expected --find-rate beside it")
+        return
+    if told.number is not None:
+        parser.error("--find-rate: expected no -n beside it; -z is how long a trial is")
+    if told.stages is not None:
+        parser.error("--find-rate: expected no --stages beside it")
+    if told.rate is None:
+        told.rate = DEFAULT_RATE
+    if told.seconds is None:
+        told.seconds = DEFAULT_TRIAL
+    if told.warmup is None:
+        told.warmup = DEFAULT_WARM_UP
 
 
 def _take_figures_file(parser: OneLineParser, told: argparse.Namespace) -> str | None:

@@ -17,10 +17,12 @@ class LiveLine(OnScreen):
 
     interval = 0.5
 
-    def __init__(self, stream: TextIO, run: Running, plan: Plan) -> None:
+    def __init__(
+        self, stream: TextIO, run: Running, plan: Plan, title: str = ""
+    ) -> None:
         super().__init__(stream)
         self._line = ""
-        self.follow(run, plan)
+        self.follow(run, plan, title)
 
     def follow(self, run: Running, plan: Plan, title: str = "") -> None:
         """Show this one from now on, behind a title."""

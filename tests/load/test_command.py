@@ -69,6 +69,18 @@ class OptionsTests(SynchronousTestCase):
         plan = read_options(["-q", "5", "--arrivals", "constant", "http://x/"]).plan
         self.assertEqual((plan.arrivals, plan.seed), ("constant", None))
 
+    def test_trials(self) -> None:
+        options = read_options(
+            ["--find-rate", "p99<1s", "--find-rate", "errors<1%", "http://x/"]
+        )
+        self.assertEqual([goal.text for goal in options.goals], ["p99<1s", "errors<1%"])
+        self.assertEqual((options.plan.seconds, options.plan.warm_up), (5, 1))
+        self.assertEqual((options.plan.rate, options.settle), (100, 0))
+        told = ["-z", "2", "-q", "7", "--warmup", "3", "--settle", "1.5"]
+        options = read_options([*told, "--find-rate", "p99<1s", "http://x/"])
+        self.assertEqual((options.plan.seconds, options.plan.warm_up), (2, 3))
+        self.assertEqual((options.plan.rate, options.settle), (7, 1.5))
+
     def messages(self, *arguments: str) -> list[Message]:
         plan = read_options([*arguments, "http://x/1", "http://x/2"]).plan
         return [request.message for request in plan.requests]
@@ -172,6 +184,11 @@ class OptionsTests(SynchronousTestCase):
             (["-X", "HEAD", "-d", "x"], "a body with HEAD: expected none"),
             (["-X", "GET\r\n"], "expected a method such as POST"),
             (["-X", "CONNECT"], "method CONNECT: expected one that asks for a"),
+            (["--find-rate", "p99>1s"], "it is to hold where the rate is good"),
+            (["--find-rate", "rps<9"], "rps is what is looked for"),
+            (["--find-rate", "p99<1s", "-n", "9"], "--find-rate: expected no -n"),
+            (["--find-rate", "p99<1s", "--stages", "1/1"], "expected no --stages"),
+            (["--settle", "1s"], "--settle: expected --find-rate beside it"),
             (["-c", "100000000", "-n", "100000000"], "files this process may open"),
         ]:
             ended = run(*wrong, "http://127.0.0.1:9/")
@@ -513,6 +530,46 @@ class CommandTests(SynchronousTestCase):
             for name, end in (("hdr", "]\n"), ("plot", "</html>\n")):
                 with open(f"{folder}/{name}") as file:
                     self.assertTrue(file.read().endswith(end), name)
+
+    def test_no_rate_is_good(self) -> None:
+        trial = ("-z", "0.1", "--warmup", "0.01", "-q", "1.5")
+        url = self.server.url + "delay/30ms"
+        ended = run(*trial, "--find-rate", "p50<20ms", url)
+        self.assertEqual(ended.returncode, 99)
+        self.assertRegex(
+            ended.stderr,
+            r"\Anbtwisted: failed: highest rate: none: p50<20ms did not hold at 1/s, "
+            r"the lowest that was tried \(p50 3\d\.\d ms\)\n\Z",
+        )
+        self.assertTrue(ended.stdout.startswith("Highest rate: none: "), ended.stdout)
+        self.assertIn("\nSummary:\n", ended.stdout)
+
+    def test_a_rate_of_nobody(self) -> None:
+        url = f"http://127.0.0.1:{free_port()}/"
+        ended = run("-z", "0.1", "--find-rate", "p50<20ms", "--json", "-", url)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("no request was answered: connect: ", ended.stderr)
+        self.assertEqual(len(json.loads(ended.stdout)["found_rate"]["trials"]), 1)
+
+    def test_a_search_that_is_interrupted(self) -> None:
+        trial = ("-q", "10", "-z", "0.2", "--warmup", "0.01", "--settle", "0.1")
+        with warm_start.Popen(
+            [*LOAD, *trial, "--find-rate", "p99<10s", self.url],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as load:
+            # The first trial has three, and is over when there is another.
+            while re.search(rb'"requests": [0-3],', self.server.ask(STATS)):
+                pass
+            load.send_signal(signal.SIGINT)
+            printed, complaint = load.communicate(timeout=10)
+        self.assertEqual(load.returncode, 130)
+        found = r"at least \d+/s with p99<10s \(interrupted after \d trials\)\n"
+        self.assertRegex(
+            complaint,
+            rf"\Anbtwisted: interrupted: highest rate so far: {found}\Z",
+        )
+        self.assertRegex(printed, rf"\AHighest rate: {found}\nTrials:\n +10/s  held ")
 
     def test_the_live_line(self) -> None:
         terminal, theirs = pty.openpty()

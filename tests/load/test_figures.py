@@ -65,6 +65,9 @@ class LatenciesTests(ClockCase):
         for each in seconds:
             latencies.add(each)
         self.assertEqual(latencies.count, len(seconds))
+        self.assertEqual(
+            latencies.mean(), latencies.histogram.get_mean_value() / 1_000_000
+        )
         in_order = sorted(seconds)
         for percent in (1, 50, 99, 100):
             place = max(-(-len(in_order) * percent // 100), 1) - 1
