@@ -10,6 +10,12 @@ from nbtwisted.http1.syntax import is_token
 
 __all__ = ["Job", "JobTemplate", "is_idempotent"]
 
+LONGEST_LABEL = 100
+"""Characters: there is a row for each in a table."""
+
+HEAVIEST = 10_000
+"""The largest weight."""
+
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 
 
@@ -22,6 +28,9 @@ class Job:
     is, with its Content-Length. `max_time` is in seconds, in place of the one that all
     have.
 
+    `label` says what kind of request it is, and `weight` how often it is sent compared
+    with the others of a list that is sent again and again: only load does that.
+
     Raises `ValueError` for what cannot be sent, and says what was expected.
     """
 
@@ -30,6 +39,8 @@ class Job:
     headers: Headers = ()
     body: bytes = b""
     max_time: float | None = None
+    label: str = ""
+    weight: int = 1
 
     def __post_init__(self) -> None:
         """Check it: what is wrong is found where it was written."""
@@ -45,6 +56,17 @@ class Job:
                 raise ValueError(f"header {name[:100]!r}: {error}") from None
         if self.max_time is not None and not 0 < self.max_time < math.inf:
             raise ValueError(f"{self.max_time!r} seconds: expected a time above 0")
+        if self.label and not (
+            self.label.isprintable() and len(self.label) <= LONGEST_LABEL
+        ):
+            raise ValueError(
+                f"label {self.label[:100]!r}: expected at most {LONGEST_LABEL} "
+                "characters that can be printed"
+            )
+        if not 1 <= self.weight <= HEAVIEST:
+            raise ValueError(
+                f"weight {self.weight!r}: expected a whole number from 1 to {HEAVIEST}"
+            )
 
 
 def _check_method(method: str) -> None:
@@ -84,6 +106,8 @@ class JobTemplate:
         headers: Headers = (),
         body: bytes | None = None,
         max_time: float | None = None,
+        label: str = "",
+        weight: int = 1,
     ) -> Job:
         """A job of this kind, but for what it is told itself.
 
@@ -98,4 +122,4 @@ class JobTemplate:
             body, headers = self.body, merged(self.body_headers, headers)
         if method is None:
             method = self.method or ("GET" if body is None else "POST")
-        return Job(url, method, headers, body or b"", max_time)
+        return Job(url, method, headers, body or b"", max_time, label, weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -9,22 +10,31 @@ from nbtwisted.client.errors import BadJob, BadURL
 from nbtwisted.client.job import Job
 from nbtwisted.client.target import Target, shown
 from nbtwisted.load.prepared import Prepared, Preparing
+from nbtwisted.load.turns import turns
 
 __all__ = ["Asked"]
 
 MOST_URLS = 100
 """URLs that are shown of a list."""
 
+MOST_LABELS = 100
+"""Each has figures of its own, which take 0.4 MB."""
+
 
 @dataclass(frozen=True)
 class Asked:
-    """The requests of a run, in their order, and what is shown of them.
+    """The requests of a run, and what is shown of them.
 
-    `urls` are the first of their URLs, without any user name and password.
+    `requests` are one round of turns, which begins again at its end: the heavier ones
+    are there more often. `urls` are the first of their URLs, without any user name and
+    password, and `urls_left_out` how many others there are. `weights` are those of the
+    labels, each with the sum of its requests'; none if no request has a label.
     """
 
     requests: list[Prepared] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
+    urls_left_out: int = 0
+    weights: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -34,7 +44,10 @@ class Asked:
 
         Raises `BadJob` for the first that cannot be sent, and says where it is.
         """
-        asked = cls()
+        requests: list[Prepared] = []
+        urls: list[str] = []
+        weights: list[int] = []
+        by_label: Counter[str] = Counter()
         for place, job in jobs:
             if isinstance(job, BadJob):
                 raise job
@@ -43,7 +56,24 @@ class Asked:
             except BadURL as error:
                 url = shown(job.url)
                 raise BadJob(f"{place}: '{url}': {error}", shown=url) from None
-            asked.requests.append(preparing.prepare(target, job))
-            if len(asked.urls) < MOST_URLS:
-                asked.urls.append(target.url)
-        return asked
+            requests.append(preparing.prepare(target, job))
+            weights.append(job.weight)
+            by_label[job.label] += job.weight
+            if len(by_label) > MOST_LABELS:
+                raise BadJob(
+                    f"{place}: label {job.label!r}: expected at most {MOST_LABELS} "
+                    "different ones",
+                    shown=target.url,
+                )
+            if len(urls) < MOST_URLS:
+                urls.append(target.url)
+        try:
+            order = turns(weights)
+        except ValueError as error:
+            raise BadJob(str(error), shown="") from None
+        return cls(
+            [requests[which] for which in order],
+            urls,
+            len(requests) - len(urls),
+            {} if {*by_label} <= {""} else dict(by_label),
+        )

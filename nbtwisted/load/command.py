@@ -187,7 +187,7 @@ class _Command:
             rate=plan.rate,
             timeout=options.timeout,
             urls=options.urls,
-            urls_left_out=len(plan.requests) - len(options.urls),
+            urls_left_out=options.urls_left_out,
             methods=run.methods,
             interrupted=self._exit_code is not None,
             conditions=options.fail_if,

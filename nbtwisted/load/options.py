@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import cast
@@ -67,6 +67,10 @@ class Options:
     plan: Plan
     urls: Sequence[str]
     """The first of those that are asked for."""
+    urls_left_out: int
+    """How many others there are."""
+    weights: Mapping[str, int]
+    """Those of the labels; none if no request has one."""
     timeout: float
     """Seconds that a request may take which has no time of its own."""
     json: str | None
@@ -272,6 +276,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
             seed=_seed(told),
         ),
         urls=asked.urls,
+        urls_left_out=asked.urls_left_out,
+        weights=asked.weights,
         timeout=told.timeout,
         json=figures,
         hdr=told.hdr,

@@ -16,7 +16,8 @@ __all__ = ["Plan"]
 class Plan:
     """What a run is to do. Times are in seconds; see `Pace` for what ends it.
 
-    The requests take turns. With `verify` false, any certificate will do.
+    The requests take turns; the heavier ones are there more than once. With `verify`
+    false, any certificate will do.
 
     An open loop has a `rate`, or a `profile` where that varies; `arrivals` says how
     requests come then, and `seed` what is drawn for it. Of a plan that is divided, a

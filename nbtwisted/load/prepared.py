@@ -35,6 +35,8 @@ class Common:
     """The longest that such a request may take once it was sent, in seconds."""
     is_idempotent: bool
     """Whether it may be sent again that may have arrived: RFC 9110, 9.2.2."""
+    label: str = ""
+    """What their figures are counted under."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,6 +85,7 @@ class Preparing:
             job.method,
             self._timeout if job.max_time is None else job.max_time,
             is_idempotent(job.method),
+            job.label,
         )
         return Prepared(head[:end], body, self._common.setdefault(common, common))
 

@@ -64,7 +64,16 @@ def read_spec(spec: Mapping[str, Any], requests: Sequence[Prepared]) -> Plan:
 
 
 def write_requests(requests: Sequence[Prepared]) -> bytes:
-    """Requests as a text of JSON; what many of them share is there once."""
+    """Requests as a text of JSON; what many of them share is there once.
+
+    So is a request that has many turns.
+    """
+    distinct = {id(request): request for request in requests}
+    turns = None
+    if len(distinct) < len(requests):
+        place_of = {key: place for place, key in enumerate(distinct)}
+        turns = [place_of[id(request)] for request in requests]
+        requests = [*distinct.values()]
     # They are one object where they are equal, and to compare those is slow.
     commons = {id(request.common): request.common for request in requests}
     bodies = dict.fromkeys(request.body for request in requests)
@@ -87,10 +96,12 @@ def write_requests(requests: Sequence[Prepared]) -> bytes:
                     "method": common.method,
                     "timeout": common.timeout,
                     "is_idempotent": common.is_idempotent,
+                    "label": common.label,
                 }
                 for common in commons.values()
             ],
             "bodies": [b64encode(body).decode() for body in bodies],
+            "turns": turns,
         },
         separators=(",", ":"),
     )
@@ -112,11 +123,13 @@ def read_requests(text: bytes) -> list[Prepared]:
     ]
     bodies = [b64decode(body) for body in given["bodies"]]
     lines = iter(given["lines"])
-    return [
+    requests = [
         Prepared(next(lines).encode("latin-1"), bodies[body], commons[common])
         for common, body, number in given["runs"]
         for _ in range(number)
     ]
+    turns = given["turns"]
+    return requests if turns is None else [requests[place] for place in turns]
 
 
 def _finite(number: float) -> float | None:

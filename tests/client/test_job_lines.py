@@ -200,7 +200,7 @@ class BadTests(JobLinesCase):
     def test_keys(self) -> None:
         self.refused(
             "unknown key 'metod': expected url, method, headers, body, body_base64, "
-            "json or max_time",
+            "json, max_time, label or weight",
             metod="PUT",
         )
         self.refused("body and json: expected one of them", json=1, body="")
@@ -231,6 +231,15 @@ class BadTests(JobLinesCase):
             )
         self.refused("a header's name is null: expected a text", headers=[[None, ""]])
         self.refused("header 'X' is a number: expected a text", headers={"X": 1.5})
+        self.refused("label is a number: expected a text", label=5)
+        for weight, kind in (
+            (1.5, "a number"),
+            ("3", "a text"),
+            (True, "true or false"),
+        ):
+            self.refused(
+                f"weight is {kind}: expected a whole number such as 3", weight=weight
+            )
 
     def test_values(self) -> None:
         self.refused(
@@ -254,6 +263,16 @@ class BadTests(JobLinesCase):
         )
         self.refused("0.0 seconds: expected a time above 0", max_time=0)
         self.refused("-1.5 seconds: expected a time above 0", max_time=-1.5)
+        for weight in (0, -1, 10_001, 10**40):
+            self.refused(
+                f"weight {weight}: expected a whole number from 1 to 10000",
+                weight=weight,
+            )
+        for label, shown in (("a\nb", "'a\\nb'"), ("a" * 101, f"'{'a' * 100}'")):
+            self.refused(
+                f"label {shown}: expected at most 100 characters that can be printed",
+                label=label,
+            )
 
     def test_what_is_no_unicode(self) -> None:
         half = "has half of a character (a surrogate): expected both halves"
@@ -342,6 +361,8 @@ JOBS = st.builds(
     headers=st.lists(st.tuples(TOKENS, VALUES | st.just(" a "))).map(tuple),
     body=st.binary() | st.text().map(str.encode),
     max_time=st.none() | st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+    label=st.text(st.characters(categories=["L", "N", "S"]), max_size=100),
+    weight=st.integers(1, 10_000),
 )
 
 

@@ -112,6 +112,13 @@ class BodyTests(ClockCase):
 
 
 class JSONLTests(ClockCase):
+    def test_the_label_of_a_list(self) -> None:
+        for label, said in (("", {}), ('a "b" é', {"label": 'a "b" é'})):
+            ended = answered(b"body")
+            ended.job = Job("http://h/", label=label)
+            record = json.loads(jsonl(3, ended))
+            self.assertEqual(record, {**FIELDS, **said})
+
     def test_attempts_before_the_last(self) -> None:
         ended = result(
             attempt(url="http://h/a", status=302, fileno=6, then="redirect", **TIMES),

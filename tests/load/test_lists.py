@@ -80,6 +80,30 @@ class ListTests(SynchronousTestCase):
         self.assertEqual(options.plan.number, float("inf"))
         self.assertEqual(len(options.urls), 100)
 
+    def test_the_heavier_ones_have_more_turns(self) -> None:
+        lines = [
+            {"url": "http://x/1", "weight": 4, "label": "read"},
+            {"url": "http://x/2", "weight": 2, "label": "write"},
+            {"url": "http://x/3", "weight": 2, "label": "read"},
+        ]
+        options = self.options("\n".join(map(json.dumps, lines)))
+        requests = options.plan.requests
+        turns = [request.line.split()[1].decode() for request in requests]
+        self.assertEqual(turns, ["/1", "/2", "/1", "/3"])
+        self.assertIs(requests[0], requests[2])
+        labels = [request.common.label for request in requests]
+        self.assertEqual(labels, ["read", "write", "read", "read"])
+        self.assertEqual(options.weights, {"read": 6, "write": 2})
+        self.assertEqual((len(options.urls), options.urls_left_out), (3, 0))
+
+    def test_lists_without_labels(self) -> None:
+        options = self.options('http://x/\n{"url": "http://x/", "weight": 300}\n')
+        self.assertEqual(options.weights, {})
+        # Each is sent once.
+        self.assertEqual((options.plan.number, len(options.urls)), (301, 2))
+        options = self.options("http://x/\n" * 103)
+        self.assertEqual((len(options.urls), options.urls_left_out), (100, 3))
+
     def test_what_they_have_in_common_is_kept_once(self) -> None:
         lines = [
             {"url": f"http://x/{number}", "method": ("GET", "HEAD")[number % 2]}
@@ -108,6 +132,20 @@ class ListTests(SynchronousTestCase):
             (
                 '{"url": "http://x/", "method": "GET\\r\\n"}',
                 "line 1: method 'GET\\r\\n': expected a name such as POST",
+            ),
+            (
+                "".join(
+                    json.dumps({"url": "http://x/", "weight": weight}) + "\n"
+                    for weight in [10_000] * 99 + [9_999, 9_998]
+                ),
+                "weights that make 1,009,997 turns in a round: expected at most ",
+            ),
+            (
+                "".join(
+                    json.dumps({"url": "http://x/", "label": f"kind {number}"}) + "\n"
+                    for number in range(101)
+                ),
+                "line 101: label 'kind 100': expected at most 100 different ones",
             ),
             ("", "nothing to ask for: expected a URL or an object of JSON a line"),
             ("# one\n\n#two", "nothing to ask for: expected a URL or"),

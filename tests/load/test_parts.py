@@ -123,6 +123,7 @@ class PartsTests(ClockCase):
         st.text(),
         st.floats(0, 1e9),
         st.booleans(),
+        st.text(),
     )
 
     @given(st.data())
@@ -148,6 +149,13 @@ class PartsTests(ClockCase):
             for turn in range(1000)
         ]
         self.assertLess(len(write_requests(requests)), 30_000)
+        # With many turns, a request is one, there and here.
+        written = write_requests([requests[turn % 2] for turn in range(1000)])
+        self.assertLess(len(written), 5_000)
+        found = read_requests(written)
+        self.assertEqual(len({id(request) for request in found}), 2)
+        lines = [request.line for request in found[:3]]
+        self.assertEqual(lines, [requests[turn].line for turn in (0, 1, 0)])
 
 
 def _values(request: Prepared) -> list[Any]:

@@ -35,7 +35,7 @@ LONGEST_JSON = 16 * 1024 * 1024
 
 _BLANK = b" \t\r"
 _BODIES = ("body", "body_base64", "json")
-_KEYS = ("url", "method", "headers", *_BODIES, "max_time")
+_KEYS = ("url", "method", "headers", *_BODIES, "max_time", "label", "weight")
 _KNOWS_ALL = frozenset(_KEYS).issuperset
 _HAS_NO_BODY = frozenset(_BODIES).isdisjoint
 _CONTENT_TYPE = ("Content-Type", "application/json")
@@ -211,7 +211,12 @@ def _job(given: Mapping[str, Any], template: JobTemplate) -> Job:
         if key == "json":
             headers = merged((_CONTENT_TYPE,), headers)
     max_time = _seconds(given["max_time"]) if "max_time" in given else None
-    return template.job(url, method, headers, body, max_time)
+    label, weight = "", 1
+    if "label" in given:
+        label = of_kind(str, given["label"], "label")
+    if "weight" in given:
+        weight = _weight(given["weight"])
+    return template.job(url, method, headers, body, max_time, label, weight)
 
 
 def of_kind(kind: type, value: Any, name: str) -> Any:
@@ -302,6 +307,14 @@ def _seconds(value: object) -> float:
             f"max_time is {_KINDS[type(value)]}: expected seconds, or a text such as 2s"
         )
     return float(value)  # type: ignore[arg-type]
+
+
+def _weight(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(
+            f"weight is {_KINDS[type(value)]}: expected a whole number such as 3"
+        )
+    return value
 
 
 def _quoted(text: str) -> str:

@@ -62,7 +62,7 @@ def jsonl(index: int, result: Result) -> bytes:
 
     `effective_url` is there if that is another than the `url` asked for, and `history`
     if there were attempts before the last. A request that had a body has
-    `request_body_sha256`.
+    `request_body_sha256`, and one of a list that has a `label` has that.
     """
     # Put together by hand, in half of the time that a dict takes and its encoding: of
     # all that a request costs, this line is the largest part.
@@ -81,6 +81,8 @@ def jsonl(index: int, result: Result) -> bytes:
             more = f', "effective_url": {quoted(result.effective_url)}'
         if result.earlier:
             more += f', "history": [{", ".join(map(_attempt, result.earlier))}]'
+    if result.job is not None and result.job.label:
+        more += f', "label": {quoted(result.job.label)}'
     document = (
         f'{{"index": {index}, "url": {quoted(url)}, {_asked(result.job)}, '
         f'"attempts": {tries}, "resent": {resent}, "fileno": {fileno}, {ended}, '
