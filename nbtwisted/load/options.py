@@ -120,7 +120,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         type=count,
         metavar="N",
         help=f"requests in all (default: {DEFAULT_NUMBER}, or as many as a longer list "
-        "has, unless there is a -z)",
+        "has, unless there is a -z or --stages)",
     )
     parser.add_argument(
         "-z",
