@@ -22,7 +22,7 @@ from nbtwisted.timeline.load_charts import (
 )
 from nbtwisted.timeline.load_comparison import comparison
 from nbtwisted.timeline.load_search import found_rate_sentence, trials
-from nbtwisted.timeline.load_tables import errors, labels, percentiles, statuses
+from nbtwisted.timeline.load_tables import errors, labels, percentiles, stages, statuses
 from nbtwisted.timeline.load_workers import lost_part, workers
 from nbtwisted.timeline.page import html_page, html_text
 from nbtwisted.timeline.quantity import NONE, counted, duration, number, percent
@@ -85,6 +85,7 @@ def load_page(
     body += [
         percentiles(report) if report["answered"] else "",
         statuses(report),
+        stages(report),
         labels(report),
         workers(report),
         "</div>",

@@ -96,18 +96,17 @@ def found_rate_sentence(report: Values) -> str:
             f'<p class="answer">{condition} <strong class="bad">held at no rate'
             f"</strong> in {tried}.</p>"
         )
+    least = "at least " if found.get("is_at_least") else ""
     said = (
-        f"{condition} holds up to <strong>{number(found['rate'])} requests a second"
-        "</strong>"
+        f"{condition} holds up to <strong>{least}{number(found['rate'])} requests a "
+        "second</strong>"
     )
-    low, high = found["low"], found["high"]
-    if low is not None and high is not None:
-        said += f": it held at {number(low)} and not at {number(high)}"
-    else:
-        said += ", and no higher rate was tried"
-    confidence = found.get("confidence")
-    if confidence is not None:
-        tried += f"; confidence {percent(confidence)}"
+    if found["high"] is not None:
+        said += f", and not at {number(found['high'])}"
+    if found.get("confidence"):
+        tried += f"; confidence {percent(found['confidence'])}"
+    if found.get("ended") in ("interrupted", "given up"):
+        tried += f"; {found['ended']}"
     return f'<p class="answer">{said} ({tried}).</p>'
 
 

@@ -1,4 +1,4 @@
-"""Tables of the page of a load run: percentiles, statuses, failures, labels. Pure."""
+"""Tables of the page of a load run: by percentile, status, stage and so on. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nbtwisted.timeline.page import html_text
 from nbtwisted.timeline.quantity import NONE, duration, number, percent
 from nbtwisted.timeline.table import table
 
-__all__ = ["errors", "labels", "percentiles", "statuses"]
+__all__ = ["errors", "labels", "percentiles", "stages", "statuses"]
 
 MOST_ROWS = 100
 """Statuses and labels that are shown: a hostile server may have all that there are."""
@@ -76,6 +76,48 @@ def errors(report: Values) -> str:
     )
 
 
+def stages(report: Values) -> str:
+    """What came of each stage of a rate that varied."""
+    found = report.get("stages") or []
+    if not found or "answered" not in found[0]:
+        return ""
+    rows = [
+        (
+            "",
+            [
+                f"{each['began']:.6g} s",
+                _from_to(each["from"], each["to"]),
+                *(_number(each[name]) for name in ("answered", "failed", "rps")),
+                duration(each["p50"]),
+                duration(each["p99"]),
+            ],
+        )
+        for each in found[:MOST_ROWS]
+    ]
+    head = ["from", "asked a second", "answered", "failed", "reached a second"]
+    listed = table([*head, "p50", "p99"], rows)
+    return (
+        '<section id="stages"><h2>By stage</h2><div class="rows" tabindex="0" '
+        f'role="region" aria-label="By stage">{listed}</div>'
+        f"{_left_out(len(found))}</section>"
+    )
+
+
+def _from_to(first: float, last: float) -> str:
+    return number(first) if first == last else f"{number(first)} to {number(last)}"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else number(value)
+
+
+def _left_out(count: int) -> str:
+    """How many of so many have no row."""
+    if count <= MOST_ROWS:
+        return ""
+    return f'<p class="faint">And {number(count - MOST_ROWS)} more.</p>'
+
+
 def labels(report: Values) -> str:
     """What came of the requests of each label; the order is that of the list."""
     found = report.get("labels") or []
@@ -86,7 +128,7 @@ def labels(report: Values) -> str:
             "",
             [
                 escaped(each["label"][:LONGEST_LABEL]) or UNLABELLED,
-                number(each["weight"]) if each.get("weight") is not None else NONE,
+                _number(each.get("weight")),
                 number(each["sent"]),
                 _failed(each),
                 *(
@@ -97,13 +139,11 @@ def labels(report: Values) -> str:
         )
         for each in found[:MOST_ROWS]
     ]
-    left_out = len(found) - MOST_ROWS
-    more = f'<p class="faint">And {number(left_out)} more.</p>' if left_out > 0 else ""
     listed = table(["label", "weight", "sent", "failed", "p50", "p99", "max"], rows)
     return (
         '<section class="across" id="labels"><h2>By label</h2>'
         '<div class="rows" tabindex="0" role="region" aria-label="By label">'
-        f"{listed}</div>{more}</section>"
+        f"{listed}</div>{_left_out(len(found))}</section>"
     )
 
 

@@ -58,6 +58,23 @@ class StagesTests(ClockCase):
         # The chart is as high as what was asked for.
         self.assertIn(">500</text>", rate)
 
+    def test_what_came_of_each(self) -> None:
+        figures = {"answered": 30, "failed": 1, "rps": 150.0, "p50": 0.01, "p99": None}
+        stages = [
+            {**STAGES[0], **figures},
+            # The run was over before.
+            {**STAGES[1], "ended": None, **dict.fromkeys(figures)},
+        ]
+        found = report(stages=stages, **OPEN_LOOP)
+        self.assertEqual(
+            cells(section(page(found, AT_A_RATE, CURVE), "stages"))[1:],
+            [
+                ["0 s", "100 to 500", "30", "1", "150", "10.0 ms", "–"],
+                ["0.2 s", "500", *["–"] * 5],
+            ],
+        )
+        self.assertNotIn('id="stages"', page())
+
     def test_boundaries_are_marked_in_both_charts(self) -> None:
         for name in ("rate", "latency"):
             found = section(self.text(), name)
@@ -230,14 +247,16 @@ class FoundRateTests(ClockCase):
 
     def test_the_answer_is_a_sentence(self) -> None:
         self.assertIn(
-            "p99<200ms holds up to 800 requests a second: it held at 800 and not at "
-            "1,000 (5 trials",
-            self.sentence(),
+            "p99<200ms holds up to 800 requests a second, and not at 1,000 (5 trials",
+            self.sentence(ended="found"),
         )
-        self.assertIn("(5 trials; confidence 95%", self.sentence(confidence=0.95))
         self.assertIn(
-            "800 requests a second, and no higher rate was tried (5",
-            self.sentence(high=None),
+            "(5 trials; confidence 95%; given up",
+            self.sentence(confidence=0.95, ended="given up"),
+        )
+        self.assertIn(
+            "holds up to at least 800 requests a second (5",
+            self.sentence(high=None, is_at_least=True, confidence=None),
         )
         self.assertIn(
             "p99<200ms held at no rate in 5 trials", self.sentence(rate=None, low=None)
