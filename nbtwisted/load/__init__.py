@@ -6,15 +6,15 @@ the bytes together when it has to send another than before.
 
 A `Run` has `Worker`s, each with a connection, and gives a request to a free one when
 its `Pace` says that one is due. In an open loop it knows that from a `Profile`, the
-rate over time, and from `Arrivals`; so the parts of a plan that is `divide`d are due as
-the whole would be, and need not speak to each other. URLs, connecting, TLS and errors are the client's. The
-connection is not, because a request costs 10 µs in all:
+rate over time, and from `Arrivals`; so the parts of a plan that is divided are due as
+the whole would be, and need not speak to each other. URLs, connecting, TLS and errors
+are the client's. The connection is not, because a request costs 10 µs in all:
 
 - Responses go through the client's reader, which counts their bodies and keeps nothing
   of them. A head that came before, byte for byte, is not parsed again.
 - Figures are appended to an array, and put into the histogram some thousands at a time.
 - One timer looks at all deadlines. How late it is says how late the client is.
-- With `--plot` or `--stages`, a `Series` is told at the end of each interval; the hot path is the
-  same with it as without. Its page is drawn as SVG by hand: chart libraries draw on a
-  canvas, which says nothing to a screen reader, on paper, or without a script.
+- With `--plot` or `--stages`, a `Series` is told at the end of each interval; the hot
+  path is the same with it as without. Its page is drawn as SVG by hand: chart libraries
+  draw on a canvas, which says nothing to a screen reader, on paper, or without a script.
 """
