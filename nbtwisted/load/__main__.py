@@ -1,4 +1,4 @@
-"""`python -m nbtwisted.load`."""
+"""`python -m nbtwisted.load`, and with `--part` a part of a run on a worker."""
 
 import sys
 
@@ -9,6 +9,9 @@ if __name__ == "__main__":
     end_quietly_when_interrupted()
     choose(sys.argv[1:])
 
-    from nbtwisted.load.command import main
+    if sys.argv[1:2] == ["--part"]:
+        from nbtwisted.load.part import main
+    else:
+        from nbtwisted.load.command import main
 
     main()

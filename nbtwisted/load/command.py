@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import LoopingCall, deferLater, react
 
 from nbtwisted import steady_clock
+from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.command_line import end_when_told, open_files_left, say
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.find_rate import Search
 from nbtwisted.load.found_rate import found_rate, sentence
+from nbtwisted.load.judging import lost_share
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.outputs import Outcome, Outputs
 from nbtwisted.load.plan import Plan
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 NONE_ANSWERED = 1
+PARTIAL = 1
 LIMIT_PASSED = 99
 """k6's exit code for thresholds that were crossed."""
 
@@ -40,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command; raises `SystemExit`."""
     options = read_options(sys.argv[1:] if arguments is None else arguments)
     most = open_files_left()
-    if options.plan.connections > most:
+    # Workers look for themselves.
+    if options.cluster is None and options.plan.connections > most:
         _complain(
             f"error: -c {options.plan.connections}: expected at most {most}, which is "
             "how many files this process may open besides its own (ulimit -n)"
@@ -50,11 +55,34 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     with ExitStack() as files:
         # What cannot be written is said before anything is sent.
         outputs.open(files)
-        command = _Command(options, Local(reactor), outputs)
+        command = _Command(options, _runner(options), outputs)
         leave_startup_to_itself()
         collect_seldom()
         react(command.start)
     raise AssertionError("react() has returned")
+
+
+def _runner(options: Options) -> Runner:
+    place = options.cluster
+    if place is None:
+        return Local(reactor)
+    # Whoever has no cluster does not wait for these to load.
+    from nbtwisted.cluster.cluster import connect
+    from nbtwisted.load.fleet import Fleet
+
+    part = ["-m", "nbtwisted.load", "--part"]
+    if options.reactor is not None:
+        part += ["--reactor", options.reactor]
+    most = options.plan.connections
+    return Fleet(reactor, lambda: connect(reactor, place), part, most=most)
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    # Where there is no such thing, as on macOS: all that there are.
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
 
 
 class _Command:
@@ -94,10 +122,15 @@ class _Command:
             else:
                 outcome = await self._carry_out(reactor, self._options.plan)
             self._end_drawing()
+            self._outputs.write(outcome)
+            exit_code = self._judge(outcome.report)
+        except ClusterError as error:
+            self._end_drawing()
+            _complain(f"error: {error}")
+            raise SystemExit(NONE_ANSWERED) from None
         finally:
             await self._runner.end()
-        self._outputs.write(outcome)
-        raise SystemExit(self._judge(outcome.report))
+        raise SystemExit(exit_code)
 
     async def _wait(self, until: Deferred[None]) -> bool:
         """Wait for it; returns whether nobody has interrupted that."""
@@ -192,10 +225,14 @@ class _Command:
             interrupted=self._exit_code is not None,
             conditions=options.fail_if,
             arrivals=plan.open_loop,
+            workers=run.workers,
+            cores=_cores(),
         )
 
     def _judge(self, found: dict[str, Any]) -> int:
         rate = found["found_rate"]
+        if found["partial"] is not None:
+            _complain(f"partial: {lost_share(found['partial'])}: {_why_lost(found)}")
         if self._exit_code is not None:
             so_far = f"{found['answered']} answered"
             if rate is not None:
@@ -205,6 +242,8 @@ class _Command:
         if not found["answered"]:
             worst = found["errors"][0] if found["errors"] else None
             reason = f"{worst['phase']}: {worst['message']}" if worst else "none sent"
+            if found["partial"] is not None and worst is None:
+                reason = lost_share(found["partial"])
             _complain(f"error: no request was answered: {reason}")
             return NONE_ANSWERED
         if rate is not None and rate["rate"] is None:
@@ -213,7 +252,14 @@ class _Command:
         failed = [each for each in found["conditions"] if each["holds"]]
         for each in failed:
             _complain(f"failed: {each['text']}: it is {each['shown']}")
-        return LIMIT_PASSED if failed else 0
+        if failed:
+            return LIMIT_PASSED
+        return 0 if found["partial"] is None else PARTIAL
+
+
+def _why_lost(found: dict[str, Any]) -> str:
+    """What became of the first of the workers that were lost."""
+    return next(str(each["lost"]) for each in found["workers"] if each["lost"])
 
 
 def _complain(message: str) -> None:

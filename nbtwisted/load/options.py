@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from random import SystemRandom
 from typing import cast
 
@@ -19,6 +20,7 @@ from nbtwisted.client.options.request import (
     read_request_options,
 )
 from nbtwisted.client.target import Target, shown
+from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import (
     Once,
     OneLineParser,
@@ -82,6 +84,9 @@ class Options:
     settle: float
     """Seconds between two trials of a rate."""
     progress: bool | None
+    cluster: Place | None
+    """Where there are workers; None to do all of it in this process."""
+    reactor: str | None
 
 
 def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> Options:
@@ -230,6 +235,14 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         action=argparse.BooleanOptionalAction,
         help="show on stderr how far it has come (default: if that is a terminal)",
     )
+    parser.add_argument(
+        "--cluster",
+        type=reading(Place.parse),
+        metavar="PLACE",
+        help="send from all cores of this machine (local), from N processes on it "
+        "(local:N), or from the workers of a Dask cluster (tcp://HOST:PORT or "
+        "tls://HOST:PORT, its scheduler's address)",
+    )
     add_request_options(
         parser,
         besides_json='; what begins with none of { [ " @ is a FILE to write the '
@@ -240,6 +253,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_intermixed_args(parser.with_values(arguments))
+    if told.cluster is not None and find_spec("distributed") is None:
+        parser.error("--cluster: expected Dask: pip install 'nbtwisted[cluster]'")
     if told.plot == "-":
         parser.error("--plot -: expected a file, for a browser to open")
     figures = _take_figures_file(parser, told)
@@ -286,6 +301,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         goals=tuple(told.goals),
         settle=told.settle or 0.0,
         progress=told.progress,
+        cluster=told.cluster,
+        reactor=told.reactor,
     )
 
 

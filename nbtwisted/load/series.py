@@ -70,6 +70,12 @@ class Interval:
         for error, count in other.errors.items():
             self.errors[error] += count
 
+    def copied(self) -> Interval:
+        """Another that is the same."""
+        copy = Interval(self.began)
+        copy.merge(self)
+        return copy
+
     def as_json(self, *, latencies: bool = True, steps: bool = False) -> dict[str, Any]:
         """The interval as JSON values; latencies are None where there was no response.
 
@@ -205,6 +211,23 @@ class Series:
             self._current = self.intervals.pop()
         self._end_at(max(round(seconds, _PRECISION), self._current.began))
         self._merge_pairs()
+
+    def so_far(
+        self,
+        seconds: float,
+        statuses: Mapping[int, int],
+        errors: Mapping[tuple[str, str, str], int],
+    ) -> Series:
+        """The series of a run that goes on, as if it had ended at `seconds`."""
+        so_far = Series()
+        so_far.intervals = [interval.copied() for interval in self.intervals]
+        so_far.due = self.due
+        so_far._width, so_far._began = self._width, self._began
+        so_far._current = self._current.copied()
+        so_far._next_pair = self._next_pair
+        so_far._statuses, so_far._errors = self._statuses, self._errors
+        so_far.close(seconds, statuses, errors)
+        return so_far
 
     def merge(self, other: Series) -> None:
         """Be the series of both runs, which began at the same moment and are over."""

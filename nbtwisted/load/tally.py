@@ -106,6 +106,17 @@ class Tally:
         end = series.close if is_end else series.cut
         end(seconds, self.statuses, self.errors)
 
+    def series_so_far(self, seconds: float) -> Series | None:
+        """The series as it would be if the run ended now, and goes on."""
+        self.look_at_series(seconds)
+        series = self.series
+        if series is None:
+            return None
+        self.fold()
+        self.latencies.tell()
+        self.service.tell()
+        return series.so_far(seconds, self.statuses, self.errors)
+
     def merge(self, other: Tally) -> None:
         """Be of the requests of both; a series is merged if both have one."""
         self.fold()

@@ -13,8 +13,8 @@ from nbtwisted.load.tally import Spread, Tally
 __all__ = ["read_tally", "write_tally"]
 
 
-def write_tally(tally: Tally) -> dict[str, Any]:
-    """The tally of a run that is over, as JSON values."""
+def write_tally(tally: Tally, *, with_series: bool = True) -> dict[str, Any]:
+    """The tally as JSON values; with its series, of a run that is over."""
     tally.fold()
     cut_off_at, series = tally.cut_off_at, tally.series
     return {
@@ -31,7 +31,9 @@ def write_tally(tally: Tally) -> dict[str, Any]:
         "resent": tally.resent,
         "waited_for_connection": tally.waited_for_connection,
         "not_sent": tally.not_sent,
-        "series": None if series is None else series.as_json(latencies=False),
+        "series": None
+        if series is None or not with_series
+        else series.as_json(latencies=False),
     }
 
 

@@ -113,7 +113,7 @@ class _Connector:
             protocol.makeConnection(transport)
 
 
-class _Names:
+class Names:
     """Finds the addresses of a server, and notes who was looked up."""
 
     def __init__(self, server: Server) -> None:
@@ -181,7 +181,7 @@ class Server(MemoryReactorClock):
             self,
             plan,
             tally=tally,
-            resolver=cast(Resolver, _Names(self)),
+            resolver=cast(Resolver, Names(self)),
             now=self.seconds,
             cpu=lambda: 0.0,
         )

@@ -1,0 +1,326 @@
+"""Runs that are divided over workers, both ends on one clock."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.load.fleet import FleetRun
+from nbtwisted.load.series import Series
+from nbtwisted.load.tally import Tally
+from tests.guard import ClockCase
+from tests.load.fleet_in_memory import MemoryFleet
+from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
+
+HOUR = 3600.0
+PATHS = [f"http://a/{path}" for path in range(7)]
+
+
+class WholeTests(ClockCase):
+    def test_totals_are_exact(self) -> None:
+        fleet = MemoryFleet(always(0.05), 3)
+        run = fleet.run(number=100, connections=10)
+        self.assertEqual((run.tally.answered, run.tally.failed), (100, 0))
+        self.assertEqual(len(fleet.server.requests), 100)
+        self.assertEqual(fleet.server.attempts, 10)
+        self.assertEqual(run.tally.bytes, 200)
+        self.assertEqual(run.methods, {"GET": 100})
+        rows = run.workers.rows
+        self.assertEqual([row["answered"] for row in rows], [34, 33, 33])
+        self.assertIsNone(run.workers.partial)
+        self.assertEqual(max(row["cpu"] for row in rows), run.cpu_share)
+
+    def test_it_is_as_one_would_have_done(self) -> None:
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            path = server.requests[-1].split()[1]
+            return 0.005 * 2 ** int(path[1:]), ANSWER
+
+        plan: dict[str, Any] = {
+            "urls": PATHS,
+            "rate": 100.0,
+            "seconds": 20,
+            "connections": 60,
+        }
+        server = Server(answers)
+        alone = server.run(**plan)
+        fleet = MemoryFleet(answers, 4)
+        server = fleet.server
+        run = fleet.run(with_series=True, **plan)
+        self.assertEqual(run.tally.sent, 2000)
+        for percent in (1, 50, 90, 99, 99.9, 100):
+            one, all_of = (r.tally.latencies.percentile(percent) for r in (alone, run))
+            self.assertLess(abs(one - all_of), 0.0015, percent)
+        self.assertLess(abs(run.seconds - alone.seconds), 0.003)
+        self.assertEqual(run.methods, alone.methods)
+        series = run.tally.series
+        assert series is not None
+        answered = [interval.statuses.total() for interval in series.intervals]
+        self.assertEqual(sum(answered), 2000)
+        self.assertEqual(series.intervals[-1].ended, round(run.seconds, 6))
+
+    def test_what_is_due_is_spaced_as_of_one(self) -> None:
+        came: list[float] = []
+
+        def answers(now: float, number: int) -> tuple[float, bytes]:
+            came.append(now)
+            return 0.001, ANSWER
+
+        for differences in ([0.0] * 4, [HOUR, -HOUR, 0.25, 0.0]):
+            del came[:]
+            MemoryFleet(answers, 4, differences).run(
+                seconds=2, rate=200.0, connections=4
+            )
+            self.assertEqual(len(came), 400)
+            gaps = [after - before for before, after in pairwise(came)]
+            self.assertLess(max(abs(gap - 0.005) for gap in gaps), 0.0021)
+
+    def test_all_begin_at_one_moment(self) -> None:
+        fleet = MemoryFleet(always(0.01), 3, [HOUR, -HOUR, 0.0])
+        run = fleet.run(number=30, connections=3)
+        began = {each.began for each in fleet.sent_by}
+        self.assertLess(max(began) - min(began), 1e-6)
+        rows = run.workers.rows
+        self.assertEqual([row["clock"] for row in rows], [HOUR, -HOUR, 0.0])
+        for row in rows:
+            self.assertLess(abs(row["skew"]), 0.0011)
+        self.assertLess(abs(run.seconds - 0.1), 0.015)
+
+    def test_one_that_begins_late(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        run, over = fleet.begin(number=40, connections=2, rate=100.0)
+        fleet.server.advance(0)
+        # As if the word to begin, or the process, had been held up.
+        calls: Any = fleet.server.getDelayedCalls()
+        for call in calls:
+            if call.func.__name__ == "_begin":
+                call.delay(0.05)
+                break
+        else:
+            self.fail("nobody waits for the moment")
+        fleet.finish(over)
+        skews = sorted(row["skew"] for row in run.workers.rows)
+        self.assertLess(abs(skews[1] - skews[0] - 0.05), 0.0021)
+        self.assertEqual(run.tally.answered, 40)
+        self.assertLess(abs(run.seconds - 0.4), 0.02)
+
+    def test_a_warm_up(self) -> None:
+        fleet = MemoryFleet(always(0.02), 2)
+        run = fleet.run(number=40, rate=100.0, warm_up=0.5, connections=20)
+        self.assertEqual(run.tally.sent, 40)
+        self.assertEqual(len(fleet.server.requests), 90)
+        self.assertLess(abs(run.seconds - 0.41), 0.02)
+
+    def test_fewer_connections_than_workers(self) -> None:
+        fleet = MemoryFleet(always(0.01), 3)
+        fleet.fleet._most = 2
+        run = fleet.run(number=10, connections=2)
+        self.assertEqual(run.tally.answered, 10)
+        self.assertEqual(len(fleet.parts), 2)
+        self.assertIn("2 of 3 workers took part", run.workers.warnings[0])
+
+    def test_many_runs(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        for number in (10, 25, 11):
+            run = fleet.run(number=number, connections=4)
+            self.assertEqual(run.tally.answered, number)
+        self.assertEqual(len(fleet.parts), 2)
+        self.assertEqual(fleet.server.getDelayedCalls(), [])
+
+    def test_the_figures_so_far(self) -> None:
+        fleet = MemoryFleet(always(0.1), 2)
+        run, over = fleet.begin(seconds=3, connections=10)
+        self.assertEqual((run.seconds, run.tally.answered), (0.0, 0))
+        fleet.server.pump([MILLISECOND] * 1750)
+        self.assertLess(abs(run.seconds - 1.64), 0.02)
+        # Each has told after 0.5 s, or 0.25, and twice again.
+        self.assertTrue(110 <= run.tally.answered <= 140, run.tally.answered)
+        self.assertLess(abs(run.tally.latencies.percentile(50) - 0.1), 0.003)
+        self.assertIs(run.tally, run.tally)
+        fleet.finish(over)
+        self.assertEqual(run.tally.answered, 300)
+
+    def test_a_thousand_tell_less_often(self) -> None:
+        few, many = MemoryFleet(always(0.01), 2), MemoryFleet(always(0.01), 200)
+        for each in (few, many):
+            each.begin(seconds=10, connections=200)
+        self.assertEqual(few.parts[0].sent[0]["interval"], 0.5)
+        spec = [part.sent[0] for part in many.parts]
+        self.assertEqual({each["interval"] for each in spec}, {2.0})
+        self.assertEqual(len({each["phase"] for each in spec}), 200)
+
+    def test_a_driver_that_reads_slowly(self) -> None:
+        fleet = MemoryFleet(always(0.01), 1)
+        run, over = fleet.begin(seconds=3, connections=1)
+        fleet.parts[0].driver.is_full = True
+        fleet.server.pump([MILLISECOND] * 2000)
+        self.assertEqual(run.tally.answered, 0)
+        fleet.finish(over)
+        self.assertGreater(run.tally.answered, 270)
+
+
+class StoppedTests(ClockCase):
+    def stopped(
+        self, fleet: MemoryFleet, after: float, most: float
+    ) -> tuple[FleetRun, list[object]]:
+        run, over = fleet.begin(seconds=60, connections=10)
+        fleet.server.pump([MILLISECOND] * round(after * 1000))
+        run.stop()
+        run.stop()
+        fleet.finish(over, most)
+        self.assertEqual(over, [None])
+        self.assertEqual(fleet.server.getDelayedCalls(), [])
+        return run, over
+
+    def test_all_have_told_what_came(self) -> None:
+        fleet = MemoryFleet(always(0.1), 2)
+        run, _ = self.stopped(fleet, 2.15, 0.1)
+        self.assertEqual(run.tally.answered, 200)
+        self.assertEqual({kind for kind, _, _ in run.tally.errors}, {"Interrupted"})
+        self.assertIsNone(run.workers.partial)
+
+    def test_before_it_began(self) -> None:
+        for after in (0.0, 0.05):
+            fleet = MemoryFleet(always(0.1), 2)
+            run, _ = self.stopped(fleet, after, 0.1)
+            self.assertEqual((run.tally.sent, run.seconds), (0, 0.0))
+            self.assertEqual(fleet.server.attempts, 0)
+
+    def test_one_that_does_not_stop(self) -> None:
+        fleet = MemoryFleet(always(0.1), 2)
+        run, over = fleet.begin(seconds=60, connections=10)
+        fleet.server.pump([MILLISECOND] * 2150)
+        # Its process is stopped, say, or its machine is off.
+        fleet.parts[1].driver.listener = None
+        fleet.parts[1].driver.way.cut()
+        run.stop()
+        fleet.server.pump([MILLISECOND] * 1400)
+        self.assertEqual(over, [])
+        fleet.server.pump([MILLISECOND] * 101)
+        self.assertEqual(over, [None])
+        self.assertTrue(fleet.parts[1].is_over)
+        row = run.workers.rows[1]
+        self.assertEqual(row["lost"], "it did not stop within 1.5 s")
+        # Until it was last heard of, at two seconds of the run.
+        self.assertTrue(95 <= row["answered"] <= 100, row)
+        partial = run.workers.partial
+        assert partial is not None
+        self.assertLess(partial["lost_share"], 0.05)
+
+    def test_a_driver_that_is_gone(self) -> None:
+        fleet = MemoryFleet(always(0.1), 1)
+        fleet.begin(seconds=60, connections=10)
+        fleet.server.pump([MILLISECOND] * 500)
+        gone: list[object] = []
+        fleet.programs[0].gone.addCallback(gone.append)
+        fleet.parts[0].driver.leave()
+        self.assertEqual(gone, [None])
+        fleet.server.advance(MILLISECOND)
+        self.assertEqual(fleet.server.open, set())
+
+
+class LostTests(ClockCase):
+    def test_before_it_began(self) -> None:
+        fleet = MemoryFleet(always(0.01), 4)
+        run, over = fleet.begin(number=100, connections=4)
+        fleet.parts[2].lose("signal 9")
+        fleet.finish(over)
+        self.assertEqual(run.tally.answered, 75)
+        self.assertEqual(run.workers.partial, {"lost_share": 0.25, "workers": ["2"]})
+        self.assertEqual(run.workers.rows[2]["lost"], "signal 9")
+
+    def test_between_ready_and_the_moment(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        run, over = fleet.begin(number=100, connections=4)
+        fleet.server.pump([MILLISECOND] * 50)
+        fleet.parts[0].lose()
+        fleet.finish(over)
+        self.assertEqual(run.tally.answered, 50)
+        self.assertIsNone(run.workers.rows[0]["skew"])
+
+    def test_in_the_middle(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        run, over = fleet.begin(seconds=10, rate=100.0, connections=4)
+        fleet.server.pump([MILLISECOND] * 5200)
+        fleet.parts[1].lose("signal 9")
+        fleet.finish(over)
+        self.assertEqual(over, [None])
+        first, second = run.workers.rows
+        self.assertEqual(first["answered"], 500)
+        # It had told after 5 s.
+        self.assertTrue(248 <= second["answered"] <= 251, second)
+        self.assertEqual(run.tally.answered, 500 + second["answered"])
+        partial = run.workers.partial
+        assert partial is not None
+        self.assertLess(abs(partial["lost_share"] - 0.25), 0.002)
+        self.assertEqual(run.methods, {"GET": run.tally.sent})
+
+    def test_what_it_had_told_is_in_the_series(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        run, over = fleet.begin(
+            tally=Tally(Series()), seconds=3, rate=100.0, connections=4
+        )
+        fleet.server.pump([MILLISECOND] * 1800)
+        fleet.parts[1].lose()
+        fleet.finish(over)
+        series = run.tally.series
+        assert series is not None
+        answered = [interval.statuses.total() for interval in series.intervals]
+        self.assertEqual(sum(answered), run.tally.answered)
+        self.assertEqual(set(answered[1:14]), {10})
+        self.assertEqual(set(answered[17:29]), {5})
+
+    def test_after_its_part(self) -> None:
+        fleet = MemoryFleet(always(0.1), 2)
+        run, over = fleet.begin(number=3, connections=2)
+        # The one has two requests to make, and the other one.
+        fleet.server.pump([MILLISECOND] * 300)
+        self.assertEqual(over, [])
+        fleet.parts[1].lose()
+        fleet.finish(over)
+        self.assertEqual(run.tally.answered, 3)
+        self.assertIsNone(run.workers.partial)
+        # It has no part in those that follow.
+        run = fleet.run(number=10, connections=2)
+        self.assertEqual(run.tally.answered, 10)
+        self.assertEqual(len(run.workers.rows), 1)
+
+    def test_all_of_them(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        _, over = fleet.begin(number=100, connections=2)
+        fleet.server.pump([MILLISECOND] * 300)
+        for part in fleet.parts:
+            part.lose()
+        self.assertEqual(over, [None])
+        fleet.server.advance(MILLISECOND)
+        self.assertEqual(fleet.server.getDelayedCalls(), [])
+        _, over = fleet.begin(number=100, connections=2)
+        (failure,) = over
+        assert isinstance(failure, Failure)
+        failure.trap(ClusterError)
+        self.assertEqual(failure.getErrorMessage(), "no worker is left")
+
+    def test_one_that_says_nothing_any_more(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        run, over = fleet.begin(seconds=40, connections=2)
+        fleet.server.pump([0.01] * 100)
+        fleet.parts[0].driver.way.cut()
+        fleet.server.pump([0.01] * 2100)
+        self.assertIsNone(run.workers.rows[0]["lost"])
+        fleet.server.pump([0.01] * 250)
+        self.assertEqual(run.workers.rows[0]["lost"], "it has said nothing for 20.5 s")
+        self.assertTrue(fleet.parts[0].is_over)
+        run.stop()
+        fleet.finish(over)
+
+    def test_one_that_is_never_ready(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        fleet.fleet.begin()
+        fleet.parts[0].driver.way.cut()
+        run, over = fleet.begin(number=10, connections=2)
+        fleet.server.pump([0.1] * 630)
+        self.assertEqual(over, [None])
+        self.assertEqual(run.workers.rows[0]["lost"], "it has said nothing for 60 s")
+        self.assertEqual(run.tally.answered, 5)
