@@ -179,14 +179,19 @@ class DaskCluster(Cluster):
         return {address: str(it["name"]) for address, it in workers.items()}
 
     async def _compare_versions(self, addresses: dict[str, str]) -> None:
-        try:
-            answers = await asyncio.wait_for(
-                self._client.run(probe, on_error="return"), 2 * REACH
-            )
-        except asyncio.TimeoutError:
+        answers = await self._probe(list(addresses))
+        if not answers:
+            # One that is silent holds up the others.
+            each = await asyncio.gather(*(self._probe([each]) for each in addresses))
+            silent = [
+                f"worker {name} at {address}"
+                for (address, name), told in zip(addresses.items(), each, strict=True)
+                if not told
+            ]
             raise ClusterError(
-                f"not all workers of {self._where} answer within {2 * REACH:g} s"
-            ) from None
+                f"{silent[0] if silent else self._where} does not answer within "
+                f"{REACH:g} s ({len(silent)} of {len(each)} do not)"
+            )
         for address, name in addresses.items():
             version = answers.get(address)
             if version == __version__:
@@ -202,6 +207,15 @@ class DaskCluster(Cluster):
                 f"worker {name} at {address} has {version}: expected nbtwisted "
                 f"{__version__}, as here"
             )
+
+    async def _probe(self, addresses: list[str]) -> dict[str, Any]:
+        """What workers say of their version, by address; nothing if one is silent."""
+        asked = self._client.run(probe, workers=addresses, on_error="return")
+        try:
+            answers: dict[str, Any] = await asyncio.wait_for(asked, REACH)
+        except asyncio.TimeoutError:
+            return {}
+        return answers
 
     def _watch(self, address: str) -> None:
         lost = self._lost[address] = asyncio.get_running_loop().create_future()

@@ -22,6 +22,7 @@ class DaskThread:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_complain)
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="dask", daemon=True
         )
@@ -64,6 +65,12 @@ class DaskThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Pass over what nobody waits for any more, of workers that are lost."""
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
 
 
 def _fire(deferred: Deferred[T], future: Future[T]) -> None:
