@@ -16,5 +16,5 @@ are the client's. The connection is not, because a request costs 10 µs in all:
 - One timer looks at all deadlines. How late it is says how late the client is.
 - With `--plot` or `--stages`, a `Series` is told at the end of each interval; the hot
   path is the same with it as without. Its page is drawn as SVG by hand: chart libraries
-  draw on a canvas, which says nothing to a screen reader, on paper, or without a script.
+  draw on a canvas, which says nothing to a screen reader, on paper, or without script.
 """

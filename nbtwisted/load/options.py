@@ -318,7 +318,7 @@ def _check_rate(parser: OneLineParser, told: argparse.Namespace) -> None:
         if told.warmup and not stages.rate(0.0):
             parser.error("--warmup: expected --stages that begin above 0")
     elif told.arrivals is not None and told.rate is None:
-        parser.error("--arrivals: expected -q or --stages beside it")
+        parser.error("--arrivals: expected -q, --stages or --find-rate beside it")
     if told.seed is not None and told.arrivals != POISSON:
         parser.error("--seed: expected --arrivals poisson beside it")
 

@@ -13,6 +13,9 @@ __all__ = ["stage_figures", "stage_lines"]
 
 HEAD = ("from", "asked/s", "answered", "failed", "reached/s", "p50", "p99")
 
+MOST_ROWS = 50
+"""Stages that are shown of very many."""
+
 
 def stage_figures(profile: Profile, series: Series | None) -> list[dict[str, Any]]:
     """Each stage as JSON values, with what ended in it, as far as a series tells.
@@ -66,12 +69,12 @@ def _figures(whole: Interval | None) -> dict[str, Any]:
 
 def stage_lines(stages: Sequence[dict[str, Any]]) -> list[str]:
     """A table of them, for people."""
-    rows = [HEAD, *map(_row, stages)]
+    rows = [HEAD, *map(_row, stages[:MOST_ROWS])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "Stages:",
-        *("  " + "  ".join(map(str.rjust, row, widths)) for row in rows),
-    ]
+    lines = ["  " + "  ".join(map(str.rjust, row, widths)) for row in rows]
+    if len(stages) > MOST_ROWS:
+        lines.append(f"  and {len(stages) - MOST_ROWS} more (--json has all)")
+    return ["Stages:", *lines]
 
 
 def _row(stage: dict[str, Any]) -> tuple[str, ...]:

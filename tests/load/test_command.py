@@ -160,7 +160,7 @@ class OptionsTests(SynchronousTestCase):
                 ["--stages", "0..5/1", "--warmup", "1"],
                 "--warmup: expected --stages that begin above 0",
             ),
-            (["--arrivals", "poisson"], "expected -q or --stages beside it"),
+            (["--arrivals", "poisson"], "expected -q, --stages or --find-rate"),
             (
                 ["-q", "5", "--arrivals", "some"],
                 "expected one of 'constant', 'poisson'",

@@ -202,6 +202,9 @@ class FiguresTests(ClockCase):
         lines = stage_lines([first, short, last])
         self.assertEqual([*map(len, lines[1:])], [len(lines[1])] * 4)
         self.assertEqual(lines[3].split(), ["3", "s", "1..2", *"-----"])
+        lines = stage_lines([last] * 1000)
+        self.assertEqual(lines[-1], "  and 950 more (--json has all)")
+        self.assertEqual(len(lines), 53)
 
     def test_what_is_after_the_end_is_in_the_last(self) -> None:
         series = Series()
