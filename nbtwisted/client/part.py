@@ -127,9 +127,12 @@ class ClientPart:
         """The driver has said this."""
         if "options" in frame.head:
             self._begin(PartOptions.read(frame.head["options"], frame.payload))
+        elif self._gathering is None:
+            # It was told that this could not begin.
+            pass
         elif "jobs" in frame.head:
             self._jobs.add(frame.head["jobs"])
-        elif self._gathering is not None:
+        else:
             # What it is to be told of the rest is little, and it waits for it.
             self._gathering.cancel()
 
