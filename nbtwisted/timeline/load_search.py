@@ -30,7 +30,7 @@ WIDE_RANGE = 20
 
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-CONDITION = re.compile(r"\s*(\w[\w.]*)\s*[<>]=?\s*(\d+(?:\.\d*)?|\.\d+)\s*(\w+|%)?")
+CONDITION = re.compile(r"\s*(\w[\w.]*)\s*([<>])=?\s*(\d+(?:\.\d*)?|\.\d+)\s*(\w+|%)?")
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,61 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """The figure of a condition, its limit, and how people read its values."""
+class _Goal:
+    """A condition: its figure, its limit, and how people read its values."""
 
     figure: str
     limit: float | None
     shown: Callable[[float], str]
     tick: Callable[[float, float], str]
+    is_upper_limit: bool = True
 
     @classmethod
-    def of(cls, condition: str) -> _Scale:
-        """That of the first, if there are several."""
+    def parse(cls, condition: str) -> _Goal:
+        """Read one such as `p99<200ms`; what it does not know has no limit."""
         found = CONDITION.match(condition)
         if found is None:
             return cls("value", None, number, _number_tick)
-        figure, limit, unit = found[1], float(found[2]), found[3]
+        figure, limit, unit = found[1], float(found[3]), found[4]
+        is_upper_limit = found[2] == "<"
         if unit == "%":
-            return cls(figure, limit / 100, percent, _percent_tick)
+            return cls(figure, limit / 100, percent, _percent_tick, is_upper_limit)
         if unit in SECONDS:
-            return cls(figure, limit * SECONDS[unit], duration, tick_label)
-        return cls(figure, limit, number, _number_tick)
+            limit *= SECONDS[unit]
+            return cls(figure, limit, duration, tick_label, is_upper_limit)
+        return cls(figure, limit, number, _number_tick, is_upper_limit)
+
+    def breaks(self, value: float | None) -> bool:
+        """Whether it did not hold, as far as the value tells."""
+        if value is None or self.limit is None or value == self.limit:
+            return False
+        return (value > self.limit) is self.is_upper_limit
+
+
+def _decisive(found: Values) -> tuple[_Goal, list[float | None]]:
+    """Of several conditions the one that was broken most often, and its values."""
+    goals = [_Goal.parse(text) for text in found["condition"].split(" and ")]
+    columns = [
+        [_value(trial, place) for trial in found["trials"]]
+        for place in range(len(goals))
+    ]
+    broken = [
+        sum(map(goal.breaks, column))
+        for goal, column in zip(goals, columns, strict=True)
+    ]
+    place = broken.index(max(broken))
+    return goals[place], columns[place]
+
+
+def _value(trial: Values, place: int) -> float | None:
+    """What the figure of a condition was in a trial."""
+    values: Sequence[float | None] = trial.get("values") or [trial["value"]]
+    return values[place] if place < len(values) else None
+
+
+def _rate(rate: float) -> str:
+    """In four digits: ends of a search are near to each other."""
+    return f"{float(f'{rate:.4g}'):,.10g}"
 
 
 def _number_tick(value: float, _: float) -> str:
@@ -94,20 +129,25 @@ def found_rate_sentence(report: Values) -> str:
     if found["rate"] is None:
         return (
             f'<p class="answer">{condition} <strong class="bad">held at no rate'
-            f"</strong> in {tried}.</p>"
+            f"</strong> in {tried}.</p>{_rest('the last trial')}"
         )
     least = "at least " if found.get("is_at_least") else ""
     said = (
-        f"{condition} holds up to <strong>{least}{number(found['rate'])} requests a "
+        f"{condition} holds up to <strong>{least}{_rate(found['rate'])} requests a "
         "second</strong>"
     )
     if found["high"] is not None:
-        said += f", and not at {number(found['high'])}"
+        said += f", and not at {_rate(found['high'])}"
     if found.get("confidence"):
         tried += f"; confidence {percent(found['confidence'])}"
     if found.get("ended") in ("interrupted", "given up"):
         tried += f"; {found['ended']}"
-    return f'<p class="answer">{said} ({tried}).</p>'
+    rest = _rest("the last trial that held at this rate")
+    return f'<p class="answer">{said} ({tried}).</p>{rest}'
+
+
+def _rest(what: str) -> str:
+    return f'<p class="faint">All else on this page is of {what}.</p>'
 
 
 def trials(report: Values) -> str:
@@ -116,52 +156,55 @@ def trials(report: Values) -> str:
     if not found or not found["trials"]:
         return ""
     tried: Sequence[Values] = found["trials"]
-    scale = _Scale.of(found["condition"])
+    goal, values = _decisive(found)
     low, high = found["low"], found["high"]
     parts: list[Part] = []
     if low is not None and high is not None:
         parts.append(Band("where it ceases to hold", "bracket", low, high))
-    if scale.limit is not None:
+    if goal.limit is not None:
         parts.append(
-            Rule(f"the limit of {escaped(scale.figure)}", "limit", [scale.limit], True)
+            Rule(f"the limit of {escaped(goal.figure)}", "limit", [goal.limit], True)
         )
     for verdict, kind in KINDS.items():
         places = [
-            (each["rate"], each["value"])
-            for each in tried
-            if _verdict(each) == verdict and each["value"] is not None
+            (each["rate"], value)
+            for each, value in zip(tried, values, strict=True)
+            if _verdict(each) == verdict and value is not None
         ]
         if places:
             parts.append(Points(kind.name, kind.kind, places, kind.shape))
     x = _axis(
         "asked a second", [each["rate"] for each in tried], _number_tick, low or high
     )
-    values = [each["value"] for each in tried if each["value"] is not None]
-    y = _axis(escaped(scale.figure), [*values, scale.limit or 0], scale.tick)
+    there = [value for value in values if value is not None]
+    if goal.limit is not None:
+        there.append(goal.limit)
+    y = _axis(escaped(goal.figure), there or [1.0], goal.tick)
     return figure(
         "trials",
         "The search for the highest rate",
-        _about(found, tried, scale),
+        _about(found, tried),
         x,
         y,
         parts,
         head=[
-            *("asked a second", "trial", escaped(scale.figure)),
+            *("asked a second", "trial", escaped(goal.figure)),
             *("answers a second", "the condition"),
         ],
         rows=[
             (
                 each["rate"],
                 [
-                    number(each["rate"]),
+                    _rate(each["rate"]),
                     str(place),
-                    NONE if each["value"] is None else scale.shown(each["value"]),
+                    NONE if value is None else goal.shown(value),
                     NONE if each.get("rps") is None else number(each["rps"]),
                     KINDS[_verdict(each)].outcome,
                 ],
             )
-            for place, each in sorted(
-                enumerate(tried, 1), key=lambda one: (one[1]["rate"], one[0])
+            for each, value, place in sorted(
+                zip(tried, values, range(1, len(tried) + 1), strict=True),
+                key=lambda one: (one[0]["rate"], one[2]),
             )
         ],
     )
@@ -174,16 +217,16 @@ def _verdict(trial: Values) -> str:
     return "held" if trial["holds"] else "failed"
 
 
-def _about(found: Values, tried: Sequence[Values], scale: _Scale) -> str:
+def _about(found: Values, tried: Sequence[Values]) -> str:
     held = [each["rate"] for each in tried if _verdict(each) == "held"]
     others = [each["rate"] for each in tried if _verdict(each) == "failed"]
     rates = [each["rate"] for each in tried]
-    low, high = number(min(rates)), number(max(rates))
+    low, high = _rate(min(rates)), _rate(max(rates))
     both = low if low == high else f"{low} to {high}"
     about = f"{counted(len(tried), 'trial')} at {both} requests a second."
     if held:
-        about += f" It held at {number(max(held))} at most"
-        about += f", and failed at {number(min(others))} at least." if others else "."
+        about += f" It held at {_rate(max(held))} at most"
+        about += f", and failed at {_rate(min(others))} at least." if others else "."
     elif others:
         about += " It held at none of them."
     if found.get("limited_by"):
@@ -197,10 +240,12 @@ def _axis(
     label: Callable[[float, float], str],
     matters: float | None = None,
 ) -> Axis:
-    """Logarithmic where values are far apart, or what matters is near to 0."""
-    there = [value for value in values if value > 0] or [1.0]
-    low, high = min(there), max(there)
+    """Logarithmic where values are far apart, or what matters is near to 0.
+
+    It has no place for 0 then.
+    """
+    low, high = min(values), max(values)
     near = low if matters is None else max(matters, low)
-    if high > WIDE_RANGE * near:
+    if low > 0 and high > WIDE_RANGE * near:
         return logarithmic(f"{title}, on a logarithmic scale", low, high, label)
     return linear(title, high, label)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 from tests.browser.scene import Scene
 from tests.server.running import RunningServer
@@ -30,7 +30,7 @@ WIDTHS = {390: 844, 1280: 800}
 """Pixels, and the height that goes with them: a phone's, and a laptop's."""
 
 OpenPage = Callable[..., Page]
-Shoot = Callable[[Page, str], None]
+Shoot = Callable[[Page | Locator, str], None]
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +108,8 @@ def shoot() -> Shoot:
     folder = Path(os.environ.get("NBTWISTED_PICTURES", ROOT / ".venv" / "pictures"))
     folder.mkdir(parents=True, exist_ok=True)
 
-    def shoot(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png")
+    def shoot(shown: Page | Locator, name: str) -> None:
+        shown.screenshot(path=folder / f"{name}.png")
 
     return shoot
 

@@ -261,6 +261,9 @@ class FoundRateTests(ClockCase):
         self.assertIn(
             "p99<200ms held at no rate in 5 trials", self.sentence(rate=None, low=None)
         )
+        self.assertIn(
+            "of the last trial that held at this", page(report(found_rate=FOUND))
+        )
         self.assertNotIn('id="trials"', page(report(found_rate=None)))
         nothing = page(report(found_rate={**FOUND, "trials": []}))
         self.assertNotIn('id="trials"', nothing)
@@ -321,6 +324,22 @@ class FoundRateTests(ClockCase):
             text = section(page(report(found_rate=found)), "trials")
             self.assertEqual(cells(text)[1][2], expected, condition)
 
+    def test_of_several_conditions_the_one_that_broke_is_drawn(self) -> None:
+        trials = [
+            trial(100.0, 0.0, values=[0.0, 1.0], holds=True),
+            trial(107.5, 0.0, values=[0.0, 0.2], holds=False),
+            # It was over before anything could be measured.
+            trial(200.0, None, values=[]),
+            trial(300.0, 0.0, values=[0.0], holds=False),
+        ]
+        found = {**FOUND, "condition": "errors<1% and 2xx>99%", "trials": trials}
+        text = section(page(report(found_rate=found)), "trials")
+        head, *rows = cells(text)
+        self.assertEqual(head[2], "2xx")
+        self.assertEqual([row[2] for row in rows], ["100%", "20%", "–", "–"])
+        # Ends are near to each other.
+        self.assertEqual(rows[1][0], "107.5")
+
     def test_rates_far_apart_are_on_a_logarithmic_axis(self) -> None:
         far = [trial(rate, 0.1) for rate in (2.0, 4.0, 1000.0)]
         for low, expected in [(4.0, True), (1000.0, False)]:
@@ -328,6 +347,12 @@ class FoundRateTests(ClockCase):
             text = section(page(report(found_rate=found)), "trials")
             said = "asked a second, on a logarithmic scale"
             self.assertEqual(said in text, expected, low)
+
+    def test_nothing_is_on_no_logarithmic_axis(self) -> None:
+        for value, expected in [(0.001, True), (0.0, False)]:
+            found = {**FOUND, "trials": [trial(9.0, value), trial(10.0, 5.0)]}
+            text = section(page(report(found_rate=found)), "trials")
+            self.assertEqual("p99, on a logarithmic scale" in text, expected, value)
 
 
 class SectionsTests(ClockCase):
