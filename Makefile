@@ -1,6 +1,6 @@
 # What the project can do, one target each; `make` alone lists them.
 #
-# Everything is installed into .venv, made with $(PYTHON). Nothing needs root.
+# Everything is installed into .venv, made with $(PYTHON). Only `make cluster` needs root.
 
 PYTHON ?= python3
 VENV := .venv
@@ -129,6 +129,10 @@ proxies: $(VENV)/.run $(VENV)/.mitmproxy ## send the same through squid, mitmpro
 .PHONY: stopped
 stopped: $(VENV)/.run ## stop 10,000 requests at random, again and again, and resume them: a minute
 	$(BIN)/python -m benchmarks.stopped $(STOPPED)
+
+.PHONY: cluster
+cluster: $(VENV)/.test ## run load and get on machines whose network loses packets, as root: a minute
+	$(BIN)/python -m benchmarks.cluster $(CLUSTER)
 
 .PHONY: threads
 threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write: a minute a reactor
