@@ -90,18 +90,17 @@ class Stage:
 
     def moment(self, position: float) -> float:
         """Seconds from its beginning until so many requests were due."""
-        if self.is_hold:
-            return position / self.begins_at
         # A root of a quadratic equation, counted from the end at which the rate is
         # lower: so there is a sum below the square root, and not a difference in which
         # digits are lost. In this form it is right for any slope.
-        is_rising = self.begins_at < self.ends_at
+        is_rising = self.begins_at <= self.ends_at
         lower = self.begins_at if is_rising else self.ends_at
         requests = position if is_rising else self.requests - position
         if requests <= 0:
             seconds = 0.0
         else:
             root = math.sqrt(lower**2 + 2 * abs(self._slope) * requests)
+            # No moment is before the beginning, not even by a rounding.
             seconds = min(2 * requests / (lower + root), self.seconds)
         return seconds if is_rising else self.seconds - seconds
 

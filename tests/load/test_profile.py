@@ -80,6 +80,10 @@ class ProfileTests(ClockCase):
         self.assertGreater(profile.requests, 0)
         self.assertLess(profile.moment(0), math.inf)
 
+    def test_before_it_began(self) -> None:
+        for text in ("10/1", "0..10/1"):
+            self.assertEqual(Profile.parse(text).before(-1), 0)
+
     def test_moments_of_a_ramp(self) -> None:
         # From 0 to 10 a second in 10 s: n = t² / 2.
         profile = Profile.parse("0..10/10")
@@ -92,6 +96,8 @@ class ProfileTests(ClockCase):
             self.assertAlmostEqual(
                 down.moment(position), 10 - math.sqrt(2 * (50 - position))
             )
+        for stage, moment in ((Stage(9, 4, 4), 2.5), (Stage(math.inf, 4, 4), 2.5)):
+            self.assertEqual(stage.moment(10), moment)
         self.assertEqual((down.rate(0), down.rate(7.5), down.rate(10)), (10, 2.5, 0))
 
     def test_a_pause(self) -> None:
@@ -100,15 +106,18 @@ class ProfileTests(ClockCase):
         self.assertEqual(len(moments), 20)
         # Whose turn it would be when a pause begins comes after it.
         self.assertEqual((moments[0], moments[9], moments[10]), (5, 5.9, 11))
-        self.assertEqual([profile.before(at) for at in (5.5, 8, 11.5)], [5, 10, 15])
+        before = [profile.before(at) for at in (-1, 5.5, 8, 11.5, 99)]
+        self.assertEqual(before, [0, 5, 10, 15, 20])
         self.assertEqual(
             [profile.rate(at) for at in (1, 5, 6, 11, 12)], [0, 10, 0, 10, 0]
         )
 
     def test_whole_numbers_that_floats_miss(self) -> None:
-        # 1.1 a second for 10 s are 11.000000000000002.
-        profile = Profile.parse("1.1/10,0/10,1/1")
-        self.assertEqual([*profile.moments(range(20))][10:], [10 / 1.1, 20])
+        # 0.07 a second for 100 s are 7.000000000000001; 1.15 are 114.99999999999999.
+        for text, whole in (("0.07/100,0/10,1/1", 7), ("1.15/100,0/10,1/1", 115)):
+            profile = Profile.parse(text)
+            *_, last = moments = [*profile.moments(range(1000))]
+            self.assertEqual((len(moments), last), (whole + 1, 110), text)
 
     def test_without_an_end(self) -> None:
         profile = Profile.parse("10/1,5")
@@ -117,6 +126,7 @@ class ProfileTests(ClockCase):
         self.assertEqual((profile.rate(1e9), profile.before(3)), (5, 20))
 
     @given(PROFILES, st.floats(0, 1, exclude_max=True))
+    @example(Profile([Stage(35535.5, 7126245.695432229, 0.0)]), 0.0)
     def test_the_moment_is_the_inverse_of_the_area(
         self, profile: Profile, share: float
     ) -> None:

@@ -182,13 +182,14 @@ class FiguresTests(ClockCase):
         series.intervals = [
             interval(0, 1, *[0.1] * 100),
             interval(1, 2.5, *[0.2] * 30, failed=3),
-            # Its middle is behind the end of the first stage.
-            interval(2.5, 4, *[0.3] * 30),
+            interval(2.5, 3.2, failed=1),
+            # Its middle is behind the end of the first stage, and of the second.
+            interval(3.2, 4, *[0.3] * 30),
             interval(4, 9, 0.5),
         ]
         first, short, last = stage_figures(Profile.parse("100/3,1..2/0.2,5"), series)
-        self.assertEqual((first["answered"], first["failed"]), (130, 3))
-        self.assertEqual(first["rps"], 130 / 2.5)
+        self.assertEqual((first["answered"], first["failed"]), (130, 4))
+        self.assertEqual(first["rps"], 130 / 3.2)
         self.assertLess(abs(first["p50"] - 0.1), 0.001)
         self.assertLess(abs(first["p99"] - 0.2), 0.002)
         self.assertEqual(
