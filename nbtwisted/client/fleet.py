@@ -7,6 +7,7 @@ as they are. Of a worker that is lost, others do what it had not delivered.
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -27,6 +28,7 @@ from nbtwisted.client.options.sent import JobsInShort, PartOptions
 from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.results.answers import FORMATS, Answers
 from nbtwisted.client.results.ended import how_it_ended, read_ended
+from nbtwisted.client.results.manifest import Manifest
 from nbtwisted.client.sending import AHEAD, BAD_FILE, Begun, Taker
 from nbtwisted.cluster.cluster import Cluster, connect
 from nbtwisted.cluster.errors import ClusterError
@@ -84,8 +86,9 @@ class FromCluster:
         return ending.deferred
 
     def write(self, answers: Answers, index: int, what: bytes) -> None:
-        """As all have it."""
-        answers.put(index, what)
+        """As all have it; what workers write is not written here."""
+        if self._options.place is None:
+            answers.put(index, what)
 
     def postpone(self, seconds: float) -> None:
         """As all have it: no request is sent from here."""
@@ -101,25 +104,44 @@ class FromCluster:
         options = self._options
         assert options.cluster is not None, "not as options are read"
         cluster: Cluster | None = None
+        manifest: Manifest | None = None
         parts: list[Part] = []
         try:
+            if options.place is not None:
+                manifest = await self._wait(self._claim(reactor, options.place))
             cluster = await self._wait(self._connect(reactor, options.cluster))
             parts = await self._start_parts(cluster)
         except ClusterError as error:
             complain(f"error: {error}")
+            if manifest is not None:
+                await _soon(reactor, manifest.abandon())
             if cluster is not None:
                 await _soon(reactor, cluster.close())
             raise SystemExit(NO_CLUSTER) from None
         except CancelledError:
             pass
-        fleet = self._fleet = _Fleet(reactor, parts, jobs, options, taker)
+        except OSError as error:
+            taker.stop_writing(error)
+            return
+        fleet = self._fleet = _Fleet(reactor, parts, jobs, options, taker, manifest)
         if self._was_stopped:
             fleet.stop()
         else:
             fleet.begin()
         await fleet.ended
+        if manifest is not None:
+            try:
+                await manifest.write(is_complete=not self._was_stopped)
+            except OSError as error:
+                taker.stop_writing(error)
         if cluster is not None:
             await _soon(reactor, cluster.close())
+
+    def _claim(self, reactor: Any, url: str) -> Deferred[Manifest]:
+        options = self._options
+        return Manifest.begin(
+            reactor, url, options.format, is_file_each=options.is_file_each
+        )
 
     async def _start_parts(self, cluster: Cluster) -> list[Part]:
         options = self._options
@@ -200,6 +222,7 @@ class _Fleet:
         jobs: Jobs,
         options: Options,
         taker: Taker,
+        manifest: Manifest | None = None,
     ) -> None:
         self.ended: Deferred[None] = Deferred()
         self._reactor = reactor
@@ -208,6 +231,10 @@ class _Fleet:
         self._jobs = jobs
         self._options = options
         self._taker = taker
+        self._manifest = manifest
+        # Before all of these have said that they can write, nothing is sent.
+        self._not_ready = set() if manifest is None else set(range(len(parts)))
+        self._has_sent_last = manifest is None
         self._short = JobsInShort(options.template)
         self._format = FORMATS[options.format]
         self._shares = divided(options.concurrency, len(parts)) if parts else []
@@ -228,9 +255,10 @@ class _Fleet:
     def begin(self) -> None:
         """Send what there is to be sent."""
         number = len(self._parts)
+        place = None if self._manifest is None else self._manifest.spec
         for part, share in zip(self._parts, self._shares, strict=True):
             part.listener = self
-            options = PartOptions.of(self._options, share, number)
+            options = PartOptions.of(self._options, share, number, place)
             part.send({"options": options.as_json()}, options.template.body or b"")
         self._jobs.on_more = self._go_on
         self._go_on()
@@ -258,19 +286,33 @@ class _Fleet:
         """A part has said this."""
         number, head = self._numbers[id(part)], frame.head
         if "records" in head:
+            if self._manifest is not None:
+                self._manifest.add(head["files"])
             self._take(number, head["records"], frame.payload)
+        elif "answered" in head:
+            for index in head["answered"]:
+                self._shards.answer(number, index)
+            self._go_on()
+        elif "cannot_write" in head:
+            where, why = head["cannot_write"]
+            why = f"worker {part.worker.name}: {why}"
+            self._taker.stop_writing(OSError(errno.EIO, why, where))
         elif "refused" in head:
             part.end()
             self.part_lost(part, head["refused"])
-        elif head["ready"] < self._shares[number]:
-            complain(
-                f"-c {self._options.concurrency}: worker {part.worker.name} may open "
-                f"no more than for -c {head['ready']} of {self._shares[number]}"
-            )
+        else:
+            if head["ready"] < self._shares[number]:
+                complain(
+                    f"-c {self._options.concurrency}: worker {part.worker.name} may "
+                    f"open no more than for -c {head['ready']} of "
+                    f"{self._shares[number]}"
+                )
+            self._be_ready(number)
 
     def part_lost(self, part: Part, reason: str) -> None:
         """It is lost: others do what it had to do."""
         number = self._numbers[id(part)]
+        self._not_ready.discard(number)
         complain(f"worker {part.worker.name} is lost: {reason}")
         if self._is_stopping:
             self._interrupt_all_of(number)
@@ -282,6 +324,11 @@ class _Fleet:
             )
         self._taker.flush()
         self._go_on()
+
+    def _be_ready(self, number: int) -> None:
+        if number in self._not_ready:
+            self._not_ready.remove(number)
+            self._go_on()
 
     def _take(self, number: int, records: list[Any], payload: bytes) -> None:
         end, take, at = self._shards.end, self._taker.take, 0
@@ -298,7 +345,7 @@ class _Fleet:
         if self._is_stopping:
             self._look()
             return
-        if self._turn is None:
+        if self._turn is None and not self._not_ready:
             self._send()
             self._warn()
             self._look()
@@ -322,6 +369,11 @@ class _Fleet:
             while tasks := shards.take(number, now):
                 write = self._short.write
                 part.send({"jobs": [(index, write(job)) for index, job in tasks]})
+        if jobs.is_over and not self._has_sent_last:
+            # Nobody waits for more to write it with.
+            self._has_sent_last = True
+            for part in self._parts:
+                part.send({"last": True})
         # The reactor has its turn between many and more.
         if room and took == room:
             self._turn = self._reactor.callLater(0, self._take_turn)
@@ -350,7 +402,10 @@ class _Fleet:
     def _fail(self, index: int, job: Job | BadJob, error: RequestError) -> None:
         result = never_sent(job, error)
         ended = how_it_ended(result, fail=self._options.fail)
-        self._taker.take(index, (ended, self._format(index, result)))
+        record = self._format(index, result)
+        if self._manifest is not None:
+            self._manifest.put(index, record)
+        self._taker.take(index, (ended, record))
 
     def _interrupt_all_of(self, number: int) -> None:
         for index, job in self._shards.sent_to(number):

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import react
+from twisted.python.failure import Failure
 
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job
@@ -26,6 +27,7 @@ from nbtwisted.client.request.getting import Getter, How
 from nbtwisted.client.result import Result
 from nbtwisted.client.results.answers import FORMATS
 from nbtwisted.client.results.ended import how_it_ended
+from nbtwisted.client.results.part_files import PartFiles, WrittenFile, listed
 from nbtwisted.cluster.driver import Driver, StandardDriver
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.command_line import open_files_left
@@ -53,10 +55,10 @@ def main() -> NoReturn:
 class _SentJobs:
     """Jobs that the driver has sent, and where they stand in its list."""
 
-    def __init__(self, driver: Driver, short: JobsInShort) -> None:
+    def __init__(self, is_full: Callable[[], bool], short: JobsInShort) -> None:
         self.on_more: Callable[[], None] = nothing
         self.is_over = False
-        self._driver = driver
+        self._is_full = is_full
         self._short = short
         self._tasks: deque[tuple[int, Any]] = deque()
         self._taken = 0
@@ -68,8 +70,8 @@ class _SentJobs:
         self.on_more()
 
     def take(self) -> Job | BadJob | None:
-        """As all have it. There is none while the driver has enough to read."""
-        if not self._tasks or self._driver.is_full:
+        """As all have it. There is none while there is no room for what comes of it."""
+        if not self._tasks or self._is_full():
             return None
         return self._next()
 
@@ -84,6 +86,11 @@ class _SentJobs:
     def __bool__(self) -> bool:
         """Whether there are any."""
         return bool(self._tasks)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether none has not ended."""
+        return not (self._tasks or self._positions)
 
     def position(self, number: int) -> int:
         """Where a job stands that was taken as this one, from 0; it is asked once."""
@@ -115,7 +122,12 @@ class ClientPart:
         self._options: PartOptions
         self._jobs: _SentJobs
         self._gathering: Deferred[None] | None = None
-        self._records: list[list[Any]] = []
+        self._opening: Deferred[None] | None = None
+        self._files: PartFiles | None = None
+        # How those ended whose records are in no file that is whole.
+        self._ended: dict[int, Any] = {}
+        self._is_last = False
+        self._records: list[Any] = []
         self._payload: list[bytes] = []
         self._size = 0
         self._flushing: IDelayedCall | None = None
@@ -128,10 +140,14 @@ class ClientPart:
         if "options" in frame.head:
             self._begin(PartOptions.read(frame.head["options"], frame.payload))
         elif self._gathering is None:
-            # It was told that this could not begin.
+            # It was told that this could not begin, or nothing yet.
             pass
         elif "jobs" in frame.head:
             self._jobs.add(frame.head["jobs"])
+        elif "last" in frame.head:
+            self._is_last = True
+            if self._files is not None and self._jobs.is_idle:
+                self._files.flush()
         else:
             # What it is to be told of the rest is little, and it waits for it.
             self._gathering.cancel()
@@ -146,6 +162,10 @@ class ClientPart:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._files is not None:
+            self._files.abandon()
         gathering, self._gathering = self._gathering, None
         if gathering is None:
             self._end()
@@ -159,7 +179,27 @@ class ClientPart:
             self.ended.callback(None)
 
     def _begin(self, options: PartOptions) -> None:
-        self._options = options
+        if options.place is None:
+            self._start(options, None)
+            return
+
+        def opened(files: PartFiles) -> None:
+            self._opening = None
+            self._start(options, files)
+
+        def failed(failure: Failure) -> None:
+            self._opening = None
+            if isinstance(failure.value, OSError):
+                self._cannot_write(failure.value)
+
+        opening = PartFiles.open(
+            self._reactor, options.place, self._written, self._cannot_write
+        )
+        self._opening = opening.addCallbacks(opened, failed)
+        self._opening.addErrback(self.ended.errback)
+
+    def _start(self, options: PartOptions, files: PartFiles | None) -> None:
+        self._options, self._files = options, files
         if options.may_need_tls:
             # Before a request is sent, whose time its 60 ms would take.
             import_module("nbtwisted.client.connection.tls")
@@ -177,7 +217,7 @@ class ClientPart:
         except (OSError, ValueError) as error:
             self._driver.send({"refused": str(error)})
             return
-        self._jobs = _SentJobs(self._driver, JobsInShort(options.template))
+        self._jobs = _SentJobs(self._is_full, JobsInShort(options.template))
         self._gathering = gather(
             getter,
             self._jobs,
@@ -186,7 +226,7 @@ class ClientPart:
             deliver=self._deliver,
             most_marked=None,
         )
-        self._gathering.addErrback(self.ended.errback)
+        self._gathering.addCallbacks(self._flush_files, self.ended.errback)
         self._driver.send({"ready": concurrency})
 
     def _deliver(self, number: int, result: Result) -> None:
@@ -196,9 +236,16 @@ class ClientPart:
         index = self._jobs.position(number)
         record = FORMATS[self._options.format](index, result)
         ended = how_it_ended(result, fail=self._options.fail)
-        self._records.append([index, len(record), ended.as_json()])
-        self._payload.append(record)
-        self._size += len(record)
+        if self._files is None:
+            self._records.append([index, len(record), ended.as_json()])
+            self._payload.append(record)
+            self._size += len(record)
+        else:
+            self._records.append(index)
+            self._ended[index] = ended.as_json()
+            self._files.write(index, record)
+            if self._is_last and self._jobs.is_idle:
+                self._files.flush()
         if self._size >= LARGE:
             self._flush()
         elif self._flushing is None:
@@ -209,6 +256,26 @@ class ClientPart:
         if self._flushing is not None and self._flushing.active():
             self._flushing.cancel()
         self._flushing = None
-        head, payload = {"records": self._records}, b"".join(self._payload)
+        what = "records" if self._files is None else "answered"
+        head, payload = {what: self._records}, b"".join(self._payload)
         self._records, self._payload, self._size = [], [], 0
         self._driver.send(head, payload)
+
+    # Records that are written from here.
+
+    def _is_full(self) -> bool:
+        return self._driver.is_full or (self._files is not None and self._files.is_full)
+
+    def _flush_files(self, _: None = None) -> None:
+        """All has ended, as the driver has said that it is to."""
+        if self._gathering is not None and self._files is not None:
+            self._files.flush()
+
+    def _written(self, files: list[WrittenFile]) -> None:
+        records = [[index, 0, self._ended.pop(index)] for index in listed(files)]
+        self._driver.send({"files": files, "records": records})
+        # The place may have been full.
+        self._jobs.on_more()
+
+    def _cannot_write(self, error: OSError) -> None:
+        self._driver.send({"cannot_write": [error.filename, error.strerror]})

@@ -138,6 +138,11 @@ class Run:
             except OSError as error:
                 self._stop_writing(cannot_write(error))
 
+    def stop_writing(self, error: OSError) -> None:
+        """What was to be written elsewhere cannot be: the run ends by that."""
+        if self._cannot_write is None:
+            self._stop_writing(cannot_write(error))
+
     def _draw_progress(self) -> None:
         assert self._progress is not None
         began = time.monotonic()

@@ -42,6 +42,9 @@ class Taker(Protocol):
     def flush(self) -> None:
         """Have written what was taken, if it was bytes."""
 
+    def stop_writing(self, error: OSError) -> None:
+        """What was to be written elsewhere cannot be."""
+
 
 class Sending(Protocol):
     """How the requests of a run are sent."""

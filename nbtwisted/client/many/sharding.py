@@ -72,7 +72,7 @@ class _Worker:
 
     __slots__ = (
         *("done", "done_before", "is_lost", "period", "sent", "share"),
-        *("size", "waiting"),
+        *("size", "waiting", "written"),
     )
 
     def __init__(self, share: int) -> None:
@@ -81,6 +81,8 @@ class _Worker:
         """What it was sent and has not done, by index."""
         self.size = 0
         """Bytes of that."""
+        self.written: dict[int, Job | BadJob] = {}
+        """What it has done, and its records are on their way to where they are safe."""
         self.waiting: deque[tuple[int, Job | BadJob]] = deque()
         """What it will be sent."""
         self.is_lost = False
@@ -188,6 +190,16 @@ class Sharding:
         self._number_waiting -= len(batch)
         return batch
 
+    def answer(self, number: int, index: int) -> None:
+        """A worker has done a job, and can be sent another; if it is lost before `end`,
+        the job is to be done again."""
+        worker = self._workers[number]
+        job = worker.sent.pop(index, None)
+        if job is not None:
+            worker.size -= _size(job)
+            worker.done += 1
+            worker.written[index] = job
+
     def end(self, number: int, index: int, size: int = 0) -> Job | BadJob | None:
         """A worker has done a job, whose record has `size` bytes.
 
@@ -198,6 +210,9 @@ class Sharding:
         if job is not None:
             worker.size -= _size(job)
             worker.done += 1
+        else:
+            job = worker.written.pop(index, None)
+        if job is not None:
             self._be_done(index, size)
         return job
 
@@ -208,8 +223,9 @@ class Sharding:
             return []
         worker.is_lost = True
         self.left -= 1
-        tasks = [*worker.sent.items(), *worker.waiting]
-        sent, worker.sent = worker.sent, {}
+        sent = {**worker.written, **worker.sent}
+        tasks = [*sent.items(), *worker.waiting]
+        worker.written, worker.sent = {}, {}
         worker.size = 0
         self._number_waiting -= len(worker.waiting)
         self._size_waiting -= sum(_size(job) for _, job in worker.waiting)
@@ -231,8 +247,9 @@ class Sharding:
         return failed
 
     def sent_to(self, number: int) -> list[tuple[int, Job | BadJob]]:
-        """What a worker was sent and has not done."""
-        return list(self._workers[number].sent.items())
+        """What a worker was sent and has not ended."""
+        worker = self._workers[number]
+        return [*worker.written.items(), *worker.sent.items()]
 
     def rest(self) -> Iterator[tuple[int, Job | BadJob]]:
         """What was put here and not sent, in the order of the indices; it is taken."""
@@ -245,7 +262,7 @@ class Sharding:
     @property
     def is_idle(self) -> bool:
         """Whether nobody has anything to do."""
-        return not any(worker.number for worker in self._workers)
+        return not any(worker.number or worker.written for worker in self._workers)
 
     def _give(self, index: int, job: Job | BadJob) -> None:
         slot = self._slot(job)

@@ -23,6 +23,8 @@ from nbtwisted.client.options.request import (
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
+from nbtwisted.client.results.places import is_place
+from nbtwisted.client.target import shown
 from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import (
     Once,
@@ -71,6 +73,10 @@ class Options:
     resume: str | None
     output: str | None
     output_dir: str | None
+    place: str | None
+    """The URL of the folder that workers write to, in place of both of these."""
+    is_file_each: bool
+    """Whether each answer has a file of its own there."""
     cluster: Place | None
     reactor: str | None
     how: How
@@ -277,7 +283,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "--output",
         action=Once,
         metavar="FILE",
-        help="write the answers to FILE in place of stdout, which is -",
+        help="write the answers to FILE in place of stdout, which is -; with --cluster "
+        "it may be a folder, at a URL that fsspec knows: s3://bucket/folder",
     )
     parser.add_argument(
         "--output-dir",
@@ -342,6 +349,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         if path == "-":
             parser.error(f"{option} -: expected a file")
     read = None if told.list == "-" else told.list
+    place, is_file_each = _take_place(parser, told)
     written = None if told.output == "-" else told.output
     if told.resume is not None:
         written = _written_when_resuming(parser, told)
@@ -385,9 +393,12 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "template": template,
         "url_named_by": url_named_by,
         "times": times,
-        "in_input_order": told.order == "input" and told.resume is None,
+        # What is resumed is put in order in the end, and what workers write is sorted.
+        "in_input_order": told.order == "input" and not (told.resume or place),
         "format": told.format or ("jsonl" if told.resume else "raw"),
         "output": written,
+        "place": place,
+        "is_file_each": is_file_each,
         "how": how,
     }
     return Options(**values)
@@ -410,6 +421,29 @@ def _expect_one_for_a_cluster(parser: OneLineParser, told: argparse.Namespace) -
             "--cert: expected --cluster local or tls://...: by tcp://, others may read "
             "its key on the way"
         )
+
+
+def _take_place(
+    parser: OneLineParser, told: argparse.Namespace
+) -> tuple[str | None, bool]:
+    """The place that workers are to write to, and whether each answer has a file there.
+
+    It is no path, and nothing is told then that would be one.
+    """
+    url = told.output or told.output_dir
+    if url is None or not is_place(url):
+        return None, False
+    option = f"{'-o' if told.output else '--output-dir'} {shown(url)}"
+    if told.cluster is None:
+        parser.error(
+            f"{option}: expected a path, or --cluster local beside it: such a place is "
+            "for the workers of a cluster"
+        )
+    if told.resume is not None:
+        parser.error(f"{option}: expected no --resume beside it")
+    is_file_each = told.output is None
+    told.output = told.output_dir = None
+    return url, is_file_each
 
 
 def _written_when_resuming(

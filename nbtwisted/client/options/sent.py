@@ -25,6 +25,7 @@ from nbtwisted.client.options.get import Options
 from nbtwisted.client.proxies import Proxies, Proxy
 from nbtwisted.client.request.getting import How
 from nbtwisted.client.request.retrying import Retries
+from nbtwisted.client.results.part_files import PlaceSpec
 
 __all__ = ["JobsInShort", "PartOptions", "tls_files"]
 
@@ -51,9 +52,17 @@ class PartOptions:
     may_need_tls: bool
     template: JobTemplate
     how: How
+    place: PlaceSpec | None
+    """Where its records are written; None if they are sent."""
 
     @classmethod
-    def of(cls, options: Options, concurrency: int, number: int) -> PartOptions:
+    def of(
+        cls,
+        options: Options,
+        concurrency: int,
+        number: int,
+        place: PlaceSpec | None = None,
+    ) -> PartOptions:
         """The options of one of so many parts, with so many requests in flight.
 
         Raises `OSError` for a file that cannot be read.
@@ -73,6 +82,7 @@ class PartOptions:
                 "rate": None if rate is None else rate / number,
                 "tls": _contents(how["tls"]),
             },
+            place,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -81,7 +91,7 @@ class PartOptions:
         limits, retries = how["limits"], how["retries"]
         assert limits is not None, "not as options are read"
         assert retries is not None, "not as options are read"
-        names = ("format", "fail", "concurrency", "per_host", "keeps_alive")
+        names = ("format", "fail", "concurrency", "per_host", "keeps_alive", "place")
         return {
             **{name: getattr(self, name) for name in (*names, "may_need_tls")},
             "template": [

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from nbtwisted import __version__
 from nbtwisted.client.results.claim import MANIFEST, claim, release
-from nbtwisted.client.results.part_files import PlaceSpec, WrittenFile
+from nbtwisted.client.results.part_files import PartFiles, PlaceSpec, WrittenFile
 from nbtwisted.client.results.places import Place, in_thread, open_place
 
 __all__ = ["Manifest"]
@@ -22,7 +22,7 @@ _PIECE = 1024 * 1024
 class Manifest:
     """Keeps which files are whole, on the disk, and writes their list in the end.
 
-    `spec` is for the parts.
+    `spec` is for the parts. What no part has an answer to is `put` here.
     """
 
     def __init__(self, reactor: Any, place: Place, spec: PlaceSpec) -> None:
@@ -32,6 +32,8 @@ class Manifest:
         # There may be millions.
         self._files = TemporaryFile()  # noqa: SIM115
         self._answers = 0
+        self._own = PartFiles(reactor, place, spec, self.add, self._fail)
+        self._error: OSError | None = None
 
     @classmethod
     def begin(
@@ -65,6 +67,13 @@ class Manifest:
             self._files.write(comma + json.dumps(file).encode())
             self._answers += sum(last - first + 1 for first, last in file["records"])
 
+    def put(self, index: int, answer: bytes) -> None:
+        """Have an answer written from here."""
+        self._own.write(index, answer)
+
+    def _fail(self, error: OSError) -> None:
+        self._error = error
+
     def write(self, *, is_complete: bool) -> Deferred[None]:
         """Write it where no more files come; fails with `OSError`.
 
@@ -72,13 +81,18 @@ class Manifest:
         """
 
         def write() -> None:
+            if self._error is not None:
+                raise self._error
             self._place.put_whole(MANIFEST, self._pieces(is_complete))
             release(self._place, self.spec["claim"])
 
-        return in_thread(self._reactor, self._place.url, write)
+        return self._own.close().addCallback(
+            lambda _: in_thread(self._reactor, self._place.url, write)
+        )
 
     def abandon(self) -> Deferred[None]:
         """Leave nothing there, where nothing was sent; fires also if that fails."""
+        self._own.abandon()
         self._files.close()
         return in_thread(
             self._reactor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, TypedDict
 
@@ -16,7 +16,15 @@ from nbtwisted.client.results.claim import check_claim
 from nbtwisted.client.results.output import CSV_HEADER
 from nbtwisted.client.results.places import Place, in_thread, open_place
 
-__all__ = ["LARGEST", "LONGEST", "MOST", "PartFiles", "PlaceSpec", "WrittenFile"]
+__all__ = [
+    "LARGEST",
+    "LONGEST",
+    "MOST",
+    "PartFiles",
+    "PlaceSpec",
+    "WrittenFile",
+    "listed",
+]
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of answers that are written when there are so many. They are in memory."""
@@ -135,6 +143,13 @@ class PartFiles:
             self._answers, self._size = {}, 0
             self._write_next()
 
+    def abandon(self) -> None:
+        """Write nothing more."""
+        self._has_failed = True
+        self._answers.clear()
+        self._waiting.clear()
+        self.flush()
+
     def close(self) -> Deferred[None]:
         """Write what there is; fires when there is nothing left to be written."""
         self.flush()
@@ -180,15 +195,13 @@ class PartFiles:
         ]
 
     def _written(self, files: list[WrittenFile]) -> None:
-        self._on_written(files)
+        if not self._has_failed:
+            self._on_written(files)
 
     def _failed(self, failure: Failure) -> None:
         error = failure.value
         assert isinstance(error, OSError), "as a place fails"
-        self._has_failed = True
-        self._answers.clear()
-        self._waiting.clear()
-        self.flush()
+        self.abandon()
         self._on_failed(error)
 
     def _go_on(self, _: None) -> None:
@@ -196,6 +209,13 @@ class PartFiles:
         self._write_next()
         if self._closed is not None and not self._is_writing:
             self._closed.callback(None)
+
+
+def listed(files: Iterable[WrittenFile]) -> Iterator[int]:
+    """The answers that files have, by their positions in the list."""
+    for file in files:
+        for first, last in file["records"]:
+            yield from range(first, last + 1)
 
 
 def _rows(indices: Iterable[int]) -> list[list[int]]:

@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from nbtwisted.client.results.folder import ResultFolder
 from nbtwisted.client.target import shown
 from nbtwisted.printable import printable
 
@@ -108,6 +107,8 @@ class _LocalFolder:
     """
 
     def __init__(self, url: str, path: str) -> None:
+        from nbtwisted.client.results.folder import ResultFolder  # 4 ms
+
         self.url = url.rstrip("/")
         self._folder = ResultFolder(path)
 
