@@ -40,6 +40,7 @@ class Taken:
         self.ended: dict[int, Ended] = {}
         self.records: list[dict[str, Any]] = []
         self.flushed = 0
+        self.cannot_write: list[str] = []
         self._in_order = InOrder(self._print)
 
     def take(self, index: int, what: tuple[Ended, Any]) -> None:
@@ -49,6 +50,9 @@ class Taken:
 
     def flush(self) -> None:
         self.flushed += 1
+
+    def stop_writing(self, error: OSError) -> None:
+        self.cannot_write.append(f"{error.filename}: {error.strerror}")
 
     def _print(self, index: int, record: bytes) -> None:
         written = json.loads(record)
