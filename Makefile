@@ -134,6 +134,10 @@ stopped: $(VENV)/.run ## stop 10,000 requests at random, again and again, and re
 cluster: $(VENV)/.test ## run load and get on machines whose network loses packets, as root: a minute
 	$(BIN)/python -m benchmarks.cluster $(CLUSTER)
 
+.PHONY: find-rate
+find-rate: $(VENV)/.test ## show that --find-rate finds two rates that are known: a minute
+	$(BIN)/python -m benchmarks.find_rate
+
 .PHONY: threads
 threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write: a minute a reactor
 	$(BIN)/python -m benchmarks.threads $(THREADS)

@@ -1,0 +1,77 @@
+"""That `--find-rate` finds rates that are known, of our own server with a limit.
+
+`python -m benchmarks.find_rate`, or `make find-rate`: one server lets 200 requests a
+second pass (`_limit`), and one holds 100 at once for half a second each
+(`--max-in-flight`), which are 200 a second as well. What is beyond gets a 429 or a 503.
+Exits with 1 if a search is off by more than `CLOSE`.
+
+A server that lets bursts through takes more for a short time than for long: `_limit`
+begins with 200 to spare. So there is no pause between two trials, in which it would
+have them again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from tests.server.running import BY_MODULE, RunningServer
+
+KNOWN = 200
+CLOSE = 0.05
+TRIAL = ("-q", "150", "-z", "2", "--warmup", "0.5")
+LOAD = (sys.executable, "-m", "nbtwisted.load", "--json", "-")
+LONGEST = 300
+"""Seconds: a search that takes as long is over by itself."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that goes on in a process of its own."""
+
+    name: str
+    process: subprocess.Popen[str]
+
+    @classmethod
+    def begin(cls, name: str, url: str, *options: str) -> Search:
+        """Begin."""
+        told = [*LOAD, *TRIAL, *options, "--find-rate", "non2xx<1%", url]
+        return cls(name, subprocess.Popen(told, stdout=subprocess.PIPE, text=True))
+
+    def end(self) -> bool:
+        """Wait for it and say what it found; whether that is right."""
+        printed, _ = self.process.communicate(timeout=LONGEST)
+        found = json.loads(printed)["found_rate"]
+        rate = found["rate"]
+        is_right = rate is not None and abs(rate / KNOWN - 1) <= CLOSE
+        print(
+            f"{self.name:<16} found {rate}/s, known {KNOWN}/s: "
+            f"{'right' if is_right else 'WRONG'} ({len(found['trials'])} trials, "
+            f"confidence {found['confidence']:.0%})",
+            flush=True,
+        )
+        if not is_right:
+            for trial in found["trials"]:
+                print(f"  {trial['rate']:>8}/s  {trial['verdict']}: {trial['shown']}")
+        return is_right
+
+
+def main() -> None:
+    """Raises `SystemExit`."""
+    began = time.monotonic()
+    full = (*BY_MODULE, "--max-in-flight", "100")
+    with RunningServer() as limited, RunningServer(full) as holding:
+        searches = [
+            Search.begin("_limit=200/1s", f"{limited.url}?_delay=0&_limit=200/1s"),
+            Search.begin("--max-in-flight", f"{holding.url}?_delay=500ms", "-c", "200"),
+        ]
+        are_right = [search.end() for search in searches]
+    print(f"{time.monotonic() - began:.0f} s")
+    sys.exit(0 if all(are_right) else 1)
+
+
+if __name__ == "__main__":
+    main()
