@@ -28,6 +28,7 @@ from nbtwisted.load.plan import Plan
 from nbtwisted.load.report import report
 from nbtwisted.load.running import Local, Runner, Running
 from nbtwisted.load.trial import Trial, Verdict
+from nbtwisted.load.worsening import add_comparison
 
 if TYPE_CHECKING:
     from nbtwisted.load.progress import LiveLine
@@ -212,7 +213,7 @@ class _Command:
 
     def _report(self, run: Running, plan: Plan) -> dict[str, Any]:
         options = self._options
-        return report(
+        found = report(
             run.tally,
             seconds=run.seconds,
             cpu_share=run.cpu_share,
@@ -228,6 +229,16 @@ class _Command:
             workers=run.workers,
             cores=_cores(),
         )
+        if options.earlier is not None:
+            assert run.tally.series is not None, "nothing to compare"
+            add_comparison(
+                found,
+                options.earlier,
+                run.tally.series.intervals,
+                options.worsenings,
+                options.fail_if,
+            )
+        return found
 
     def _judge(self, found: dict[str, Any]) -> int:
         rate = found["found_rate"]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.conditions import Condition, Kind
 from nbtwisted.load.tally import Tally
 
-__all__ = ["BUSY", "LATE", "MOSTLY", "judged", "lost_share", "named", "verdict"]
+__all__ = [
+    "BUSY",
+    "LATE",
+    "MOSTLY",
+    "judged",
+    "lost_share",
+    "named",
+    "verdict",
+    "why_broken",
+]
 
 BUSY = 0.9
 """Of a core: above this, the client is what limits the run."""
@@ -43,12 +52,12 @@ def judged(
     With `since_sent`, latencies of a run at a rate count from when requests were sent,
     and those that were not sent do not count.
     """
-    broken = _broken(found, conditions)
+    broken = why_broken(found, conditions)
     judge = _Judge(found, tally, broken, since_sent=since_sent)
     return [judge.judge(condition) for condition in conditions]
 
 
-def _broken(found: dict[str, Any], conditions: Sequence[Condition]) -> str | None:
+def why_broken(found: Mapping[str, Any], conditions: Sequence[Condition]) -> str | None:
     """Why it says nothing how fast answers came, if that is so."""
     refused = sum(n for status, n in found["statuses"].items() if int(status) >= 400)
     if refused > MOSTLY * found["answered"] and not any(

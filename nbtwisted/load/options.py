@@ -35,11 +35,13 @@ from nbtwisted.command_line import (
 from nbtwisted.load.arrivals import CONSTANT, KINDS, POISSON
 from nbtwisted.load.asked import Asked
 from nbtwisted.load.conditions import Condition
+from nbtwisted.load.earlier import Earlier
 from nbtwisted.load.find_rate import DEFAULT_RATE
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import Preparing
 from nbtwisted.load.profile import Profile
 from nbtwisted.load.trial import parse_goal
+from nbtwisted.load.worsening import Worsening, parse_failure
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 
@@ -52,6 +54,9 @@ DEFAULT_TIMEOUT = 20.0
 
 SEEDS = 10**9
 """So many are there to choose from, which people can still type."""
+
+LONGEST_REPORT = 64 * 1024 * 1024
+"""Characters of a report that are read: the longest has some millions."""
 
 DEFAULT_TRIAL = 5.0
 DEFAULT_WARM_UP = 1.0
@@ -79,6 +84,9 @@ class Options:
     hdr: str | None
     plot: str | None
     fail_if: tuple[Condition, ...]
+    worsenings: tuple[Worsening, ...]
+    """What must not be worse than in the `earlier` run."""
+    earlier: Earlier | None
     goals: tuple[Condition, ...]
     """What is to hold at the rate that is looked for; none if nobody looks for one."""
     settle: float
@@ -205,12 +213,20 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     )
     parser.add_argument(
         "--fail-if",
-        type=reading(Condition.parse),
+        type=reading(parse_failure),
         action="append",
         default=[],
         metavar="CONDITION",
         help="exit with 99 when it holds: p99>500ms, mean>1s, errors>1%%, 5xx>0, "
-        "non2xx>1%%, resent>0, rps<1000; as often as you like",
+        "non2xx>1%%, resent>0, rps<1000; with --compare, 'p99 worse than 10%%'; as "
+        "often as you like",
+    )
+    parser.add_argument(
+        "--compare",
+        action=Once,
+        metavar="FILE",
+        help="say what has changed since the run whose figures --json wrote to FILE, "
+        "and whether that is noise",
     )
     parser.add_argument(
         "--find-rate",
@@ -259,6 +275,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         parser.error("--plot -: expected a file, for a browser to open")
     figures = _take_figures_file(parser, told)
     named = [("--json", figures), ("--hdr", told.hdr), ("--plot", told.plot)]
+    named.append(("--compare", told.compare))
     read = None if told.list == "-" else told.list
     expect_different_files(parser, [("-i", read), *named])
     _take_trials(parser, told)
@@ -266,6 +283,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     seconds = told.seconds or math.inf
     if told.stages is not None:
         seconds = told.stages.seconds
+    worsenings = tuple(each for each in told.fail_if if isinstance(each, Worsening))
+    if worsenings and told.compare is None:
+        parser.error(f"--fail-if {worsenings[0].text}: expected --compare beside it")
     asked = _asked(parser, told)
     number = told.number
     if number is None:
@@ -297,7 +317,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         json=figures,
         hdr=told.hdr,
         plot=told.plot,
-        fail_if=tuple(told.fail_if),
+        fail_if=tuple(each for each in told.fail_if if isinstance(each, Condition)),
+        worsenings=worsenings,
+        earlier=_earlier(parser, told.compare),
         goals=tuple(told.goals),
         settle=told.settle or 0.0,
         progress=told.progress,
@@ -364,6 +386,24 @@ def _asked(parser: OneLineParser, told: argparse.Namespace) -> Asked:
     raise SystemExit(CANNOT_READ)
 
 
+def _earlier(parser: OneLineParser, path: str | None) -> Earlier | None:
+    """The earlier run that is in a file, if one is named."""
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(LONGEST_REPORT)
+        return Earlier.read(path, text)
+    except OSError as error:
+        why: object = error.strerror
+    except ValueError as error:
+        # Also of what is no UTF-8.
+        is_text = not isinstance(error, UnicodeDecodeError)
+        why = error if is_text else "it is no text"
+    say(f"{parser.prog}: error: --compare: cannot read {path}: {why}")
+    raise SystemExit(CANNOT_READ)
+
+
 def _take_trials(parser: OneLineParser, told: argparse.Namespace) -> None:
     """Check what goes with --find-rate, and have its own defaults."""
     if not told.goals:
@@ -372,8 +412,9 @@ def _take_trials(parser: OneLineParser, told: argparse.Namespace) -> None:
         return
     if told.number is not None:
         parser.error("--find-rate: expected no -n beside it; -z is how long a trial is")
-    if told.stages is not None:
-        parser.error("--find-rate: expected no --stages beside it")
+    for option, value in (("--stages", told.stages), ("--compare", told.compare)):
+        if value is not None:
+            parser.error(f"--find-rate: expected no {option} beside it")
     if told.rate is None:
         told.rate = DEFAULT_RATE
     if told.seconds is None:

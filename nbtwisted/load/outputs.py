@@ -66,7 +66,11 @@ class Outputs:
     def new_tally(self) -> Tally:
         """A tally for a run."""
         options = self._options
-        has_series = options.plot is not None or options.plan.profile is not None
+        has_series = (
+            options.plot is not None
+            or options.plan.profile is not None
+            or options.earlier is not None
+        )
         return Tally(Series() if has_series else None)
 
     def write(self, outcome: Outcome) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.arrivals import POISSON, Arrivals
+from nbtwisted.load.compare import comparison_lines
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.found_rate import found_rate_lines
 from nbtwisted.load.judging import BUSY, LATE, MOSTLY, judged, verdict
@@ -94,6 +95,7 @@ def report(
             "not_sent": tally.not_sent,
         },
         "interrupted": interrupted,
+        "comparison": None,
         "found_rate": None,
         "workers": [] if workers is None else workers.rows,
         "bottleneck": None if workers is None else workers.bottleneck,
@@ -111,10 +113,11 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
     """The run on some lines, drawn with `bar`; the first is the verdict on it."""
     latency = found["latency"]
     judgement = verdict(found)
-    rate = found["found_rate"]
+    rate, comparison = found["found_rate"], found["comparison"]
     lines = [
         *([] if rate is None else [*found_rate_lines(rate), ""]),
         *([] if judgement is None else [judgement, ""]),
+        *([] if comparison is None else [*comparison_lines(comparison), ""]),
         "Summary:",
         f"  Total:        {found['seconds']:.4f} s",
         f"  Slowest:      {_ms(latency['max'])}",

@@ -14,7 +14,7 @@ from typing import Any
 
 from nbtwisted.load.json_values import as_count, as_object, as_seconds, as_text
 
-__all__ = ["PERCENTILES", "Steps"]
+__all__ = ["PERCENTILES", "Steps", "lower_end"]
 
 PERCENTILES = {50: 1, 90: 10, 99: 100}
 """Each with the latencies that it takes: of fewer, a p99 is the longest of them."""
@@ -157,6 +157,12 @@ class Steps:
     def _take_extremes(self, shortest: float, longest: float) -> None:
         self._shortest = min(self._shortest, shortest)
         self._longest = max(self._longest, longest)
+
+
+def lower_end(step: int) -> float:
+    """Where a step begins, in seconds; 0 is the first."""
+    (seconds,) = struct.unpack("=f", struct.pack("=I", (LOWEST + step) << 17))
+    return float(seconds)
 
 
 def _in_order(numbers: array[int]) -> array[int]:

@@ -96,14 +96,14 @@ def _kind(each: Values) -> ChangeKind:
 
 
 def _cells(each: Values) -> list[str]:
-    between = NONE
+    name, between = each["figure"], NONE
     if each["low"] is not None and each["high"] is not None:
-        between = f"{_change(each['low'])} to {_change(each['high'])}"
+        between = f"{_change(name, each['low'])} to {_change(name, each['high'])}"
     return [
         escaped(each["figure"]),
         _value(each["figure"], each["before"]),
         _value(each["figure"], each["now"]),
-        _change(each["change"]),
+        _change(name, each["change"]),
         between,
         WORDS[_kind(each)],
     ]
@@ -113,7 +113,7 @@ def _by(each: Values) -> str:
     """Its change; where there was nothing to have a share of, what it was."""
     if each["change"] is None:
         return f"was {_value(each['figure'], each['before'])}"
-    return _change(each["change"])
+    return _change(each["figure"], each["change"])
 
 
 def _value(figure: str, value: float | None) -> str:
@@ -124,9 +124,11 @@ def _value(figure: str, value: float | None) -> str:
     return percent(value) if figure in ("errors", "failed") else duration(value)
 
 
-def _change(share: float | None) -> str:
-    """`+12%`, `−0.4%`, `+230%`."""
+def _change(figure: str, share: float | None) -> str:
+    """`+12%`, `−0.4%`, `+230%`; of errors, `+1.2 points`: a difference of shares."""
     if share is None:
         return NONE
+    if figure == "errors":
+        return f"{share * 100:+.2f} points".replace("-", "−")
     decimals = 0 if abs(share) >= 0.0995 else 1
     return f"{share * 100:+.{decimals}f}%".replace("-", "−")

@@ -1,0 +1,117 @@
+"""A report of an earlier run, as `--json` wrote it, to compare another with. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nbtwisted.load.json_values import as_count, as_list, as_object, as_seconds
+from nbtwisted.load.series import Interval, Series
+
+__all__ = ["FEWEST_INTERVALS", "Earlier", "figures_of"]
+
+FEWEST_INTERVALS = 10
+"""In fewer there is too little to see of how a run goes up and down."""
+
+LATENCIES = ("mean", "p50", "p90", "p99", "p99.9")
+
+_IS_NONE = "expected what --json of nbtwisted load has written"
+
+_DIFFERENCES = {
+    "urls": "the URLs",
+    "methods": "the methods",
+    "connections": "the connections",
+    "rate": "the rate",
+    "stages": "the stages",
+    "arrivals": "the arrivals",
+    "timeout": "the timeout",
+    "workers": "the number of workers",
+}
+"""What runs that are compared should have in common."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The report and the intervals of an earlier run; `file` is what it was read of."""
+
+    file: str
+    report: Mapping[str, Any]
+    intervals: list[Interval]
+
+    @classmethod
+    def read(cls, file: str, text: str) -> Earlier:
+        """Read a report; raises `ValueError`, whose text says what it is instead."""
+        try:
+            report = as_object(json.loads(text))
+        except (ValueError, RecursionError):
+            raise ValueError(f"it is no report: {_IS_NONE}") from None
+        if "intervals" not in report:
+            is_ours = "latency" in report and "answered" in report
+            raise ValueError(
+                "it has no intervals, as another version of nbtwisted wrote it: "
+                "expected a report of this one"
+                if is_ours
+                else f"it is no report: {_IS_NONE}"
+            )
+        try:
+            figures_of(report)
+            shape_of(report)
+            intervals = Series.from_json(report["intervals"] or []).intervals
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"it is no report of this version: {error}") from None
+        if not report["answered"]:
+            raise ValueError("none of its requests was answered")
+        if len(intervals) < FEWEST_INTERVALS:
+            raise ValueError(
+                f"its run is too short to compare with: it has {len(intervals)} "
+                f"intervals, of a tenth of a second; expected {FEWEST_INTERVALS} or "
+                "more (-z)"
+            )
+        return cls(file, report, intervals)
+
+    def differences(self, report: Mapping[str, Any]) -> list[str]:
+        """What another run did in another way, for people."""
+        before, now = shape_of(self.report), shape_of(report)
+        return [
+            f"{what} ({_shown(before[name])}, now {_shown(now[name])})"
+            if isinstance(now[name] or before[name], (int, float, str))
+            else what
+            for name, what in _DIFFERENCES.items()
+            if before[name] != now[name]
+        ]
+
+
+def figures_of(report: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that are compared: seconds, answers a second, and a share."""
+    latency = as_object(report["latency"])
+    answered, failed = as_count(report["answered"]), as_count(report["failed"])
+    return {
+        **{name: as_seconds(latency.get(name)) for name in LATENCIES},
+        "rps": as_seconds(report["rps"]),
+        "errors": failed / (answered + failed) if answered + failed else 0.0,
+    }
+
+
+def shape_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run did, as far as it is known."""
+    stages = report.get("stages")
+    return {
+        **{name: report.get(name) for name in _DIFFERENCES},
+        "urls": (as_list(report["urls"]), report.get("urls_left_out")),
+        "methods": sorted(as_object(report["methods"])),
+        "stages": stages
+        and [
+            {
+                name: as_object(stage).get(name)
+                for name in ("began", "ended", "from", "to")
+            }
+            for stage in as_list(stages)
+        ],
+        "workers": len(as_list(report.get("workers") or [])),
+    }
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value or "none")
