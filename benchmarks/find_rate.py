@@ -1,7 +1,7 @@
 """That `--find-rate` finds rates that are known, of our own server with a limit.
 
 `python -m benchmarks.find_rate`, or `make find-rate`: one server lets 200 requests a
-second pass (`_limit`), and one holds 100 at once for half a second each
+second pass (`_limit`), and one holds 60 at once for 0.3 s each
 (`--max-in-flight`), which are 200 a second as well. What is beyond gets a 429 or a 503.
 Exits with 1 if a search is off by more than `CLOSE`.
 
@@ -22,7 +22,7 @@ from tests.server.running import BY_MODULE, RunningServer
 
 KNOWN = 200
 CLOSE = 0.05
-TRIAL = ("-q", "150", "-z", "2", "--warmup", "0.5")
+TRIAL = ("-q", "180", "-z", "1.5", "--warmup", "0.5")
 LOAD = (sys.executable, "-m", "nbtwisted.load", "--json", "-")
 LONGEST = 300
 """Seconds: a search that takes as long is over by itself."""
@@ -62,11 +62,11 @@ class Search:
 def main() -> None:
     """Raises `SystemExit`."""
     began = time.monotonic()
-    full = (*BY_MODULE, "--max-in-flight", "100")
+    full = (*BY_MODULE, "--max-in-flight", "60")
     with RunningServer() as limited, RunningServer(full) as holding:
         searches = [
             Search.begin("_limit=200/1s", f"{limited.url}?_delay=0&_limit=200/1s"),
-            Search.begin("--max-in-flight", f"{holding.url}?_delay=500ms", "-c", "200"),
+            Search.begin("--max-in-flight", f"{holding.url}?_delay=300ms", "-c", "200"),
         ]
         are_right = [search.end() for search in searches]
     print(f"{time.monotonic() - began:.0f} s")

@@ -188,6 +188,10 @@ class OptionsTests(SynchronousTestCase):
             (["--find-rate", "rps<9"], "rps is what is looked for"),
             (["--find-rate", "p99<1s", "-n", "9"], "--find-rate: expected no -n"),
             (["--find-rate", "p99<1s", "--stages", "1/1"], "expected no --stages"),
+            (["--find-rate", "p99<1s", "--compare", "x"], "expected no --compare"),
+            (["--fail-if", "p9 worse than 1%"], "expected one such as p99 worse than"),
+            (["--fail-if", "p99 worse than 1%"], "expected --compare beside it"),
+            (["--compare", "x", "--json", "x"], "--compare x: expected another file"),
             (["--settle", "1s"], "--settle: expected --find-rate beside it"),
             (["-c", "100000000", "-n", "100000000"], "files this process may open"),
         ]:
@@ -201,6 +205,23 @@ class OptionsTests(SynchronousTestCase):
             "error: URL: 'http://h:x/': the port cannot be read",
             run("http://me:secret@h:x/").stderr,
         )
+
+    def test_what_cannot_be_compared(self) -> None:
+        for path, why in (
+            ("/nowhere/at/all", "No such file or directory"),
+            ("/", "Is a directory"),
+            ("/dev/null", "it is no report: expected what --json of nbtwisted load "),
+            (sys.executable, "it is no text"),
+        ):
+            ended = run("--compare", path, "http://127.0.0.1:9/")
+            self.assertEqual((ended.returncode, ended.stdout), (26, ""))
+            self.assertTrue(
+                ended.stderr.startswith(
+                    f"nbtwisted load: error: --compare: cannot read {path}: {why}"
+                ),
+                ended.stderr,
+            )
+            self.assertEqual(ended.stderr.count("\n"), 1)
 
     def test_what_cannot_be_written(self) -> None:
         for option in ("--json", "--hdr", "--plot"):
