@@ -101,7 +101,7 @@ class LocalTests(ClusterCase):
         with RunningServer() as server:
             ran = run(
                 *("--cluster", "local:1", "-n", "3", "--format", "body"),
-                *("-o", "/dev/full", f"{server.url}bytes/100000"),
+                *("-o", "/dev/full", f"{server.url}bytes/10"),
             )
         self.assertEqual(ran.returncode, 23)
         self.assertIn("output: cannot write: No space left on device", ran.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import trustme
@@ -16,6 +16,7 @@ from nbtwisted.client import fleet, part
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.fleet import FromCluster, divided
 from nbtwisted.client.job import Job
+from nbtwisted.client.many import sharding
 from nbtwisted.client.many.job_list import Given, Jobs
 from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options.get import read_options
@@ -23,6 +24,7 @@ from nbtwisted.client.part import ClientPart
 from nbtwisted.client.results.ended import ANSWERED, INTERRUPTED, Ended
 from nbtwisted.client.results.output import InOrder
 from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.cluster.frame import Frame
 from tests.client.in_memory import Connection, Network
 from tests.cluster.in_memory import MemoryCluster, MemoryDriver
 from tests.guard import ClockCase
@@ -90,8 +92,9 @@ class FleetCase(ClockCase):
         jobs: Iterable[str | Job | BadJob] | Jobs,
         *arguments: str,
         connect: Callable[[Any, Any], Deferred[Any]] | None = None,
+        of: Sequence[str] = ("-i", "x"),
     ) -> Deferred[None]:
-        told = ["--cluster", "local:2", "--format", "jsonl", "-i", "x", *arguments]
+        told = ["--cluster", "local:2", "--format", "jsonl", *of, *arguments]
         sending = FromCluster(
             read_options(told), connect or (lambda *_: succeed(self.cluster))
         )
@@ -247,7 +250,8 @@ class SendingTests(FleetCase):
         self.assertEqual(self.sent_to(1), [300, 301])
 
     def test_a_single_url_is_no_host_of_many(self) -> None:
-        self.start(urls(1))
+        self.start(urls(1), of=urls(1))
+        self.assertEqual(len(self.parts), 1)
         self.serve_all()
         self.assertEqual(self.said, [])
 
@@ -288,6 +292,34 @@ class SendingTests(FleetCase):
         served = self.serve()
         self.wait()
         self.assertEqual(len(self.taken.ended), served)
+        self.serve_all()
+
+    def test_a_record_that_is_kept_goes_with_a_large_one(self) -> None:
+        self.patch(part, "LARGE", 600)
+        self.patch(part, "SHORT_WHILE", 1000)
+        self.start([HOSTS[0]] * 40, "-c", "8")
+        self.serve(1)
+        self.wait()
+        self.assertEqual(len(self.taken.ended), 0)
+        self.serve(1)
+        self.wait()
+        self.assertEqual(len(self.taken.ended), 2)
+        self.patch(part, "LARGE", 1)
+        self.serve_all()
+
+    def test_large_bodies_wait(self) -> None:
+        self.patch(sharding, "LARGEST_WAITING", 1000)
+        self.start([Job(url, "PUT", body=b"x" * 600) for url in urls(30)])
+        self.assertLess(len(self.sent_to(0) + self.sent_to(1)), 5)
+        self.serve_all()
+        self.assertEqual(len(self.taken.records), 30)
+
+    def test_what_was_not_sent_counts_for_nothing(self) -> None:
+        self.start(urls(2))
+        one = self.cluster.parts[0]
+        assert one.listener is not None
+        one.listener.frame_received(one, Frame({"records": [[7, 1, 0]]}, b"x"))
+        self.assertEqual(self.taken.ended, {})
         self.serve_all()
 
     def test_a_part_waits_while_its_driver_has_enough(self) -> None:
@@ -460,6 +492,7 @@ class StoppingTests(FleetCase):
         self.cluster.parts[0].driver.listener = None
         self.running.cancel()
         self.wait()
+        self.running.cancel()
         self.assertNoResult(self.running)
         self.wait(fleet.STOPPING)
         self.successResultOf(self.running)
@@ -491,6 +524,15 @@ class StoppingTests(FleetCase):
         self.successResultOf(self.running)
         self.assertEqual(Counter(self.taken.ended.values()), {INTERRUPTED: 9})
         self.assertTrue(self.cluster.is_closed)
+
+    def test_while_a_cluster_without_parts_is_left(self) -> None:
+        closing: Deferred[None] = Deferred()
+        self.cluster = self.cluster_of(1, refusing=["0"])
+        self.patch(self.cluster, "close", lambda: closing)
+        self.start(urls(9))
+        self.running.cancel()
+        closing.callback(None)
+        self.failureResultOf(self.running, SystemExit)
 
     def test_a_cluster_that_does_not_close(self) -> None:
         closing: Deferred[None] = Deferred()
