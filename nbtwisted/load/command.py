@@ -223,6 +223,7 @@ class _Command:
             urls=options.urls,
             urls_left_out=options.urls_left_out,
             methods=run.methods,
+            weights=options.weights,
             interrupted=self._exit_code is not None,
             conditions=options.fail_if,
             arrivals=plan.open_loop,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
 from nbtwisted.load.json_values import as_count, as_object, as_seconds, as_text
 
-__all__ = ["MICROSECONDS", "Latencies"]
+__all__ = ["MICROSECONDS", "PERCENTILES", "Latencies"]
 
 LONGEST = 3600
 """Seconds: what takes longer counts as this."""
@@ -28,6 +30,9 @@ FLUSHED = 20_000
 
 LONGEST_TEXT = 300_000
 """Characters of a histogram: nine bytes for each of its counts, in base64."""
+
+PERCENTILES = (10, 25, 50, 75, 90, 95, 99, 99.9, 99.99)
+"""Those that are shown."""
 
 POINTS = 20
 """Of a curve, for each nine more."""
@@ -109,14 +114,35 @@ class Latencies:
 
     def percentile(self, percent: float) -> float:
         """Seconds that so many in a hundred were not longer than; 0 for none."""
+        (seconds,) = self._percentiles((percent,))
+        return seconds
+
+    def figures(self) -> dict[str, float]:
+        """Seconds: `mean`, `min`, `max`, and percentiles from `p10` to `p99.99`."""
+        names = (f"p{percent:g}" for percent in PERCENTILES)
+        return {
+            "mean": self.mean(),
+            "min": self.shortest(),
+            "max": self.longest(),
+            **dict(zip(names, self._percentiles(PERCENTILES), strict=True)),
+        }
+
+    def _percentiles(self, percents: Sequence[float]) -> list[float]:
         total = self.count
         if not total:
-            return 0.0
-        # The library rounds to the nearest: the 99th of 51 would be the 50th of them.
-        rank = max(math.ceil(percent * total / 100 - 1e-9), 1)
-        found = self.histogram.get_value_at_percentile(100 * rank / total)
-        value = float(found) / MICROSECONDS
-        return min(max(value, self.shortest()), self.longest())
+            return [0.0] * len(percents)
+        # The library counts in Python, up to each anew, and rounds to the nearest: the
+        # 99th of 51 would be the 50th of them.
+        histogram = self._histogram
+        passed = [*accumulate(histogram.counts)]
+        shortest, longest = self.shortest(), self.longest()
+        found = []
+        for percent in percents:
+            rank = max(math.ceil(percent * total / 100 - 1e-9), 1)
+            lowest = histogram.get_value_from_index(bisect_left(passed, rank))
+            value = histogram.get_highest_equivalent_value(lowest) / MICROSECONDS
+            found.append(min(max(value, shortest), longest))
+        return found
 
     def mean(self) -> float:
         """Seconds; 0 for none.

@@ -150,7 +150,7 @@ class LoadPart:
         run, tally = self._run, self._run.tally
         has_begun = self._skew is not None
         seconds = run.seconds if has_begun else 0.0
-        series = tally.series if is_last else tally.series_so_far(seconds)
+        series = tally.series if is_last else run.series_so_far()
         told = {
             "tally": write_tally(tally, with_series=False),
             "seconds": seconds,

@@ -10,14 +10,14 @@ from nbtwisted.load.compare import comparison_lines
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.found_rate import found_rate_lines
 from nbtwisted.load.judging import BUSY, LATE, MOSTLY, judged, verdict
-from nbtwisted.load.latencies import Latencies
+from nbtwisted.load.labels import label_figures, label_lines
+from nbtwisted.load.latencies import PERCENTILES, Latencies
 from nbtwisted.load.stages import stage_figures, stage_lines
 from nbtwisted.load.tally import Spread, Tally
 from nbtwisted.load.workers import Workers, table
 
 __all__ = ["report", "text"]
 
-PERCENTILES = (10, 25, 50, 75, 90, 95, 99, 99.9, 99.99)
 BINS = 10
 BAR = 40
 """Characters of the longest bar."""
@@ -37,6 +37,7 @@ def report(
     urls: Sequence[str],
     urls_left_out: int = 0,
     methods: Mapping[str, int],
+    weights: Mapping[str, int] | None = None,
     interrupted: bool,
     conditions: Sequence[Condition] = (),
     workers: Workers | None = None,
@@ -50,9 +51,10 @@ def report(
     requests that had none in their time, which count as at least that: `timeout`, or
     one of their own. The shortest that was over is `cut_off_at`, None if none was.
     `urls` are the first of those that took turns. `conditions` are as `judged` has
-    them. `workers` are those of a run on a cluster; without one, this machine has so
-    many `cores` that could take part. `arrivals` are those of an open loop; `rate` is
-    None if that varies, and then there are `stages`.
+    them. `weights` are those of labels, each of which has a row then. `workers` are
+    those of a run on a cluster; without one, this machine has so many `cores` that
+    could take part. `arrivals` are those of an open loop; `rate` is None if that
+    varies, and then there are `stages`.
     """
     stages = None
     if arrivals is not None and rate is None:
@@ -77,8 +79,8 @@ def report(
         "resent": tally.resent,
         "rps": rps,
         "bytes": tally.bytes,
-        "latency": _latency(tally.latencies),
-        "uncorrected": None if arrivals is None else _latency(tally.service),
+        "latency": tally.latencies.figures(),
+        "uncorrected": None if arrivals is None else tally.service.figures(),
         "phases": {
             "connect": _spread(tally.connecting),
             "receive": _spread(tally.receiving),
@@ -90,7 +92,7 @@ def report(
         ],
         "client": {
             "cpu": cpu_share,
-            "lateness": _latency(tally.lateness),
+            "lateness": tally.lateness.figures(),
             "waited_for_connection": tally.waited_for_connection,
             "not_sent": tally.not_sent,
         },
@@ -100,6 +102,9 @@ def report(
         "workers": [] if workers is None else workers.rows,
         "bottleneck": None if workers is None else workers.bottleneck,
         "partial": None if workers is None else workers.partial,
+        "labels": label_figures(
+            tally, weights or {}, seconds=seconds, is_open=arrivals is not None
+        ),
     }
     found["warnings"] = [
         *([] if workers is None else workers.warnings),
@@ -161,6 +166,8 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
             "Status code distribution:",
             *(f"  [{s}] {n} responses" for s, n in found["statuses"].items()),
         ]
+    if found["labels"]:
+        lines += ["", *label_lines(found["labels"])]
     if found["errors"]:
         lines += ["", "Error distribution:"]
         lines += [
@@ -245,15 +252,6 @@ def _warnings(found: dict[str, Any], cores: int) -> list[str]:
             "connection was free before the run was over"
         )
     return warnings
-
-
-def _latency(latencies: Latencies) -> dict[str, float]:
-    return {
-        "mean": latencies.mean(),
-        "min": latencies.shortest(),
-        "max": latencies.longest(),
-        **{f"p{percent:g}": latencies.percentile(percent) for percent in PERCENTILES},
-    }
 
 
 def _spread(spread: Spread) -> dict[str, float]:

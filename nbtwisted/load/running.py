@@ -21,6 +21,8 @@ from nbtwisted.client.target import Origin
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import count_methods
+from nbtwisted.load.series import Series
+from nbtwisted.load.tallies import Tallies
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
 from nbtwisted.load.workers import Workers
@@ -116,7 +118,7 @@ class Local:
 
 
 class Run:
-    """Carries out a plan; `tally` is what has come of it so far.
+    """Carries out a plan, and adds what comes of it to a tally.
 
     `now` reads seconds, and `cpu` the seconds that this process has computed for. Who
     wants to know how it went over time hands in a tally that keeps a series.
@@ -132,7 +134,11 @@ class Run:
         now: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
-        self.tally = Tally() if tally is None else tally
+        # Where what came is added.
+        self._tally = Tally() if tally is None else tally
+        labels = {request.common.label for request in plan.requests}
+        self._tallies = Tallies(self._tally, labels)
+        self._by_label = self._tallies.by_label
         self.began = self.ended = 0.0
         """When the requests that count began, and when the last was over."""
         self._reactor = reactor
@@ -202,6 +208,15 @@ class Run:
             if worker.is_busy:
                 worker.stop(Interrupted("stopped before it was answered"))
         self._look_if_over()
+
+    @property
+    def tally(self) -> Tally:
+        """What has come of it so far."""
+        return self._tallies.total()
+
+    def series_so_far(self) -> Series | None:
+        """How it has gone over time, if the tally keeps that, as if it was over."""
+        return self._tallies.series_so_far(self.seconds)
 
     @property
     def workers(self) -> None:
@@ -297,7 +312,7 @@ class Run:
                 self._counts = True
                 self._cpu_before = self._cpu()
             self.ended = now
-            tally = self.tally
+            tally = self._by_label[worker.label]
             # A request that ran out of time would have taken at least as long. To leave
             # it out would make the percentiles better the more requests do.
             if error is None or isinstance(error, DeadlinePassed):
@@ -325,7 +340,7 @@ class Run:
             return
         is_counted = next_due >= self.began
         if is_counted and self._pace.is_open and not self._free:
-            self.tally.waited_for_connection += 1
+            self._tally.waited_for_connection += 1
         self._send(worker, next_due, now)
 
     def _pause(self, worker: Worker) -> None:
@@ -348,7 +363,7 @@ class Run:
             HEARTBEAT, self._beat, now + HEARTBEAT
         )
         if now >= self.began:
-            self.tally.lateness.add(max(now - expected, 0.0))
+            self._tally.lateness.add(max(now - expected, 0.0))
         # Timers run before the reactor reads: after a time in which this process could
         # not run, responses may be there that came in time.
         could_run = now - expected < PRECISION
@@ -358,15 +373,15 @@ class Run:
             for worker in self._workers:
                 if worker.is_late(now):
                     worker.time_out()
-        self.tally.fold()
+        self._tallies.fold()
         self._look_at_series(now)
         # What ends a run may be no more than that its time is over.
         self._look_if_over()
 
     def _look_at_series(self, now: float) -> None:
-        self.tally.look_at_series(now - self.began)
-        if self.tally.series is not None:
-            self._next_cut = self.began + self.tally.series.due
+        self._tallies.look_at_series(now - self.began)
+        if self._tally.series is not None:
+            self._next_cut = self.began + self._tally.series.due
 
     def _look_if_over(self) -> None:
         if self._is_over or self._busy:
@@ -375,9 +390,9 @@ class Run:
         if not (self._is_stopped or self._pace.is_over(now)):
             return
         self._is_over = True
-        self.tally.fold()
-        self.tally.look_at_series(self.ended - self.began, is_end=True)
-        self.tally.not_sent = self._pace.give_up(now)
+        self._tallies.fold()
+        self._tallies.look_at_series(self.ended - self.began, is_end=True)
+        self._tally.not_sent = self._pace.give_up(now)
         self._cpu_used = self._cpu() - self._cpu_before
         timers = [self._tick, self._heartbeat, *self._pausing.values()]
         for timer in timers:

@@ -53,11 +53,13 @@ class Tally:
     in a closed loop is the same and then empty. They are of responses, and of requests
     that ran out of time, whose latency is at least what they had. `lateness` is by how
     much timers of the client itself were late. `series`, if there is one, is told of
-    the same as it goes.
+    the same as it goes. `by_label` has the same figures for each label; none if no
+    request has one.
     """
 
     def __init__(self, series: Series | None = None) -> None:
         self.series = series
+        self.by_label: dict[str, Tally] = {}
         self.latencies = Latencies(None if series is None else series.add_latencies)
         self.service = Latencies(None if series is None else series.add_service)
         self.lateness = Latencies()
@@ -92,31 +94,6 @@ class Tally:
         self.service.flush_if_many()
         self.lateness.flush_if_many()
 
-    def look_at_series(self, seconds: float, *, is_end: bool = False) -> None:
-        """So long has the run been going on: an interval of its series may be over.
-
-        What is added later belongs to the next.
-        """
-        series = self.series
-        if series is None or not (is_end or seconds > series.due):
-            return
-        self.fold()
-        self.latencies.tell()
-        self.service.tell()
-        end = series.close if is_end else series.cut
-        end(seconds, self.statuses, self.errors)
-
-    def series_so_far(self, seconds: float) -> Series | None:
-        """The series as it would be if the run ended now, and goes on."""
-        self.look_at_series(seconds)
-        series = self.series
-        if series is None:
-            return None
-        self.fold()
-        self.latencies.tell()
-        self.service.tell()
-        return series.so_far(seconds, self.statuses, self.errors)
-
     def merge(self, other: Tally) -> None:
         """Be of the requests of both; a series is merged if both have one."""
         self.fold()
@@ -138,6 +115,8 @@ class Tally:
         self.not_sent += other.not_sent
         if self.series is not None and other.series is not None:
             self.series.merge(other.series)
+        for label, tally in other.by_label.items():
+            self.by_label.setdefault(label, Tally()).merge(tally)
 
     @property
     def answered(self) -> int:

@@ -35,7 +35,7 @@ class Worker:
 
     Of the request that is being made, or was last: `due` and `sent_at` are readings of
     `now`, `connecting`, `receiving` and `timeout` are seconds, `status` and `size`
-    (bytes of the body) those of its response.
+    (bytes of the body) those of its response, and `label` is its own.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Worker:
         self.connecting: float | None = None
         self.receiving = 0.0
         self.timeout = 0.0
+        self.label = ""
         self.status = self.size = 0
         self.was_resent = False
         self.is_busy = False
@@ -82,6 +83,7 @@ class Worker:
             self._request = request
             self._message = request.message
             self.timeout = request.common.timeout
+            self.label = request.common.label
             self._connection = self._kept.get(request.common.origin)
         connection = self._connection
         if connection is None or connection.state is not State.IDLE:

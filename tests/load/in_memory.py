@@ -165,8 +165,9 @@ class Server(MemoryReactorClock):
 
     def begin(self, **plan: Any) -> tuple[Run, list[object]]:
         """Begin to; returns the run, and what is not empty when it is over."""
-        began = plan.pop("began", None)
-        return self._begin(plan_of(*plan.pop("urls", ()), **plan), began=began)
+        began, tally = plan.pop("began", None), plan.pop("tally", None)
+        plan_itself = plan_of(*plan.pop("urls", ()), **plan)
+        return self._begin(plan_itself, tally, began=began)
 
     def _end(self, run: Run, over: list[object], most: float = 120.0) -> Run:
         while not over:

@@ -15,6 +15,7 @@ from nbtwisted.client.errors import DeadlinePassed
 from nbtwisted.load.latencies import Latencies
 from nbtwisted.load.running import Run
 from nbtwisted.load.series import FIRST_WIDTH, MOST, Interval, Series
+from nbtwisted.load.tallies import Tallies
 from nbtwisted.load.tally import Tally
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
@@ -284,10 +285,11 @@ class RunTests(ClockCase):
         tally.responses[200, 1] += 1
         tally.latencies.add(0.5)
         tally.fail(DeadlinePassed("no answer"))
-        tally.look_at_series(FIRST_WIDTH / 2)
+        tallies = Tallies(tally, [""])
+        tallies.look_at_series(FIRST_WIDTH / 2)
         assert tally.series is not None
         self.assertEqual(tally.series.intervals, [])
-        tally.look_at_series(FIRST_WIDTH + MILLISECOND)
+        tallies.look_at_series(FIRST_WIDTH + MILLISECOND)
         (interval,) = tally.series.intervals
         self.assertEqual(interval.latencies.total, 2)
         self.assertEqual((interval.statuses["2xx"], interval.errors.total()), (2, 1))

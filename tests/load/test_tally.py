@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
 from nbtwisted.load.series import Series
+from nbtwisted.load.tallies import Tallies
 from nbtwisted.load.tally import MOST_ERRORS, Tally
 from nbtwisted.load.tally_json import read_tally, write_tally
 from tests.guard import ClockCase
@@ -32,13 +33,13 @@ class Part:
     """A part of a run, with its tally."""
 
     def __init__(self) -> None:
-        self.tally = Tally(Series())
+        self.tallies = Tallies(Tally(Series()), [""])
         self.ended = 0.0
 
     def add(self, moment: float, took: float, what: int | str) -> None:
         """A request has ended, that was due so long before."""
-        tally = self.tally
-        tally.look_at_series(moment)
+        tally = self.tallies.by_label[""]
+        self.tallies.look_at_series(moment)
         self.ended = moment
         if what == "refused":
             tally.fail(ConnectFailed("Connection refused"))
@@ -59,9 +60,8 @@ class Part:
             tally.waited_for_connection += 1
 
     def end(self) -> Tally:
-        self.tally.fold()
-        self.tally.look_at_series(self.ended, is_end=True)
-        return self.tally
+        self.tallies.look_at_series(self.ended, is_end=True)
+        return self.tallies.total()
 
 
 def parts_of(events: list[Any], number: int) -> list[Tally]:
