@@ -1,4 +1,4 @@
-# The server and the client in one small image.
+# The server and the client in one image, which can also be a cluster's scheduler or worker.
 #
 #   docker build -t nbtwisted .
 #   docker run --rm -p 127.0.0.1:8000:8000 --stop-timeout 35 nbtwisted
@@ -15,7 +15,7 @@ COPY setup.cfg pyproject.toml ./
 RUN mkdir nbtwisted docs \
     && echo '__version__ = "0"' >nbtwisted/__init__.py \
     && touch docs/description.md LICENSE \
-    && /pip/bin/python -m pip --python /opt/nbtwisted/bin/python install --no-cache-dir .
+    && /pip/bin/python -m pip --python /opt/nbtwisted/bin/python install --no-cache-dir '.[cluster]'
 WORKDIR /source
 COPY . .
 RUN /pip/bin/python -m pip --python /opt/nbtwisted/bin/python install --no-cache-dir --no-deps . \
