@@ -75,7 +75,8 @@ class AskedRate:
             return None
         # What is under way at the end is waited for: nothing is due any more then.
         due = report["sent"] + report["client"].get("not_sent", 0)
-        return cls([_Stage(0.0, due / rate, rate, rate)], is_varying=False)
+        ended = report["seconds"] if report.get("partial") else due / rate
+        return cls([_Stage(0.0, ended, rate, rate)], is_varying=False)
 
     def points(self, until: float) -> list[tuple[float, float]]:
         """Times and rates, with a step where a stage begins with another rate."""

@@ -57,7 +57,8 @@ def lost_part(report: Values) -> str:
     if len(names) > MOST_NAMES:
         shown += f" and {number(len(names) - MOST_NAMES)} more"
     share = percent(partial["lost_share"])
-    who = f" with {counted(len(names), 'worker')}: {shown}" if names else ""
+    noun = "worker" if len(names) == 1 else "workers"
+    who = f" with {noun} {shown}" if names else ""
     return (
         f'<p class="partial"><strong class="bad">This run is partial.</strong> {share} '
         f"of it was lost{who}. All figures are of the rest.</p>"
@@ -159,10 +160,11 @@ def _bars(worker: Values, found: Sequence[Values]) -> BarRow:
     said = number(rate)
     if worker["lost"]:
         said = f"{said}, lost"
+    name = worker["name"]
     # What all addresses begin with tells none of them apart.
-    _, _, address = worker["name"].partition("://")
+    _, _, address = name.partition("://")
     return BarRow(
-        address or worker["name"],
+        address or (f"worker {name}" if name.isdecimal() else name),
         [
             Bar("answers", rate / fastest, said),
             Bar("core", cpu / busiest, _core(cpu)),

@@ -39,6 +39,11 @@ class AskedRateTests(ClockCase):
         self.assertEqual(found.summary(), "100 a second")
         self.assertEqual(found.average(0.25, 0.75), 50)
 
+    def test_what_was_lost_was_due_as_well(self) -> None:
+        partial = {"lost_share": 0.5, "workers": ["w"]}
+        found = asked(rate=100.0, sent=40, seconds=0.8, partial=partial)
+        self.assertEqual(found.points(9.0), [(0.0, 100.0), (0.8, 100.0)])
+
     def test_stages(self) -> None:
         found = asked(*UP_AND_HOLD)
         self.assertTrue(found.is_varying)

@@ -69,7 +69,9 @@ class WorkersTests(ClockCase):
         )
         # Two bars each, in two layouts, and two in the key.
         self.assertEqual(found_section.count('class="bar '), 3 * 2 * 2 + 2)
-        # What all addresses begin with is not drawn.
+        # What all addresses begin with is not drawn, and a number is said to be a name.
+        numbered = section(page(report(workers=[worker("0")])), "workers")
+        self.assertIn(">worker 0</text>", numbered)
         self.assertIn(">10.0.0.1:40001</text>", found_section)
 
     def test_a_thousand_can_be_read(self) -> None:
@@ -104,11 +106,14 @@ class WorkersTests(ClockCase):
     def test_a_partial_run_is_said_at_the_top(self) -> None:
         partial = {"lost_share": 0.25, "workers": ["w1"]}
         read = Read(page(report(partial=partial)))
-        said = "This run is partial. 25% of it was lost with 1 worker: w1. All figures"
+        said = "This run is partial. 25% of it was lost with worker w1. All figures"
         self.assertIn(said, read.text)
         self.assertLess(read.text.index(said), read.text.index("answers a second"))
         many = {"lost_share": 1.0, "workers": [f"w{n}" for n in range(9)]}
-        self.assertIn("w4 and 4 more.", Read(page(report(partial=many))).text)
+        self.assertIn(
+            "with workers w0, w1, w2, w3, w4 and 4 more.",
+            Read(page(report(partial=many))).text,
+        )
         nameless = {"lost_share": 0.5, "workers": []}
         self.assertIn("50% of it was lost.", Read(page(report(partial=nameless))).text)
         self.assertNotIn("partial", Read(page(report(partial=None))).text)
