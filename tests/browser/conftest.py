@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.browser.scene import Scene
 from tests.server.running import RunningServer
@@ -26,11 +26,13 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--disable-quic", "--no-first-run"),
 ]
+MARGIN = 16
+"""Pixels around what is shot of a page."""
 WIDTHS = {390: 844, 1280: 800}
 """Pixels, and the height that goes with them: a phone's, and a laptop's."""
 
 OpenPage = Callable[..., Page]
-Shoot = Callable[[Page | Locator, str], None]
+Shoot = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +110,24 @@ def shoot() -> Shoot:
     folder = Path(os.environ.get("NBTWISTED_PICTURES", ROOT / ".venv" / "pictures"))
     folder.mkdir(parents=True, exist_ok=True)
 
-    def shoot(shown: Page | Locator, name: str) -> None:
-        shown.screenshot(path=folder / f"{name}.png")
+    def shoot(page: Page, name: str, *, of: str | None = None) -> None:
+        """Of what is shown, or of an element, wherever it is."""
+        path = folder / f"{name}.png"
+        if of is None:
+            page.screenshot(path=path)
+            return
+        box = page.locator(of).bounding_box()
+        assert box is not None
+        page.screenshot(
+            path=path,
+            full_page=True,
+            clip={
+                "x": box["x"] - MARGIN,
+                "y": box["y"] - MARGIN,
+                "width": box["width"] + 2 * MARGIN,
+                "height": box["height"] + 2 * MARGIN,
+            },
+        )
 
     return shoot
 

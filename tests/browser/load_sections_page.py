@@ -163,4 +163,4 @@ def test_stages(stages: str, open_page: OpenPage, shoot: Shoot, dark: bool) -> N
     assert "50 to 500 a second in 3 stages" in page.locator("main").inner_text()
     assert page.locator("#rate svg.wide .stage").count() == 1
     assert page.locator("#stages tbody tr").count() == 3
-    shoot(page.locator("#rate"), f"load-stages-{'dark' if dark else 'light'}")
+    shoot(page, f"load-stages-{'dark' if dark else 'light'}", of="#rate")
