@@ -15,10 +15,11 @@ from nbtwisted.command_line import (
     say,
     write_all_of,
 )
+from nbtwisted.load.earlier import Earlier
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.options import Options
 from nbtwisted.load.report import text
-from nbtwisted.load.series import Series
+from nbtwisted.load.series import Series, binned
 from nbtwisted.load.tally import Tally
 from nbtwisted.printable import printable
 
@@ -88,7 +89,8 @@ class Outputs:
             histogram = outcome.tally.latencies.histogram
             wanted.append((files[options.hdr], hgrm(histogram)))
         if options.plot is not None:
-            wanted.append((files[options.plot], _page(outcome)))
+            page = _page(outcome, options.earlier)
+            wanted.append((files[options.plot], page))
         if "-" not in files:
             bar = "■" if can_encode(sys.stdout, "■") else "#"
             wanted.append((sys.stdout, text(outcome.report, outcome.tally, bar=bar)))
@@ -107,13 +109,14 @@ class Outputs:
             _refuse(errors[0].strerror)
 
 
-def _page(outcome: Outcome) -> str:
+def _page(outcome: Outcome, earlier: Earlier | None) -> str:
     # Whoever wants no page does not wait for this to load.
     from nbtwisted.timeline.load_page import load_page
 
     report, tally = outcome.report, outcome.tally
     assert tally.series is not None
     bins, rates = tally.series.bins(), tally.series.rates()
+    before = [] if earlier is None else binned(earlier.intervals)
     return load_page(
         report,
         began=outcome.began,
@@ -128,6 +131,7 @@ def _page(outcome: Outcome) -> str:
             else tally.service.curve(),
         },
         conditions=report["conditions"],
+        before=[each.as_json() for each in before],
     )
 
 

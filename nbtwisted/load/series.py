@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.json_values import as_count, as_list, as_object, as_seconds
 from nbtwisted.load.steps import PERCENTILES, Steps
 
-__all__ = ["Interval", "Series"]
+__all__ = ["Interval", "Series", "binned"]
 
 FIRST_WIDTH = 0.1
 """Seconds of the first intervals."""
@@ -141,25 +141,8 @@ class Series:
         self._errors: Counter[str] = Counter()
 
     def bins(self) -> list[Interval]:
-        """The intervals, joined until each has enough latencies for its percentiles.
-
-        They are longer where responses are few. Of a short run, there are some with
-        enough for a p90 rather than one or two with enough for a p99.
-        """
-        totals = [interval.latencies.total for interval in self.intervals]
-        least = PERCENTILES[99 if sum(totals) >= FEWEST_BINS * PERCENTILES[99] else 90]
-        found: list[Interval] = []
-        in_last = least
-        for interval, total in zip(self.intervals, totals, strict=True):
-            if in_last >= least:
-                found.append(Interval(interval.began))
-                in_last = 0
-            found[-1].merge(interval)
-            in_last += total
-        if len(found) > 1 and in_last < least:
-            last = found.pop()
-            found[-1].merge(last)
-        return found
+        """The intervals, joined until each has enough latencies: see `binned`."""
+        return binned(self.intervals)
 
     def rates(self) -> list[Interval]:
         """The intervals, the last of which is long enough to have no rate by chance."""
@@ -318,3 +301,25 @@ class Series:
         self._current.statuses = by_hundred - self._statuses
         self._current.errors = by_type - self._errors
         self._statuses, self._errors = by_hundred, by_type
+
+
+def binned(intervals: Sequence[Interval]) -> list[Interval]:
+    """Intervals, joined until each has enough latencies for its percentiles.
+
+    They are longer where responses are few. Of a short run, there are some with enough
+    for a p90 rather than one or two with enough for a p99.
+    """
+    totals = [interval.latencies.total for interval in intervals]
+    least = PERCENTILES[99 if sum(totals) >= FEWEST_BINS * PERCENTILES[99] else 90]
+    found: list[Interval] = []
+    in_last = least
+    for interval, total in zip(intervals, totals, strict=True):
+        if in_last >= least:
+            found.append(Interval(interval.began))
+            in_last = 0
+        found[-1].merge(interval)
+        in_last += total
+    if len(found) > 1 and in_last < least:
+        last = found.pop()
+        found[-1].merge(last)
+    return found

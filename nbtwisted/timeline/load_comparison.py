@@ -21,10 +21,14 @@ WORDS: dict[ChangeKind, str] = {
     "better": "better, beyond noise",
     "worse": "worse, beyond noise",
     "noise": "within noise",
+    "unknown": "too few to tell",
 }
 
 GOOD_IF_LARGE = ("rps",)
 """Figures of which more is better; of all others, less is."""
+
+SHARES = ("errors",)
+"""Figures that are shares, and so is their change: the difference of both."""
 
 
 def comparison(report: Values) -> str:
@@ -34,6 +38,8 @@ def comparison(report: Values) -> str:
         return ""
     figures: Sequence[Values] = found["figures"]
     about = _about(figures)
+    # A difference of shares, as that of errors is, and a change from nothing have no
+    # place among ratios.
     rows = [
         Change(
             each["figure"],
@@ -41,9 +47,10 @@ def comparison(report: Values) -> str:
             each["change"],
             each["low"],
             each["high"],
-            _by(each),
+            _change(each["figure"], each["change"]),
         )
         for each in figures
+        if each["change"] is not None and each["figure"] not in SHARES
     ]
     drawn = "".join(
         change_chart("comparison", HEADING, about, rows, layout=layout)
@@ -84,10 +91,14 @@ def _about(figures: Sequence[Values]) -> str:
         for how, names in (("worse", worse), ("better", better))
         if names
     ]
+    if not said and all(_kind(each) == "unknown" for each in figures):
+        return "There is too little to tell a difference from noise."
     return " ".join(said) or "No difference is beyond the noise of the runs."
 
 
 def _kind(each: Values) -> ChangeKind:
+    if each["is_beyond_noise"] is None:
+        return "unknown"
     if not each["is_beyond_noise"]:
         return "noise"
     change = each["change"]
@@ -116,19 +127,17 @@ def _by(each: Values) -> str:
     return _change(each["figure"], each["change"])
 
 
-def _value(figure: str, value: float | None) -> str:
-    if value is None:
-        return NONE
+def _value(figure: str, value: float) -> str:
     if figure == "rps":
         return number(value)
-    return percent(value) if figure in ("errors", "failed") else duration(value)
+    return percent(value) if figure in SHARES else duration(value)
 
 
-def _change(figure: str, share: float | None) -> str:
+def _change(figure: str, change: float | None) -> str:
     """`+12%`, `−0.4%`, `+230%`; of errors, `+1.2 points`: a difference of shares."""
-    if share is None:
+    if change is None:
         return NONE
-    if figure == "errors":
-        return f"{share * 100:+.2f} points".replace("-", "−")
-    decimals = 0 if abs(share) >= 0.0995 else 1
-    return f"{share * 100:+.{decimals}f}%".replace("-", "−")
+    if figure in SHARES:
+        return f"{change * 100:+.2f} points".replace("-", "−")
+    decimals = 0 if abs(change) >= 0.0995 else 1
+    return f"{change * 100:+.{decimals}f}%".replace("-", "−")

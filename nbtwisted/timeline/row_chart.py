@@ -57,12 +57,13 @@ RATIOS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 LINEAR_UP_TO = 3.0
 """Times from its lower to its upper end: beyond, an axis has those ticks."""
 
-ChangeKind = Literal["better", "worse", "noise"]
+ChangeKind = Literal["better", "worse", "noise", "unknown"]
 
 SHAPES: dict[ChangeKind, Shape] = {
     "better": "disc",
     "worse": "cross",
     "noise": "circle",
+    "unknown": "circle",
 }
 
 
@@ -86,15 +87,15 @@ class BarRow:
 
 @dataclass(frozen=True)
 class Change:
-    """By how much something has changed, and between what it may be by chance.
+    """By how much something has changed, and between what that may be by chance.
 
-    All are shares of what it was: 0.1 is a tenth more. They are None where it was
-    nothing. `said` is what stands behind it.
+    All are shares of what it was: 0.1 is a tenth more. `low` and `high` are None where
+    nobody knows. `said` is what stands behind it.
     """
 
     name: str
     kind: ChangeKind
-    change: float | None
+    change: float
     low: float | None
     high: float | None
     said: str
@@ -163,8 +164,7 @@ def change_chart(
                 f'<path class="line {row.kind}" d="M{low:g} {y:g}H{high:g}'
                 f'M{low:g} {y - 4:g}v8M{high:g} {y - 4:g}v8"/>'
             )
-        if row.change is not None:
-            parts.append(svg_mark(row.kind, at(row.change), y, SHAPES[row.kind]))
+        parts.append(svg_mark(row.kind, at(row.change), y, SHAPES[row.kind]))
         top += CHANGE
     sized = Layout(layout.name, layout.width, bottom + 2 * LINE)
     return picture(name, title, description, "".join(parts), layout=sized)

@@ -135,7 +135,7 @@ class LabelsTests(ClockCase):
         self.assertIn("And 30 more.", found)
 
 
-def figure(name: str, change: float | None, *, beyond: bool, **more: Any) -> Any:
+def figure(name: str, change: float | None, *, beyond: bool | None, **more: Any) -> Any:
     margin = None if change is None else 0.05
     return {
         "figure": name,
@@ -151,11 +151,14 @@ def figure(name: str, change: float | None, *, beyond: bool, **more: Any) -> Any
 
 class ComparisonTests(ClockCase):
     def test_what_changed(self) -> None:
+        points, near = "+1.00 points", {"low": 0.005, "high": 0.01}
         figures = [
             figure("rps", -0.2, beyond=True, before=400.0, now=320.0),
             figure("p50", -0.1, beyond=True),
             figure("p99", 0.02, beyond=False),
-            figure("errors", None, beyond=True, before=0.0, now=0.01),
+            figure("p90", 0.1, beyond=None, low=None, high=None),
+            figure("p99.9", None, beyond=True, before=0.0),
+            figure("errors", 0.01, beyond=True, before=0.0, now=0.01, **near),
         ]
         text = page(report(comparison={"file": "old.json", "figures": figures}))
         found = section(text, "comparison")
@@ -173,15 +176,21 @@ class ComparisonTests(ClockCase):
                     "−3.0% to +7.0%",
                     "within noise",
                 ],
-                ["errors", "0%", "1%", "–", "–", worse],
+                ["p90", "20.0 ms", "22.0 ms", "+10%", "–", "too few to tell"],
+                ["p99.9", "0.00 ms", "20.0 ms", "–", "–", worse],
+                ["errors", "0%", "1%", points, f"+0.50 points to {points}", worse],
             ],
         )
         said = Read(found).text
         self.assertIn(
-            "Before is old.json. Beyond noise, rps (−20%), errors (was 0%)", said
+            "Before is old.json. Beyond noise, rps (−20%), p99.9 (was 0.00 ms), "
+            "errors (+1.00 points) got worse. Beyond noise, p50 (−10%) got better.",
+            said,
         )
-        self.assertIn("got worse. Beyond noise, p50 (−10%) got better.", said)
-        for kind in ("mark worse", "mark disc better", "mark noise"):
+        # What is no ratio is not drawn.
+        self.assertNotIn(">errors</text>", found)
+        self.assertNotIn(">p99.9</text>", found)
+        for kind in ("mark worse", "mark disc better", "mark noise", "mark unknown"):
             self.assertEqual(found.count(f'class="{kind}"'), 3, kind)
 
     def test_nothing_beyond_noise(self) -> None:
@@ -190,6 +199,9 @@ class ComparisonTests(ClockCase):
         found = section(text, "comparison")
         self.assertIn("No difference is beyond the noise", found)
         self.assertNotIn("better", found)
+        figures = [figure("p99", 0.02, beyond=None, low=None, high=None)]
+        text = page(report(comparison={"file": "old.json", "figures": figures}))
+        self.assertIn("too little to tell", section(text, "comparison"))
 
     def test_nobody_asked(self) -> None:
         for nothing in (report(), report(comparison=None)):

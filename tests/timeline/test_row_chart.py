@@ -14,7 +14,8 @@ from tests.guard import ClockCase
 
 SVG = "{http://www.w3.org/2000/svg}"
 LAYOUTS = st.sampled_from([WIDE, NARROW])
-CHANGES = st.none() | st.floats(-1, 1e6)
+CHANGES = st.floats(-1, 1e6)
+ENDS = st.none() | CHANGES
 
 
 def parsed(text: str) -> ElementTree.Element:
@@ -98,17 +99,20 @@ class ChangeTests(ClockCase):
             ("noise", "circle", "mark noise"),
             ("better", "circle", "mark disc better"),
             ("worse", "path", "mark worse"),
+            ("unknown", "circle", "mark unknown"),
         ]:
             svg = changes([Change("p50", kind, 0.1, 0.0, 0.2, "")])  # type: ignore[arg-type]
             found = [e.get("class") for e in svg.iter(f"{SVG}{tag}")]
             self.assertIn(expected, found)
 
-    def test_without_a_change(self) -> None:
-        svg = changes([Change("errors", "worse", None, None, None, "was 0%")])
-        self.assertEqual(texts(svg)[-2:], ["errors", "was 0%"])
-        self.assertEqual(list(svg.iter(f"{SVG}circle")), [])
+    def test_nobody_knows_what_is_chance(self) -> None:
+        svg = changes([Change("p50", "unknown", 0.0, None, None, "0.0%")])
+        kinds = [path.get("class") for path in svg.iter(f"{SVG}path")]
+        self.assertNotIn("line unknown", kinds)
+        self.assertEqual(len(list(svg.iter(f"{SVG}circle"))), 1)
         # The axis is not without a length.
         self.assertIn("+1.0%", texts(svg))
+        self.assertIn("the same", texts(changes([])))
 
     def test_ticks(self) -> None:
         for low, high, expected in [
@@ -119,10 +123,10 @@ class ChangeTests(ClockCase):
             found = [t for t in texts(svg) if t not in ("p", "")]
             self.assertEqual(found, expected)
 
-    @given(st.lists(st.tuples(CHANGES, CHANGES, CHANGES), max_size=9), LAYOUTS)
+    @given(st.lists(st.tuples(CHANGES, ENDS, ENDS), max_size=9), LAYOUTS)
     def test_everything_is_inside(
         self,
-        found: list[tuple[float | None, float | None, float | None]],
+        found: list[tuple[float, float | None, float | None]],
         layout: Layout,
     ) -> None:
         rows = [
