@@ -26,6 +26,9 @@ PINGS = 10
 SILENCE = 15.0
 """Seconds without a sign from a worker after which it is taken for lost."""
 
+END = 2.0
+"""Seconds for which a worker may take to end a process; later it does so by itself."""
+
 START = 30.0
 """Seconds for which a process may take to begin on a worker that has much to do."""
 
@@ -208,7 +211,7 @@ class DaskPart(Part):
                 task.cancel()
 
     async def close(self) -> None:
-        """End the process; returns when it has ended, or is lost."""
+        """End the process; returns when it has ended, or its worker does not answer."""
         self._stop()
-        with contextlib.suppress(ClusterError):
-            await self._ask("end")
+        with contextlib.suppress(ClusterError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._ask("end"), END)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from nbtwisted.load.conditions import Condition, Kind
-from nbtwisted.load.judging import BUSY, judged
+from nbtwisted.load.judging import BUSY, judged, lost_share
 from nbtwisted.load.tally import Tally
 
 __all__ = ["Trial", "Verdict", "parse_goal"]
@@ -62,7 +62,10 @@ class Trial:
         due = found["sent"] + client["not_sent"]
         was_sent = client["not_sent"] <= LEFT_OUT * due
         limit = None
-        if was_sent and not any(result["holds"] for result in results):
+        if found["partial"] is not None:
+            limit = lost_share(found["partial"])
+            verdict = Verdict.LIMITED
+        elif was_sent and not any(result["holds"] for result in results):
             verdict = Verdict.HELD
         else:
             limit = _limit(found, tally, failures)
@@ -120,7 +123,8 @@ def _limit(
     """What of the client kept a trial from being good; None if it was the server."""
     client = found["client"]
     if client["cpu"] > BUSY:
-        return f"it used {client['cpu']:.0%} of its core (--cluster local uses all)"
+        more = "more workers" if found["workers"] else "--cluster local uses all"
+        return f"it used {client['cpu']:.0%} of its core ({more})"
     if any(
         result["holds"] for result in judged(found, tally, failures, since_sent=True)
     ):

@@ -27,9 +27,11 @@ from nbtwisted.load.progress import LiveLine
 from nbtwisted.load.running import Run
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.trial import Trial, Verdict, parse_goal
+from nbtwisted.load.workers import Workers
 from nbtwisted.rate import HIGHEST
 from tests.load.in_memory import plan_of
 from tests.load.test_figures import report_of, tally_of
+from tests.load.test_workers import result
 
 Server = Callable[[float, int], Verdict]
 """Given a rate and how many trials there were before: what comes of a trial."""
@@ -226,6 +228,23 @@ class TrialTests(SynchronousTestCase):
         value = trial.as_json()["value"]
         self.assertLess(abs(value - 0.1), 0.001)
         self.assertIs(self.trial(tally, "non2xx<1%", "2xx>=99%").verdict, HELD)
+
+    def test_a_worker_that_was_lost_says_nothing_about_the_server(self) -> None:
+        tally = tally_of([0.1] * 10)
+        for lost, verdict in ((None, HELD), ("signal 9", LIMITED)):
+            workers = Workers([result("a"), result("b", 50, lost=lost)])
+            trial = self.trial(tally, "p99<1s", workers=workers)
+            self.assertIs(trial.verdict, verdict)
+        self.assertEqual(trial.limited_by, "25.0% was lost with worker b")
+
+    def test_whose_core_was_the_limit(self) -> None:
+        tally = tally_of([0.3] * 10)
+        for workers, more in (
+            (None, "--cluster local uses all"),
+            (Workers([result("a")]), "more workers"),
+        ):
+            trial = self.trial(tally, "p99<200ms", cpu_share=0.95, workers=workers)
+            self.assertEqual(trial.limited_by, f"it used 95% of its core ({more})")
 
     def test_what_is_not_known_to_hold_does_not(self) -> None:
         tally = tally_of([0.1] * 10)
