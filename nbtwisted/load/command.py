@@ -101,6 +101,8 @@ class _Command:
         self._line: LiveLine | None = None
         self._exit_code: int | None = None
         """Of a signal that has come."""
+        self._failure: ClusterError | None = None
+        """What has ended a search."""
 
     async def start(self, reactor: Any) -> None:
         """Begin; ends when all is over, by raising `SystemExit`."""
@@ -166,8 +168,13 @@ class _Command:
             if plan.seed is not None:
                 # What is due at random differs from trial to trial.
                 trial_plan = replace(trial_plan, seed=plan.seed + number)
-            last = await self._carry_out(reactor, trial_plan, search.title)
-            if self._exit_code is not None:
+            try:
+                last = await self._carry_out(reactor, trial_plan, search.title)
+            except ClusterError as error:
+                if not search.trials:
+                    raise
+                self._failure = error
+            if self._exit_code is not None or self._failure is not None:
                 break
             trial = Trial.of(search.rate, last.report, last.tally, goals)
             if trial.verdict is Verdict.HELD:
@@ -176,9 +183,9 @@ class _Command:
             settled = deferLater(reactor, self._options.settle, lambda: None)
             if not (search.state.is_over or await self._wait(settled)):
                 break
-        is_interrupted = self._exit_code is not None
-        found = found_rate(search, goals, interrupted=is_interrupted)
+        found = found_rate(search, goals, interrupted=not search.state.is_over)
         outcome = held.get(search.low, last)
+        is_interrupted = self._exit_code is not None
         outcome.report.update(found_rate=found, interrupted=is_interrupted)
         return outcome
 
@@ -251,6 +258,9 @@ class _Command:
                 so_far = f"highest rate so far: {sentence(rate)}"
             _complain(f"interrupted: {so_far}")
             return self._exit_code
+        if self._failure is not None:
+            _complain(f"error: {self._failure}")
+            return NONE_ANSWERED
         if not found["answered"]:
             worst = found["errors"][0] if found["errors"] else None
             reason = f"{worst['phase']}: {worst['message']}" if worst else "none sent"

@@ -62,10 +62,8 @@ class Trial:
         due = found["sent"] + client["not_sent"]
         was_sent = client["not_sent"] <= LEFT_OUT * due
         limit = None
-        if found["partial"] is not None:
-            limit = lost_share(found["partial"])
-            verdict = Verdict.LIMITED
-        elif was_sent and not any(result["holds"] for result in results):
+        is_whole = found["partial"] is None
+        if was_sent and is_whole and not any(result["holds"] for result in results):
             verdict = Verdict.HELD
         else:
             limit = _limit(found, tally, failures)
@@ -122,6 +120,8 @@ def _limit(
 ) -> str | None:
     """What of the client kept a trial from being good; None if it was the server."""
     client = found["client"]
+    if found["partial"] is not None:
+        return lost_share(found["partial"])
     if client["cpu"] > BUSY:
         more = "more workers" if found["workers"] else "--cluster local uses all"
         return f"it used {client['cpu']:.0%} of its core ({more})"
