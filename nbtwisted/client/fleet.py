@@ -20,7 +20,7 @@ from nbtwisted.client.complaining import complain
 from nbtwisted.client.errors import BadJob, Interrupted, RequestError, WorkerLost
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.gathering import MOST_MARKED, NEVER_SENT, never_sent
-from nbtwisted.client.many.job_list import Jobs
+from nbtwisted.client.many.job_list import JobFile, Jobs
 from nbtwisted.client.many.sharding import Sharding
 from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options.get import Options
@@ -131,7 +131,8 @@ class FromCluster:
         await fleet.ended
         if manifest is not None:
             try:
-                await manifest.write(is_complete=not self._was_stopped)
+                was_read = not isinstance(jobs, JobFile) or jobs.error is None
+                await manifest.write(is_complete=was_read and not self._was_stopped)
             except OSError as error:
                 taker.stop_writing(error)
         if cluster is not None:

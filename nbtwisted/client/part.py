@@ -145,10 +145,9 @@ class ClientPart:
         elif "jobs" in frame.head:
             self._jobs.add(frame.head["jobs"])
         elif "last" in frame.head:
-            self._is_last = True
-            if self._files is not None and self._jobs.is_idle:
-                self._files.flush()
+            self._hurry()
         else:
+            self._hurry()
             # What it is to be told of the rest is little, and it waits for it.
             self._gathering.cancel()
 
@@ -226,7 +225,7 @@ class ClientPart:
             deliver=self._deliver,
             most_marked=None,
         )
-        self._gathering.addCallbacks(self._flush_files, self.ended.errback)
+        self._gathering.addErrback(self.ended.errback)
         self._driver.send({"ready": concurrency})
 
     def _deliver(self, number: int, result: Result) -> None:
@@ -244,8 +243,8 @@ class ClientPart:
             self._records.append(index)
             self._ended[index] = ended.as_json()
             self._files.write(index, record)
-            if self._is_last and self._jobs.is_idle:
-                self._files.flush()
+            if self._is_last:
+                self._hurry()
         if self._size >= LARGE:
             self._flush()
         elif self._flushing is None:
@@ -266,9 +265,10 @@ class ClientPart:
     def _is_full(self) -> bool:
         return self._driver.is_full or (self._files is not None and self._files.is_full)
 
-    def _flush_files(self, _: None = None) -> None:
-        """All has ended, as the driver has said that it is to."""
-        if self._gathering is not None and self._files is not None:
+    def _hurry(self) -> None:
+        """Let no record wait for others if all has ended that is to be done."""
+        self._is_last = True
+        if self._files is not None and self._jobs.is_idle:
             self._files.flush()
 
     def _written(self, files: list[WrittenFile]) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 from fsspec.implementations.memory import MemoryFileSystem
 from twisted.internet.task import Clock
 
-__all__ = ["ThreadClock", "forget_memory", "in_memory"]
+from tests.client.in_memory import Network
+
+__all__ = ["ThreadClock", "ThreadNetwork", "forget_memory", "in_memory"]
 
 _HANG = 10.0
 
 
-class ThreadClock(Clock):
-    """A clock whose threads are waited for by the test alone."""
+class Threads:
+    """A clock's threads, which are waited for by the test alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +41,14 @@ class ThreadClock(Clock):
             if self._calls.empty():
                 break
             self.end_thread()
+
+
+class ThreadClock(Threads, Clock):
+    """A clock with threads."""
+
+
+class ThreadNetwork(Threads, Network):
+    """A network with threads."""
 
 
 def in_memory(folder: str) -> dict[str, bytes]:

@@ -106,6 +106,26 @@ class LocalTests(ClusterCase):
         self.assertEqual(ran.returncode, 23)
         self.assertIn("output: cannot write: No space left on device", ran.stderr)
 
+    def test_a_place_that_workers_write_to(self) -> None:
+        place = self.folder / "answers"
+        with RunningServer() as server:
+            urls = [f"http://{HOSTS[n]}:{server.port}/get?n={n}" for n in range(8)]
+            arguments = [*urls, *self.resolved(server), "--cluster", "local:2"]
+            arguments += ["--format", "jsonl", "-o", f"file://{place}"]
+            ran = run(*arguments)
+            again = run(*arguments)
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, "", ""))
+        listed = json.loads((place / "manifest.json").read_text())
+        self.assertEqual((listed["number"], listed["is_complete"]), (8, True))
+        names = [each["name"] for each in listed["files"]]
+        lines = [x for name in names for x in (place / name).read_text().splitlines()]
+        self.assertEqual(sorted(json.loads(x)["url"] for x in lines), urls)
+        self.assertEqual(
+            {each.name for each in place.iterdir()}, {*names, "manifest.json"}
+        )
+        self.assertEqual(again.returncode, 23)
+        self.assertIn("it is there already", again.stderr)
+
     def test_a_part_whose_driver_has_gone(self) -> None:
         ran = warm_start.run([*CLIENT, "--part"], timeout=30, input="")
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))

@@ -20,6 +20,7 @@ from nbtwisted.client.results.part_files import (
     PartFiles,
     PlaceSpec,
     WrittenFile,
+    listed,
 )
 from nbtwisted.client.results.places import PATIENCE, open_place
 from tests.client.places import ThreadClock, forget_memory, in_memory
@@ -69,8 +70,7 @@ class PartFilesCase(ClockCase):
 
 
 def indices(files: list[WrittenFile]) -> list[int]:
-    rows = [row for file in files for row in file["records"]]
-    return [index for first, last in rows for index in range(first, last + 1)]
+    return list(listed(files))
 
 
 class PartFilesTests(PartFilesCase):
@@ -176,6 +176,15 @@ class PartFilesTests(PartFilesCase):
         (why,) = self.failed
         self.assertRegex(why, r"^memory://a/part-[0-9a-f]{8}-1\.jsonl: full$")
 
+    def test_what_is_abandoned_is_not_told(self) -> None:
+        part = self.part(self.spec())
+        part.write(0, b"")
+        part.flush()
+        part.write(1, b"")
+        part.abandon()
+        self.clock.end_threads()
+        self.assertEqual(self.written, [])
+
     def test_a_place_that_hangs(self) -> None:
         part = self.part(self.spec())
         part.write(0, b"")
@@ -218,6 +227,27 @@ class ManifestTests(PartFilesCase):
         self.assertIs(found["is_complete"], True)
         # And nothing else is left.
         self.assertEqual(set(in_memory("a")), {"x", "y", "manifest.json"})
+
+    def test_what_it_has_itself(self) -> None:
+        manifest = self.manifest()
+        manifest.put(3, b"three\n")
+        written = manifest.write(is_complete=True)
+        self.clock.end_threads()
+        self.assertIsNone(self.successResultOf(written))
+        self.assertEqual(indices(self.list_written()["files"]), [3])  # type: ignore[arg-type]
+
+    def test_it_cannot_write_that(self) -> None:
+        manifest = self.manifest()
+        manifest.put(3, b"three\n")
+        error = OSError(28, "full")
+        with patch.object(MemoryFileSystem, "pipe_file", side_effect=error):
+            written = manifest.write(is_complete=True)
+            self.clock.end_threads()
+        failure = self.failureResultOf(written, OSError)
+        self.assertIn("full", str(failure.value))
+        self.assertNotIn("manifest.json", in_memory("a"))
+        manifest.abandon()
+        self.clock.end_threads()
 
     def test_of_nothing(self) -> None:
         manifest = self.manifest()

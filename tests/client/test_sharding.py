@@ -188,6 +188,31 @@ class LosingTests(SynchronousTestCase):
         self.assertEqual(take(self.shards, 1), [7])
         self.assertEqual(self.shards.origins, 3)
 
+    def test_what_is_answered_makes_room_and_is_done_again(self) -> None:
+        """Until its record is where it is safe."""
+        for index in range(20):
+            self.shards.put(index, A)
+        self.assertEqual(take(self.shards, 0), [*range(10)])
+        for index in range(7):
+            self.shards.answer(0, index)
+        # It was not this one's.
+        self.shards.answer(0, 19)
+        self.assertEqual(len(take(self.shards, 0)), 10)
+        self.assertEqual(self.shards.end(0, 6), A)
+        self.assertIsNone(self.shards.end(0, 6))
+        self.assertEqual([index for index, _ in self.shards.sent_to(0)][:3], [0, 1, 2])
+        self.assertEqual(self.shards.lose(0), [])
+        self.assertEqual(take(self.shards, 1), [*range(6), *range(7, 11)])
+        self.assertFalse(self.shards.is_idle)
+
+    def test_nobody_is_idle_before_that(self) -> None:
+        self.shards.put(0, A)
+        take(self.shards, 0)
+        self.shards.answer(0, 0)
+        self.assertFalse(self.shards.is_idle)
+        self.shards.end(0, 0)
+        self.assertTrue(self.shards.is_idle)
+
     def test_what_is_made_once_is_not_made_again(self) -> None:
         post = Job("http://a/", "POST")
         for index, job in enumerate([post, A] + [post] * 20):
