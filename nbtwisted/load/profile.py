@@ -25,6 +25,9 @@ EXPECTED = (
 )
 """What to tell someone whose stages could not be read."""
 
+LONGEST = 200
+"""Characters of a stage, which a pattern may look at more than once."""
+
 # A rate's unit is a letter, and no duration begins with one. The rest is for theirs.
 _RATE = r"[0-9.]+?(?:/[a-z])?"
 _STAGE = re.compile(rf"({_RATE})(?:(\.\.)({_RATE}))?(?:/([0-9.]+[a-z]*))?")
@@ -48,7 +51,7 @@ class Stage:
         Raises `ValueError`, whose text says what was expected.
         """
         seconds = math.inf
-        match = _STAGE.fullmatch(text)
+        match = _STAGE.fullmatch(text) if len(text) <= LONGEST else None
         try:
             # 1...5 might be to 5 or to .5.
             if match is None or "..." in text:

@@ -71,6 +71,8 @@ class ProfileTests(ClockCase):
     @given(st.text(st.sampled_from("0123456789./,smhd "), max_size=20))
     @example("1" * 19 + "/1")
     @example("1/" + "9" * 5000)
+    @example("." * 100_000 + "x")
+    @example("1/1," * 30_000 + "0")
     def test_any_text_is_read_or_refused(self, text: str) -> None:
         try:
             profile = Profile.parse(text)
