@@ -53,6 +53,7 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
   than a body may have.
 - With `--cluster`, `fleet.py` reads the list here and gives each job to the worker that
   has its host (`many/sharding.py`), where `part.py` gathers; records return as bytes.
+  Or parts write them to a place (`part_files.py`): they are delivered with their file.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
 - Twisted's `HostnameEndpoint` hides the time of the look-up, and its `Agent` gives no
   raw bytes and takes statuses such as `2_00`: neither is used.
