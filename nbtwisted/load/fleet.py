@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall
 from nbtwisted import steady_clock
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.load.parts import divide
-from nbtwisted.load.series import Series
+from nbtwisted.load.series import Interval, Series
 from nbtwisted.load.spec import write_requests, write_spec
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.tally_json import read_tally
@@ -150,9 +150,10 @@ class _Share:
         self.is_ready = False
         self.is_over = False
         self.heard_at = now
-        self._series = b""
+        self._intervals: list[bytes] = []
+        self._under_way: object = None
 
-    def take(self, told: dict[str, Any], series: bytes) -> None:
+    def take(self, told: dict[str, Any], intervals: bytes) -> None:
         """It has come so far."""
         result = self.result
         result.tally = read_tally(told["tally"])
@@ -160,14 +161,23 @@ class _Share:
         result.cpu_share = told["cpu"]
         result.skew = told["skew"]
         result.methods = Counter(told["methods"])
-        # Only the last is read: to read all would keep a driver busy.
-        self._series = series
+        # They are read when somebody needs them, which is mostly the last alone.
+        if told["is_last"]:
+            del self._intervals[:]
+        if intervals:
+            self._intervals.append(intervals)
+        self._under_way = told["under_way"]
 
     def read_series(self) -> None:
-        """Give the tally its series."""
-        if self._series:
-            self.result.tally.series = Series.from_json(json.loads(self._series))
-            self._series = b""
+        """Give the tally its series, if there is one."""
+        told = [each for text in self._intervals for each in json.loads(text)]
+        if self._under_way is not None:
+            told.append(self._under_way)
+        if not told:
+            return
+        series = self.result.tally.series = Series()
+        for each in told:
+            series.add(Interval.from_json(each))
 
 
 class State(Enum):
@@ -216,7 +226,8 @@ class FleetRun:
             part: _Share(part, share, now())
             for part, share in zip(parts, divide(plan, len(parts)), strict=False)
         }
-        self._interval = INTERVAL * max(len(self._shares) / MOST_AS_OFTEN, 1)
+        self.interval = INTERVAL * max(len(self._shares) / MOST_AS_OFTEN, 1)
+        """Seconds after which each has told more."""
         self._began = 0.0
         self._stopped_at: float | None = None
         self._live: tuple[float, Tally] | None = None
@@ -238,9 +249,9 @@ class FleetRun:
                 {
                     "spec": write_spec(share.plan),
                     "series": self._sum.series is not None,
-                    "interval": self._interval,
+                    "interval": self.interval,
                     # They take turns in telling.
-                    "phase": self._interval * (place + 1) / len(self._shares),
+                    "phase": self.interval * (place + 1) / len(self._shares),
                 },
                 requests,
             )
@@ -262,7 +273,7 @@ class FleetRun:
         if self._state is State.OVER:
             return self._sum
         now = self._now()
-        if self._live is None or now - self._live[0] >= self._interval:
+        if self._live is None or now - self._live[0] >= self.interval / 2:
             tally = Tally()
             for share in self._shares.values():
                 tally.merge(share.result.tally)
@@ -305,7 +316,7 @@ class FleetRun:
     def frame_received(self, part: Part, frame: Frame) -> None:
         """A part of it has said this."""
         share = self._shares.get(part)
-        if share is None or share.is_over:
+        if share is None or share.is_over or self._state is State.OVER:
             return
         share.heard_at = self._now()
         head = frame.head
@@ -318,7 +329,11 @@ class FleetRun:
             why = f"worker {share.result.name}: {head['refused']}"
             self._done.errback(ClusterError(why))
         elif "tally" in head:
-            share.take(head, frame.payload)
+            try:
+                share.take(head, frame.payload)
+            except (KeyError, TypeError, ValueError) as error:
+                self._lose(part, f"what it says is no tally: {error}")
+                return
             share.is_over = head["is_last"]
             self._look_if_over()
 
@@ -365,7 +380,7 @@ class FleetRun:
 
     def _look_for_silence(self) -> None:
         now, is_preparing = self._now(), self._state is State.PREPARING
-        patience = GETTING_READY if is_preparing else SILENCE + self._interval
+        patience = GETTING_READY if is_preparing else SILENCE + self.interval
         for share in self._under_way:
             # Whoever is ready waits for others.
             waits = is_preparing and share.is_ready

@@ -8,16 +8,17 @@ It does what its driver says, by frames (`cluster/frame.py`):
 | `start`, a moment of the part's clock | `tally` each `interval`, and `is_last` |
 | `stop` | the same: `tally`, `is_last` |
 
-A `tally` is all that has come so far, with the series as payload. So what is lost with
-a worker is what it has not told yet. When it has told its last, a part may be given
-another `spec`.
+A `tally` is all that has come so far. Of a series it has the interval that is under
+way, and as payload those that ended since the last one; when the run is over, all of
+them. So what is lost with a worker is what it has not told yet. When it has told its
+last, a part may be given another `spec`.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -32,15 +33,12 @@ from nbtwisted.command_line import open_files_left
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.running import Run
-from nbtwisted.load.series import Series
+from nbtwisted.load.series import Interval, Series
 from nbtwisted.load.spec import read_requests, read_spec
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.tally_json import write_tally
 
 __all__ = ["LoadPart", "main"]
-
-MOST_TELLING = 0.01
-"""Of the time: telling what came must not be what a part does."""
 
 
 class State(Enum):
@@ -118,17 +116,25 @@ class LoadPart:
         plan = read_spec(head["spec"], read_requests(requests))
         most = open_files_left()
         if plan.connections > most:
-            why = (
+            self._refuse(
                 f"{plan.connections} connections: expected at most {most}, which is "
                 "how many files its process may open besides its own (ulimit -n)"
             )
-            self._driver.send({"refused": why})
             return
         self._spec = head
         self._skew = None
-        self._run = self._new_run(plan, Tally(Series() if head["series"] else None))
+        tally = Tally(Series() if head["series"] else None)
+        try:
+            self._run = self._new_run(plan, tally)
+        # As where there is no TLS.
+        except ImportError as error:
+            self._refuse(str(error))
+            return
         self._state = State.READY
         self._driver.send({"ready": True})
+
+    def _refuse(self, why: str) -> None:
+        self._driver.send({"refused": why})
 
     def _begin(self, moment: float) -> None:
         self._state = State.RUNNING
@@ -138,39 +144,44 @@ class LoadPart:
         self._run.start(self._now() - self._skew).addCallback(self._end)
 
     def _tell_again(self) -> None:
-        pause = self._spec["interval"]
         # A driver that has much to read is told less often.
         if not self._driver.is_full:
-            began = self._now()
-            self._tell()
-            pause = max(pause, (self._now() - began) / MOST_TELLING)
-        self._call_later(pause, self._tell_again)
+            intervals = self._run.news()
+            under_way = intervals.pop() if intervals else None
+            self._tell(intervals, under_way)
+        self._call_later(self._spec["interval"], self._tell_again)
 
-    def _tell(self, *, is_last: bool = False) -> None:
-        run, tally = self._run, self._run.tally
-        has_begun = self._skew is not None
-        seconds = run.seconds if has_begun else 0.0
-        series = tally.series if is_last else run.series_so_far()
+    def _end(self, _: None) -> None:
+        self._cancel_timer()
+        self._state = State.IDLE
+        series = self._run.tally.series
+        self._tell([] if series is None else series.intervals, is_last=True)
+
+    def _tell(
+        self,
+        intervals: Sequence[Interval],
+        under_way: Interval | None = None,
+        *,
+        is_last: bool = False,
+    ) -> None:
+        run, has_begun = self._run, self._skew is not None
         told = {
-            "tally": write_tally(tally, with_series=False),
-            "seconds": seconds,
+            "tally": write_tally(run.tally, with_series=False),
+            "under_way": None if under_way is None else _as_json(under_way),
+            "seconds": run.seconds if has_begun else 0.0,
             "cpu": run.cpu_share if has_begun else 0.0,
             "skew": self._skew,
             "methods": run.methods,
             "is_last": is_last,
         }
-        self._driver.send(told, b"" if series is None else _as_json(series))
+        payload = json.dumps([*map(_as_json, intervals)], separators=(",", ":"))
+        self._driver.send(told, payload.encode() if intervals else b"")
 
     def _stop(self) -> None:
         if self._state is State.RUNNING:
             self._run.stop()
         elif self._state is State.READY:
             self._end(None)
-
-    def _end(self, _: None) -> None:
-        self._cancel_timer()
-        self._state = State.IDLE
-        self._tell(is_last=True)
 
     def _call_later(
         self, seconds: float, call: Callable[..., None], *arguments: Any
@@ -182,10 +193,9 @@ class LoadPart:
             self._timer.cancel()
 
 
-def _as_json(series: Series) -> bytes:
-    if not series.intervals:
-        return b""
-    return json.dumps(series.as_json(latencies=False), separators=(",", ":")).encode()
+def _as_json(interval: Interval) -> dict[str, Any]:
+    # Its latencies are in the steps as well.
+    return interval.as_json(latencies=False, steps=True)
 
 
 def main() -> None:

@@ -11,16 +11,18 @@ from nbtwisted.load.running import Running
 
 __all__ = ["LiveLine"]
 
+INTERVAL = 0.5
+"""Seconds between two pictures, if there is news as often."""
+
 
 class LiveLine(OnScreen):
     """What a run has come to, and how fast it is now."""
-
-    interval = 0.5
 
     def __init__(
         self, stream: TextIO, run: Running, plan: Plan, title: str = ""
     ) -> None:
         super().__init__(stream)
+        self.interval = max(run.interval, INTERVAL)
         self._line = ""
         self.follow(run, plan, title)
 

@@ -21,7 +21,7 @@ from nbtwisted.client.target import Origin
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.prepared import count_methods
-from nbtwisted.load.series import Series
+from nbtwisted.load.series import Interval
 from nbtwisted.load.tallies import Tallies
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.worker import Worker
@@ -70,6 +70,10 @@ class Running(Protocol):
     @property
     def methods(self) -> Counter[str]:
         """The methods of the requests that count; once it is over."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds after which there may be more in its tally."""
 
     @property
     def workers(self) -> Workers | None:
@@ -214,9 +218,17 @@ class Run:
         """What has come of it so far."""
         return self._tallies.total()
 
-    def series_so_far(self) -> Series | None:
-        """How it has gone over time, if the tally keeps that, as if it was over."""
-        return self._tallies.series_so_far(self.seconds)
+    def news(self) -> list[Interval]:
+        """The intervals that ended since this was asked, and the one under way.
+
+        There are none unless the tally keeps a series.
+        """
+        return self._tallies.news(self.seconds)
+
+    @property
+    def interval(self) -> float:
+        """There may be more at once."""
+        return 0.0
 
     @property
     def workers(self) -> None:

@@ -137,6 +137,8 @@ class Series:
         self._began = 0
         self._current = Interval(0.0)
         self._next_pair = MOST // 2
+        self._news: list[Interval] | None = None
+        """Those that nobody has asked for; None if nobody asks."""
         self._statuses: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
 
@@ -195,33 +197,46 @@ class Series:
         self._end_at(max(round(seconds, _PRECISION), self._current.began))
         self._merge_pairs()
 
-    def so_far(
+    def news(
         self,
         seconds: float,
         statuses: Mapping[int, int],
         errors: Mapping[tuple[str, str, str], int],
-    ) -> Series:
-        """The series of a run that goes on, as if it had ended at `seconds`."""
-        so_far = Series()
-        so_far.intervals = [interval.copied() for interval in self.intervals]
-        so_far.due = self.due
-        so_far._width, so_far._began = self._width, self._began
-        so_far._current = self._current.copied()
-        so_far._next_pair = self._next_pair
-        so_far._statuses, so_far._errors = self._statuses, self._errors
-        so_far.close(seconds, statuses, errors)
-        return so_far
+    ) -> list[Interval]:
+        """The intervals that ended since this was asked, of a run that goes on.
+
+        Behind them is the one that is under way, as if the run had ended at `seconds`,
+        with these totals.
+        """
+        ended = self.intervals if self._news is None else self._news
+        self._news = []
+        under_way = self._current.copied()
+        self._count(under_way, statuses, errors)
+        under_way.ended = max(round(seconds, _PRECISION), under_way.began)
+        return [*ended, under_way]
+
+    def add(self, interval: Interval) -> None:
+        """Count the next of the intervals that another series had as `news`."""
+        width = round(interval.seconds / FIRST_WIDTH)
+        place = round(interval.began / FIRST_WIDTH)
+        while self._width < width or place >= MOST * self._width:
+            self._widen()
+        self._put(place, interval)
 
     def merge(self, other: Series) -> None:
         """Be the series of both runs, which began at the same moment and are over."""
         while self._width < other._width:
             self._widen()
-        # As many of the other's are one of ours.
         for place, interval in enumerate(other.intervals):
-            place = place * other._width // self._width
-            if place == len(self.intervals):
-                self.intervals.append(Interval(self._boundary(place * self._width)))
-            self.intervals[place].merge(interval)
+            self._put(place * other._width, interval)
+
+    def _put(self, step: int, interval: Interval) -> None:
+        """Count an interval that begins so many steps after the run, and is no gap."""
+        # Several may be one of ours.
+        place = step // self._width
+        if place == len(self.intervals):
+            self.intervals.append(Interval(self._boundary(place * self._width)))
+        self.intervals[place].merge(interval)
 
     def as_json(self, *, latencies: bool = True) -> list[dict[str, Any]]:
         """The intervals of a run that is over, as JSON values with all that they hold.
@@ -264,6 +279,8 @@ class Series:
         """End the interval that is under way."""
         self._current.ended = seconds
         self.intervals.append(self._current)
+        if self._news is not None:
+            self._news.append(self._current.copied())
         self._began += self._width
         if len(self.intervals) > MOST:
             self._merge_at(self._next_pair)
@@ -292,15 +309,24 @@ class Series:
     def _take_totals(
         self, statuses: Mapping[int, int], errors: Mapping[tuple[str, str, str], int]
     ) -> None:
+        self._statuses, self._errors = self._count(self._current, statuses, errors)
+
+    def _count(
+        self,
+        interval: Interval,
+        statuses: Mapping[int, int],
+        errors: Mapping[tuple[str, str, str], int],
+    ) -> tuple[Counter[str], Counter[str]]:
+        """Give the interval under way what is new in the totals; returns these."""
         by_hundred: Counter[str] = Counter()
         for status, count in statuses.items():
             by_hundred[f"{status // 100}xx"] += count
         by_type: Counter[str] = Counter()
         for (kind, _, _), count in errors.items():
             by_type[kind] += count
-        self._current.statuses = by_hundred - self._statuses
-        self._current.errors = by_type - self._errors
-        self._statuses, self._errors = by_hundred, by_type
+        interval.statuses = by_hundred - self._statuses
+        interval.errors = by_type - self._errors
+        return by_hundred, by_type
 
 
 def binned(intervals: Sequence[Interval]) -> list[Interval]:

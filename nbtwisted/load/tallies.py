@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from nbtwisted.load.series import Series
+from nbtwisted.load.series import Interval
 from nbtwisted.load.tally import Tally
 
 __all__ = ["Tallies"]
@@ -57,11 +57,11 @@ class Tallies:
         end = series.close if is_end else series.cut
         end(seconds, *self._told())
 
-    def series_so_far(self, seconds: float) -> Series | None:
-        """The series as it would be if the run ended now, and goes on."""
+    def news(self, seconds: float) -> list[Interval]:
+        """Those of the series, if there is one."""
         self.look_at_series(seconds)
         series = self.whole.series
-        return None if series is None else series.so_far(seconds, *self._told())
+        return [] if series is None else series.news(seconds, *self._told())
 
     def _told(self) -> tuple[Counter[int], Counter[tuple[str, str, str]]]:
         """Tell the series all that came; returns statuses and errors of all labels."""

@@ -35,6 +35,8 @@ class MemoryFleet:
             self.server, number, self._program, differences=self.differences
         )
         self.programs: list[LoadPart] = []
+        self.lacks = ""
+        """What its workers lack, without which they cannot run."""
         self.sent_by: list[Run] = []
         """The runs of the parts."""
         self.fleet = Fleet(
@@ -86,6 +88,8 @@ class MemoryFleet:
         server = self.server
 
         def new_run(plan: Plan, tally: Tally) -> Run:
+            if self.lacks:
+                raise ImportError(self.lacks)
             run = Run(
                 server,
                 plan,

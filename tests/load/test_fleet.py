@@ -8,6 +8,7 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.load import part
 from nbtwisted.load.fleet import FleetRun
 from nbtwisted.load.series import Series
 from nbtwisted.load.tally import Tally
@@ -291,8 +292,8 @@ class LostTests(ClockCase):
         fleet = MemoryFleet(always(0.01), 2)
         _, over = fleet.begin(number=100, connections=2)
         fleet.server.pump([MILLISECOND] * 300)
-        for part in fleet.parts:
-            part.lose()
+        for each in fleet.parts:
+            each.lose()
         self.assertEqual(over, [None])
         fleet.server.advance(MILLISECOND)
         self.assertEqual(fleet.server.getDelayedCalls(), [])
@@ -301,6 +302,38 @@ class LostTests(ClockCase):
         assert isinstance(failure, Failure)
         failure.trap(ClusterError)
         self.assertEqual(failure.getErrorMessage(), "no worker is left")
+
+    def test_one_that_says_what_is_no_tally(self) -> None:
+        for told in ({}, {"tally": {}, "is_last": True}, {"tally": 5, "is_last": 0}):
+            fleet = MemoryFleet(always(0.01), 2)
+            run, over = fleet.begin(number=100, connections=2)
+            fleet.parts[0].driver.send({"tally": 0, **told})
+            fleet.finish(over)
+            row = run.workers.rows[0]
+            self.assertIn("what it says is no tally", row["lost"])
+            self.assertEqual(run.tally.answered, 50)
+
+    def refused(self, fleet: MemoryFleet) -> str:
+        run, over = fleet.begin(number=100, connections=10)
+        fleet.server.pump([MILLISECOND] * 10)
+        (failure,) = over
+        assert isinstance(failure, Failure)
+        failure.trap(ClusterError)
+        run.stop()
+        self.assertEqual(fleet.server.getDelayedCalls(), [])
+        return failure.getErrorMessage()
+
+    def test_one_that_may_open_too_few_files(self) -> None:
+        self.patch(part, "open_files_left", lambda: 4)
+        self.assertIn(
+            "worker 0: 5 connections: expected at most 4, which is how many files",
+            self.refused(MemoryFleet(always(0.01), 2)),
+        )
+
+    def test_one_that_lacks_something(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        fleet.lacks = "no OpenSSL"
+        self.assertEqual(self.refused(fleet), "worker 0: no OpenSSL")
 
     def test_one_that_says_nothing_any_more(self) -> None:
         fleet = MemoryFleet(always(0.01), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from itertools import pairwise
 from math import ceil
 from types import BuiltinMethodType
 from typing import Any
@@ -25,6 +26,62 @@ SECONDS = st.floats(0.000001, 3600)
 
 def nearest_rank(values: list[float], percent: float) -> float:
     return sorted(values)[max(ceil(len(values) * percent / 100), 1) - 1]
+
+
+def totals(intervals: list[Interval]) -> dict[int, list[Any]]:
+    """What is in each of the longest intervals that any series here has."""
+    found: dict[int, list[Any]] = {}
+    for each in intervals:
+        place = round(each.began / FIRST_WIDTH) // 64
+        whole = found.setdefault(place, [0, 0, 0])
+        whole[0] += each.latencies.total
+        whole[1] += each.statuses.total()
+        whole[2] += each.errors.total()
+    return found
+
+
+class PiecesTests(ClockCase):
+    """A series that is told in pieces while it goes on, and put together elsewhere."""
+
+    @given(
+        st.lists(st.tuples(st.floats(0, 40), st.integers(0, 3)), max_size=80),
+        st.sets(st.integers(0, 80)),
+    )
+    @settings(max_examples=60)
+    def test_together_they_are_the_whole(
+        self, events: list[tuple[float, int]], told_at: set[int]
+    ) -> None:
+        series, copy = Series(), Series()
+        statuses: dict[int, int] = {200: 0}
+        errors: dict[tuple[str, str, str], int] = {("E", "", ""): 0}
+        seconds = 0.0
+        for number, (pause, came) in enumerate(events):
+            seconds += pause
+            series.cut(seconds, statuses, errors)
+            series.add_latencies(array("d", [0.01] * came))
+            statuses[200] += came
+            errors["E", "", ""] += came % 2
+            if number in told_at:
+                for interval in series.news(seconds, statuses, errors)[:-1]:
+                    copy.add(interval)
+        for interval in series.news(seconds, statuses, errors):
+            copy.add(Interval.from_json(interval.as_json(steps=True)))
+        series.close(seconds, statuses, errors)
+        self.assertEqual(totals(copy.intervals), totals(series.intervals))
+        self.assertLessEqual(len(copy.intervals), MOST)
+        for before, after in pairwise(copy.intervals):
+            self.assertEqual(before.ended, after.began)
+        self.assertEqual(copy.intervals[-1].ended, series.intervals[-1].ended)
+
+    def test_a_look_changes_nothing(self) -> None:
+        series = Series()
+        series.add_latencies(array("d", [0.01]))
+        for _ in range(2):
+            (under_way,) = series.news(0.05, {200: 1}, {})
+            self.assertEqual(under_way.statuses, {"2xx": 1})
+            self.assertEqual(under_way.ended, 0.05)
+        series.close(0.07, {200: 1}, {})
+        self.assertEqual(series.intervals[0].statuses, {"2xx": 1})
 
 
 class SeriesTests(ClockCase):
