@@ -17,4 +17,9 @@ are the client's. The connection is not, because a request costs 10 µs in all:
 - With `--plot` or `--stages`, a `Series` is told at the end of each interval; the hot
   path is the same with it as without. Its page is drawn as SVG by hand: chart libraries
   draw on a canvas, which says nothing to a screen reader, on paper, or without script.
+
+The command asks a `Runner` for its runs, which are here or on a cluster. With
+`--find-rate` it makes many: a `Search` says at which rate, and takes what came of each
+as a `Trial`. With `--compare`, `compare` has the intervals of two runs say whether a
+change is more than noise.
 """

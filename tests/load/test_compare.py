@@ -18,6 +18,7 @@ from nbtwisted.load.conditions import Condition
 from nbtwisted.load.earlier import FEWEST_INTERVALS, Earlier
 from nbtwisted.load.resampling import Resampling
 from nbtwisted.load.series import Interval, Series
+from nbtwisted.load.steps import Steps
 from nbtwisted.load.worsening import Worsening, add_comparison, parse_failure
 
 Made = tuple[dict[str, Any], list[Interval]]
@@ -117,6 +118,23 @@ class CompareTests(Case):
         self.assertFalse(is_worse(figures["rps"]))
         self.assertTrue(is_worse(compared(made(1), made(2, each=180))["rps"]))
 
+    def test_what_is_less_than_a_step(self) -> None:
+        """Steps are no more precise than 1%, but the figures of the reports are."""
+        runs = []
+        for seconds in (0.02, 0.0201):
+            report, intervals = made()
+            for interval in intervals:
+                interval.latencies = Steps()
+                interval.latencies.add(array("d", [seconds] * 50))
+            latency = dict.fromkeys(("mean", "p50", "p90", "p99", "p99.9"), seconds)
+            runs.append(({**report, "latency": latency}, intervals))
+        figures = compared(*runs)
+        for name in ("mean", "p50", "p99"):
+            figure = figures[name]
+            self.assertTrue(figure["is_beyond_noise"], figure)
+            for end in ("low", "change", "high"):
+                self.assertAlmostEqual(figure[end], 0.005)
+
     def test_like_with_like_is_noise(self) -> None:
         """One comparison in twenty says otherwise by chance, of each figure."""
         runs = [made(seed, intervals=20, each=60) for seed in range(40)]
@@ -159,8 +177,14 @@ class ResamplingTests(SynchronousTestCase):
         figures = Resampling(intervals).figures()
         self.assertEqual([*figures], FIGURES)
         for name, value in report["latency"].items():
-            self.assertLess(abs(figures[name] / value - 1), 0.02, name)
+            self.assertLess(abs(figures[name] / value - 1), 0.01, name)
         self.assertLess(abs(figures["rps"] / report["rps"] - 1), 1e-6)
+        # Within a step, latencies are taken to be as far apart as can be.
+        interval = Interval(0.0)
+        interval.latencies.add(array("d", [1 + n / 1000 for n in range(1000)]))
+        figures = Resampling([interval]).figures()
+        for name, value in (("p50", 1.5), ("p90", 1.9), ("p99", 1.99)):
+            self.assertLess(abs(figures[name] - value), 0.003, name)
 
     @given(
         st.lists(

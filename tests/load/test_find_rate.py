@@ -210,6 +210,22 @@ class SearchTests(SynchronousTestCase):
             "This client cannot ask faster: all were busy", found_rate_lines(told)
         )
 
+    def test_the_client_was_the_limit_now_and_then(self) -> None:
+        """But mostly it was the server."""
+        found = search(
+            lambda rate, number: (
+                HELD if rate <= 900 else LIMITED if number % 3 else FAILED
+            )
+        )
+        self.assertIsNotNone(found.limited_by)
+        found = search(
+            lambda rate, number: (
+                HELD if rate <= 900 else FAILED if number % 3 else LIMITED
+            )
+        )
+        self.assertIsNone(found.limited_by)
+        self.assertFalse(found_rate(found, [])["is_at_least"])
+
 
 class TrialTests(SynchronousTestCase):
     def trial(self, tally: Tally, *goals: str, **more: Any) -> Trial:
