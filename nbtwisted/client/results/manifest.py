@@ -81,10 +81,12 @@ class Manifest:
         """
 
         def write() -> None:
-            if self._error is not None:
-                raise self._error
-            self._place.put_whole(MANIFEST, self._pieces(is_complete))
-            release(self._place, self.spec["claim"])
+            try:
+                if self._error is not None:
+                    raise self._error
+                self._place.put_whole(MANIFEST, self._pieces(is_complete))
+            finally:
+                release(self._place, self.spec["claim"])
 
         return self._own.close().addCallback(
             lambda _: in_thread(self._reactor, self._place.url, write)
