@@ -36,7 +36,7 @@ LONGEST_TEXT = 80
 HEADING = "Workers"
 HEAD = [
     *("worker", "answers a second", "answered", "failed", "p99"),
-    *("of a core", "clock", "began late by", "lost"),
+    *("of a core", "clock ahead by", "began late by", "lost"),
 ]
 
 FIGURES = (
