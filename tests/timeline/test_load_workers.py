@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.guard import ClockCase
@@ -73,6 +74,26 @@ class WorkersTests(ClockCase):
         numbered = section(page(report(workers=[worker("0")])), "workers")
         self.assertIn(">worker 0</text>", numbered)
         self.assertIn(">10.0.0.1:40001</text>", found_section)
+
+    def test_bars_are_in_proportion(self) -> None:
+        found = [
+            worker("a", rps=200.0, cpu=0.5),
+            worker("b", rps=50.0, cpu=1.0),
+            worker("c", rps=0.0, cpu=2.0),
+        ]
+        text = section(page(report(workers=found)), "workers").partition("canvas")[2]
+        bars = re.findall(r'"bar (\w+)" [^>]*width="([\d.]+)"', text)[:6]
+        rates = [float(width) for kind, width in bars if kind == "answers"]
+        cores = [float(width) for kind, width in bars if kind == "core"]
+        self.assertApproximates(rates[0], rates[1] * 4, 0.5)
+        self.assertEqual(rates[2], 1.0)
+        # Beyond one core, the busiest is the measure of all.
+        self.assertApproximates(cores[2], cores[1] * 2, 0.5)
+        self.assertApproximates(cores[2], cores[0] * 4, 0.5)
+        self.assertEqual(cores[2], rates[0])
+        alone = section(page(report(workers=found[:1])), "workers")
+        bars = re.findall(r'"bar (\w+)" [^>]*width="([\d.]+)"', alone)[2:4]
+        self.assertApproximates(float(bars[0][1]), float(bars[1][1]) * 2, 0.5)
 
     def test_a_thousand_can_be_read(self) -> None:
         many = [worker(f"w{n}", cpu=0.3, rps=200.0 + n / 10) for n in range(1000)]

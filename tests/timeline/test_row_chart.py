@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline.chart import NARROW, WIDE, Layout
+from nbtwisted.timeline.chart import CHARACTER, NARROW, WIDE, Layout
 from nbtwisted.timeline.row_chart import Bar, BarRow, Change, bar_chart, change_chart
 from tests.guard import ClockCase
 
@@ -48,6 +49,10 @@ class BarTests(ClockCase):
         # What is nothing can be seen.
         self.assertEqual(wide[3], 1)
         self.assertEqual(texts(svg), ["a", "200", "50%", "b", "50", "0%"])
+        # The name of a row is beside the middle of its bars.
+        tops = [float(bar.attrib["y"]) for bar in svg.iter(f"{SVG}rect")]
+        name = next(t for t in svg.iter(f"{SVG}text") if t.text == "b")
+        self.assertApproximates(float(name.attrib["y"]) - 4, tops[3], 2)
         lost = [t.text for t in svg.iter(f"{SVG}text") if t.get("class") == "tick lost"]
         self.assertEqual(lost, ["b"])
 
@@ -122,6 +127,18 @@ class ChangeTests(ClockCase):
             svg = changes([Change("p", "noise", 0.0, low, high, "")])
             found = [t for t in texts(svg) if t not in ("p", "")]
             self.assertEqual(found, expected)
+
+    def test_ticks_have_room(self) -> None:
+        rows = [Change("a long name of it", "noise", 0.0, -0.9, 9.0, "+1,000%")]
+        for layout in (WIDE, NARROW):
+            ticks = [
+                (float(text.attrib["x"]), len(text.text or "") * CHARACTER / 2)
+                for text in changes(rows, layout).iter(f"{SVG}text")
+                if text.get("text-anchor") == "middle"
+            ]
+            self.assertGreater(len(ticks), 2)
+            for (one, half), (other, next_half) in pairwise(ticks):
+                self.assertGreaterEqual(other - one, half + next_half)
 
     @given(st.lists(st.tuples(CHANGES, ENDS, ENDS), max_size=9), LAYOUTS)
     def test_everything_is_inside(
