@@ -368,3 +368,8 @@ class OptionsTests(SynchronousTestCase):
             "-o s3://b: expected no --resume beside it",
             self.refused("--cluster", "local", "--resume", "x", "-o", "s3://b"),
         )
+
+    def test_dask_is_expected(self) -> None:
+        with patch("nbtwisted.client.options.get.find_spec", return_value=None):
+            said = self.refused("--cluster", "local")
+        self.assertIn("expected Dask: pip install 'nbtwisted[cluster]'", said)

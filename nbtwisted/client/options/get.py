@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 
 from nbtwisted import __version__
 from nbtwisted.client.connection.reader import Limits
@@ -341,6 +342,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_intermixed_args(parser.with_values(arguments))
+    if told.cluster is not None and find_spec("distributed") is None:
+        parser.error("--cluster: expected Dask: pip install 'nbtwisted[cluster]'")
     urls, times = told.urls, told.times or 1
     if told.output is not None and told.output_dir is not None:
         parser.error("--output-dir: expected no -o beside it")
