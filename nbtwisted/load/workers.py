@@ -140,7 +140,9 @@ class Workers:
 
     @property
     def bottleneck(self) -> str | None:
-        """What limited the run, as far as the workers know; None if all were lost."""
+        """What limited the run, as far as the workers know; None if nothing came."""
+        if not any(result.tally.answered for result in self.results):
+            return None
         there = [result for result in self.results if result.lost is None]
         busy = [result for result in there if result.cpu_share > BUSY]
         if busy:

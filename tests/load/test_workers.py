@@ -103,6 +103,7 @@ class WorkersTests(ClockCase):
         late.tally.lateness.add(0.03)
         self.assertEqual(bottleneck(quick, late), "worker z: timers 30 ms late (p99)")
         self.assertEqual(bottleneck(late, busy[0]), "worker b: 95% of a core")
+        self.assertIsNone(bottleneck(result("a", 0, failed=9)))
         # Of those that were lost, nothing is known for the whole of the run.
         self.assertIsNone(bottleneck(result(cpu_share=1.0, lost="signal 9")))
 
