@@ -106,9 +106,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         prog=program,
         description="Send requests as fast as they are answered, or at a rate, and say "
         "how long each took.",
-        epilog="Exits with 0 when requests were answered, 1 when none was or a worker was "
-        "lost, 26 when a body or a list cannot be read, 99 when a --fail-if holds, 130 "
-        "when interrupted.",
+        epilog="Exits with 0 when requests were answered, 1 when none was or a worker "
+        "was lost, 26 when a body or a list cannot be read, 99 when a --fail-if holds, "
+        "130 when interrupted.",
     )
     parser.add_argument(
         "urls",
