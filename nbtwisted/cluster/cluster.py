@@ -25,6 +25,15 @@ __all__ = ["Cluster", "DaskCluster", "connect"]
 REACH = 5.0
 """Seconds within which a scheduler has to answer, and a worker."""
 
+REACH_DIRECTLY = 1.0
+"""Seconds within which a worker has to answer that is asked without the scheduler."""
+
+STARTING = 32
+"""Parts that are started at once: of more, none would be done in time."""
+
+CONNECTIONS = 10_000
+"""At once: each part is always asked for what it has to say."""
+
 FIRST_WORKER = 5.0
 """Seconds for which a scheduler without workers may get one."""
 
@@ -68,6 +77,7 @@ class DaskCluster(Cluster):
         self._here: Any = None
         self._lost: dict[str, asyncio.Future[str]] = {}
         self._making: list[Any] = []
+        self._starting = asyncio.Semaphore(STARTING)
         self._parts: list[DaskPart] = []
 
     def start_part(self, worker: Worker, arguments: list[str]) -> Deferred[Part]:
@@ -100,6 +110,8 @@ class DaskCluster(Cluster):
             await self._join(distributed, self._place.address)
         addresses = await self._find_workers()
         await self._compare_versions(addresses)
+        # All that parts say would else go through the scheduler.
+        self._client.direct_to_workers = await self._reaches([*addresses])
         self.workers = [Worker(name, each) for each, name in addresses.items()]
         for address in addresses:
             self._watch(address)
@@ -126,12 +138,16 @@ class DaskCluster(Cluster):
             worker_dashboard_address="127.0.0.1:0",
             asynchronous=True,
         )
-        self._client = await distributed.Client(self._here, asynchronous=True)
+        self._client = await distributed.Client(
+            self._here, asynchronous=True, connection_limit=CONNECTIONS
+        )
         await self._client.wait_for_workers(number)
 
     async def _join(self, distributed: Any, address: str) -> None:
         # Whatever comes of it, it is to be closed.
-        self._client = distributed.Client(address, asynchronous=True, timeout=REACH)
+        self._client = distributed.Client(
+            address, asynchronous=True, timeout=REACH, connection_limit=CONNECTIONS
+        )
         try:
             await asyncio.wait_for(self._client, 2 * REACH)
             versions = await asyncio.wait_for(
@@ -217,6 +233,18 @@ class DaskCluster(Cluster):
             return {}
         return answers
 
+    async def _reaches(self, addresses: Sequence[str]) -> bool:
+        """Whether all workers can be spoken to from here, without the scheduler."""
+        # Where the first does not answer, no time is lost with others.
+        for some, seconds in ((addresses[:1], REACH_DIRECTLY), (addresses, REACH)):
+            asked = (self._client.rpc(address).identity() for address in some)
+            try:
+                await asyncio.wait_for(asyncio.gather(*asked), seconds)
+            # Whatever Dask makes of what it does not reach.
+            except Exception:
+                return False
+        return True
+
     def _watch(self, address: str) -> None:
         lost = self._lost[address] = asyncio.get_running_loop().create_future()
 
@@ -228,6 +256,10 @@ class DaskCluster(Cluster):
         self._client.subscribe_topic(address, on_event)
 
     async def _start_part(self, worker: Worker, arguments: list[str]) -> Part:
+        async with self._starting:
+            return await self._start_now(worker, arguments)
+
+    async def _start_now(self, worker: Worker, arguments: list[str]) -> Part:
         lost = self._lost[worker.address]
         making = self._client.submit(
             PartHost, actor=True, workers=[worker.address], pure=False

@@ -125,24 +125,22 @@ class DaskPart(Part):
             )
         pings = []
         for number in range(PINGS):
-            ping = write_frame({"ping": number})
             sent = steady_clock.now()
-            # Somebody reads already when the pong comes: that takes one way, as the
-            # ping does, and not a way there and back.
-            frame, _ = await asyncio.gather(
-                self._next_frame(), self._ask("write", ping)
-            )
+            frame = await self._next_frame(write_frame({"ping": number}))
             pings.append((sent, float(frame.head["clock"]), steady_clock.now()))
         self.clock = ClockDifference.measured(pings)
 
-    async def _next_frame(self) -> Frame:
+    async def _next_frame(self, data: bytes = b"") -> Frame:
+        """What it says next, or to this, if there is any."""
         while not self._frames:
-            self._frames += await self._read()
+            self._frames += await self._read(data)
+            data = b""
         return self._frames.pop(0)
 
-    async def _read(self) -> list[Frame]:
+    async def _read(self, data: bytes = b"") -> list[Frame]:
         """What it has said; raises `ClusterError` when nothing more will come."""
-        data, ended = await self._ask("read")
+        # In one call, or the answer would wait for as long as the next one takes there.
+        data, ended = await self._ask("read", data)
         if ended is not None:
             raise ClusterError(f"its process has ended: {ended}")
         try:
@@ -153,6 +151,8 @@ class DaskPart(Part):
     async def _ask(self, method: str, *given: object) -> Any:
         """What a method of the host returns; raises `ClusterError` if that is lost."""
         asked = asyncio.ensure_future(self._call(method, *given))
+        # Nobody may be there any more to see how it failed.
+        asked.add_done_callback(lambda _: asked.cancelled() or asked.exception())
         await asyncio.wait(
             {asked, self._lost},
             timeout=SILENCE,

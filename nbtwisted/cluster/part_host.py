@@ -15,8 +15,10 @@ from nbtwisted import __version__
 
 __all__ = ["PATIENCE", "PartHost", "probe"]
 
-PATIENCE = 1.0
-"""Seconds after which a reader is told that there is nothing new."""
+PATIENCE = 4.0
+"""Seconds after which a reader is told that there is nothing new.
+
+Each such answer is work for the driver, which may have a thousand parts to read."""
 
 ABANDONED = 10.0
 """Seconds without a reader after which there is none any more."""
@@ -69,9 +71,14 @@ class PartHost:
             stdin.write(data)
             await stdin.drain()
 
-    async def read(self) -> tuple[bytes, str | None]:
-        """What the process has said, if anything yet; and if it has ended, how."""
+    async def read(self, data: bytes = b"") -> tuple[bytes, str | None]:
+        """What the process has said, if anything yet; and if it has ended, how.
+
+        It is passed `data` first.
+        """
         self._note_reader()
+        if data:
+            await self.write(data)
         if self._reading is None:
             assert self._process.stdout is not None
             self._reading = asyncio.ensure_future(
@@ -113,6 +120,6 @@ class PartHost:
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while loop.time() - self._asked_at < ABANDONED:
-            await asyncio.sleep(PATIENCE)
+            await asyncio.sleep(1.0)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
