@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from nbtwisted.load.earlier import Earlier
 from nbtwisted.load.hgrm import hgrm
 from nbtwisted.load.options import Options
 from nbtwisted.load.report import text
+from nbtwisted.load.report_json import report_json
 from nbtwisted.load.series import Series, binned
 from nbtwisted.load.tally import Tally
 from nbtwisted.printable import printable
@@ -68,7 +68,8 @@ class Outputs:
         """A tally for a run."""
         options = self._options
         has_series = (
-            options.plot is not None
+            options.json is not None
+            or options.plot is not None
             or options.plan.profile is not None
             or options.earlier is not None
         )
@@ -83,8 +84,8 @@ class Outputs:
         options, files = self._options, self._files
         wanted: list[tuple[TextIO, str]] = []
         if options.json is not None:
-            as_json = json.dumps(outcome.report, indent=2, allow_nan=False)
-            wanted.append((files[options.json], f"{as_json}\n"))
+            as_json = report_json(outcome.report, outcome.tally.series)
+            wanted.append((files[options.json], as_json))
         if options.hdr is not None:
             histogram = outcome.tally.latencies.histogram
             wanted.append((files[options.hdr], hgrm(histogram)))

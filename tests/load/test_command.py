@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.client.message import Message
 from nbtwisted.load.options import read_options
 from nbtwisted.load.profile import Profile
+from nbtwisted.load.series import Series
 from tests import warm_start
 from tests.server.running import RunningServer
 
@@ -379,7 +380,15 @@ class CommandTests(SynchronousTestCase):
             self.assertEqual(ended.returncode, 0)
             self.assertIn("Summary:", ended.stdout)
             with open(f"{folder}/j") as file:
-                self.assertEqual(json.load(file)["sent"], 50)
+                written = file.read()
+            found = json.loads(written)
+            self.assertEqual((found["sent"], found["labels"]), (50, []))
+            series = Series.from_json(found["intervals"])
+            answered = [each.statuses["2xx"] for each in series.intervals]
+            self.assertEqual(sum(answered), 50)
+            self.assertEqual(series.as_json(), found["intervals"])
+            # A line each.
+            self.assertEqual(written.count('\n    {"began": '), len(answered))
             with open(f"{folder}/h") as file:
                 self.assertIn("Percentile TotalCount", file.read())
 

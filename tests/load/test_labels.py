@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
 from nbtwisted.client.job import Job
 from nbtwisted.load.report import text
+from nbtwisted.load.report_json import report_json
 from nbtwisted.load.series import Series
 from nbtwisted.load.tallies import Tallies
 from nbtwisted.load.tally import Tally
@@ -179,6 +180,18 @@ class ReportTests(ClockCase):
             ],
         )
         self.assertEqual(len({*map(len, lines[place + 1 : place + 5])}), 1)
+
+    def test_as_json(self) -> None:
+        found, tally = self.report_of_labels()
+        empty = json.loads(report_json(found, tally.series))
+        self.assertEqual(empty, {**found, "intervals": []})
+        series = Series()
+        series.cut(0.25, {200: 3}, {})
+        series.close(0.26, {200: 3}, {})
+        full = report_json(found, series)
+        intervals = json.loads(json.dumps(series.as_json()))
+        self.assertEqual(json.loads(full), {**found, "intervals": intervals})
+        self.assertEqual(full.count("\n"), report_json(found, None).count("\n") + 4)
 
     def test_without_labels_there_are_none(self) -> None:
         found = report_of(Tally())
