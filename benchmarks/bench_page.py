@@ -14,6 +14,8 @@ __all__ = [
     "KEPT",
     "LOAD_SECONDS",
     "MIXED",
+    "ON_ONE",
+    "ON_TWO",
     "OURS",
     "Figures",
     "Table",
@@ -107,6 +109,8 @@ LOAD_SECONDS = 8
 """How long each load program runs: its start is a smaller part of it than of less."""
 
 COMMAND = "nbtwisted get, JSON lines"
+ON_ONE = "nbtwisted load, on one core"
+ON_TWO = "nbtwisted load --cluster local:2, on two"
 MIXED = "mixed as JSON lines"
 KEPT = "kept alive"
 ANEW = "a connection each"
@@ -174,6 +178,15 @@ SECTIONS = (
         "it computed, its start and its end included.",
         ("load",),
         (Figure("per_cpu", "requests a CPU-second", "{:,.0f}"),),
+    ),
+    Section(
+        "A second core",
+        "nginx and `nbtwisted load` on one core together, with one process each; and on "
+        "two, with two workers of nginx and `--cluster local:2`. 50 connections, kept "
+        f"alive, for {LOAD_SECONDS} s. CPU time is that of nginx and of the processes "
+        "that send.",
+        ("cores",),
+        (COST, RATE),
     ),
     Section(
         "10,000 GETs at once from a program",
@@ -281,6 +294,7 @@ TARGETS = (
     Target("load", "per_cpu", "nbtwisted load", "wrk", 0.8, 1.0),
     Target("load", "per_cpu", "nbtwisted load", "hey", 2.0, 2.7),
     Target("load", "per_cpu", "nbtwisted load", "aiohttp", 6.0, 8.0),
+    Target("cores", "rps", ON_TWO, ON_ONE, 1.8, 2.0),
     Target("many", "us", "nbtwisted get_all", "aiohttp", 1 / 0.6, 1 / 0.4),
     Target("many", "us", "nbtwisted get_all", "treq", 6.7, 12.5),
     Target(

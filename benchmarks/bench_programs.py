@@ -65,17 +65,19 @@ class Done:
     most_kb: int
 
 
-def on_core(number: int) -> list[str]:
-    """What begins a command that is to have a core to itself."""
+def on_core(*numbers: int) -> list[str]:
+    """What begins a command that is to have a core to itself, or some cores."""
     cores = sorted(os.sched_getaffinity(0))
-    return ["taskset", "-c", str(cores[number])] if len(cores) > 1 else []
+    if len(cores) == 1:
+        return []
+    return ["taskset", "-c", ",".join(str(cores[number]) for number in numbers)]
 
 
 @contextmanager
-def running(server: Server, port: int) -> Iterator[int]:
+def running(server: Server, port: int, cores: Sequence[int] = (0,)) -> Iterator[int]:
     """The server, listening; gives its process. Raises `OSError` if there is none."""
     with subprocess.Popen(
-        [*on_core(0), *server.command],
+        [*on_core(*cores), *server.command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         # Where twistd finds the bare Klein app.
@@ -109,7 +111,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise OSError("it does not listen")
 
 
-def run(command: Sequence[str]) -> Done:
+def run(command: Sequence[str], cores: Sequence[int] = (1,)) -> Done:
     """Run a program on the load's core, to its end; raises `OSError` if it fails."""
     name = Path(command[0]).name
     if shutil.which(command[0]) is None:
@@ -117,7 +119,7 @@ def run(command: Sequence[str]) -> Done:
     with tempfile.TemporaryFile("w+") as printed:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [*on_core(1), *command], stdout=printed, stderr=subprocess.DEVNULL
+            [*on_core(*cores), *command], stdout=printed, stderr=subprocess.DEVNULL
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
