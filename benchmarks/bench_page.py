@@ -181,7 +181,7 @@ SECTIONS = (
     ),
     Section(
         "A second core",
-        "nginx and `nbtwisted load` on one core together, with one process each; and on "
+        "nginx and `nbtwisted load` together on one core, a process each; and on "
         "two, with two workers of nginx and `--cluster local:2`. 50 connections, kept "
         f"alive, for {LOAD_SECONDS} s. CPU time is that of nginx and of the processes "
         "that send.",
