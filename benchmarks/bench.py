@@ -30,8 +30,8 @@ from typing import Any
 
 import twisted
 from benchmarks.bench_clients import AT_ONCE, CLIENT_GROUPS, CONNECTIONS, asking
-from benchmarks.bench_cores import CORES_GROUPS, on_all_cores
-from benchmarks.bench_page import ON_ONE, ON_TWO, OURS, Figures, Table, page, summary
+from benchmarks.bench_cores import COMPARED, CORES_GROUPS, on_all_cores
+from benchmarks.bench_page import OURS, Figures, Table, page, summary
 from benchmarks.bench_programs import (
     BIN,
     HERE,
@@ -269,7 +269,7 @@ def measure(
                         *(group, server.name, serving),
                         *(server, port, seconds, WORK[group], bodies),
                     )
-        for name in (ON_ONE, ON_TWO) if "cores" in groups else ():
+        for name in COMPARED if "cores" in groups else ():
             table.measure("cores", name, on_all_cores, name, nginx, port, Path(place))
         if not groups & set(CLIENT_GROUPS):
             continue

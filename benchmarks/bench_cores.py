@@ -11,12 +11,13 @@ import os
 import re
 from pathlib import Path
 
-from benchmarks.bench_page import LOAD_SECONDS, ON_TWO, Figures
+from benchmarks.bench_page import LOAD_SECONDS, ON_ONE, ON_TWO, Figures
 from benchmarks.bench_programs import BIN, Server, cpu_of, run, running
 
-__all__ = ["CORES_GROUPS", "on_all_cores"]
+__all__ = ["COMPARED", "CORES_GROUPS", "on_all_cores"]
 
 CORES_GROUPS = ("cores",)
+COMPARED = (ON_ONE, ON_TWO)
 CONNECTIONS = 50
 
 

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.bench import servers
 from benchmarks.bench_clients import CLIENT_GROUPS, asking, list_urls
+from benchmarks.bench_cores import COMPARED
 from benchmarks.bench_page import (
     OURS,
     REMEMBERED,
@@ -180,6 +181,7 @@ class ClientTests(SynchronousTestCase):
                 for group, found in compared.items()
             },
             **clients(with_long_list=True).found,
+            "cores": [*COMPARED],
         }
         for target in TARGETS:
             names = {target.ours, target.peer or target.ours}
