@@ -18,7 +18,9 @@ are the client's. The connection is not, because a request costs 10 µs in all:
   path is the same with it as without. Its page is drawn as SVG by hand: chart libraries
   draw on a canvas, which says nothing to a screen reader, on paper, or without script.
 
-The command asks a `Runner` for its runs, which are here or on a cluster. With
+The command asks a `Runner` for its runs. On a cluster that is a `Fleet`, with a part on
+each worker, and a `FleetRun` is divided over them; each tells its `Tally`, and all are
+merged. What each did, and what was lost with it, is in `Workers`. With
 `--find-rate` it makes many: a `Search` says at which rate, and takes what came of each
 as a `Trial`. With `--compare`, `compare` has the intervals of two runs say whether a
 change is more than noise.

@@ -8,7 +8,8 @@ from typing import Any, cast
 from twisted.internet.defer import succeed
 
 from nbtwisted.client.connection.resolving import Resolver
-from nbtwisted.load.fleet import Fleet, FleetRun
+from nbtwisted.load.fleet import Fleet
+from nbtwisted.load.fleet_run import FleetRun
 from nbtwisted.load.part import LoadPart
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.running import Run

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.load import part
-from nbtwisted.load.fleet import FleetRun
+from nbtwisted.load.fleet_run import FleetRun
 from nbtwisted.load.series import Series
 from nbtwisted.load.tally import Tally
 from tests.guard import ClockCase
