@@ -259,7 +259,10 @@ class _Fleet:
         place = None if self._manifest is None else self._manifest.spec
         for part, share in zip(self._parts, self._shares, strict=True):
             part.listener = self
-            options = PartOptions.of(self._options, share, number, place)
+            clock = part.clock
+            # Otherwise it is not known to be ahead, or behind.
+            ahead = clock.seconds if abs(clock.seconds) > clock.uncertainty else 0.0
+            options = PartOptions.of(self._options, share, number, place, ahead)
             part.send({"options": options.as_json()}, options.template.body or b"")
         self._jobs.on_more = self._go_on
         self._go_on()

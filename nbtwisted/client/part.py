@@ -8,6 +8,7 @@ they end: many at once, and none while it has enough to read.
 from __future__ import annotations
 
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -18,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from nbtwisted import steady_clock
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.gathering import gather
@@ -203,6 +205,10 @@ class ClientPart:
             # Before a request is sent, whose time its 60 ms would take.
             import_module("nbtwisted.client.connection.tls")
         concurrency = min(options.concurrency, open_files_left())
+        clocks: dict[str, Any] = {}
+        if options.ahead:
+            clocks["now"] = lambda: steady_clock.now() - options.ahead
+            clocks["wall_clock"] = lambda: time.time() - options.ahead
         try:
             with tls_files(options.how["tls"]) as tls:
                 how: How = {**options.how, "tls": tls}
@@ -210,6 +216,7 @@ class ClientPart:
                     self._reactor,
                     connections=concurrency,
                     more_to_come=options.keeps_alive,
+                    **clocks,
                     **how,
                 )
         # The files were good where they were read: there is no room for them here.

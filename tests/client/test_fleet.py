@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
@@ -81,11 +82,11 @@ class FleetCase(ClockCase):
     def _begin_part(self, driver: MemoryDriver, arguments: list[str]) -> None:
         self.arguments = arguments
 
-        def getter(reactor: Any, **how: Any) -> Any:
-            self.assertIs(reactor, self.network)
-            return self.network.getter(**how)
+        self.parts.append(ClientPart(self.network, driver, self.getter))
 
-        self.parts.append(ClientPart(self.network, driver, getter))
+    def getter(self, reactor: Any, **how: Any) -> Any:
+        self.assertIs(reactor, self.network)
+        return self.network.getter(**how)
 
     def start(
         self,
@@ -407,6 +408,31 @@ class BeginningTests(FleetCase):
         self.assertEqual(raised.exception.code, 58)
         self.assertEqual(
             self.said[0], f"error: cannot read {folder}: No such file or directory"
+        )
+
+
+class ClockTests(FleetCase):
+    def test_dates_are_by_the_drivers_clock(self) -> None:
+        """Whatever the workers' show, if that is more than noise of a measurement."""
+        self.cluster = self.cluster_of(3, differences=[3600.0, 0.0005, -3600.0])
+        clocks = []
+
+        def getter(reactor: Any, **how: Any) -> Any:
+            clocks.append([how.pop(name, None) for name in ("now", "wall_clock")])
+            return self.network.getter(**how)
+
+        self.patch(self, "getter", getter)
+        self.start(urls(9))
+        self.serve_all()
+        differences = [
+            [
+                None if clock is None else round(clock() - time.time(), -1)
+                for clock in both
+            ]
+            for both in clocks
+        ]
+        self.assertEqual(
+            differences, [[-3600.0, -3600.0], [None, None], [3600.0, 3600.0]]
         )
 
 

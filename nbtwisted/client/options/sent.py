@@ -54,6 +54,8 @@ class PartOptions:
     how: How
     place: PlaceSpec | None
     """Where its records are written; None if they are sent."""
+    ahead: float
+    """Seconds by which the worker's clock is ahead: its records have the driver's."""
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class PartOptions:
         concurrency: int,
         number: int,
         place: PlaceSpec | None = None,
+        ahead: float = 0.0,
     ) -> PartOptions:
         """The options of one of so many parts, with so many requests in flight.
 
@@ -83,6 +86,7 @@ class PartOptions:
                 "tls": _contents(how["tls"]),
             },
             place,
+            ahead,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -91,9 +95,10 @@ class PartOptions:
         limits, retries = how["limits"], how["retries"]
         assert limits is not None, "not as options are read"
         assert retries is not None, "not as options are read"
-        names = ("format", "fail", "concurrency", "per_host", "keeps_alive", "place")
+        names = [field.name for field in fields(self)]
+        names = [name for name in names if name not in ("template", "how")]
         return {
-            **{name: getattr(self, name) for name in (*names, "may_need_tls")},
+            **{name: getattr(self, name) for name in names},
             "template": [
                 template.method,
                 template.body is not None,
