@@ -23,6 +23,7 @@ from nbtwisted.load.options import read_options
 from nbtwisted.load.profile import Profile
 from nbtwisted.load.series import Series
 from tests import warm_start
+from tests.load.test_compare import made, written
 from tests.server.running import RunningServer
 
 LOAD = [sys.executable, "-m", "nbtwisted.load"]
@@ -445,6 +446,18 @@ class CommandTests(SynchronousTestCase):
         self.assertIn("what coordinated omission would have hidden", page)
         (condition,) = data["conditions"]
         self.assertEqual((condition["text"], condition["holds"]), ("p50<60m", True))
+
+    def test_a_plot_beside_an_earlier_run(self) -> None:
+        earlier = made()
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(written(earlier))
+            file.flush()
+            data, page = self.plot("-n", "20", "--compare", file.name, self.url)
+        self.assertEqual(data["report"]["comparison"]["file"], file.name)
+        # Its intervals are joined as those of this run are.
+        answered = [part["answered"] for part in data["before"]]
+        self.assertEqual(sum(answered), earlier[0]["answered"])
+        self.assertTrue(">p90 before<" in page)
 
     def test_a_plot_of_nobody_there(self) -> None:
         data, page = self.plot(

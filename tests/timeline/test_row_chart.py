@@ -56,6 +56,14 @@ class BarTests(ClockCase):
         lost = [t.text for t in svg.iter(f"{SVG}text") if t.get("class") == "tick lost"]
         self.assertEqual(lost, ["b"])
 
+    def test_long_names_leave_room(self) -> None:
+        rows = [BarRow("tcp://10.0.0.1/" + "x" * 40 + ":40001", [])]
+        for layout, length in ((WIDE, 26), (NARROW, 14)):
+            (name,) = texts(bars(rows, layout))
+            self.assertEqual(len(name), length)
+            # Names are told apart by their ends.
+            self.assertTrue(name.endswith(":40001"), name)
+
     @given(
         st.lists(st.tuples(st.text(max_size=99), st.floats(-1, 9)), max_size=9), LAYOUTS
     )
