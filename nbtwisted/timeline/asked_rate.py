@@ -16,20 +16,23 @@ MOST_STAGES = 6
 
 @dataclass(frozen=True)
 class _Stage:
-    """From `began` to `ended`, the rate goes evenly from `low` to `high` or back."""
+    """From `began` to `ended`, the rate goes evenly from `first` to `last`."""
 
     began: float
     ended: float
     first: float
     last: float
+    has_end: bool = True
+    """Without one, it went on as long as the run."""
 
     def __str__(self) -> str:
         if self.first == self.last:
             rate = number(self.first)
         else:
             rate = f"from {number(self.first)} to {number(self.last)}"
-        length = self.ended - self.began
-        return f"{rate} for {_length(length)}" if length else rate
+        if not self.has_end:
+            return f"{rate} until the end"
+        return f"{rate} for {_length(self.ended - self.began)}"
 
     def rate(self, moment: float) -> float:
         """Requests a second at a moment of this stage."""
@@ -58,13 +61,13 @@ class AskedRate:
         """That of a run; None in a closed loop, which asks for no rate."""
         stages = report.get("stages")
         if stages:
-            # A last stage without an end went on as long as the run.
             found = [
                 _Stage(
                     began,
                     max(report["seconds"], began) if ended is None else ended,
                     each["from"],
                     each["to"],
+                    has_end=ended is not None,
                 )
                 for each in stages
                 for began, ended in [(each["began"], each["ended"])]

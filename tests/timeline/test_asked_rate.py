@@ -66,11 +66,11 @@ class AskedRateTests(ClockCase):
     def test_a_stage_without_an_end_lasts_as_long_as_the_run(self) -> None:
         found = asked(stage(0, 1, 5, 5), stage(1, None, 9, 9), seconds=4.0)
         self.assertEqual(found.points(4.0), [(0, 5), (1, 5), (1, 9), (4, 9)])
-        self.assertEqual(found.stages_in_words(), "5 for 1 s, then 9 for 3 s")
+        self.assertEqual(found.stages_in_words(), "5 for 1 s, then 9 until the end")
         # It may not have come to that.
         found = asked(stage(0, 1, 5, 5), stage(1, None, 9, 9), seconds=0.5)
         self.assertEqual(found.points(0.5), [(0, 5), (0.5, 5)])
-        self.assertEqual(found.stages_in_words(), "5 for 1 s, then 9")
+        self.assertEqual(found.stages_in_words(), "5 for 1 s, then 9 until the end")
 
     def test_many_stages_are_not_all_said(self) -> None:
         found = asked(*(stage(n, n + 1, n, n) for n in range(1, 10)))
