@@ -11,15 +11,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults, succeed
+from twisted.python.failure import Failure
 
 from nbtwisted import steady_clock
-from nbtwisted.load.fleet_run import FleetRun
+from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.load.fleet_run import FleetRun, Missing
 from nbtwisted.load.tally import Tally
 
 if TYPE_CHECKING:
     from nbtwisted.cluster.cluster import Cluster
     from nbtwisted.cluster.frame import Frame
-    from nbtwisted.cluster.part import Part
+    from nbtwisted.cluster.part import Part, Worker
     from nbtwisted.load.plan import Plan
 
 __all__ = ["Fleet"]
@@ -47,25 +49,40 @@ class Fleet:
         self._now = now
         self._cluster: Cluster | None = None
         self._parts: list[Part] = []
+        self._missing: list[Missing] = []
         self._idle = 0
-        self._why_lost = ""
         self._run: FleetRun | None = None
 
     def begin(self) -> Deferred[None]:
-        """Start the parts; fails with a `ClusterError`."""
+        """Start the parts; fails with a `ClusterError` if none can be started."""
         return Deferred.fromCoroutine(self._begin())
 
     async def _begin(self) -> None:
         cluster = self._cluster = await self._connect()
         workers = cluster.workers[: self._most]
         self._idle = len(cluster.workers) - len(workers)
-        starting = [cluster.start_part(each, self._arguments) for each in workers]
+        starting = [
+            cluster.start_part(worker, self._arguments).addCallbacks(
+                self._part_started, self._part_missing, errbackArgs=(worker,)
+            )
+            for worker in workers
+        ]
         try:
-            self._parts = await gatherResults(starting, consumeErrors=True)
+            await gatherResults(starting, consumeErrors=True)
         except FirstError as error:
             error.subFailure.raiseException()
-        for part in self._parts:
-            part.listener = self
+        if not self._parts:
+            first = self._missing[0]
+            raise ClusterError(f"worker {first.name}: {first.why}")
+
+    def _part_started(self, part: Part) -> None:
+        part.listener = self
+        self._parts.append(part)
+
+    def _part_missing(self, failure: Failure, worker: Worker) -> None:
+        failure.trap(ClusterError)
+        why = failure.getErrorMessage().removeprefix(f"worker {worker.name}: ")
+        self._missing.append(Missing(worker.name, why))
 
     def new_run(self, plan: Plan, tally: Tally) -> FleetRun:
         """Make a run, on those parts that are there."""
@@ -74,10 +91,12 @@ class Fleet:
             self._parts,
             plan,
             tally,
+            missing=self._missing,
             idle=self._idle,
             lose=self.part_lost,
             now=self._now,
         )
+        self._missing = []
         return self._run
 
     def end(self) -> Deferred[None]:
@@ -96,5 +115,7 @@ class Fleet:
         if part in self._parts:
             self._parts.remove(part)
             part.end()
-            if self._run is not None:
+            if self._run is None:
+                self._missing.append(Missing(part.worker.name, reason))
+            else:
                 self._run.part_lost(part, reason)

@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
 
+from nbtwisted.cluster.clock import ClockDifference
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.load.parts import divide
 from nbtwisted.load.series import Interval, Series
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nbtwisted.cluster.part import Part
     from nbtwisted.load.plan import Plan
 
-__all__ = ["FleetRun"]
+__all__ = ["FleetRun", "Missing"]
 
 INTERVAL = 0.5
 """Seconds between two tallies of a part."""
@@ -56,6 +57,13 @@ LONGEST_REASON = 300
 
 _LOOK = 1.0
 """Seconds between two looks at who is silent."""
+
+
+class Missing(NamedTuple):
+    """A worker on which no part could be started, or which was lost since."""
+
+    name: str
+    why: str
 
 
 class _Share:
@@ -119,8 +127,8 @@ class State(Enum):
 class FleetRun:
     """A run that is divided over parts, and adds what came of it to a tally.
 
-    `lose` is called with a part that says nothing any more. As many workers as are
-    `idle` have none.
+    Of the workers that were to have a part, some may be `missing`, and as many as are
+    `idle` were to have none. `lose` is called with a part that says nothing any more.
     """
 
     def __init__(
@@ -130,6 +138,7 @@ class FleetRun:
         plan: Plan,
         tally: Tally,
         *,
+        missing: Sequence[Missing],
         idle: int,
         lose: Callable[[Part, str], None],
         now: Callable[[], float],
@@ -141,10 +150,20 @@ class FleetRun:
         self._lose = lose
         self._now = now
         self._state = State.NEW
+        plans = divide(plan, len(parts) + len(missing))
         self._shares = {
             part: _Share(part, share, now())
-            for part, share in zip(parts, divide(plan, len(parts)), strict=False)
+            for part, share in zip(parts, plans, strict=False)
         }
+        self._missing = [
+            WorkerResult(
+                printable(each.name, longest=LONGEST_NAME),
+                ClockDifference(),
+                Goal.of(share),
+                lost=printable(each.why, longest=LONGEST_REASON),
+            )
+            for each, share in zip(missing, plans[len(parts) :], strict=False)
+        ]
         self.interval = INTERVAL * max(len(self._shares) / MOST_AS_OFTEN, 1)
         """Seconds after which each has told more."""
         self._began = 0.0
@@ -228,6 +247,7 @@ class FleetRun:
         if self._stopped_at is not None:
             stopped_after = self._stopped_at - self._began - self._plan.warm_up
         results = [share.result for share in self._shares.values()]
+        results += self._missing
         return Workers(results, self._idle, stopped_after)
 
     # What the fleet passes on.

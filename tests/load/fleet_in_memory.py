@@ -28,12 +28,21 @@ class MemoryFleet:
     """
 
     def __init__(
-        self, answers: Answers, number: int, differences: Sequence[float] = ()
+        self,
+        answers: Answers,
+        number: int,
+        differences: Sequence[float] = (),
+        *,
+        refusing: Sequence[str] = (),
     ) -> None:
         self.server = Server(answers)
         self.differences = differences or [0.0] * number
         self.cluster = MemoryCluster(
-            self.server, number, self._program, differences=self.differences
+            self.server,
+            number,
+            self._program,
+            differences=self.differences,
+            refusing=refusing,
         )
         self.programs: list[LoadPart] = []
         self.lacks = ""

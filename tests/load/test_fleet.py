@@ -223,6 +223,32 @@ class StoppedTests(ClockCase):
 
 
 class LostTests(ClockCase):
+    def test_before_it_could_be_started(self) -> None:
+        fleet = MemoryFleet(always(0.01), 4, refusing=["1"])
+        run = fleet.run(number=100, connections=8)
+        self.assertEqual(run.tally.answered, 75)
+        self.assertEqual(run.workers.partial, {"lost_share": 0.25, "workers": ["1"]})
+        self.assertEqual(run.workers.rows[3]["lost"], "no part can begin")
+        # It is none of those of the next run.
+        run = fleet.run(number=100, connections=8)
+        self.assertEqual(run.tally.answered, 100)
+        self.assertIsNone(run.workers.partial)
+
+    def test_since_it_was_started(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        fleet.fleet.begin()
+        fleet.parts[0].lose("signal 9")
+        run = fleet.run(number=100, connections=8)
+        self.assertEqual(run.tally.answered, 50)
+        self.assertEqual(run.workers.rows[1]["lost"], "signal 9")
+
+    def test_none_can_be_started(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2, refusing=["0", "1"])
+        failure = self.failureResultOf(fleet.fleet.begin(), ClusterError)
+        self.assertEqual(failure.getErrorMessage(), "worker 0: no part can begin")
+        self.successResultOf(fleet.fleet.end())
+        self.assertTrue(fleet.cluster.is_closed)
+
     def test_before_it_began(self) -> None:
         fleet = MemoryFleet(always(0.01), 4)
         run, over = fleet.begin(number=100, connections=4)
