@@ -29,6 +29,7 @@ from nbtwisted.client.request.ending import Ending
 from nbtwisted.client.results.answers import FORMATS, Answers
 from nbtwisted.client.results.ended import how_it_ended, read_ended
 from nbtwisted.client.results.manifest import Manifest
+from nbtwisted.client.results.reach import Reach
 from nbtwisted.client.sending import AHEAD, BAD_FILE, Begun, Taker
 from nbtwisted.cluster.cluster import Cluster, connect
 from nbtwisted.cluster.errors import ClusterError
@@ -248,6 +249,7 @@ class _Fleet:
             else math.inf,
             may_repeat=retries.may_repeat,
         )
+        self._reach = Reach([part.worker.name for part in parts])
         self._next = 0
         self._is_stopping = False
         self._has_warned = len(parts) < 2
@@ -336,10 +338,13 @@ class _Fleet:
 
     def _take(self, number: int, records: list[Any], payload: bytes) -> None:
         end, take, at = self._shards.end, self._taker.take, 0
-        for index, size, ended in records:
+        count = self._reach.count
+        for index, size, written in records:
             to = at + size
             if end(number, index, size) is not None:
-                take(index, (read_ended(ended), payload[at:to]))
+                ended = read_ended(written)
+                count(number, ended)
+                take(index, (ended, payload[at:to]))
             at = to
         self._taker.flush()
         self._go_on()
@@ -431,6 +436,8 @@ class _Fleet:
             self._taker.flush()
             for part in self._parts:
                 part.listener = None
+            for complaint in self._reach.complaints():
+                complain(complaint)
             self.ended.callback(None)
 
     def _cancel_turn(self) -> None:
