@@ -130,7 +130,9 @@ class FromCluster:
         else:
             fleet.begin()
         await fleet.ended
-        if manifest is not None:
+        if manifest is not None and not fleet.has_begun:
+            await _soon(reactor, manifest.abandon())
+        elif manifest is not None:
             try:
                 was_read = not isinstance(jobs, JobFile) or jobs.error is None
                 await manifest.write(is_complete=was_read and not self._was_stopped)
@@ -227,6 +229,8 @@ class _Fleet:
         manifest: Manifest | None = None,
     ) -> None:
         self.ended: Deferred[None] = Deferred()
+        self.has_begun = False
+        """Whether anything was sent, or was to be."""
         self._reactor = reactor
         self._parts = parts
         self._numbers = {id(part): number for number, part in enumerate(parts)}
@@ -360,6 +364,7 @@ class _Fleet:
             self._look()
 
     def _send(self) -> None:
+        self.has_begun = True
         shards, jobs = self._shards, self._jobs
         now = self._reactor.seconds()
         room = shards.room(now) if shards.left else _AT_ONCE
