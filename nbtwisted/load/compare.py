@@ -2,16 +2,18 @@
 
 Each run goes up and down, and its figures would have been others had it gone up and
 down a bit differently. How much is shown by its own intervals (a bootstrap): as many of
-them are drawn at random, some more than once, and make up another run that might have
-been. A thousand pairs of such runs have a thousand changes, and the middle 95% of them
-are between `low` and `high`. A change is beyond noise if all of these go one way.
+them are drawn at random, in short blocks, some more than once, and make up another run
+that might have been. A thousand pairs of such runs have a thousand changes, and the
+middle 95% of them are between `low` and `high`. A change is beyond noise if all of
+these go one way.
 
-Intervals are drawn one by one, not in blocks: what goes up and down more slowly than
-that makes for more noise than is seen here, and so does what differs between two runs.
+A block is the cube root of all intervals long, as is usual. What goes up and down more
+slowly makes for more noise than is seen here, and so does what differs between runs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
@@ -24,6 +26,9 @@ __all__ = ["compare", "comparison_lines"]
 
 RESAMPLES = 1000
 MIDDLE = 0.95
+NORMAL = 1.96
+"""Deviations to each side that have so much in the middle."""
+
 SEED = 1
 """The same two runs always have the same comparison."""
 
@@ -108,13 +113,31 @@ def _ranges(
             if change is not None:
                 found.append(change)
     fewest = min(run.latencies for run in runs)
+    wider = _wider(min(run.drawn for run in runs))
     ranges = {}
     for name, found in changes.items():
         if len(found) == RESAMPLES and fewest >= FEWEST.get(name, 0):
             found.sort()
             cut_off = round(RESAMPLES * (1 - MIDDLE) / 2)
-            ranges[name] = (found[cut_off], found[-1 - cut_off])
+            middle = _change(name, before[name], now[name])
+            assert middle is not None, "changes of what has none"
+            ranges[name] = (
+                # Nothing gets less than nothing.
+                max(middle + wider * (found[cut_off] - middle), -1.0),
+                middle + wider * (found[-1 - cut_off] - middle),
+            )
     return ranges
+
+
+def _wider(blocks: int) -> float:
+    """By how much a range is too narrow that so few blocks were drawn for.
+
+    Blocks differ less from their own mean than from the one that they are to tell of;
+    and the range of a mean is Student's, which is wider than the normal one.
+    """
+    freedom = max(blocks - 1, 1)
+    students = 1 + (NORMAL**2 + 1) / (4 * freedom)
+    return students * math.sqrt(blocks / freedom)
 
 
 def _beside(name: str, exact: float, drawn: float, plain: float) -> float:

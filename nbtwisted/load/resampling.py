@@ -29,9 +29,9 @@ _TOTALS = 5
 class Resampling:
     """Draws intervals of a run at random, and has the figures of all that are drawn.
 
-    An interval is one integer, a row, whose lanes are its totals and how many latencies
-    are in each column. So to add up 200 intervals is 200 additions, and a thousand runs
-    take a tenth of a second.
+    They are drawn in blocks of some that follow each other, because a bad moment may
+    last for more than one. A block is one integer, a row, whose lanes are its totals
+    and how many latencies are in each column: so to add up is one addition a block.
     """
 
     def __init__(self, intervals: Sequence[Interval]) -> None:
@@ -48,24 +48,32 @@ class Resampling:
         totals = [_totals(interval) for interval in intervals]
         columns = [self._by_column(interval.latencies) for interval in intervals]
         most = max((max(each, default=0) for each in columns), default=0)
+        number = len(intervals)
+        length = round(number ** (1 / 3))
+        self.drawn = round(number / max(length, 1))
+        """So many blocks make up a run."""
         # Lanes must hold the sum of any that are drawn.
-        self._code = "I" if most * len(intervals) < 2**32 else "Q"
+        self._code = "I" if most * (number + length) < 2**32 else "Q"
         self._size = 8 * _TOTALS + array(self._code).itemsize * len(self._columns)
-        self._rows = [
+        rows = [
             int.from_bytes(
                 array("Q", total).tobytes() + array(self._code, column).tobytes(),
                 sys.byteorder,
             )
             for total, column in zip(totals, columns, strict=True)
         ]
+        self._whole = sum(rows)
+        # After the last comes the first: so each is in as many blocks.
+        around = rows + rows[: length - 1]
+        self._blocks = [sum(around[n : n + length]) for n in range(number)]
 
     def figures(self) -> dict[str, float]:
         """The figures of the run itself, as far as columns are precise."""
-        return self._figures(sum(self._rows))
+        return self._figures(self._whole)
 
     def draw(self, chance: Random) -> dict[str, float]:
-        """The figures of as many intervals as there are, drawn at random."""
-        return self._figures(sum(chance.choices(self._rows, k=len(self._rows))))
+        """The figures of about as many intervals as there are, drawn at random."""
+        return self._figures(sum(chance.choices(self._blocks, k=self.drawn)))
 
     def _by_column(self, steps: Steps) -> list[int]:
         counts = steps.counts

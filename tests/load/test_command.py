@@ -574,6 +574,45 @@ class CommandTests(SynchronousTestCase):
                 with open(f"{folder}/{name}") as file:
                     self.assertTrue(file.read().endswith(end), name)
 
+    def test_beside_an_earlier_run(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            before, now = f"{folder}/before", f"{folder}/now"
+            options = ("-z", "1.3", "-q", "100")
+            ended = run(*options, self.url, "--json", before)
+            self.assertEqual(ended.returncode, 0)
+            ended = run(
+                *(*options, "-c", "40", "--compare", before, "--json", now),
+                *("--fail-if", "mean worse than 10%", "--fail-if", "errors>0"),
+                *("--fail-if", "errors worse than 1%"),
+                self.server.url + "?_delay=30ms",
+            )
+            self.assertEqual(ended.returncode, 99)
+            self.assertRegex(
+                ended.stderr,
+                r"\Anbtwisted: failed: mean worse than 10%: it is \+\d+\.\d%, beyond "
+                r"noise\n\Z",
+            )
+            self.assertRegex(
+                ended.stdout,
+                r"\AFailed: mean worse than 10% \(\S+ beyond noise\)\. Passed: "
+                r"errors>0 \(0\), errors worse than 1% \(\+0\.00 points, within noise\)"
+                rf"\n\nBefore \({before}\) and now:\n",
+            )
+            self.assertIn("\nWarning: this run is not like that of", ended.stdout)
+            with open(now) as file:
+                found = json.load(file)
+        comparison = found["comparison"]
+        self.assertEqual(comparison["file"], before)
+        self.assertEqual(
+            comparison["differences"], ["the URLs", "the connections (50, now 40)"]
+        )
+        mean = comparison["figures"][0]
+        self.assertEqual(
+            (mean["figure"], mean["now"]), ("mean", found["latency"]["mean"])
+        )
+        self.assertTrue(mean["is_beyond_noise"])
+        self.assertEqual(len(found["conditions"]), 3)
+
     def test_no_rate_is_good(self) -> None:
         trial = ("-z", "0.1", "--warmup", "0.01", "-q", "1.5")
         url = self.server.url + "delay/30ms"
