@@ -109,7 +109,8 @@ class DaskCluster(Cluster):
         else:
             await self._join(distributed, self._place.address)
         addresses = await self._find_workers()
-        await self._compare_versions(addresses)
+        if self._place.address is not None:
+            await self._compare_versions(addresses)
         # All that parts say would else go through the scheduler.
         self._client.direct_to_workers = await self._reaches([*addresses])
         self.workers = [Worker(name, each) for each, name in addresses.items()]
@@ -204,10 +205,12 @@ class DaskCluster(Cluster):
                 for (address, name), told in zip(addresses.items(), each, strict=True)
                 if not told
             ]
-            raise ClusterError(
-                f"{silent[0] if silent else self._where} does not answer within "
-                f"{REACH:g} s ({len(silent)} of {len(each)} do not)"
-            )
+            if silent:
+                raise ClusterError(
+                    f"{silent[0]} does not answer within {REACH:g} s "
+                    f"({len(silent)} of {len(each)} do not)"
+                )
+            answers = {address: told[address] for told in each for address in told}
         for address, name in addresses.items():
             version = answers.get(address)
             if version == __version__:
