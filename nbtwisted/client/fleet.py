@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import math
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -282,11 +282,9 @@ class _Fleet:
         for part in self._parts:
             part.send({"stop": True})
         rest = ((self._position(), job) for job in self._jobs.rest())
-        left = MOST_MARKED
-        for tasks in (self._shards.rest(), rest):
-            for index, job in islice(tasks, left):
-                left -= 1
-                self._fail(index, job, Interrupted(NEVER_SENT))
+        waiting = ((index, job) for index, job, _ in self._shards.rest())
+        for index, job in islice(chain(waiting, rest), MOST_MARKED):
+            self._fail(index, job, Interrupted(NEVER_SENT))
         self._turn = self._reactor.callLater(STOPPING, self._give_up)
         self._look()
 
@@ -345,7 +343,7 @@ class _Fleet:
         count = self._reach.count
         for index, size, written in records:
             to = at + size
-            if end(number, index, size) is not None:
+            if end(number, index, size):
                 ended = read_ended(written)
                 count(number, ended)
                 take(index, (ended, payload[at:to]))
@@ -382,7 +380,7 @@ class _Fleet:
         for number, part in enumerate(self._parts):
             while tasks := shards.take(number, now):
                 write = self._short.write
-                part.send({"jobs": [(index, write(job)) for index, job in tasks]})
+                part.send({"jobs": [(index, write(job)) for index, job, _ in tasks]})
         if jobs.is_over and not self._has_sent_last:
             # Nobody waits for more to write it with.
             self._has_sent_last = True
@@ -422,7 +420,7 @@ class _Fleet:
         self._taker.take(index, (ended, record))
 
     def _interrupt_all_of(self, number: int) -> None:
-        for index, job in self._shards.sent_to(number):
+        for index, job, _ in self._shards.sent_to(number):
             self._shards.end(number, index)
             self._fail(index, job, Interrupted("its worker did not say how it ended"))
 

@@ -37,7 +37,7 @@ from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 
 __all__ = ["ClientPart", "main"]
 
-SHORT_WHILE = 0.02
+SHORT_WHILE = 0.05
 """Seconds for which records are kept, so that many are sent at once, while there is
 something else to do."""
 

@@ -163,8 +163,11 @@ class Run:
         if ended.is_interrupted and self._resumed is not None:
             return
         try:
-            with self._beside_progress(self._on_terminal):
+            if self._progress is None:
                 self._sending.write(self._answers, index, answer)
+            else:
+                with self._beside_progress(self._on_terminal):
+                    self._sending.write(self._answers, index, answer)
         except OSError as error:
             self._stop_writing(cannot_write(error))
             return

@@ -30,7 +30,7 @@ from tests.client.in_memory import Connection, Network
 from tests.cluster.in_memory import MemoryCluster, MemoryDriver
 from tests.guard import ClockCase
 
-A_WHILE = 0.05
+A_WHILE = 0.1
 """Seconds in which frames come, and records are sent that were kept for others."""
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"

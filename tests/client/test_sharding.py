@@ -22,7 +22,7 @@ def sharding_of(*shares: int, ahead: float = float("inf")) -> Sharding:
 
 
 def take(shards: Sharding, worker: int, now: float = 0.0) -> list[int]:
-    return [index for index, _ in shards.take(worker, now)]
+    return [index for index, _, _ in shards.take(worker, now)]
 
 
 class AssigningTests(SynchronousTestCase):
@@ -50,7 +50,7 @@ class AssigningTests(SynchronousTestCase):
         self.assertEqual(take(self.shards, 1), [1, 4])
         self.assertEqual(self.shards.origins, 1)
         for worker, index in [(0, 2), (1, 1), (1, 4)]:
-            self.assertIsNotNone(self.shards.end(worker, index))
+            self.assertTrue(self.shards.end(worker, index))
 
     def test_beginnings_that_look_alike(self) -> None:
         """Only what has a path says where its origin ends."""
@@ -98,11 +98,11 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(self.put(shards, 0.1), 0)
         self.assertEqual(len(take(shards, 0, 0.1)), 5 + 2 * done)
         # It has done nothing since.
-        for index, _ in shards.sent_to(0):
+        for index, _, _ in shards.sent_to(0):
             shards.end(0, index)
         self.assertEqual(self.put(shards, 0.3), 5 + 2 * (done + 5 + 2 * done))
         take(shards, 0, 0.3)
-        for index, _ in shards.sent_to(0):
+        for index, _, _ in shards.sent_to(0):
             shards.end(0, index)
         self.assertEqual(self.put(shards, 9.0), 10)
 
@@ -183,7 +183,7 @@ class LosingTests(SynchronousTestCase):
         # The origin is one's again, and what is older goes first.
         self.assertEqual(take(self.shards, 1), [0, 1, 4, 6])
         self.assertEqual(take(self.shards, 2), [2, 5])
-        self.assertIsNone(self.shards.end(0, 0))
+        self.assertFalse(self.shards.end(0, 0))
         self.shards.put(7, A)
         self.assertEqual(take(self.shards, 1), [7])
         self.assertEqual(self.shards.origins, 3)
@@ -198,9 +198,11 @@ class LosingTests(SynchronousTestCase):
         # It was not this one's.
         self.shards.answer(0, 19)
         self.assertEqual(len(take(self.shards, 0)), 10)
-        self.assertEqual(self.shards.end(0, 6), A)
-        self.assertIsNone(self.shards.end(0, 6))
-        self.assertEqual([index for index, _ in self.shards.sent_to(0)][:3], [0, 1, 2])
+        self.assertTrue(self.shards.end(0, 6))
+        self.assertFalse(self.shards.end(0, 6))
+        self.assertEqual(
+            [index for index, _, _ in self.shards.sent_to(0)][:3], [0, 1, 2]
+        )
         self.assertEqual(self.shards.lose(0), [])
         self.assertEqual(take(self.shards, 1), [*range(6), *range(7, 11)])
         self.assertFalse(self.shards.is_idle)
@@ -253,7 +255,7 @@ class LosingTests(SynchronousTestCase):
         take(shards, 3)
         shards.lose(3)
         take(shards, 4)
-        self.assertIsNotNone(shards.end(4, 1))
+        self.assertTrue(shards.end(4, 1))
 
 
 class StoppingTests(SynchronousTestCase):
@@ -262,8 +264,8 @@ class StoppingTests(SynchronousTestCase):
         for index, job in enumerate([A, B, A, B, A, B]):
             shards.put(index, job)
         self.assertEqual(take(shards, 0), [0, 2])
-        self.assertEqual([index for index, _ in shards.rest()], [1, 3, 4, 5])
-        self.assertEqual(shards.sent_to(0), [(0, A), (2, A)])
+        self.assertEqual([index for index, _, _ in shards.rest()], [1, 3, 4, 5])
+        self.assertEqual(shards.sent_to(0), [(0, A, 9), (2, A, 9)])
         self.assertFalse(shards.is_idle)
         shards.end(0, 0)
         shards.end(0, 2)
@@ -329,8 +331,8 @@ class AnyRunTests(SynchronousTestCase):
                 st.lists(st.sampled_from(sorted(sent[worker])), unique=True)
             )
             for index in done:
-                self.assertIsNotNone(shards.end(worker, index, 1))
-                self.assertIsNone(shards.end(worker, index, 1))
+                self.assertTrue(shards.end(worker, index, 1))
+                self.assertFalse(shards.end(worker, index, 1))
                 sent[worker].remove(index)
                 record(index)
         self.assertEqual(printed, list(range(number)))

@@ -21,7 +21,7 @@ from nbtwisted.client.errors import BadJob, BadURL
 from nbtwisted.client.job import Job
 from nbtwisted.client.target import Target
 
-__all__ = ["Lost", "Sharding"]
+__all__ = ["Lost", "Sharding", "Task"]
 
 MOST_WAITING = 10_000
 """Jobs that are kept because others can go before them: their workers have enough."""
@@ -58,6 +58,10 @@ _MOST_REMEMBERED = 10_000
 _NOBODY = -1
 
 
+Task = tuple[int, "Job | BadJob", int]
+"""The index of a job, the job, and its bytes."""
+
+
 @dataclass(frozen=True)
 class Lost:
     """A job that no other worker does in place of one that was lost."""
@@ -77,13 +81,13 @@ class _Worker:
 
     def __init__(self, share: int) -> None:
         self.share = share
-        self.sent: dict[int, Job | BadJob] = {}
+        self.sent: dict[int, Task] = {}
         """What it was sent and has not done, by index."""
         self.size = 0
         """Bytes of that."""
-        self.written: dict[int, Job | BadJob] = {}
+        self.written: dict[int, Task] = {}
         """What it has done, and its records are on their way to where they are safe."""
-        self.waiting: deque[tuple[int, Job | BadJob]] = deque()
+        self.waiting: deque[Task] = deque()
         """What it will be sent."""
         self.is_lost = False
         # In this period, and in the one before.
@@ -105,7 +109,9 @@ class _Worker:
             return 0
         lately = 2 * max(self.done, self.done_before)
         most = self.share + min(max(self.share, lately), MOST_SENT)
-        return max(most - len(self.sent), 0)
+        room = most - len(self.sent)
+        # To send a few at a time costs more than to have a few less.
+        return room if 4 * room >= most else 0
 
 
 class Sharding:
@@ -171,8 +177,8 @@ class Sharding:
         self._give(index, job)
         return self._size_waiting < LARGEST_WAITING
 
-    def take(self, number: int, now: float) -> list[tuple[int, Job | BadJob]]:
-        """What a worker is to be sent now: indices and jobs."""
+    def take(self, number: int, now: float) -> list[Task]:
+        """What a worker is to be sent now."""
         worker = self._workers[number]
         waiting = worker.waiting
         most = min(worker.room(now), len(waiting), LONGEST_BATCH)
@@ -181,9 +187,8 @@ class Sharding:
             if worker.size >= LARGEST_SENT:
                 break
             task = waiting.popleft()
-            index, job = task
-            size = _size(job)
-            worker.sent[index] = job
+            worker.sent[task[0]] = task
+            size = task[2]
             worker.size += size
             self._size_waiting -= size
             batch.append(task)
@@ -194,27 +199,26 @@ class Sharding:
         """A worker has done a job, and can be sent another; if it is lost before `end`,
         the job is to be done again."""
         worker = self._workers[number]
-        job = worker.sent.pop(index, None)
-        if job is not None:
-            worker.size -= _size(job)
+        task = worker.sent.pop(index, None)
+        if task is not None:
+            worker.size -= task[2]
             worker.done += 1
-            worker.written[index] = job
+            worker.written[index] = task
 
-    def end(self, number: int, index: int, size: int = 0) -> Job | BadJob | None:
+    def end(self, number: int, index: int, size: int = 0) -> bool:
         """A worker has done a job, whose record has `size` bytes.
 
-        Returns the job; None if it was not to be done by this worker.
+        Returns whether the job was to be done by this worker.
         """
         worker = self._workers[number]
-        job = worker.sent.pop(index, None)
-        if job is not None:
-            worker.size -= _size(job)
+        task = worker.sent.pop(index, None)
+        if task is not None:
+            worker.size -= task[2]
             worker.done += 1
-        else:
-            job = worker.written.pop(index, None)
-        if job is not None:
-            self._be_done(index, size)
-        return job
+        elif worker.written.pop(index, None) is None:
+            return False
+        self._be_done(index, size)
+        return True
 
     def lose(self, number: int) -> list[Lost]:
         """A worker is lost: others do what it had to do, but for what is returned."""
@@ -224,15 +228,15 @@ class Sharding:
         worker.is_lost = True
         self.left -= 1
         sent = {**worker.written, **worker.sent}
-        tasks = [*sent.items(), *worker.waiting]
+        tasks = [*sent.values(), *worker.waiting]
         worker.written, worker.sent = {}, {}
         worker.size = 0
         self._number_waiting -= len(worker.waiting)
-        self._size_waiting -= sum(_size(job) for _, job in worker.waiting)
+        self._size_waiting -= sum(size for _, _, size in worker.waiting)
         worker.waiting.clear()
         failed = []
         # Those that were sent are mostly the older ones.
-        for index, job in sorted(tasks, key=_index):
+        for index, job, _ in sorted(tasks, key=_index):
             why = self._why_not_again(index, job) if index in sent else ""
             if not self.left:
                 why = "no worker is left"
@@ -246,12 +250,12 @@ class Sharding:
             other.waiting = deque(sorted(other.waiting, key=_index))
         return failed
 
-    def sent_to(self, number: int) -> list[tuple[int, Job | BadJob]]:
+    def sent_to(self, number: int) -> list[Task]:
         """What a worker was sent and has not ended."""
         worker = self._workers[number]
-        return [*worker.written.items(), *worker.sent.items()]
+        return [*worker.written.values(), *worker.sent.values()]
 
-    def rest(self) -> Iterator[tuple[int, Job | BadJob]]:
+    def rest(self) -> Iterator[Task]:
         """What was put here and not sent, in the order of the indices; it is taken."""
         tasks = [task for worker in self._workers for task in worker.waiting]
         for worker in self._workers:
@@ -273,9 +277,10 @@ class Sharding:
             number = min(range(len(self._workers)), key=self._load)
             if slot is not None:
                 self._owners[slot] = number
-        self._workers[number].waiting.append((index, job))
+        size = 0 if isinstance(job, BadJob) else len(job.url) + len(job.body)
+        self._workers[number].waiting.append((index, job, size))
         self._number_waiting += 1
-        self._size_waiting += _size(job)
+        self._size_waiting += size
 
     def _load(self, number: int) -> float:
         worker = self._workers[number]
@@ -312,16 +317,15 @@ class Sharding:
             self._losses.pop(index, None)
         if self._ahead == math.inf:
             return
-        self._held[index] = size
-        self._size_held += size
+        if index != self._oldest:
+            self._held[index] = size
+            self._size_held += size
+            return
+        self._oldest += 1
         while self._oldest in self._held:
             self._size_held -= self._held.pop(self._oldest)
             self._oldest += 1
 
 
-def _size(job: Job | BadJob) -> int:
-    return 0 if isinstance(job, BadJob) else len(job.url) + len(job.body)
-
-
-def _index(task: tuple[int, Job | BadJob]) -> int:
+def _index(task: Task) -> int:
     return task[0]
