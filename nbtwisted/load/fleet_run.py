@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
@@ -13,8 +12,9 @@ from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.cluster.clock import ClockDifference
 from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.load.intervals import read_intervals
 from nbtwisted.load.parts import divide
-from nbtwisted.load.series import Interval, Series
+from nbtwisted.load.series import Interval
 from nbtwisted.load.spec import write_requests, write_spec
 from nbtwisted.load.tally import Tally
 from nbtwisted.load.tally_json import read_tally
@@ -95,16 +95,17 @@ class _Share:
             self._intervals.append(intervals)
         self._under_way = told["under_way"]
 
-    def read_series(self) -> None:
-        """Give the tally its series, if there is one."""
-        told = [each for text in self._intervals for each in json.loads(text)]
-        if self._under_way is not None:
-            told.append(self._under_way)
-        if not told:
+    def add_to(self, whole: Tally) -> None:
+        """Add all that came of it, with its intervals if the whole has a series."""
+        whole.merge(self.result.tally)
+        series = whole.series
+        if series is None:
             return
-        series = self.result.tally.series = Series()
-        for each in told:
-            series.add(Interval.from_json(each))
+        for written in self._intervals:
+            for interval in read_intervals(written):
+                series.add(interval)
+        if self._under_way is not None:
+            series.add(Interval.from_json(self._under_way))
 
 
 class State(Enum):
@@ -313,8 +314,7 @@ class FleetRun:
         self._state = State.OVER
         self._cancel_timers()
         for share in self._shares.values():
-            share.read_series()
-            self._sum.merge(share.result.tally)
+            share.add_to(self._sum)
         self._done.callback(None)
 
     def _look_for_silence(self) -> None:

@@ -6,7 +6,7 @@ Each function returns the value that it was given, or raises `ValueError`. Pure.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 __all__ = ["as_count", "as_list", "as_object", "as_seconds", "as_text"]
 
@@ -15,8 +15,6 @@ LARGEST = 2**53
 
 LONGEST_TEXT = 1024 * 1024
 """Characters."""
-
-_T = TypeVar("_T")
 
 
 def as_count(value: Any) -> int:
@@ -35,26 +33,26 @@ def as_seconds(value: Any) -> float:
 
 def as_text(value: Any) -> str:
     """A text."""
-    if len(_as(str, value, "a text")) > LONGEST_TEXT:
+    if type(value) is not str:
+        raise ValueError(f"{_shown(value)}: expected a text")
+    if len(value) > LONGEST_TEXT:
         raise ValueError(f"a text of {len(value)} characters: expected fewer")
-    return str(value)
+    return value
 
 
 def as_object(value: Any) -> dict[str, Any]:
     """An object."""
-    return _as(dict, value, "an object")
+    if type(value) is not dict:
+        raise ValueError(f"{_shown(value)}: expected an object")
+    return value
 
 
 def as_list(value: Any) -> list[Any]:
     """A list."""
-    return _as(list, value, "a list")
-
-
-def _as(kind: type[_T], value: Any, expected: str) -> _T:
-    if not isinstance(value, kind):
-        raise ValueError(f"{_shown(value)}: expected {expected}")
+    if type(value) is not list:
+        raise ValueError(f"{_shown(value)}: expected a list")
     return value
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:100] if not isinstance(value, (dict, list)) else "[...]"
+    return repr(value)[:100] if type(value) not in (dict, list) else "[...]"

@@ -16,7 +16,6 @@ last, a part may be given another `spec`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
@@ -31,6 +30,7 @@ from nbtwisted.cluster.driver import Driver, StandardDriver
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.command_line import open_files_left
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
+from nbtwisted.load.intervals import write_intervals
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.running import Run
 from nbtwisted.load.series import Interval, Series
@@ -167,15 +167,14 @@ class LoadPart:
         run, has_begun = self._run, self._skew is not None
         told = {
             "tally": write_tally(run.tally, with_series=False),
-            "under_way": None if under_way is None else _as_json(under_way),
+            "under_way": None if under_way is None else under_way.as_json(steps=True),
             "seconds": run.seconds if has_begun else 0.0,
             "cpu": run.cpu_share if has_begun else 0.0,
             "skew": self._skew,
             "methods": run.methods,
             "is_last": is_last,
         }
-        payload = json.dumps([*map(_as_json, intervals)], separators=(",", ":"))
-        self._driver.send(told, payload.encode() if intervals else b"")
+        self._driver.send(told, write_intervals(intervals) if intervals else b"")
 
     def _stop(self) -> None:
         if self._state is State.RUNNING:
@@ -191,11 +190,6 @@ class LoadPart:
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-
-
-def _as_json(interval: Interval) -> dict[str, Any]:
-    # Its latencies are in the steps as well.
-    return interval.as_json(latencies=False, steps=True)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from array import array
 from base64 import b64decode, b64encode
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -45,6 +46,8 @@ class Steps:
     """
 
     def __init__(self) -> None:
+        self._first = 0
+        """The step of the first lane, from `LOWEST` on."""
         self._lanes = 0
         self._shortest = math.inf
         self._longest = 0.0
@@ -55,15 +58,21 @@ class Steps:
             return
         halves = array("H", array("f", seconds).tobytes())
         upper = halves[1::2] if sys.byteorder == "little" else halves[::2]
-        counts = array("Q", bytes(LANE * STEPS))
-        for bits, count in Counter(upper).items():
-            counts[min(max((bits >> 1) - LOWEST, 0), STEPS - 1)] += count
-        self._lanes += int.from_bytes(_little_endian(counts), "little")
-        self._take_extremes(min(seconds), max(seconds))
+        found = Counter(upper)
+        first = _step(min(found))
+        counts = array("Q", bytes(LANE * (_step(max(found)) - first + 1)))
+        for bits, count in found.items():
+            counts[_step(bits) - first] += count
+        lanes = int.from_bytes(_little_endian(counts), "little")
+        self._add(first, lanes, min(seconds), max(seconds))
 
     @property
     def counts(self) -> array[int]:
-        """How many there are of each step, as far as there are any."""
+        """How many there are of each step from `LOWEST` on, as far as there are any."""
+        return array("Q", bytes(LANE * self._first)) + self._counts
+
+    @property
+    def _counts(self) -> array[int]:
         lanes = -(-self._lanes.bit_length() // (8 * LANE))
         counts = array("Q", self._lanes.to_bytes(LANE * lanes, "little"))
         return _in_order(counts)
@@ -71,22 +80,36 @@ class Steps:
     @property
     def total(self) -> int:
         """How many there are."""
-        return sum(self.counts)
+        return sum(self._counts)
 
     def merge(self, other: Steps) -> None:
         """Count those as well."""
-        self._lanes += other._lanes
-        self._take_extremes(other._shortest, other._longest)
+        if other._lanes:
+            self._add(other._first, other._lanes, other._shortest, other._longest)
+
+    def _add(self, first: int, lanes: int, shortest: float, longest: float) -> None:
+        ahead = first - self._first
+        if not self._lanes:
+            self._first, self._lanes = first, lanes
+        elif ahead >= 0:
+            self._lanes += lanes << (8 * LANE * ahead)
+        else:
+            self._first, self._lanes = (
+                first,
+                (self._lanes << (8 * LANE * -ahead)) + lanes,
+            )
+        self._shortest = min(self._shortest, shortest)
+        self._longest = max(self._longest, longest)
 
     def figures(self) -> dict[str, float] | None:
         """`p50`, `p90`, `p99` and `max`, in seconds; None if there are none."""
-        passed = [*accumulate(self.counts)]
+        passed = [*accumulate(self._counts)]
         if not passed:
             return None
         found = {}
         for percent in PERCENTILES:
             rank = -(-passed[-1] * percent // 100)
-            step = LOWEST + bisect_left(passed, rank)
+            step = LOWEST + self._first + bisect_left(passed, rank)
             # The next bit set, and none after it: that is the middle of the step.
             (middle,) = struct.unpack("=f", struct.pack("=I", step << 17 | 1 << 16))
             seconds = min(max(middle, self._shortest), self._longest)
@@ -108,6 +131,39 @@ class Steps:
             },
         }
 
+    def packed(self) -> tuple[list[Any], bytes] | None:
+        """All of it: a head, for `unpacked`, and counts; None if there are none.
+
+        The head has the step of the first count, the bytes of each, and the extremes.
+        """
+        counts = self._counts
+        if not counts:
+            return None
+        most = max(counts)
+        size = next(size for size in _SIZES if most < 256**size)
+        packed = _little_endian(array(_SIZES[size], counts))
+        return [self._first, size, self._shortest, self._longest], packed
+
+    @classmethod
+    def unpacked(cls, head: Sequence[Any], packed: bytes) -> Steps:
+        """The inverse of `packed`; raises `ValueError` for what that does not give."""
+        first, size, shortest, longest = head
+        first, size = as_count(first), as_count(size)
+        number, rest = divmod(len(packed), size) if size in _SIZES else (0, 1)
+        if rest or not 0 < number <= STEPS - first:
+            raise ValueError("counts that are no counts of steps")
+        steps = cls()
+        lanes = bytearray(LANE * number)
+        for place in range(size):
+            lanes[place::LANE] = packed[place::size]
+        steps._first, steps._lanes = first, int.from_bytes(lanes, "little")
+        if size == LANE:
+            as_count(max(steps._counts))
+        steps._shortest, steps._longest = as_seconds(shortest), as_seconds(longest)
+        if steps._shortest > steps._longest:
+            raise ValueError("latencies whose shortest is longer than the longest")
+        return steps
+
     def as_json(self) -> dict[str, Any] | None:
         """All of it as JSON values; None if there are none.
 
@@ -115,48 +171,34 @@ class Steps:
         latencies there are of the step `first` and of each that follows. The step 0
         begins at a microsecond.
         """
-        counts = self.counts
-        if not counts:
+        found = self.packed()
+        if found is None:
             return None
-        first = next(step for step, count in enumerate(counts) if count)
-        most = max(counts)
-        size = next(size for size in _SIZES if most < 256**size)
-        packed = _little_endian(array(_SIZES[size], counts[first:]))
+        (first, size, shortest, longest), packed = found
+        counts = b64encode(packed).decode("ascii")
         return {
-            "min": self._shortest,
-            "max": self._longest,
+            "min": shortest,
+            "max": longest,
             "first": first,
             "size": size,
-            "counts": b64encode(packed).decode("ascii"),
+            "counts": counts,
         }
 
     @classmethod
     def from_json(cls, given: Any) -> Steps:
         """The inverse of `as_json`; raises `ValueError` for what that does not give."""
-        steps = cls()
         if given is None:
-            return steps
+            return cls()
         given = as_object(given)
-        first, size = as_count(given.get("first")), as_count(given.get("size"))
-        packed = b64decode(as_text(given.get("counts")), validate=True)
-        number, rest = divmod(len(packed), size) if size in _SIZES else (0, 1)
-        if rest or not 0 < number <= STEPS - first:
-            raise ValueError("counts that are no counts of steps")
-        lanes = bytearray(LANE * number)
-        for place in range(size):
-            lanes[place::LANE] = packed[place::size]
-        steps._lanes = int.from_bytes(lanes, "little") << (8 * LANE * first)
-        if size == LANE:
-            as_count(max(steps.counts))
-        shortest, longest = as_seconds(given.get("min")), as_seconds(given.get("max"))
-        if shortest > longest:
-            raise ValueError("latencies whose shortest is longer than the longest")
-        steps._take_extremes(shortest, longest)
-        return steps
+        head = [given.get(name) for name in ("first", "size", "min", "max")]
+        return cls.unpacked(
+            head, b64decode(as_text(given.get("counts")), validate=True)
+        )
 
-    def _take_extremes(self, shortest: float, longest: float) -> None:
-        self._shortest = min(self._shortest, shortest)
-        self._longest = max(self._longest, longest)
+
+def _step(bits: int) -> int:
+    """The step of a float of 32 bits, from `LOWEST` on, by the upper half of it."""
+    return min(max((bits >> 1) - LOWEST, 0), STEPS - 1)
 
 
 def lower_end(step: int) -> float:
