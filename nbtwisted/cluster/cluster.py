@@ -145,11 +145,11 @@ class DaskCluster(Cluster):
         await self._client.wait_for_workers(number)
 
     async def _join(self, distributed: Any, address: str) -> None:
-        # Whatever comes of it, it is to be closed.
-        self._client = distributed.Client(
-            address, asynchronous=True, timeout=REACH, connection_limit=CONNECTIONS
-        )
         try:
+            # Whatever comes of it, it is to be closed.
+            self._client = distributed.Client(
+                address, asynchronous=True, timeout=REACH, connection_limit=CONNECTIONS
+            )
             await asyncio.wait_for(self._client, 2 * REACH)
             versions = await asyncio.wait_for(
                 self._client.scheduler.versions(packages=["distributed"]), REACH
