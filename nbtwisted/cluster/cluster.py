@@ -101,7 +101,8 @@ class DaskCluster(Cluster):
                 f"no Dask here ({error}): expected nbtwisted[cluster] to be installed"
             ) from None
         # What it says is for its own users; ours are told by errors.
-        for name in ("distributed", "tornado"):
+        # (Some of its loggers have levels of their own.)
+        for name in ("distributed", "distributed.client", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=r"distributed\.")
         if self._place.address is None:
