@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nbtwisted.load.json_values import as_count, as_list, as_object, as_seconds
+from nbtwisted.load.json_values import (
+    as_count,
+    as_list,
+    as_object,
+    as_seconds,
+    as_text,
+)
 from nbtwisted.load.series import Interval, Series
+from nbtwisted.printable import printable
 
 __all__ = ["FEWEST_INTERVALS", "Earlier", "figures_of"]
 
@@ -16,6 +23,9 @@ FEWEST_INTERVALS = 10
 """In fewer there is too little to see of how a run goes up and down."""
 
 LATENCIES = ("mean", "p50", "p90", "p99", "p99.9")
+
+LONGEST_TEXT = 100
+"""Characters that are shown of a text."""
 
 _IS_NONE = "expected what --json of nbtwisted load has written"
 
@@ -56,11 +66,15 @@ class Earlier:
                 else f"it is no report: {_IS_NONE}"
             )
         try:
-            figures_of(report)
+            figures = figures_of(report)
             shape_of(report)
             intervals = Series.from_json(report["intervals"] or []).intervals
         except (ValueError, KeyError) as error:
-            raise ValueError(f"it is no report of this version: {error}") from None
+            why = f"no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"it is no report of this version: {why}") from None
+        nothing = [name for name, of in figures.items() if not of and name != "errors"]
+        if report["answered"] and nothing:
+            raise ValueError(f"it is no report of this version: no {nothing[0]}")
         if not report["answered"]:
             raise ValueError("none of its requests was answered")
         if len(intervals) < FEWEST_INTERVALS:
@@ -95,23 +109,27 @@ def figures_of(report: Mapping[str, Any]) -> dict[str, float]:
 
 
 def shape_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run did, as far as it is known."""
-    stages = report.get("stages")
+    """What a run did, as far as it is known; raises as `Earlier.read` does."""
+    stages, rate, arrivals = (
+        report.get(name) for name in ("stages", "rate", "arrivals")
+    )
     return {
-        **{name: report.get(name) for name in _DIFFERENCES},
-        "urls": (as_list(report["urls"]), report.get("urls_left_out")),
+        "urls": (as_list(report["urls"]), as_count(report["urls_left_out"])),
         "methods": sorted(as_object(report["methods"])),
+        "connections": as_count(report["connections"]),
+        "rate": None if rate is None else as_seconds(rate),
         "stages": stages
         and [
-            {
-                name: as_object(stage).get(name)
-                for name in ("began", "ended", "from", "to")
-            }
+            [as_object(stage).get(name) for name in ("began", "ended", "from", "to")]
             for stage in as_list(stages)
         ],
+        "arrivals": None if arrivals is None else as_text(arrivals),
+        "timeout": as_seconds(report["timeout"]),
         "workers": len(as_list(report.get("workers") or [])),
     }
 
 
 def _shown(value: float | str | None) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value or "none")
+    if isinstance(value, (int, float)):
+        return f"{value:.6g}"
+    return printable(value or "none", longest=LONGEST_TEXT)

@@ -5,7 +5,7 @@ Each function returns the value that it was given, or raises `ValueError`. Pure.
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 __all__ = ["as_count", "as_list", "as_object", "as_seconds", "as_text"]
@@ -26,7 +26,7 @@ def as_count(value: Any) -> int:
 
 def as_seconds(value: Any) -> float:
     """A time from 0 on."""
-    if type(value) not in (int, float) or not 0 <= value < math.inf:
+    if type(value) not in (int, float) or not 0 <= value <= sys.float_info.max:
         raise ValueError(f"{_shown(value)}: expected seconds from 0 on")
     return float(value)
 

@@ -8,7 +8,7 @@ from array import array
 from random import Random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -22,6 +22,18 @@ from nbtwisted.load.steps import Steps
 from nbtwisted.load.worsening import Worsening, add_comparison, parse_failure
 
 Made = tuple[dict[str, Any], list[Interval]]
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner)
+    ),
+    max_leaves=5,
+)
 FIGURES = ["mean", "p50", "p90", "p99", "p99.9", "rps", "errors"]
 
 
@@ -249,6 +261,8 @@ class EarlierTests(Case):
             (json.dumps(report), "it has no intervals, as another version of"),
             (json.dumps({**ours, "latency": 1}), "it is no report of this version: 1:"),
             (json.dumps({**ours, "answered": -1}), "it is no report of this version"),
+            (json.dumps({**ours, "rps": 10**400}), "it is no report of this version"),
+            (json.dumps({**ours, "rps": 0}), "it is no report of this version: no rps"),
             (json.dumps({**ours, "urls": None}), "it is no report of this version"),
             (json.dumps({**ours, "workers": 7}), "it is no report of this version"),
             (json.dumps({**ours, "intervals": [1]}), "it is no report of this version"),
@@ -259,6 +273,34 @@ class EarlierTests(Case):
             error = self.assertRaises(ValueError, Earlier.read, "old.json", text)
             self.assertIn(why, str(error), text[:100])
             self.assertNotIn("\n", str(error))
+
+    @settings(max_examples=30)
+    @given(st.data())
+    def test_whatever_is_in_it(self, data: st.DataObject) -> None:
+        """It is read and compared, or refused in one line."""
+        report = json.loads(written(made(intervals=10, each=10)))
+        at: Any = report
+        while True:
+            key = data.draw(
+                st.sampled_from([*(at if isinstance(at, dict) else range(len(at)))])
+            )
+            if not (
+                isinstance(at[key], (dict, list))
+                and at[key]
+                and data.draw(st.booleans())
+            ):
+                break
+            at = at[key]
+        at[key] = data.draw(JSON)
+        try:
+            earlier = Earlier.read("old.json", json.dumps(report))
+        except ValueError as error:
+            self.assertNotIn("\n", str(error))
+            return
+        now, intervals = made(2, intervals=10, each=10)
+        add_comparison(now, earlier, intervals, [Worsening.parse("p99 worse than 1%")])
+        for line in [*comparison_lines(now["comparison"]), *now["warnings"]]:
+            self.assertNotIn("\n", line)
 
     def test_runs_that_differ(self) -> None:
         earlier = Earlier("old.json", *made())
