@@ -131,15 +131,18 @@ def found_rate_sentence(report: Values) -> str:
             f'<p class="answer">{condition} <strong class="bad">held at no rate'
             f"</strong> in {tried}.</p>{_rest('the last trial')}"
         )
-    least = "at least " if found.get("is_at_least") else ""
+    is_at_least = found.get("is_at_least")
+    least = "at least " if is_at_least else ""
     said = (
         f"{condition} holds up to <strong>{least}{_rate(found['rate'])} requests a "
         "second</strong>"
     )
     if found["high"] is not None:
-        said += f", and not at {_rate(found['high'])}"
+        high = _rate(found["high"])
+        beyond = f"; at {high} the client was the limit"
+        said += beyond if is_at_least else f", and not at {high}"
     if found.get("confidence"):
-        tried += f"; confidence {percent(found['confidence'])}"
+        tried += f"; confidence {found['confidence']:.0%}"
     if found.get("ended") in ("interrupted", "given up"):
         tried += f"; {found['ended']}"
     rest = _rest("the last trial that held at this rate")
