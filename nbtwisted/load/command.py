@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.internet import reactor
@@ -19,15 +19,14 @@ from nbtwisted import steady_clock
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.command_line import end_when_told, open_files_left, say
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
-from nbtwisted.load.find_rate import Search
-from nbtwisted.load.found_rate import found_rate, sentence
+from nbtwisted.load.found_rate import sentence
 from nbtwisted.load.judging import lost_share
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.outputs import Outcome, Outputs
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.report import report
 from nbtwisted.load.running import Local, Runner, Running
-from nbtwisted.load.trial import Trial, Verdict
+from nbtwisted.load.searching import search_for_rate
 from nbtwisted.load.worsening import add_comparison
 
 if TYPE_CHECKING:
@@ -101,8 +100,6 @@ class _Command:
         self._line: LiveLine | None = None
         self._exit_code: int | None = None
         """Of a signal that has come."""
-        self._failure: ClusterError | None = None
-        """What has ended a search."""
 
     async def start(self, reactor: Any) -> None:
         """Begin; ends when all is over, by raising `SystemExit`."""
@@ -120,10 +117,17 @@ class _Command:
             if not await self._wait(self._runner.begin()):
                 _complain("interrupted: nothing was sent")
                 raise SystemExit(self._exit_code)
-            if self._options.goals:
-                outcome = await self._find_rate(reactor)
-            else:
-                outcome = await self._carry_out(reactor, self._options.plan)
+            options = self._options
+            outcome = (
+                await search_for_rate(
+                    options.plan,
+                    options.goals,
+                    partial(self._carry_out, reactor),
+                    lambda: self._wait(deferLater(reactor, options.settle)),
+                )
+                if options.goals
+                else await self._carry_out(reactor, options.plan)
+            )
             self._end_drawing()
             self._outputs.write(outcome)
             exit_code = self._judge(outcome.report)
@@ -152,42 +156,6 @@ class _Command:
         self._run = None
         began = steady_clock.now() - run.seconds
         return Outcome(self._report(run, plan), run.tally, began)
-
-    async def _find_rate(self, reactor: Any) -> Outcome:
-        """Search for the highest rate; the outcome is that of a trial which held there.
-
-        If none held, it is that of the last.
-        """
-        plan, goals = self._options.plan, self._options.goals
-        assert plan.rate is not None, "a search without a first rate"
-        search = Search(plan.rate)
-        held: dict[float | None, Outcome] = {}
-        while not search.state.is_over:
-            number = len(search.trials)
-            trial_plan = replace(plan, rate=search.rate)
-            if plan.seed is not None:
-                # What is due at random differs from trial to trial.
-                trial_plan = replace(trial_plan, seed=plan.seed + number)
-            try:
-                last = await self._carry_out(reactor, trial_plan, search.title)
-            except ClusterError as error:
-                if not search.trials:
-                    raise
-                self._failure = error
-            if self._exit_code is not None or self._failure is not None:
-                break
-            trial = Trial.of(search.rate, last.report, last.tally, goals)
-            if trial.verdict is Verdict.HELD:
-                held[trial.rate] = last
-            search.add(trial)
-            settled = deferLater(reactor, self._options.settle, lambda: None)
-            if not (search.state.is_over or await self._wait(settled)):
-                break
-        found = found_rate(search, goals, interrupted=not search.state.is_over)
-        outcome = held.get(search.low, last)
-        is_interrupted = self._exit_code is not None
-        outcome.report.update(found_rate=found, interrupted=is_interrupted)
-        return outcome
 
     def _draw(self, reactor: Any, run: Running, plan: Plan, title: str) -> None:
         if self._line is not None:
@@ -258,8 +226,8 @@ class _Command:
                 so_far = f"highest rate so far: {sentence(rate)}"
             _complain(f"interrupted: {so_far}")
             return self._exit_code
-        if self._failure is not None:
-            _complain(f"error: {self._failure}")
+        if rate is not None and rate["error"] is not None:
+            _complain(f"error: {rate['error']}")
             return NONE_ANSWERED
         if not found["answered"]:
             worst = found["errors"][0] if found["errors"] else None

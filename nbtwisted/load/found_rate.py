@@ -13,7 +13,11 @@ __all__ = ["found_rate", "found_rate_lines", "sentence"]
 
 
 def found_rate(
-    search: Search, goals: Sequence[Condition], *, interrupted: bool = False
+    search: Search,
+    goals: Sequence[Condition],
+    *,
+    interrupted: bool = False,
+    error: str | None = None,
 ) -> dict[str, Any]:
     """What a search has found, as JSON values.
 
@@ -21,7 +25,7 @@ def found_rate(
     is the lowest that did not hold. `is_at_least` says that the server might take more:
     no rate has failed, or `limited_by` is why this client could not ask as fast.
     `low_trials` and `high_trials` are those that confirm an end, and `confidence`
-    follows from them.
+    follows from them. `error` is what else has ended it, before it was over.
     """
     low, high = search.low, search.high
     limited_by = search.limited_by
@@ -36,6 +40,7 @@ def found_rate(
         "low_trials": _agreement(search, low),
         "high_trials": _agreement(search, high),
         "ended": "interrupted" if interrupted else search.state.value,
+        "error": error,
         "trials": [trial.as_json() for trial in search.trials],
     }
 
