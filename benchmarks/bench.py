@@ -31,6 +31,7 @@ from typing import Any
 import twisted
 from benchmarks.bench_clients import AT_ONCE, CLIENT_GROUPS, CONNECTIONS, asking
 from benchmarks.bench_cores import COMPARED, CORES_GROUPS, on_all_cores
+from benchmarks.bench_merging import LOOPS, MERGING_GROUPS, merging
 from benchmarks.bench_page import OURS, Figures, Table, page, summary
 from benchmarks.bench_programs import (
     BIN,
@@ -92,7 +93,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "server": tuple(WORK),
     "different": ("delay", "get", "bytes", "stream", "anything"),
     "client": CLIENT_GROUPS,
-    **{group: (group,) for group in (*WORK, "held", *CLIENT_GROUPS, *CORES_GROUPS)},
+    **{
+        group: (group,)
+        for group in (*WORK, "held", *CLIENT_GROUPS, *CORES_GROUPS, *MERGING_GROUPS)
+    },
 }
 
 
@@ -271,6 +275,8 @@ def measure(
                     )
         for name in COMPARED if "cores" in groups else ():
             table.measure("cores", name, on_all_cores, name, nginx, port, Path(place))
+        for name in LOOPS if "merging" in groups else ():
+            table.measure("merging", name, merging, name)
         if not groups & set(CLIENT_GROUPS):
             continue
         try:

@@ -10,13 +10,16 @@ from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS
 
 __all__ = [
     "ANEW",
+    "CLOSED",
     "COMMAND",
     "KEPT",
     "LOAD_SECONDS",
     "MIXED",
     "ON_ONE",
     "ON_TWO",
+    "OPEN",
     "OURS",
+    "PARTS_MERGED",
     "Figures",
     "Table",
     "page",
@@ -112,6 +115,9 @@ COMMAND = "nbtwisted get, JSON lines"
 ON_ONE = "nbtwisted load, on one core"
 ON_TWO = "nbtwisted load --cluster local:2, on two"
 MIXED = "mixed as JSON lines"
+PARTS_MERGED = 1000
+CLOSED = f"{PARTS_MERGED:,} parts, closed loop"
+OPEN = f"{PARTS_MERGED:,} parts, open loop"
 KEPT = "kept alive"
 ANEW = "a connection each"
 
@@ -187,6 +193,20 @@ SECTIONS = (
         "that send.",
         ("cores",),
         (COST, RATE),
+    ),
+    Section(
+        "Merging the parts of a cluster's run",
+        f"{PARTS_MERGED:,} parts of `nbtwisted load`, each with histograms of its "
+        "latencies, of how late its timers were, and a series of 199 intervals with "
+        "500 requests each: CPU time of the driver to read what they tell when their "
+        "runs are over, and to merge it. In an open loop there are latencies of two "
+        "kinds.",
+        ("merging",),
+        (
+            Figure("read", "CPU seconds to read", "{:.2f}", less_is_better=True),
+            Figure("merge", "CPU seconds to merge", "{:.2f}", less_is_better=True),
+            Figure("kb", "KB a part", "{:.0f}", less_is_better=True),
+        ),
     ),
     Section(
         "10,000 GETs at once from a program",
@@ -295,6 +315,8 @@ TARGETS = (
     Target("load", "per_cpu", "nbtwisted load", "hey", 2.0, 2.7),
     Target("load", "per_cpu", "nbtwisted load", "aiohttp", 6.0, 8.0),
     Target("cores", "rps", ON_TWO, ON_ONE, 1.8, 2.0),
+    Target("merging", "merge", CLOSED, "", 2.0, 1.0),
+    Target("merging", "merge", OPEN, "", 2.0, 1.0),
     Target("many", "us", "nbtwisted get_all", "aiohttp", 1 / 0.6, 1 / 0.4),
     Target("many", "us", "nbtwisted get_all", "treq", 6.7, 12.5),
     Target(

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks.bench import servers
 from benchmarks.bench_clients import CLIENT_GROUPS, asking, list_urls
 from benchmarks.bench_cores import COMPARED
+from benchmarks.bench_merging import LOOPS
 from benchmarks.bench_page import (
     OURS,
     REMEMBERED,
@@ -182,6 +183,7 @@ class ClientTests(SynchronousTestCase):
             },
             **clients(with_long_list=True).found,
             "cores": [*COMPARED],
+            "merging": [*LOOPS],
         }
         for target in TARGETS:
             names = {target.ours, target.peer or target.ours}
