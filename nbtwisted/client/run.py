@@ -140,8 +140,7 @@ class Run:
 
     def stop_writing(self, error: OSError) -> None:
         """What was to be written elsewhere cannot be: the run ends by that."""
-        if self._cannot_write is None:
-            self._stop_writing(cannot_write(error))
+        self._stop_writing(cannot_write(error))
 
     def _draw_progress(self) -> None:
         assert self._progress is not None
@@ -150,7 +149,7 @@ class Run:
         self._sending.postpone(time.monotonic() - began)
 
     def _stop_writing(self, why: str) -> None:
-        self._cannot_write = why
+        self._cannot_write = self._cannot_write or why
         # A terminal that closes says so by a signal, and cannot be written then.
         if self._exit_code is None:
             self.interrupt(CANNOT_WRITE)

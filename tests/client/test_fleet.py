@@ -411,6 +411,28 @@ class BeginningTests(FleetCase):
         )
 
 
+class ReachTests(FleetCase):
+    def accept(self) -> None:
+        while self._accepted < len(self.network.attempts):
+            number, self._accepted = self._accepted, self._accepted + 1
+            if self.network.attempts[number][0] == "10.0.0.2":
+                self.network.refuse(ConnectionRefusedError(), number)
+            else:
+                self._connections.append(self.network.accept(number))
+        super().accept()
+
+    def test_a_worker_that_reaches_nothing_is_named(self) -> None:
+        self.start([HOSTS[0], *[HOSTS[1]] * 12], "-c", "2")
+        for _ in range(20):
+            self.serve()
+            self.wait()
+        self.successResultOf(self.running)
+        self.assertEqual(self.exit_codes(), {0: 1, 7: 12})
+        (said,) = self.said
+        self.assertIn("worker 1: all of its 12 requests failed, and others' did", said)
+        self.assertIn("connect: http://10.0.0.2/", said)
+
+
 class ClockTests(FleetCase):
     def test_dates_are_by_the_drivers_clock(self) -> None:
         """Whatever the workers' show, if that is more than noise of a measurement."""
