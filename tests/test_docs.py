@@ -20,7 +20,7 @@ from tests.server.running import BY_MODULE, RunningServer
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
-PAGES += ["docs/study.md", "docs/rules.md", "docs/recordings.md"]
+PAGES += ["docs/study.md", "docs/rules.md", "docs/recordings.md", "docs/cluster.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
 # What the pages' server is started with.
 RULES = {
@@ -37,6 +37,7 @@ INSTEAD = {
     ". .venv/bin/activate": "true",
     "pip install requests": "true",
     "pip install pytest requests treq": "true",
+    "pip install 'nbtwisted[cluster]'": "true",
 }
 
 

@@ -180,6 +180,8 @@ class SchedulerTests(ReactorCase):
             )
             patch.restore()
             started += [start([*worker, "--name", name]) for name in ("a", "b")]
+            # As from where only the scheduler can be reached.
+            self.patch(cluster_module, "REACH_DIRECTLY", 0.0)
             await self._lose_one(await self._connect(address), started[1])
         finally:
             for process in started:
@@ -194,6 +196,7 @@ class SchedulerTests(ReactorCase):
             await cluster.close()
 
     async def _lose_one(self, cluster: DaskCluster, process: Any) -> None:
+        self.assertFalse(cluster._client.direct_to_workers)
         try:
             by_name: dict[str, Worker] = {each.name: each for each in cluster.workers}
             listener, parts = Listener(), []

@@ -49,7 +49,7 @@ class TLSTests(ReactorCase):
         ca, other = trustme.CA(), trustme.CA()
         ours = settings(folder / "ours", ca, ca)
         # It brings settings of its own, which are not to go with ours.
-        self.assertTrue(distributed.__version__)
+        self.assertTrue(distributed.Client)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -92,6 +92,7 @@ class TLSTests(ReactorCase):
             cluster: DaskCluster = await connect(self.reactor, Place(address))
         patch.restore()
         try:
+            self.assertTrue(cluster._client.direct_to_workers)
             [worker] = cluster.workers
             self.assertTrue(worker.address.startswith("tls://"), worker)
             part = await cluster.start_part(worker, PART)
