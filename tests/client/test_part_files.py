@@ -10,6 +10,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbtwisted.client.results import manifest as manifest_module
 from nbtwisted.client.results import part_files
 from nbtwisted.client.results.claim import claim
 from nbtwisted.client.results.manifest import Manifest
@@ -248,6 +249,17 @@ class ManifestTests(PartFilesCase):
         self.assertNotIn("manifest.json", in_memory("a"))
         manifest.abandon()
         self.clock.end_threads()
+
+    def test_no_room_for_what_it_keeps(self) -> None:
+        with open("/dev/full", "wb", buffering=0) as full:
+            self.patch(manifest_module, "TemporaryFile", lambda: full)
+            manifest = self.manifest()
+            file: WrittenFile = {"name": "x", "bytes": 0, "sha256": "", "records": []}
+            manifest.add([file, file])
+            written = manifest.write(is_complete=True)
+            self.clock.end_threads()
+        self.assertIn("No space left", str(self.failureResultOf(written, OSError)))
+        self.assertEqual(in_memory("a"), {})
 
     def test_of_nothing(self) -> None:
         manifest = self.manifest()

@@ -60,11 +60,14 @@ class Manifest:
     def add(self, files: Iterable[WrittenFile]) -> None:
         """Take files whose answers are delivered by that, and were not before.
 
-        Raises `OSError` where the disk has no room.
+        Where the disk here has no room for that, `write` fails.
         """
         for file in files:
             comma = b",\n" if self._answers else b"\n"
-            self._files.write(comma + json.dumps(file).encode())
+            try:
+                self._files.write(comma + json.dumps(file).encode())
+            except OSError as error:
+                self._fail(error)
             self._answers += sum(last - first + 1 for first, last in file["records"])
 
     def put(self, index: int, answer: bytes) -> None:
@@ -72,7 +75,7 @@ class Manifest:
         self._own.write(index, answer)
 
     def _fail(self, error: OSError) -> None:
-        self._error = error
+        self._error = self._error or error
 
     def write(self, *, is_complete: bool) -> Deferred[None]:
         """Write it where no more files come; fails with `OSError`.
