@@ -7,7 +7,6 @@ them in common.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,14 +90,13 @@ class Preparing:
 
 
 def count_methods(
-    requests: Sequence[Prepared], *, first: int, number: int, step: int = 1
+    requests: Sequence[Prepared], *, first: int, number: int
 ) -> Counter[str]:
-    """The methods of so many requests that took every `step`th turn from the first."""
-    # After so many, it is the same ones' turn again.
-    period = len(requests) // math.gcd(len(requests), step)
-    rounds, left = divmod(number, period)
+    """The methods of so many requests that took turns, from the `first` turn on."""
+    rounds, left = divmod(number, len(requests))
     methods: Counter[str] = Counter()
-    for times, turns in ((rounds, period if rounds else 0), (1, left)):
-        for turn in range(first, first + turns * step, step):
-            methods[requests[turn % len(requests)].common.method] += times
+    for request in requests if rounds else ():
+        methods[request.common.method] += rounds
+    for turn in range(first, first + left):
+        methods[requests[turn % len(requests)].common.method] += 1
     return methods

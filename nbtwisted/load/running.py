@@ -24,6 +24,7 @@ from nbtwisted.load.prepared import count_methods
 from nbtwisted.load.series import Interval
 from nbtwisted.load.tallies import Tallies
 from nbtwisted.load.tally import Tally
+from nbtwisted.load.turns import share_of_round
 from nbtwisted.load.worker import Worker
 from nbtwisted.load.workers import Workers
 
@@ -158,10 +159,9 @@ class Run:
             from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
 
             self._tls = TLS(verify=plan.verify)
-        self._requests = plan.requests
-        self._turn = plan.first
+        self._requests = share_of_round(plan.requests, plan.first, plan.step)
+        self._turn = 0
         """The next one's."""
-        self._step = plan.step
         self._pace: Pace
         self._workers: list[Worker] = []
         self._free: deque[Worker] = deque()
@@ -252,9 +252,8 @@ class Run:
     def methods(self) -> Counter[str]:
         """The methods of the requests that count; once it is over."""
         # Those were the last to have their turns.
-        sent, step = self.tally.sent, self._step
-        first = self._turn - sent * step
-        return count_methods(self._requests, first=first, step=step, number=sent)
+        sent = self.tally.sent
+        return count_methods(self._requests, first=self._turn - sent, number=sent)
 
     # What workers need.
 
@@ -307,7 +306,7 @@ class Run:
 
     def _send(self, worker: Worker, due: float, now: float) -> None:
         requests, turn = self._requests, self._turn
-        self._turn = turn + self._step
+        self._turn = turn + 1
         self._busy += 1
         worker.send(requests[turn % len(requests)], due, now)
 

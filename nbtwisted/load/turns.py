@@ -6,8 +6,11 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from typing import TypeVar
 
-__all__ = ["MOST_TURNS", "turns"]
+__all__ = ["MOST_TURNS", "share_of_round", "turns"]
+
+_T = TypeVar("_T")
 
 MOST_TURNS = 1_000_000
 """In a round, beyond one for each request: that takes 8 MB, and two seconds."""
@@ -50,3 +53,20 @@ def turns(weights: Sequence[int]) -> list[int]:
             begin = -(-taken[which] * total // weights[which])
             begins[max(begin, turn + 1)].append(which)
     return found
+
+
+def share_of_round(a_round: Sequence[_T], first: int, step: int) -> Sequence[_T]:
+    """The round of a part of a run, which has every `step`th turn from the `first` on.
+
+    It has all that the whole round has, or parts would not have the same to do: of two
+    requests that take turns, one of two parts would have the slow one each time. So the
+    order is shifted by one wherever it would come to the same ones again.
+    """
+    if step == 1:
+        return a_round
+    length = len(a_round)
+    before_same = length // math.gcd(length, step)
+    return [
+        a_round[(first + turn * step + turn // before_same) % length]
+        for turn in range(length)
+    ]

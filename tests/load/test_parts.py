@@ -17,9 +17,10 @@ from nbtwisted.load.arrivals import Arrivals
 from nbtwisted.load.pacing import Pace
 from nbtwisted.load.parts import divide
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.prepared import Common, Prepared, count_methods
+from nbtwisted.load.prepared import Common, Prepared
 from nbtwisted.load.profile import Profile, Stage
 from nbtwisted.load.spec import read_requests, read_spec, write_requests, write_spec
+from nbtwisted.load.turns import share_of_round
 from tests.guard import ClockCase
 from tests.load.in_memory import plan_of
 
@@ -81,18 +82,29 @@ class PartsTests(ClockCase):
 
     @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 60))
     def test_turns_of_parts(self, length: int, number: int, sent: int) -> None:
+        asked: dict[int, Prepared] = {}
         requests = [
             Prepared(
                 b"", b"", Common(Origin(False, "a", 80), b"", f"M{turn}", 1.0, True)
             )
             for turn in range(length)
         ]
-        counted: Counter[str] = Counter()
         for part in divide(plan_of(connections=99, number=sent), number):
-            counted += count_methods(
-                requests, first=part.first, step=part.step, number=int(part.number)
-            )
-        self.assertEqual(counted, count_methods(requests, first=0, number=sent))
+            share = share_of_round(requests, part.first, part.step)
+            # Each part has all of them in a round, and so not all of the slow ones.
+            self.assertEqual(len(share), length)
+            self.assertEqual({*map(id, share)}, {*map(id, requests)})
+            for turn in range(int(part.number)):
+                asked[part.first + turn * part.step] = share[turn % length]
+        self.assertEqual(len(asked), sent)
+        # Whoever makes them, there are as many of each as if one did.
+        counted = Counter(request.common.method for request in asked.values())
+        for rounds in range(0, sent + 1, math.lcm(length, number)):
+            begun = Counter(asked[turn].common.method for turn in range(rounds))
+            self.assertLessEqual(len({*begun.values()}), 1)
+        self.assertLessEqual(
+            max(counted.values(), default=0) * length, sent + 2 * length
+        )
 
     @given(
         PLANS,
