@@ -130,6 +130,9 @@ class FromCluster:
         else:
             fleet.begin()
         await fleet.ended
+        # The parts end at once, also where the place takes its time.
+        if cluster is not None:
+            await _soon(reactor, cluster.close())
         if manifest is not None and not fleet.has_begun:
             await _soon(reactor, manifest.abandon())
         elif manifest is not None:
@@ -138,8 +141,6 @@ class FromCluster:
                 await manifest.write(is_complete=was_read and not self._was_stopped)
             except OSError as error:
                 taker.stop_writing(error)
-        if cluster is not None:
-            await _soon(reactor, cluster.close())
 
     def _claim(self, reactor: Any, url: str) -> Deferred[Manifest]:
         options = self._options
