@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import tempfile
 import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,12 +13,13 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from nbtwisted import __version__
-from nbtwisted.cluster.dask_part import DaskPart
+from nbtwisted.cluster.dask_part import START, DaskPart
 from nbtwisted.cluster.dask_thread import DaskThread
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.cluster.part import Part, Worker
 from nbtwisted.cluster.part_host import PartHost, probe
 from nbtwisted.cluster.place import Place
+from nbtwisted.cores import usable_cores
 
 __all__ = ["Cluster", "DaskCluster", "connect"]
 
@@ -37,6 +38,9 @@ CONNECTIONS = 10_000
 FIRST_WORKER = 5.0
 """Seconds for which a scheduler without workers may get one."""
 
+LEAVE = 1.5
+"""Seconds for which good-byes may take: somebody waits who has pressed Ctrl-C."""
+
 
 class Cluster(Protocol):
     """Workers, on each of which parts of a run can be started."""
@@ -51,7 +55,7 @@ class Cluster(Protocol):
         """
 
     def close(self) -> Deferred[None]:
-        """End all parts, and leave; fires when that is done."""
+        """End all parts, and leave; fires when that is done, or has taken too long."""
 
 
 def connect(reactor: Any, place: Place) -> Deferred[DaskCluster]:
@@ -75,6 +79,8 @@ class DaskCluster(Cluster):
         self._where = place.address or "local"
         self._client: Any = None
         self._here: Any = None
+        self._opening: asyncio.Future[None] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._lost: dict[str, asyncio.Future[str]] = {}
         self._making: list[Any] = []
         self._starting = asyncio.Semaphore(STARTING)
@@ -106,7 +112,9 @@ class DaskCluster(Cluster):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", module=r"distributed\.")
         if self._place.address is None:
-            await self._open_here(distributed)
+            # Dask does not end well what has only half begun: `_leave` waits for it.
+            self._opening = asyncio.ensure_future(self._open_here(distributed))
+            await asyncio.shield(self._opening)
         else:
             await self._join(distributed, self._place.address)
         addresses = await self._find_workers()
@@ -121,11 +129,19 @@ class DaskCluster(Cluster):
     async def _open_here(self, distributed: Any) -> None:
         import dask
 
-        number = self._place.number or len(os.sched_getaffinity(0))
+        number = self._place.number or usable_cores()
+        # To start one is all that a core can do.
+        self._starting = asyncio.Semaphore(2 * usable_cores())
         # A part is a process of its own: its worker here is a few objects of this one,
         # which listens to nobody but to HTTP on loopback, where it has nothing to say.
+        # Dask imports from its directory, in which nobody else may write (as they may
+        # in one of /tmp whose name they know).
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="nbtwisted-", ignore_cleanup_errors=True
+        )
         dask.config.set(
             {
+                "temporary-directory": self._scratch.name,
                 "distributed.scheduler.http.routes": [],
                 "distributed.worker.http.routes": [],
             }
@@ -138,6 +154,9 @@ class DaskCluster(Cluster):
             memory_limit=0,
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
+            # Not even where there is Bokeh, which they are made with.
+            scheduler_kwargs={"dashboard": False},
+            dashboard=False,
             asynchronous=True,
         )
         self._client = await distributed.Client(
@@ -272,32 +291,45 @@ class DaskCluster(Cluster):
         # The actor is there as long as its future.
         self._making.append(making)
         part = DaskPart(self._thread, worker, host, lost)
+        self._parts.append(part)
         try:
             await part.begin(arguments)
         except BaseException:
             await part.close()
             raise
-        self._parts.append(part)
         return part
 
     async def _close(self) -> None:
+        # Others may be under way that wait for each other.
+        if self._opening is not None:
+            await asyncio.wait({self._opening})
         await asyncio.gather(*(part.close() for part in self._parts))
+        await asyncio.wait({asyncio.ensure_future(self._leave())}, timeout=LEAVE)
+        for lost in self._lost.values():
+            lost.cancel()
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others, timeout=LEAVE)
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    async def _leave(self) -> None:
         for opened in (self._client, self._here):
             if opened is not None:
                 # There may be nobody left to say good-bye to.
                 with contextlib.suppress(Exception):
-                    await asyncio.wait_for(opened.close(), REACH)
-        for lost in self._lost.values():
-            lost.cancel()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+                    await opened.close()
 
 
 async def _first(making: Any, lost: asyncio.Future[str], worker: Worker) -> PartHost:
     made = asyncio.ensure_future(_result(making))
-    await asyncio.wait({made, lost}, timeout=REACH, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        await asyncio.wait(
+            {made, lost}, timeout=START, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        made.cancel()
     if made.done():
         try:
             host: PartHost = made.result()
@@ -306,8 +338,7 @@ async def _first(making: Any, lost: asyncio.Future[str], worker: Worker) -> Part
                 f"worker {worker.name}: no part can begin: {_in_short(error)}"
             ) from None
         return host
-    made.cancel()
-    why = lost.result() if lost.done() else f"no answer within {REACH:g} s"
+    why = lost.result() if lost.done() else f"no answer within {START:g} s"
     raise ClusterError(f"worker {worker.name}: no part can begin: {why}")
 
 

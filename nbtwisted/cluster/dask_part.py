@@ -18,15 +18,18 @@ from nbtwisted.cluster.part_host import PATIENCE
 if TYPE_CHECKING:
     from nbtwisted.cluster.part_host import PartHost
 
-__all__ = ["DaskPart"]
+__all__ = ["START", "DaskPart"]
 
 PINGS = 10
 """By which its clock is compared: the fastest counts."""
 
-SILENCE = 15.0
-"""Seconds without a sign from a worker after which it is taken for lost."""
+SILENCE = 5.0
+LOOKS = 3
+"""Seconds without a sign from a worker, and how many times as many make it lost.
 
-END = 2.0
+After Ctrl-Z and `fg` much time has passed, but this process has waited only once."""
+
+END = 1.0
 """Seconds for which a worker may take to end a process; later it does so by itself."""
 
 START = 30.0
@@ -38,7 +41,7 @@ class _State(enum.Enum):
 
     | state | what happens | where that leads |
     |---|---|---|
-    | RUNNING | its process ends, or its worker is lost | OVER, and it is told |
+    | RUNNING | its process ends, or its worker is lost | OVER, when it can be told |
     | | `end` | OVER, and nothing is told |
     """
 
@@ -61,7 +64,8 @@ class DaskPart(Part):
     ) -> None:
         self.worker = worker
         self.clock = ClockDifference()
-        self.listener: PartListener | None = None
+        self._listener: PartListener | None = None
+        self._why_lost: str | None = None
         self._thread = thread
         self._host = host
         self._lost = lost
@@ -73,6 +77,18 @@ class DaskPart(Part):
         self._tasks: list[asyncio.Future[None]] = []
 
     # In the reactor's thread.
+
+    @property
+    def listener(self) -> PartListener | None:
+        """As all have it."""
+        return self._listener
+
+    @listener.setter
+    def listener(self, listener: PartListener | None) -> None:
+        self._listener = listener
+        if self._why_lost is not None:
+            # In a turn of its own: whoever begins to listen may not be ready.
+            self._thread.in_reactor_soon(self._lose, self._why_lost)
 
     def send(self, head: dict[str, Any], payload: bytes = b"") -> None:
         """As all have it."""
@@ -91,10 +107,10 @@ class DaskPart(Part):
                 self.listener.frame_received(self, frame)
 
     def _lose(self, reason: str) -> None:
-        if self._state is _State.RUNNING:
+        self._why_lost = reason
+        if self._state is _State.RUNNING and self.listener is not None:
             self._state = _State.OVER
-            if self.listener is not None:
-                self.listener.part_lost(self, reason)
+            self.listener.part_lost(self, reason)
 
     # In Dask's thread.
 
@@ -153,11 +169,14 @@ class DaskPart(Part):
         asked = asyncio.ensure_future(self._call(method, *given))
         # Nobody may be there any more to see how it failed.
         asked.add_done_callback(lambda _: asked.cancelled() or asked.exception())
-        await asyncio.wait(
-            {asked, self._lost},
-            timeout=SILENCE,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
+        for _ in range(LOOKS):
+            done, _ = await asyncio.wait(
+                {asked, self._lost},
+                timeout=SILENCE,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if done:
+                break
         if asked.done():
             try:
                 return asked.result()
@@ -167,7 +186,7 @@ class DaskPart(Part):
         asked.cancel()
         if self._lost.done():
             raise ClusterError(f"its worker is lost: {self._lost.result()}")
-        raise ClusterError(f"its worker has said nothing for {SILENCE:g} s")
+        raise ClusterError(f"its worker has said nothing for {LOOKS * SILENCE:g} s")
 
     async def _call(self, method: str, *given: object) -> Any:
         return await getattr(self._host, method)(*given)

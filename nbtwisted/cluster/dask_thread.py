@@ -47,6 +47,10 @@ class DaskThread:
         """Have a function called there."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
+    def in_reactor_soon(self, function: Callable[..., None], *given: object) -> None:
+        """Have a function called in the reactor's thread, in a turn of its own."""
+        self._reactor.callFromThread(function, *given)
+
     async def in_reactor(self, function: Callable[..., None], *given: object) -> None:
         """Call a function in the reactor's thread, from this one; wait until it has."""
         done = self._loop.create_future()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from typing import Any
 
@@ -20,7 +21,7 @@ PATIENCE = 4.0
 
 Each such answer is work for the driver, which may have a thousand parts to read."""
 
-ABANDONED = 10.0
+ABANDONED = 10
 """Seconds without a reader after which there is none any more."""
 
 LARGEST_READ = 1024 * 1024
@@ -39,33 +40,38 @@ class PartHost:
     """A part's process: Dask has its methods called on the worker, from the driver."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process
+        # An `asyncio.subprocess.Process`, whose pipes are there.
+        self._process: Any = None
+        self._starting = asyncio.Lock()
+        self._is_to_end = False
         self._reading: asyncio.Future[bytes] | None = None
         self._said = b""
         self._listening: asyncio.Future[None]
         self._watching: asyncio.Future[None]
-        self._asked_at = 0.0
+        self._seconds_unread = 0
 
     async def begin(self, arguments: list[str]) -> None:
-        """Start the process: Python, with these arguments."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=LARGEST_READ,
-            # Ctrl-C on this terminal is the driver's, which tells its parts.
-            start_new_session=True,
-        )
-        self._note_reader()
-        self._listening = asyncio.ensure_future(self._listen())
-        self._watching = asyncio.ensure_future(self._watch())
+        """Start the process: Python, with these arguments; unless it is to end."""
+        async with self._starting:
+            if self._is_to_end:
+                return
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LARGEST_READ,
+                env=_environment(),
+                # Ctrl-C on this terminal is the driver's, which tells its parts.
+                start_new_session=True,
+            )
+            self._listening = asyncio.ensure_future(self._listen())
+            self._watching = asyncio.ensure_future(self._watch())
 
     async def write(self, data: bytes) -> None:
         """Pass it on to the process."""
         stdin = self._process.stdin
-        assert stdin is not None
         # What has ended says so to who reads.
         with contextlib.suppress(ConnectionError):
             stdin.write(data)
@@ -76,11 +82,10 @@ class PartHost:
 
         It is passed `data` first.
         """
-        self._note_reader()
+        self._seconds_unread = 0
         if data:
             await self.write(data)
         if self._reading is None:
-            assert self._process.stdout is not None
             self._reading = asyncio.ensure_future(
                 self._process.stdout.read(LARGEST_READ)
             )
@@ -92,17 +97,20 @@ class PartHost:
 
     async def still_there(self) -> None:
         """The driver is busy, and will read on."""
-        self._note_reader()
-
-    def _note_reader(self) -> None:
-        self._asked_at = asyncio.get_running_loop().time()
+        self._seconds_unread = 0
 
     async def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does; one that begins, when it has begun."""
+        self._is_to_end = True
+        async with self._starting:
+            if self._process is not None:
+                self._kill()
+                await self._process.wait()
+                self._watching.cancel()
+
+    def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await self._process.wait()
-        self._watching.cancel()
 
     async def _how_it_ended(self) -> str:
         code = await self._process.wait()
@@ -113,13 +121,23 @@ class PartHost:
         return f"{how}: {said[-1]}" if said else how
 
     async def _listen(self) -> None:
-        stderr: Any = self._process.stderr
-        while data := await stderr.read(MOST_SAID):
+        while data := await self._process.stderr.read(MOST_SAID):
             self._said = (self._said + data)[-MOST_SAID:]
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
-        while loop.time() - self._asked_at < ABANDONED:
+        # They are counted, as the clock goes on while this process is stopped.
+        while self._seconds_unread < ABANDONED:
             await asyncio.sleep(1.0)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            self._seconds_unread += 1
+        self._kill()
+
+
+def _environment() -> dict[str, str]:
+    """That of the part's process, which imports nothing that this one would not.
+
+    Python would else begin with the directory that this is in, whoever wrote there.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not {"", os.getcwd()}.isdisjoint(sys.path):
+            return {**os.environ}
+    return {**os.environ, "PYTHONSAFEPATH": "1"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from twisted.internet.task import LoopingCall, deferLater, react
 from nbtwisted import steady_clock
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.command_line import end_when_told, open_files_left, say
+from nbtwisted.cores import usable_cores
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.found_rate import sentence
 from nbtwisted.load.judging import lost_share
@@ -75,14 +75,6 @@ def _runner(options: Options) -> Runner:
         part += ["--reactor", options.reactor]
     most = options.plan.connections
     return Fleet(reactor, lambda: connect(reactor, place), part, most=most)
-
-
-def _cores() -> int:
-    """How many this process may use."""
-    # Where there is no such thing, as on macOS: all that there are.
-    if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
-    return len(os.sched_getaffinity(0))
 
 
 class _Command:
@@ -203,7 +195,7 @@ class _Command:
             conditions=options.fail_if,
             arrivals=plan.open_loop,
             workers=run.workers,
-            cores=_cores(),
+            cores=usable_cores(),
         )
         if options.earlier is not None:
             assert run.tally.series is not None, "nothing to compare"

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from nbtwisted.cores import usable_cores
 from nbtwisted.server.testing.server_beside import (
     ServerProcess,
     ServerProcessDied,
@@ -60,7 +61,7 @@ class Runner:
                     calls = pool.submit(
                         _calls_of, program, task, server_of_copy, stopped
                     )
-                    if task.alone or _processors() == 1:
+                    if task.alone or usable_cores() == 1:
                         wait([calls])
                 return _observed(program, task, server, calls)
             except BaseException:
@@ -77,13 +78,6 @@ class Runner:
             # A program may have ended it.
             with suppress(ServerProcessDied):
                 self._servers.close(server)
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _observed(

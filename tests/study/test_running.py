@@ -77,7 +77,7 @@ class RunnerTests(SynchronousTestCase):
         before = os.environ["PATH"]
         self.addCleanup(os.environ.__setitem__, "PATH", before)
         os.environ["PATH"] = "/not/there"
-        self.patch(running, "_processors", lambda: 1)
+        self.patch(running, "usable_cores", lambda: 1)
         begin, end = (f"open('notes', 'a').write({word!r})\n" for word in "be")
         run = self.run_program(begin + TWO_AT_ONCE + end, Task(seconds=20))
         self.assertEqual((run.exit_code, run.stderr), (0, ""))
@@ -112,12 +112,3 @@ class RunnerTests(SynchronousTestCase):
         with self.assertRaises(KeyboardInterrupt):
             self.run_program("while True: pass", Task(seconds=50))
         self.assertLess(time.monotonic() - began, 20)
-
-
-class ProcessorsTests(SynchronousTestCase):
-    def test_those_that_this_process_may_use(self) -> None:
-        # `taskset` gives fewer than there are.
-        self.patch(os, "sched_getaffinity", lambda _: {3})
-        self.assertEqual(running._processors(), 1)
-        self.patch(os, "sched_getaffinity", lambda _: {0, 1, 5})
-        self.assertEqual(running._processors(), 3)
