@@ -20,6 +20,7 @@ from benchmarks.bench_page import (
     LOAD_SECONDS,
     MIXED,
     OURS,
+    TO_WORKERS,
     Figures,
     Table,
 )
@@ -84,6 +85,12 @@ def remembering(folder: Path, url: str, number: int) -> Figures:
     """Megabytes at most resident while our command gets a list of URLs."""
     urls = list_urls(folder, url, number)
     return {"mb": run([*list_command(urls), "-o", "/dev/null"]).most_kb / 1024}
+
+
+def driving(number: int) -> Figures:
+    """Megabytes at most resident while the driver of a cluster gets a list of URLs."""
+    printed = run([PYTHON, "-m", "benchmarks.many_urls", str(number)]).printed
+    return {"mb": json.loads(printed)["megabytes"]}
 
 
 def list_mixed(folder: Path, url: str, number: int) -> Path:
@@ -195,6 +202,8 @@ def asking(
             )
     for number in (1000, 200_000, *([LONG_LIST] if with_long_list else [])):
         measure("memory", f"{number:,} URLs", remembering, folder, url, number)
+    for number in (LONG_LIST, *([10 * LONG_LIST] if with_long_list else [])):
+        measure("memory", f"{number:,} {TO_WORKERS}", driving, number)
     for number in (100_000, *([LONG_LIST] if with_long_list else [])):
         for name in (f"{number:,} URLs", f"{number:,} {MIXED}"):
             measure("mixed", name, mixing, folder, url, number, name)

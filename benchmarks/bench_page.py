@@ -12,6 +12,8 @@ __all__ = [
     "ANEW",
     "CLOSED",
     "COMMAND",
+    "GET_ON_ONE",
+    "GET_ON_TWO",
     "KEPT",
     "LOAD_SECONDS",
     "MIXED",
@@ -114,6 +116,11 @@ LOAD_SECONDS = 8
 COMMAND = "nbtwisted get, JSON lines"
 ON_ONE = "nbtwisted load, on one core"
 ON_TWO = "nbtwisted load --cluster local:2, on two"
+GET_ON_ONE = "nbtwisted get, on one core"
+GET_ON_TWO = "nbtwisted get --cluster local:2, on two"
+CORES_URLS = 200_000
+"""How long a list is gotten on one core and on two."""
+TO_WORKERS = "URLs, by simulated workers"
 MIXED = "mixed as JSON lines"
 PARTS_MERGED = 1000
 CLOSED = f"{PARTS_MERGED:,} parts, closed loop"
@@ -190,7 +197,8 @@ SECTIONS = (
         "nginx and `nbtwisted load` together on one core, a process each; and on "
         "two, with two workers of nginx and `--cluster local:2`. 50 connections, kept "
         f"alive, for {LOAD_SECONDS} s. CPU time is that of nginx and of the processes "
-        "that send.",
+        f"that send. `nbtwisted get` has a list of {CORES_URLS:,} URLs of 8 hosts, and "
+        "its figures are less what starting it takes.",
         ("cores",),
         (COST, RATE),
     ),
@@ -228,7 +236,10 @@ SECTIONS = (
     Section(
         "Memory, by the length of the list",
         "`nbtwisted get -i FILE -c 50 --format jsonl -o /dev/null`, to nginx: the most "
-        "that was resident. `--long` adds a million URLs.",
+        "that was resident. `--long` adds a million URLs. *By simulated workers* is "
+        "the driver of `--cluster` alone: each URL is read, written to a worker as a "
+        "frame, and comes back with a record, in this process and without a network "
+        "(`benchmarks/many_urls.py`); `--long` adds ten million.",
         ("memory",),
         (Figure("mb", "MB at most", "{:.1f}", less_is_better=True),),
     ),
@@ -315,6 +326,7 @@ TARGETS = (
     Target("load", "per_cpu", "nbtwisted load", "hey", 2.0, 2.7),
     Target("load", "per_cpu", "nbtwisted load", "aiohttp", 6.0, 8.0),
     Target("cores", "rps", ON_TWO, ON_ONE, 1.8, 2.0),
+    Target("cores", "rps", GET_ON_TWO, GET_ON_ONE, 1.7, 1.9),
     Target("merging", "merge", CLOSED, "", 2.0, 1.0),
     Target("merging", "merge", OPEN, "", 2.0, 1.0),
     Target("many", "us", "nbtwisted get_all", "aiohttp", 1 / 0.6, 1 / 0.4),
@@ -337,6 +349,10 @@ TARGETS = (
     ),
     Target("memory", "mb", "200,000 URLs", "1,000 URLs", 1 / 1.1, 1.0),
     Target("memory", "mb", "1,000,000 URLs", "1,000 URLs", 1 / 1.1, 1.0),
+    Target(
+        *("memory", "mb", f"10,000,000 {TO_WORKERS}", f"1,000,000 {TO_WORKERS}"),
+        *(1 / 1.1, 1.0),
+    ),
     Target("mixed", "us", f"100,000 {MIXED}", "100,000 URLs", 1 / 1.1, 1.0),
     Target("mixed", "us", f"1,000,000 {MIXED}", "1,000,000 URLs", 1 / 1.1, 1.0),
     Target("mixed", "mb", f"1,000,000 {MIXED}", f"100,000 {MIXED}", 1 / 1.1, 1.0),

@@ -17,6 +17,7 @@ from benchmarks.bench_page import (
     REMEMBERED,
     REQUESTS,
     TARGETS,
+    TO_WORKERS,
     Figures,
     Table,
     page,
@@ -196,11 +197,14 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(found["start"], ["nbtwisted get -n 1"])
         self.assertEqual(found["growth"], clients().found["growth"])
 
-    def test_a_million_urls_are_got_only_when_asked_for(self) -> None:
+    def test_the_longest_lists_are_got_only_when_asked_for(self) -> None:
         usual = ["1,000 URLs", "200,000 URLs"]
-        self.assertEqual(clients().found["memory"], usual)
+        simulated = f"1,000,000 {TO_WORKERS}"
+        self.assertEqual(clients().found["memory"], [*usual, simulated])
         long = clients(with_long_list=True).found["memory"]
-        self.assertEqual(long, [*usual, "1,000,000 URLs"])
+        self.assertEqual(
+            long, [*usual, "1,000,000 URLs", simulated, f"10,000,000 {TO_WORKERS}"]
+        )
 
     def test_the_urls_of_a_list_are_all_different(self) -> None:
         with TemporaryDirectory() as place:
