@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from nbtwisted.load.conditions import Condition, Kind
-from nbtwisted.load.judging import BUSY, judged, lost_share
+from nbtwisted.load.judging import BUSY, LATE, judged, lost_share
 from nbtwisted.load.tally import Tally
 
 __all__ = ["Trial", "Verdict", "parse_goal"]
@@ -118,13 +118,29 @@ def parse_goal(text: str) -> Condition:
 def _limit(
     found: dict[str, Any], tally: Tally, failures: Sequence[Condition]
 ) -> str | None:
-    """What of the client kept a trial from being good; None if it was the server."""
+    """What of the client kept a trial from being good; None if it was the server.
+
+    A client that is late sends what is due in crowds, and reads late what has come. If
+    it is busy and not late, what a server answers is still its own.
+    """
     client = found["client"]
+    late = client["lateness"]["p99"]
     if found["partial"] is not None:
         return lost_share(found["partial"])
-    if client["cpu"] > BUSY:
+    is_refused = any(
+        result["holds"] and condition.kind is Kind.STATUSES
+        for result, condition in zip(
+            judged(found, tally, failures), failures, strict=True
+        )
+    )
+    if client["cpu"] > BUSY and (late > LATE or not is_refused):
         more = "more workers" if found["workers"] else "--cluster local uses all"
         return f"it used {client['cpu']:.0%} of its core ({more})"
+    too_late = (
+        f"its timers were {late * 1000:.0f} ms late (its machine has too much to do)"
+    )
+    if late > LATE:
+        return too_late
     if any(
         result["holds"] for result in judged(found, tally, failures, since_sent=True)
     ):
@@ -132,5 +148,4 @@ def _limit(
     # From when they were sent, all is well: they waited here.
     if client["waited_for_connection"] or client["not_sent"]:
         return f"all its {found['connections']} connections were busy (more with -c)"
-    late = client["lateness"]["p99"] * 1000
-    return f"its timers were {late:.0f} ms late (its machine has too much to do)"
+    return too_late

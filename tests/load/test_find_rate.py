@@ -300,9 +300,31 @@ class TrialTests(SynchronousTestCase):
         trial = self.trial(tally, "p99<10ms", cpu_share=0.97)
         self.assertIs(trial.verdict, LIMITED)
         self.assertIn("it used 97% of its core", trial.limited_by or "")
+        # What a server answers is its own, however busy the client was.
+        trial = self.trial(tally, "p99<10ms", "404<1%", cpu_share=0.97)
+        self.assertIs(trial.verdict, LIMITED)
+        trial = self.trial(tally, "p99<10ms", "2xx<1%", cpu_share=0.97)
+        self.assertIs(trial.verdict, FAILED)
         # A core that is busy is no reason to doubt what held.
         trial = self.trial(tally, "p99<1s", cpu_share=0.97)
         self.assertIs(trial.verdict, HELD)
+
+    def test_a_client_that_is_late_is_the_limit(self) -> None:
+        """It sends in crowds, and the server refuses some."""
+        tally = tally_of([0.5] * 100, status=503)
+        for _ in range(100):
+            tally.service.add(0.5)
+        trial = self.trial(tally, "non2xx<1%")
+        self.assertIs(trial.verdict, FAILED)
+        for _ in range(10):
+            tally.lateness.add(0.05)
+        trial = self.trial(tally, "non2xx<1%")
+        self.assertIs(trial.verdict, LIMITED)
+        self.assertIn("its timers were 50 ms late", trial.limited_by or "")
+        trial = self.trial(tally, "non2xx<1%", cpu_share=0.97)
+        self.assertIn("it used 97% of its core", trial.limited_by or "")
+        # What held has held.
+        self.assertIs(self.trial(tally, "2xx<1%").verdict, HELD)
 
     def test_a_rate_that_was_not_asked_does_not_hold(self) -> None:
         tally = tally_of([0.02] * 98)
