@@ -102,6 +102,7 @@ class PartsTests(ClockCase):
         for rounds in range(0, sent + 1, math.lcm(length, number)):
             begun = Counter(asked[turn].common.method for turn in range(rounds))
             self.assertLessEqual(len({*begun.values()}), 1)
+            self.assertIn(len(begun), (0, length))
         self.assertLessEqual(
             max(counted.values(), default=0) * length, sent + 2 * length
         )
