@@ -20,12 +20,13 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
 }
 _OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
-_CONDITION = re.compile(r"\s*([a-z0-9.]+)\s*([<>]=?)\s*(\S+)\s*")
+_CONDITION = re.compile(r"\s*([a-z0-9.]+)(?:\[([^\[\]<>]+)\])?\s*([<>]=?)\s*(\S+)\s*")
 _PERCENTILE = re.compile(r"p([0-9]{1,3}(?:\.[0-9]{1,4})?)")
 _STATUSES = re.compile(r"[1-9]xx|non2xx|[1-9][0-9][0-9]")
 _EXPECTED = (
     "expected one such as p99>500ms, p99.9>=2s, mean>100ms, max>1s, errors>1%, "
-    "errors>0, 5xx>0, non2xx>1%, 404>0, resent>0 or rps<1000"
+    "errors>0, 5xx>0, non2xx>1%, 404>0, resent>0 or rps<1000, or of a label, as "
+    "p99[login]>500ms"
 )
 
 
@@ -47,7 +48,8 @@ class Condition:
     """A figure, and the limit that it must not be beyond.
 
     The limit is in seconds, in responses a second, or a number of requests; or if it
-    `is_share`, a part of all requests, from 0 to 1.
+    `is_share`, a part of all requests, from 0 to 1. With a `label`, all of it is of the
+    requests that have that.
     """
 
     text: str
@@ -56,6 +58,7 @@ class Condition:
     sign: str
     limit: float
     is_share: bool = False
+    label: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -63,7 +66,7 @@ class Condition:
         match = _CONDITION.fullmatch(text)
         if match is None:
             raise ValueError(_EXPECTED)
-        figure, sign, limit = match.groups()
+        figure, label, sign, limit = match.groups()
         kind = _kind(figure)
         is_share = limit.endswith("%") and kind in (Kind.REQUESTS, Kind.STATUSES)
         try:
@@ -80,7 +83,7 @@ class Condition:
             )
         if is_share:
             value /= 100
-        condition = cls(text.strip(), figure, kind, sign, value, is_share)
+        condition = cls(text.strip(), figure, kind, sign, value, is_share, label)
         if not (condition.holds(0.0) or condition.holds(condition.most)):
             raise ValueError("expected a condition that can hold, such as errors>1%")
         return condition

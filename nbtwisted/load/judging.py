@@ -52,9 +52,17 @@ def judged(
     With `since_sent`, latencies of a run at a rate count from when requests were sent,
     and those that were not sent do not count.
     """
-    broken = why_broken(found, conditions)
-    judge = _Judge(found, tally, broken, since_sent=since_sent)
-    return [judge.judge(condition) for condition in conditions]
+    judges = {}
+    for label in {condition.label for condition in conditions}:
+        of, part = found, tally
+        if label is not None:
+            (row,) = (each for each in found["labels"] if each["label"] == label)
+            # Whatever was not sent may have had this label.
+            of = {**row, "client": found["client"]}
+            part = tally.by_label.get(label, Tally())
+        broken = why_broken(of, [each for each in conditions if each.label == label])
+        judges[label] = _Judge(of, part, broken, since_sent=since_sent)
+    return [judges[condition.label].judge(condition) for condition in conditions]
 
 
 def why_broken(found: Mapping[str, Any], conditions: Sequence[Condition]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from random import SystemRandom
@@ -42,6 +42,7 @@ from nbtwisted.load.prepared import Preparing
 from nbtwisted.load.profile import Profile
 from nbtwisted.load.trial import parse_goal
 from nbtwisted.load.worsening import Worsening, parse_failure
+from nbtwisted.printable import printable
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option
 
@@ -61,6 +62,9 @@ LONGEST_REPORT = 64 * 1024 * 1024
 DEFAULT_TRIAL = 5.0
 DEFAULT_WARM_UP = 1.0
 """Seconds, of each trial of --find-rate."""
+
+LONGEST_LABELS = 500
+"""Characters of all of them in an error."""
 
 _BODY = ("{", "[", '"', "@")
 """How a value of --json begins that is to be sent, or names a file that is. Of JSON,
@@ -287,6 +291,8 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
     if worsenings and told.compare is None:
         parser.error(f"--fail-if {worsenings[0].text}: expected --compare beside it")
     asked = _asked(parser, told)
+    failures = tuple(each for each in told.fail_if if isinstance(each, Condition))
+    _check_labels(parser, failures, asked.weights)
     number = told.number
     if number is None:
         is_timed = seconds != math.inf
@@ -317,7 +323,7 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         json=figures,
         hdr=told.hdr,
         plot=told.plot,
-        fail_if=tuple(each for each in told.fail_if if isinstance(each, Condition)),
+        fail_if=failures,
         worsenings=worsenings,
         earlier=_earlier(parser, told.compare),
         goals=tuple(told.goals),
@@ -350,6 +356,19 @@ def _seed(told: argparse.Namespace) -> int | None:
     if told.arrivals != POISSON or told.seed is not None:
         return cast("int | None", told.seed)
     return SystemRandom().randrange(SEEDS)
+
+
+def _check_labels(
+    parser: OneLineParser, conditions: Sequence[Condition], labels: Collection[str]
+) -> None:
+    """Refuse a condition on a label that no request has: it would never hold."""
+    for condition in conditions:
+        if condition.label is not None and condition.label not in labels:
+            there_are = ", ".join(sorted(filter(None, labels))) or "none in a list (-i)"
+            parser.error(
+                f"--fail-if {condition.text}: expected a label that there is: "
+                f"{printable(there_are, longest=LONGEST_LABELS)}"
+            )
 
 
 def _asked(parser: OneLineParser, told: argparse.Namespace) -> Asked:

@@ -101,6 +101,8 @@ def parse_goal(text: str) -> Condition:
     Those that hold where a rate is bad are refused: they are meant for --fail-if.
     """
     goal = Condition.parse(text)
+    if goal.label is not None:
+        raise ValueError(f"a rate is one of all labels: {_EXPECTED}")
     if goal.kind is Kind.RATE:
         raise ValueError(f"rps is what is looked for: {_EXPECTED}")
     is_good_if_small = (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
 from nbtwisted.client.job import Job
+from nbtwisted.load.conditions import Condition
 from nbtwisted.load.report import text
 from nbtwisted.load.report_json import report_json
 from nbtwisted.load.series import Series
@@ -180,6 +181,35 @@ class ReportTests(ClockCase):
             ],
         )
         self.assertEqual(len({*map(len, lines[place + 1 : place + 5])}), 1)
+
+    def test_conditions_on_one_label(self) -> None:
+        said = {
+            "p99[login]>20ms": True,
+            "p99[login]>50ms": False,
+            "max>50ms": True,
+            "404[login]>0": False,
+            "404>0": True,
+            "errors[login]>0": False,
+            "rps[login] >= 1.5": True,
+            "2xx[login]<100%": False,
+            # No request with it was answered.
+            "p99[never]>1s": True,
+            "errors[never]>0": True,
+        }
+        conditions = [Condition.parse(text) for text in said]
+        _, tally = self.report_of_labels()
+        weights = {"login": 3, "": 2, "never": 1}
+        found = report_of(tally, weights=weights, conditions=conditions)
+        self.assertEqual(
+            {each["text"]: each["holds"] for each in found["conditions"]}, said
+        )
+        # That most of others were errors says nothing of these.
+        conditions = [Condition.parse("p99[login]>50ms"), Condition.parse("p99>2s")]
+        add(tally, 1.0, "refused")
+        for _ in range(9):
+            add(tally, 1.0, "refused")
+        found = report_of(tally, weights=weights, conditions=conditions)
+        self.assertEqual([each["holds"] for each in found["conditions"]], [False, True])
 
     def test_as_json(self) -> None:
         found, tally = self.report_of_labels()

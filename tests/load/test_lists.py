@@ -104,6 +104,20 @@ class ListTests(SynchronousTestCase):
         options = self.options("http://x/\n" * 103)
         self.assertEqual((len(options.urls), options.urls_left_out), (100, 3))
 
+    def test_a_condition_on_a_label_that_there_is_not(self) -> None:
+        pathlib.Path(self.path).write_text('{"url": "http://x/", "label": "read"}\n')
+        for arguments, there_are in (
+            (["-i", self.path], "read"),
+            (["http://x/"], "none in a list (-i)"),
+        ):
+            ended = run("--fail-if", "p99[raed]>1s", *arguments)
+            self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+            self.assertIn(
+                "--fail-if p99[raed]>1s: expected a label that there is: "
+                f"{there_are} (see ",
+                ended.stderr,
+            )
+
     def test_what_they_have_in_common_is_kept_once(self) -> None:
         lines = [
             {"url": f"http://x/{number}", "method": ("GET", "HEAD")[number % 2]}
