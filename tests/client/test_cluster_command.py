@@ -148,8 +148,8 @@ class KilledTests(ClusterCase):
         ]
         for worker in workers:
             assert worker.stderr is not None
-            while b"Registered to" not in worker.stderr.readline():
-                pass
+            log = iter(worker.stderr.readline, b"")
+            self.assertTrue(any(b"Registered to" in line for line in log))
         with RunningServer() as server:
             urls = [
                 f"http://{HOSTS[n % 8]}:{server.port}/get?n={n}&_delay=2ms"
