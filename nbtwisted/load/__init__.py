@@ -14,9 +14,11 @@ are the client's. The connection is not, because a request costs 10 µs in all:
   of them. A head that came before, byte for byte, is not parsed again.
 - Figures are appended to an array, and put into the histogram some thousands at a time.
 - One timer looks at all deadlines. How late it is says how late the client is.
-- With `--plot` or `--stages`, a `Series` is told at the end of each interval; the hot
-  path is the same with it as without. Its page is drawn as SVG by hand: chart libraries
-  draw on a canvas, which says nothing to a screen reader, on paper, or without script.
+- Figures are counted by label, once each. Totals are made of these when somebody asks.
+- A `Series` is there if somebody is going to look at it. Its intervals end where the
+  first response comes that belongs to the next: so those of all parts are the same.
+- The page of `--plot` is drawn as SVG by hand: chart libraries draw on a canvas, which
+  says nothing to a screen reader, on paper, or without script.
 
 The command asks a `Runner` for its runs. On a cluster that is a `Fleet`, with a part on
 each worker, and a `FleetRun` is divided over them; each tells its `Tally`, and all are
