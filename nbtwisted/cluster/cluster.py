@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -134,8 +135,7 @@ class DaskCluster(Cluster):
         self._starting = asyncio.Semaphore(2 * usable_cores())
         # A part is a process of its own: its worker here is a few objects of this one,
         # which listens to nobody but to HTTP on loopback, where it has nothing to say.
-        # Dask imports from its directory, in which nobody else may write (as they may
-        # in one of /tmp whose name they know).
+        # Others may have made Dask's own directory in /tmp, and write there.
         self._scratch = tempfile.TemporaryDirectory(
             prefix="nbtwisted-", ignore_cleanup_errors=True
         )
@@ -159,6 +159,9 @@ class DaskCluster(Cluster):
             dashboard=False,
             asynchronous=True,
         )
+        # Dask would import from there, also when it is gone, and somebody else's.
+        scratch = self._scratch.name
+        sys.path[:] = [each for each in sys.path if not each.startswith(scratch)]
         self._client = await distributed.Client(
             self._here, asynchronous=True, connection_limit=CONNECTIONS
         )

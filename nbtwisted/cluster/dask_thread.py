@@ -59,7 +59,7 @@ class DaskThread:
             try:
                 function(*given)
             finally:
-                self._loop.call_soon_threadsafe(done.set_result, None)
+                self._loop.call_soon_threadsafe(_is_done, done)
 
         self._reactor.callFromThread(call)
         await done
@@ -75,6 +75,12 @@ def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Pass over what nobody waits for any more, of workers that are lost."""
     if not isinstance(context.get("exception"), OSError):
         loop.default_exception_handler(context)
+
+
+def _is_done(future: asyncio.Future[None]) -> None:
+    # Unless nobody waits any more.
+    if not future.done():
+        future.set_result(None)
 
 
 def _fire(deferred: Deferred[T], future: Future[T]) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
+from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 
 from nbtwisted import __version__
 from nbtwisted.cluster import cluster as cluster_module
@@ -56,6 +61,17 @@ class Listener:
             self._when.callback(None)
 
 
+def children() -> set[str]:
+    """The processes that this one has started."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state_and_parent = stat.read_text().rpartition(")")[2].split()
+            if state_and_parent[1] == str(os.getpid()):
+                found.add(stat.parent.name)
+    return found
+
+
 async def refused(deferred: Deferred[Any]) -> str:
     """What a `ClusterError` says."""
     try:
@@ -70,11 +86,40 @@ class LocalTests(ReactorCase):
 
     async def test_parts_come_and_go(self) -> None:
         """They say what they are told, die by themselves, and are ended."""
+        temporary, path = self.mktemp(), [*sys.path]
+        os.mkdir(temporary)
+        self.patch(tempfile, "tempdir", os.path.abspath(temporary))
         cluster: DaskCluster = await connect(self.reactor, Place.parse("local:2"))
         try:
+            # What others cannot write to; and nothing is imported from there.
+            [scratch] = Path(temporary).iterdir()
+            self.assertEqual(scratch.stat().st_mode & 0o777, 0o700)
+            self.assertEqual(sys.path, path)
             await self._talk(cluster)
         finally:
             await cluster.close()
+        self.assertEqual(os.listdir(temporary), [])
+
+    async def test_it_can_be_left_before_it_is_there(self) -> None:
+        """Nothing is left, and nothing is said."""
+        before = children()
+        for seconds in (0, 0.01, 0.03):
+            connecting = connect(self.reactor, Place.parse("local:1"))
+            self.reactor.callLater(seconds, connecting.cancel)
+            with contextlib.suppress(CancelledError):
+                # It may be there by now.
+                await (await connecting).close()
+            self.assertEqual(children(), before)
+        cluster: DaskCluster = await connect(self.reactor, Place.parse("local:1"))
+        starting = cluster.start_part(cluster.workers[0], PART)
+        while children() == before:
+            await deferLater(self.reactor, 0.001, lambda: None)
+        starting.cancel()
+        with self.assertRaises(CancelledError):
+            await starting
+        await cluster.close()
+        self.assertEqual(children(), before)
+        self.assertNotIn("dask", [thread.name for thread in threading.enumerate()])
 
     async def _talk(self, cluster: DaskCluster) -> None:
         self.assertEqual([worker.name for worker in cluster.workers], ["0", "1"])
