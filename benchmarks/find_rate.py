@@ -3,7 +3,8 @@
 `python -m benchmarks.find_rate`, or `make find-rate`: one server lets 200 requests a
 second pass (`_limit`), and one holds 60 at once for 0.3 s each
 (`--max-in-flight`), which are 200 a second as well. What is beyond gets a 429 or a 503.
-Exits with 1 if a search is off by more than `CLOSE`.
+Exits with 1 if a search is off by more than `CLOSE`, and again when it is repeated:
+machines that run this are busy, and a busy one finds how busy it is.
 
 A server that lets bursts through takes more for a short time than for long: `_limit`
 begins with 200 to spare. So there is no pause between two trials, in which it would
@@ -24,6 +25,7 @@ KNOWN = 200
 CLOSE = 0.05
 TRIAL = ("-q", "180", "-z", "1.5", "--warmup", "0.5")
 LOAD = (sys.executable, "-m", "nbtwisted.load", "--json", "-")
+ATTEMPTS = 3
 LONGEST = 300
 """Seconds: a search that takes as long is over by itself."""
 
@@ -64,13 +66,17 @@ def main() -> None:
     began = time.monotonic()
     full = (*BY_MODULE, "--max-in-flight", "60")
     with RunningServer() as limited, RunningServer(full) as holding:
-        searches = [
-            Search.begin("_limit=200/1s", f"{limited.url}?_delay=0&_limit=200/1s"),
-            Search.begin("--max-in-flight", f"{holding.url}?_delay=300ms", "-c", "200"),
+        left = [
+            ("_limit=200/1s", f"{limited.url}?_delay=0&_limit=200/1s"),
+            ("--max-in-flight", f"{holding.url}?_delay=300ms", "-c", "200"),
         ]
-        are_right = [search.end() for search in searches]
+        for _ in range(ATTEMPTS):
+            searches = [(told, Search.begin(*told)) for told in left]
+            left = [told for told, search in searches if not search.end()]
+            if not left:
+                break
     print(f"{time.monotonic() - began:.0f} s")
-    sys.exit(0 if all(are_right) else 1)
+    sys.exit(1 if left else 0)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ chance as well: of several rates that fail now and then, the one that failed is 
 An end that most of these trials contradict was none, and the search goes on.
 
 Noise: what disturbs a trial mostly makes it fail. So one that holds is believed until
-the end, and one that fails is repeated, and the best of three counts.
+the end, and one that fails is repeated, and the best of three counts. One that fails
+while the client itself was held up does not even count, as long as these are few.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ BEST_OF = 3
 CONFIRMATIONS = 5
 """Trials that confirm an end."""
 
-MOST_TRIALS = 80
+MOST_DISTURBED = 4
+"""Trials of a rate that do not count because the client was held up."""
+
+MOST_TRIALS = 100
 """In all; 20 to 35 are usual."""
 
 
@@ -218,8 +222,12 @@ class _Rate:
     def __init__(self) -> None:
         self.confirming: list[Trial] = []
         self._before: list[Trial] = []
+        self._disturbed = 0
 
     def add(self, trial: Trial, is_confirming: bool) -> None:
+        if trial.is_disturbed and self._disturbed < MOST_DISTURBED:
+            self._disturbed += 1
+            return
         (self.confirming if is_confirming else self._before).append(trial)
 
     @property

@@ -46,6 +46,8 @@ class Trial:
     rps: float = 0.0
     is_unanswered: bool = False
     """Whether nobody was there: no response, and no time that was over."""
+    is_disturbed: bool = False
+    """Whether the client was held up, which may pass."""
 
     @classmethod
     def of(
@@ -79,6 +81,10 @@ class Trial:
             limit,
             found["rps"],
             not found["answered"] and not found["timed_out"],
+            limit is not None
+            and found["partial"] is None
+            and client["cpu"] <= BUSY
+            and client["lateness"]["p99"] > LATE,
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -180,13 +180,15 @@ class SearchTests(SynchronousTestCase):
         self.assertTrue(found_rate(found, [])["is_at_least"])
 
     def test_given_up(self) -> None:
-        drawn = random.Random(1)
-        states = set()
-        for _ in range(300):
-            found = search(lambda rate, number: drawn.choice([HELD, FAILED]))
-            self.assertLessEqual(len(found.trials), MOST_TRIALS)
-            states.add(found.state)
-        self.assertIn(State.GIVEN_UP, states)
+        """Whatever seems to be an end is none."""
+        one = Search()
+        while not one.state.is_over:
+            is_good = one.rate <= 1000
+            if one.state in (State.CONFIRMING_LOW, State.CONFIRMING_HIGH):
+                is_good = one.state is State.CONFIRMING_HIGH
+            one.add(Trial(one.rate, HELD if is_good else FAILED))
+        self.assertIs(one.state, State.GIVEN_UP)
+        self.assertEqual(len(one.trials), MOST_TRIALS)
 
     @given(st.lists(st.sampled_from(Verdict), min_size=1), st.floats(0.001, HIGHEST))
     def test_whatever_comes_it_ends(self, drawn: list[Verdict], first: float) -> None:
@@ -225,6 +227,30 @@ class SearchTests(SynchronousTestCase):
         )
         self.assertIsNone(found.limited_by)
         self.assertFalse(found_rate(found, [])["is_at_least"])
+
+    def test_a_client_that_is_held_up_now_and_then(self) -> None:
+        drawn = random.Random(3)
+        one = Search()
+        while not one.state.is_over:
+            is_disturbed = drawn.random() < 0.5
+            verdict = LIMITED if is_disturbed else capacity(700)(one.rate, 0)
+            one.add(Trial(one.rate, verdict, is_disturbed=is_disturbed))
+        assert one.low is not None
+        self.assertIs(one.state, State.FOUND)
+        self.assertLess(abs(one.low / 700 - 1), 0.05)
+
+    def test_a_client_that_is_always_held_up(self) -> None:
+        one = Search()
+        while not one.state.is_over:
+            verdict = HELD if one.rate <= 300 else LIMITED
+            late = None if verdict is HELD else "it was late"
+            is_disturbed = verdict is LIMITED
+            one.add(
+                Trial(one.rate, verdict, limited_by=late, is_disturbed=is_disturbed)
+            )
+        assert one.low is not None
+        self.assertLess(abs(one.low / 300 - 1), 0.05)
+        self.assertEqual(one.limited_by, "it was late")
 
 
 class TrialTests(SynchronousTestCase):
@@ -321,7 +347,9 @@ class TrialTests(SynchronousTestCase):
         trial = self.trial(tally, "non2xx<1%")
         self.assertIs(trial.verdict, LIMITED)
         self.assertIn("its timers were 50 ms late", trial.limited_by or "")
+        self.assertTrue(trial.is_disturbed)
         trial = self.trial(tally, "non2xx<1%", cpu_share=0.97)
+        self.assertFalse(trial.is_disturbed)
         self.assertIn("it used 97% of its core", trial.limited_by or "")
         # What held has held.
         self.assertIs(self.trial(tally, "2xx<1%").verdict, HELD)
