@@ -84,7 +84,9 @@ _NOISE = {
 
 def parse_failure(text: str) -> Condition | Worsening:
     """Read what --fail-if can be given; raises `ValueError`, as both do."""
-    return Worsening.parse(text) if "worse" in text else Condition.parse(text)
+    # It may be in a label.
+    is_worsening = "worse" in text.partition("[")[0]
+    return Worsening.parse(text) if is_worsening else Condition.parse(text)
 
 
 def add_comparison(

@@ -341,7 +341,8 @@ class WorseningTests(Case):
             parse_failure(" p99  worse than 12.5% "),
             Worsening("p99 worse than 12.5%", "p99", 0.125),
         )
-        self.assertIsInstance(parse_failure("p99>1s"), Condition)
+        for text in ("p99>1s", "p99[worse]>1s"):
+            self.assertIsInstance(parse_failure(text), Condition)
         for text, why in (
             ("p99 worse than 10", "expected one such as p99 worse than 10%"),
             ("p99 worse than 1.2.3%", "expected one such as p99 worse than 10%"),
