@@ -243,6 +243,12 @@ class SendingTests(FleetCase):
         self.assertEqual(self.sent_to(1), [])
         self.assertEqual(self.said, [said])
 
+    def test_one_worker_has_all_hosts(self) -> None:
+        self.cluster = self.cluster_of(1)
+        self.start([HOSTS[0]] * 3)
+        self.serve_all()
+        self.assertEqual(self.said, [])
+
     def test_one_host_so_far(self) -> None:
         self.patch(fleet, "SO_FAR", 10)
         self.start([HOSTS[0]] * 300 + [HOSTS[1]] * 2)
@@ -260,6 +266,11 @@ class SendingTests(FleetCase):
         class Slow(Given):
             """Jobs that are not there yet."""
 
+            is_closed = False
+
+            def close(self) -> None:
+                self.is_closed = True
+
             def take(self) -> Job | BadJob | None:
                 if slow:
                     return None
@@ -272,8 +283,10 @@ class SendingTests(FleetCase):
         slow = False
         jobs.on_more()
         self.wait()
+        self.assertFalse(jobs.is_closed)
         self.serve_all()
         self.assertEqual(len(self.taken.records), 4)
+        self.assertTrue(jobs.is_closed)
 
     def test_what_is_left_of_a_list(self) -> None:
         def is_answered(index: int, _: Job | BadJob) -> bool:
@@ -371,17 +384,20 @@ class BeginningTests(FleetCase):
         self.assertEqual(len(self.taken.records), 9)
 
     def test_a_part_that_cannot_begin_is_lost(self) -> None:
-        def no_room(*_: object, **__: object) -> None:
-            raise OSError("no room")
+        make, asked = self.network.getter, []
 
-        self.patch(self.network, "getter", no_room)
-        self.start(urls(3))
-        self.assertEqual(
-            self.said[:2],
-            ["worker 0 is lost: no room", "worker 1 is lost: no room"],
-        )
-        self.successResultOf(self.running)
-        self.assertEqual(self.exit_codes(), {56: 3})
+        def getter(**how: Any) -> Any:
+            asked.append(how)
+            if len(asked) == 1:
+                raise OSError("no room")
+            return make(**how)
+
+        self.patch(self.network, "getter", getter)
+        self.start(urls(9))
+        self.assertEqual(self.said, ["worker 0 is lost: no room"])
+        self.assertEqual([each.is_over for each in self.cluster.parts], [True, False])
+        self.serve_all()
+        self.assertEqual(self.exit_codes(), {0: 9})
 
     def test_a_worker_that_may_open_less(self) -> None:
         self.patch(part, "open_files_left", lambda: 3)
@@ -527,7 +543,7 @@ class StoppingTests(FleetCase):
 
     def test_so_many_are_marked(self) -> None:
         self.patch(fleet, "MOST_MARKED", 5)
-        self.start(urls(300), "-c", "2")
+        self.start(urls(300), "-c", "8")
         self.running.cancel()
         self.wait()
         self.successResultOf(self.running)

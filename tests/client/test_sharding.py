@@ -86,6 +86,17 @@ class RoomTests(SynchronousTestCase):
         self.assertEqual(len(take(shards, 0)), 10)
         self.assertEqual(len(take(shards, 1)), 6)
 
+    def test_not_a_few_at_a_time(self) -> None:
+        shards = sharding_of(8)
+        self.put(shards, 0.0)
+        self.assertEqual(len(take(shards, 0)), 16)
+        for index in range(3):
+            shards.end(0, index)
+        self.assertEqual((shards.room(0.6), take(shards, 0, 0.6)), (0, []))
+        shards.end(0, 3)
+        self.assertEqual(self.put(shards, 0.6), 4)
+        self.assertEqual(take(shards, 0, 0.6), [16, 17, 18, 19])
+
     def test_more_for_who_does_more(self) -> None:
         shards = sharding_of(5)
         self.put(shards, 0.0)
@@ -250,12 +261,6 @@ class LosingTests(SynchronousTestCase):
             self.assertEqual(shards.lose(number), [])
         self.assertEqual(take(shards, 2), [0])
         self.assertEqual(shards.lose(2), [Lost(0, A, "it was with 3 that were lost")])
-        # It is forgotten.
-        shards.put(1, B)
-        take(shards, 3)
-        shards.lose(3)
-        take(shards, 4)
-        self.assertTrue(shards.end(4, 1))
 
 
 class StoppingTests(SynchronousTestCase):

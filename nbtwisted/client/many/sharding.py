@@ -313,8 +313,6 @@ class Sharding:
         return f"it was with {losses} that were lost" if losses >= MOST_LOST else ""
 
     def _be_done(self, index: int, size: int) -> None:
-        if self._losses:
-            self._losses.pop(index, None)
         if self._ahead == math.inf:
             return
         if index != self._oldest:
