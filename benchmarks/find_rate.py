@@ -69,14 +69,7 @@ def main() -> None:
         held = f"{holding.url}?_delay=300ms"
         left = [
             ("_limit=200/1s", f"{limited.url}?_delay=0&_limit=200/1s", "-z", "2"),
-            (
-                "--max-in-flight",
-                f"{holding.url}?_delay=300ms",
-                "-z",
-                "1.5",
-                "-c",
-                "200",
-            ),
+            ("--max-in-flight", held, "-z", "1.5", "-c", "200"),
         ]
         for _ in range(ATTEMPTS):
             searches = [(told, Search.begin(*told)) for told in left]
