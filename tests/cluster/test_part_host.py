@@ -98,10 +98,10 @@ class PartHostTests(SynchronousTestCase):
         """Also by who reads; and where they have ended, there is nobody to tell."""
 
         async def talk(host: PartHost) -> None:
-            await host.begin(["-c", "print(input()); print(input())"])
+            await host.begin(["-c", "a, b = input(), input(); print(a + b)"])
             self.assertEqual(await host.read(b"one\n"), (b"", None))
             await host.write(b"two\n")
-            self.assertEqual(await read_all(host), (b"one\ntwo\n", "exit code 0"))
+            self.assertEqual(await read_all(host), (b"onetwo\n", "exit code 0"))
             await host.write(b"x" * 1_000_000)
             await host.write(b"x" * 1_000_000)
 
