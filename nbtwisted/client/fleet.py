@@ -30,7 +30,7 @@ from nbtwisted.client.results.answers import FORMATS, Answers
 from nbtwisted.client.results.ended import how_it_ended, read_ended
 from nbtwisted.client.results.manifest import Manifest
 from nbtwisted.client.results.reach import Reach
-from nbtwisted.client.sending import AHEAD, BAD_FILE, Begun, Taker
+from nbtwisted.client.sending import AHEAD, Begun, Taker, expect_tls_files
 from nbtwisted.cluster.cluster import Cluster, connect
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.cluster.frame import Frame
@@ -80,7 +80,11 @@ class FromCluster:
     ) -> Deferred[None]:
         """As all have it; raises `SystemExit` for files of TLS that cannot be used."""
         if self._options.how["tls"] is not None:
-            _check_tls(self._options)
+            # Before anything is sent.
+            from nbtwisted.client.connection.tls import TLS
+
+            with expect_tls_files():
+                TLS(**self._options.how["tls"])
         ending: Ending[None] = Ending(self._stop)
         running = Deferred.fromCoroutine(self._run(reactor, jobs, taker))
         running.addCallbacks(ending.callback, ending.errback)
@@ -178,20 +182,6 @@ class FromCluster:
             return await deferred
         finally:
             self._waiting = None
-
-
-def _check_tls(options: Options) -> None:
-    """Exit unless the files can be used, before anything is sent."""
-    from nbtwisted.client.connection.tls import TLS
-
-    try:
-        TLS(**options.how["tls"] or {})
-    except OSError as error:
-        complain(f"error: cannot read {error.filename}: {error.strerror}")
-        raise SystemExit(BAD_FILE) from None
-    except ValueError as error:
-        complain(f"error: {error}")
-        raise SystemExit(BAD_FILE) from None
 
 
 def _soon(reactor: Any, closing: Deferred[None]) -> Deferred[None]:

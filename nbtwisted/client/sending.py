@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -19,7 +20,7 @@ from nbtwisted.client.result import Result
 from nbtwisted.client.results.answers import Answers
 from nbtwisted.client.results.ended import Ended, how_it_ended
 
-__all__ = ["AHEAD", "BAD_FILE", "Begun", "FromHere", "Sending", "Taker"]
+__all__ = ["AHEAD", "Begun", "FromHere", "Sending", "Taker", "expect_tls_files"]
 
 AHEAD = 1000
 """Responses that may be held back for one that was asked for before them."""
@@ -61,6 +62,19 @@ class Sending(Protocol):
         """For so long, this process could not read."""
 
 
+@contextmanager
+def expect_tls_files() -> Iterator[None]:
+    """Exit, and say why, if certificates or keys cannot be used that are read here."""
+    try:
+        yield
+    except OSError as error:
+        complain(f"error: cannot read {error.filename}: {error.strerror}")
+        raise SystemExit(BAD_FILE) from None
+    except ValueError as error:
+        complain(f"error: {error}")
+        raise SystemExit(BAD_FILE) from None
+
+
 class FromHere:
     """This process sends them, `concurrency` of them at once."""
 
@@ -74,7 +88,7 @@ class FromHere:
     ) -> Deferred[None]:
         """As all have it; raises `SystemExit` for files of TLS that cannot be used."""
         options, fail = self._options, self._options.fail
-        try:
+        with expect_tls_files():
             getter = Getter(
                 reactor,
                 connections=self._concurrency,
@@ -82,12 +96,6 @@ class FromHere:
                 > min(self._concurrency, options.per_host or math.inf),
                 **options.how,
             )
-        except OSError as error:
-            complain(f"error: cannot read {error.filename}: {error.strerror}")
-            raise SystemExit(BAD_FILE) from None
-        except ValueError as error:
-            complain(f"error: {error}")
-            raise SystemExit(BAD_FILE) from None
         self._getter = getter
         take: Callable[[int, tuple[Ended, Any]], None] = taker.take
         if isinstance(jobs, Unanswered):

@@ -39,7 +39,7 @@ CONNECTIONS = 10_000
 FIRST_WORKER = 5.0
 """Seconds for which a scheduler without workers may get one."""
 
-LEAVE = 1.5
+LEAVE = 1.0
 """Seconds for which good-byes may take: somebody waits who has pressed Ctrl-C."""
 
 

@@ -13,7 +13,7 @@ import trustme
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from nbtwisted.client import fleet, part
+from nbtwisted.client import fleet, part, sending
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.fleet import FromCluster, divided
 from nbtwisted.client.job import Job
@@ -69,7 +69,8 @@ class FleetCase(ClockCase):
         self.network = self.clock = Network()
         self.taken = Taken()
         self.said: list[str] = []
-        self.patch(fleet, "complain", self.said.append)
+        for module in (fleet, sending):
+            self.patch(module, "complain", self.said.append)
         self.parts: list[ClientPart] = []
         self.asked_by: dict[str, set[int]] = {}
         self.cluster = self.cluster_of(2)
