@@ -308,8 +308,6 @@ class DaskCluster(Cluster):
             await asyncio.wait({self._opening})
         await asyncio.gather(*(part.close() for part in self._parts))
         await asyncio.wait({asyncio.ensure_future(self._leave())}, timeout=LEAVE)
-        for lost in self._lost.values():
-            lost.cancel()
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in others:
                 task.cancel()

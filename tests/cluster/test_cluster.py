@@ -26,7 +26,7 @@ from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.cluster.part import Part, Worker
 from nbtwisted.cluster.place import Place
-from tests.guard import ReactorCase
+from tests.guard import ReactorCase, open_sockets
 
 PART = ["-m", "tests.cluster.echo_part"]
 
@@ -73,6 +73,18 @@ def children() -> set[str]:
     return found
 
 
+def listening() -> set[str]:
+    """Where this process listens: addresses as the kernel writes them."""
+    inodes = {name[len("socket:[") : -1] for name in open_sockets()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/self/net", table).read_text().splitlines()[1:]:
+            _, here, _, state, *more = line.split()
+            if state == "0A" and more[5] in inodes:
+                found.add(here.partition(":")[0])
+    return found
+
+
 async def refused(deferred: Deferred[Any]) -> str:
     """What a `ClusterError` says."""
     try:
@@ -87,7 +99,7 @@ class LocalTests(ReactorCase):
 
     async def test_parts_come_and_go(self) -> None:
         """They say what they are told, die by themselves, and are ended."""
-        temporary, path = self.mktemp(), [*sys.path]
+        temporary, path, before = self.mktemp(), [*sys.path], listening()
         os.mkdir(temporary)
         self.patch(tempfile, "tempdir", os.path.abspath(temporary))
         cluster: DaskCluster = await connect(self.reactor, Place.parse("local:2"))
@@ -96,6 +108,7 @@ class LocalTests(ReactorCase):
             [scratch] = Path(temporary).iterdir()
             self.assertEqual(scratch.stat().st_mode & 0o777, 0o700)
             self.assertEqual(sys.path, path)
+            self.assertEqual(listening() - before, {"0100007F"})
             await self._talk(cluster)
         finally:
             await cluster.close()
