@@ -169,21 +169,23 @@ class DaskPart(Part):
         asked = asyncio.ensure_future(self._call(method, *given))
         # Nobody may be there any more to see how it failed.
         asked.add_done_callback(lambda _: asked.cancelled() or asked.exception())
-        for _ in range(LOOKS):
-            done, _ = await asyncio.wait(
-                {asked, self._lost},
-                timeout=SILENCE,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if done:
-                break
+        try:
+            for _ in range(LOOKS):
+                done, _ = await asyncio.wait(
+                    {asked, self._lost},
+                    timeout=SILENCE,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if done:
+                    break
+        finally:
+            asked.cancel()
         if asked.done():
             try:
                 return asked.result()
             # Whatever Dask makes of a worker that it has lost.
             except Exception as error:
                 raise ClusterError(f"its worker is lost: {error}") from None
-        asked.cancel()
         if self._lost.done():
             raise ClusterError(f"its worker is lost: {self._lost.result()}")
         raise ClusterError(f"its worker has said nothing for {LOOKS * SILENCE:g} s")

@@ -29,6 +29,7 @@ class Host:
         self.written: list[Frame] = []
         self.to_say: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self.stays_silent_at = ""
+        self.under_way = 0
         self._version = version
         self._reader = FrameReader()
 
@@ -44,7 +45,11 @@ class Host:
             clock = steady_clock.now() + self.ahead
             pong = {"pong": frame.head["ping"], "clock": clock}
             self.to_say.put_nowait(write_frame(pong))
-        said = await self.to_say.get()
+        self.under_way += 1
+        try:
+            said = await self.to_say.get()
+        finally:
+            self.under_way -= 1
         if isinstance(said, Exception):
             raise said
         return (b"", "exit code 3") if said is None else (said, None)
@@ -198,6 +203,7 @@ class DaskPartTests(ReactorCase):
         await self.pause()
         self.assertEqual((listener.frames, listener.lost), ([], []))
         self.assertEqual(host.calls.count("end"), 1)
+        self.assertEqual(host.under_way, 0)
         self.assertNotIn("write", host.calls)
 
     async def test_its_worker_is_told_that_a_slow_driver_is_there(self) -> None:
