@@ -132,7 +132,7 @@ class LocalTests(ClusterCase):
 
 
 class KilledTests(ClusterCase):
-    NUMBER = 3000
+    NUMBER = 2000
 
     def test_each_url_has_one_record(self) -> None:
         """Though a worker is killed in the middle."""
