@@ -80,8 +80,8 @@ class SlowLink:
         """Pass on what is due."""
         while self._under_way and self._under_way[0][0] <= now:
             _, end, packet = self._under_way.popleft()
-            # A device that is full drops packets, as devices do.
-            with contextlib.suppress(BlockingIOError):
+            # A device that is full, or down, drops packets, as devices do.
+            with contextlib.suppress(OSError):
                 os.write(end, packet)
 
     def _read(self, file: int) -> None:

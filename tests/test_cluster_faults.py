@@ -219,6 +219,15 @@ class SlowLinkTests(SynchronousTestCase):
         self.assertRaises(BlockingIOError, os.read, self.reads[0], 100)
         self.assertEqual(link.seconds_left(10.03), -1)
 
+    def test_a_device_that_is_down_keeps_no_other_from_its_packets(self) -> None:
+        link = SlowLink(
+            {**self.ends, b"\x0a\x13\0\3": self.reads[0]}, delay=0.0, loss=0.0, seed=1
+        )
+        for to in (3, 2):
+            link.take(self.packet(to, 7), now=0.0)
+        link.deliver(1.0)
+        self.assertEqual(os.read(self.reads[1], 100), self.packet(2, 7))
+
     def test_a_share_is_lost(self) -> None:
         link = SlowLink(self.ends, delay=0.0, loss=0.1, seed=1)
         for number in range(1000):
