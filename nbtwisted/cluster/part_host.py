@@ -125,11 +125,14 @@ class PartHost:
             self._said = (self._said + data)[-MOST_SAID:]
 
     async def _watch(self) -> None:
-        # They are counted, as the clock goes on while this process is stopped.
-        while self._seconds_unread < ABANDONED:
-            await asyncio.sleep(1.0)
-            self._seconds_unread += 1
-        self._kill()
+        try:
+            # They are counted, as the clock goes on while this process is stopped.
+            while self._seconds_unread < ABANDONED:
+                await asyncio.sleep(1.0)
+                self._seconds_unread += 1
+        finally:
+            # A worker that ends cancels this; some hang then, and do not close stdin.
+            self._kill()
 
 
 def _environment() -> dict[str, str]:

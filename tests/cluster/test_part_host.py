@@ -179,3 +179,15 @@ class PartHostTests(SynchronousTestCase):
         began = time.monotonic()
         with_host(end_meanwhile)
         self.assertLess(time.monotonic() - began, 10)
+
+    def test_are_ended_with_a_worker_that_hangs(self) -> None:
+        """It has cancelled all that it did; the process is not read any more."""
+
+        async def hang(host: PartHost) -> None:
+            await host.begin(["-c", "import time; time.sleep(60)"])
+            # It has begun to watch.
+            await asyncio.sleep(0)
+            host._watching.cancel()
+            self.assertEqual(await host._process.wait(), -9)
+
+        with_host(hang)
