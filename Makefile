@@ -53,17 +53,11 @@ readme: $(VENV)/.test ## follow the README in an empty clone: a minute
 	$(BIN)/python -m tests.from_scratch
 
 .PHONY: package
-package: $(VENV)/.dev ## build what an index gets, check it, and run its tests from the unpacked source
+package: $(VENV)/.dev ## build what an index gets, check it, and unpack the source
 	rm -rf build/package
 	$(BIN)/python -m build --outdir build/package . >/dev/null
 	$(BIN)/twine check --strict build/package/*
 	tar xzf build/package/*.tar.gz -C build/package --strip-components=1
-	$(MAKE) -C build/package $(VENV)/.test
-	@# Trial is faster, and functions are pytest's alone.
-	cd build/package && $(BIN)/python -m twisted.trial -j $(JOBS) \
-		--temp-directory=$(VENV)/trial tests
-	cd build/package && $(BIN)/python -m pytest -q \
-		$(shell grep -lE '^(async )?def test_' tests/test_*.py)
 
 .PHONY: browser
 browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
@@ -82,8 +76,9 @@ docs: $(VENV)/.docs ## make a site of the study, the guides and the API: build/d
 	$(BIN)/python -m docs.book
 
 .PHONY: matrix
-matrix: $(VENV)/.dev ## run the suite on the oldest and the newest Python and Twisted
-	PATH="$$PATH:$(PYENV_PYTHONS)" $(BIN)/tox run
+matrix: package ## run the unpacked source's suite on the oldest and the newest Python and Twisted
+	cd build/package && PATH="$$PATH:$(PYENV_PYTHONS)" \
+		$(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox
 
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, type-check, and see who imports whom
