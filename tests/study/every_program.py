@@ -27,6 +27,9 @@ FEW, MANY = 5, 1_000
 WAITS = ("epoll_wait", "poll", "select", "futex")
 """How many events one of them brings, the machine says: one each, or all at once."""
 
+pytestmark = pytest.mark.timeout(180)
+"""Seconds: ten thousand connections take 25, and more beside other programs."""
+
 EXERCISES = [exercise for lesson in LESSONS for exercise in lesson.exercises]
 
 
