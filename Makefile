@@ -11,6 +11,8 @@ JOBS ?= $(shell nproc)
 PROGRAMS ?= 4
 # Where pyenv keeps its Pythons, for those who have it.
 PYENV_PYTHONS := $(subst $() ,:,$(wildcard $(HOME)/.pyenv/versions/*/bin))
+# What is tested over twisted.web's own channel, too.
+VISITS = $(shell grep -lw Visit tests/server/test_*.py)
 PROJECT := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -31,13 +33,13 @@ demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where
 .PHONY: test
 test: $(VENV)/.test ## run the whole suite, under trial and under pytest; the server's as twistd has it, too
 	$(BIN)/python -m twisted.trial -j $(JOBS) --temp-directory=$(VENV)/trial tests
-	$(BIN)/python -m pytest -q -n $(JOBS)
-	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) \
-		$(shell grep -lw Visit tests/server/test_*.py)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal \
+		$(VISITS)
 
 .PHONY: memos-off
 memos-off: $(VENV)/.test ## run the tests of server, reader and load with all memos off: a minute
-	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) tests/server tests/load \
+	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests/server tests/load \
 		$(wildcard tests/client/test_reader*.py) tests/client/test_target.py
 
 .PHONY: study
@@ -61,7 +63,7 @@ package: $(VENV)/.dev ## build what an index gets, check it, and unpack the sour
 
 .PHONY: browser
 browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
-	$(BIN)/python -m pytest -q $(wildcard tests/browser/*_page.py)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(wildcard tests/browser/*_page.py)
 
 .PHONY: pictures
 pictures: $(VENV)/.browser ## make the documentation's pictures anew, from real runs
@@ -78,7 +80,7 @@ docs: $(VENV)/.docs ## make a site of the study, the guides and the API: build/d
 .PHONY: matrix
 matrix: package ## run the unpacked source's suite on the oldest and the newest Python and Twisted
 	cd build/package && PATH="$$PATH:$(PYENV_PYTHONS)" \
-		$(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox
+		$(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox -- $(VISITS)
 
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, type-check, and see who imports whom
