@@ -46,6 +46,7 @@ from benchmarks.bench_programs import (
     running,
 )
 from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS, rules_file
+from benchmarks.bench_runs import BenchRun, about, added, read_run, write_run
 from nbtwisted import __version__
 from nbtwisted.command_line import raise_open_files
 
@@ -323,15 +324,25 @@ def machine() -> str:
     )
 
 
-def _earlier(table: Table, folder: Path) -> str:
-    """Take over the parts that were measured before; returns what is said of them."""
+def _read(folder: Path) -> tuple[Table, list[BenchRun]]:
+    """Give what was measured before, and by which runs."""
     kept = json.loads((folder / "benchmarks.json").read_text())
-    for group, rounds in kept["rounds"].items():
-        table.rounds.setdefault(group, rounds)
-    for group, failures in kept["failures"].items():
-        if group not in table.rounds:
-            table.failures.setdefault(group, failures)
-    return (folder / "benchmarks.md").read_text().splitlines()[2]
+    table = Table()
+    table.rounds, table.failures = kept["rounds"], kept["failures"]
+    return table, [read_run(each) for each in kept["runs"]]
+
+
+def _write(folder: Path, table: Table, runs: list[BenchRun]) -> str:
+    """Write the page and its figures; gives the page."""
+    written = page(table, about(runs))
+    (folder / "benchmarks.md").write_text(written)
+    kept: dict[str, Any] = {
+        "runs": [write_run(each) for each in runs],
+        "rounds": table.rounds,
+        "failures": table.failures,
+    }
+    (folder / "benchmarks.json").write_text(json.dumps(kept, indent=1) + "\n")
+    return written
 
 
 def main() -> None:
@@ -373,7 +384,15 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=DOCS, help="the folder to write to (docs)"
     )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="measure nothing: write the page anew, from the JSON file beside it",
+    )
     args = parser.parse_args()
+    if args.page:
+        _write(args.out, *_read(args.out))
+        return
     if shutil.which("wrk") is None:
         sys.exit("bench: expected wrk on the PATH (Debian has it)")
     raise_open_files()
@@ -393,24 +412,18 @@ def main() -> None:
         print(summary(table))
         return
     given = " ".join(sys.argv[1:])
-    command = f"make bench BENCH='{given}'" if given else "make bench"
-    about = (
-        f"Written by `{command}` on {date.today()}: {machine()}; {versions()}. Medians "
-        f"of {args.rounds} rounds, in which all take turns; wrk loads each server for "
-        f"{args.seconds:g} s. Ratios are medians of each round's. Absolute figures are "
-        "this machine's, ratios carry over."
+    latest = BenchRun(
+        command=f"make bench BENCH='{given}'" if given else "make bench",
+        day=str(date.today()),
+        machine=machine(),
+        versions=versions(),
+        groups=tuple({**table.rounds, **table.failures}),
     )
+    runs: list[BenchRun] = []
     if args.only:
-        about = f"{_earlier(table, args.out)} {', '.join(args.only)}: {about}"
-    written = page(table, about)
-    (args.out / "benchmarks.md").write_text(written)
-    kept: dict[str, Any] = {
-        "machine": machine(),
-        "versions": versions(),
-        "rounds": table.rounds,
-        "failures": table.failures,
-    }
-    (args.out / "benchmarks.json").write_text(json.dumps(kept, indent=1) + "\n")
+        earlier, runs = _read(args.out)
+        table.add_earlier(earlier)
+    written = _write(args.out, table, added(runs, latest))
     print()
     print(written)
 

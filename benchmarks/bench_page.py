@@ -54,6 +54,16 @@ class Table:
         shown = ", ".join(f"{key} {value:,.4g}" for key, value in found.items())
         print(f"{group}: {name}: {shown}", flush=True)
 
+    def add_earlier(self, earlier: Table) -> None:
+        """Take over the groups that were not measured now."""
+        measured = {*self.rounds, *self.failures}
+        for group, rounds in earlier.rounds.items():
+            if group not in measured:
+                self.rounds[group] = rounds
+        for group, failures in earlier.failures.items():
+            if group not in measured:
+                self.failures[group] = failures
+
     def median(self, group: str, name: str, figure: str) -> float | None:
         """Give the median of a figure; None if there is none."""
         rounds = self.rounds.get(group, {}).get(name)

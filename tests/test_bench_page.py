@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.bench import servers
+from benchmarks.bench import DOCS, servers
 from benchmarks.bench_clients import CLIENT_GROUPS, asking, list_urls
 from benchmarks.bench_cores import COMPARED
 from benchmarks.bench_merging import LOOPS
@@ -24,6 +25,7 @@ from benchmarks.bench_page import (
     summary,
 )
 from benchmarks.bench_programs import run
+from benchmarks.bench_runs import BenchRun, about, added, read_run, write_run
 
 
 class Names(Table):
@@ -171,6 +173,65 @@ class PageTests(SynchronousTestCase):
         table.failures["get"] = {OURS: "it does not start"}
         row = row_of(summary(table), REQUESTS["get"], OURS)
         self.assertEqual(row[2], "it does not start")
+
+    def test_groups_that_were_not_measured_now_are_the_earlier_ones(self) -> None:
+        table = table_of("get", nbtwisted=[{"us": 20.0, "rps": 50_000.0}])
+        earlier = table_of("get", nbtwisted=[{"us": 30.0, "rps": 40_000.0}])
+        earlier.failures = {
+            "get": {"aiohttp + uvloop": "it did not start"},
+            "same": {OURS: "it did not start"},
+        }
+        table.add_earlier(earlier)
+        self.assertEqual(table.median("get", OURS, "us"), 20.0)
+        self.assertEqual(table.failures, {"same": {OURS: "it did not start"}})
+
+    def test_the_page_in_docs_is_of_the_figures_beside_it(self) -> None:
+        kept = json.loads((DOCS / "benchmarks.json").read_text())
+        table = Table()
+        table.rounds, table.failures = kept["rounds"], kept["failures"]
+        runs = [read_run(each) for each in kept["runs"]]
+        written = (DOCS / "benchmarks.md").read_text()
+        self.assertEqual(page(table, about(runs)), written)
+        measured = sorted({**table.rounds, **table.failures})
+        self.assertEqual(
+            sorted(group for run in runs for group in run.groups), measured
+        )
+
+
+class RunTests(SynchronousTestCase):
+    def run_of(self, command: str, *groups: str, machine: str = "2 cores") -> BenchRun:
+        return BenchRun(command, "2026-11-27", machine, "nbtwisted 0.1.0", groups)
+
+    def test_a_group_is_of_the_latest_run_that_measured_it(self) -> None:
+        runs = added([self.run_of("all", "get", "load")], self.run_of("one", "load"))
+        self.assertEqual([run.groups for run in runs], [("get",), ("load",)])
+
+    def test_a_run_of_which_nothing_is_left_is_not_named(self) -> None:
+        runs = added([self.run_of("first", "load")], self.run_of("again", "load"))
+        self.assertEqual([run.command for run in runs], ["again"])
+
+    def test_the_machine_is_said_once(self) -> None:
+        runs = [self.run_of("all", "get"), self.run_of("one", "load", "rules")]
+        text = about(runs)
+        self.assertEqual(text.count("2 cores; nbtwisted 0.1.0"), 1)
+        self.assertEqual(
+            text.splitlines()[-2:],
+            [
+                "- `all` on 2026-11-27: all but what is below",
+                "- `one` on 2026-11-27: load, rules",
+            ],
+        )
+
+    def test_another_machine_is_said_of_its_run(self) -> None:
+        runs = [
+            self.run_of("all", "get"),
+            self.run_of("one", "load", machine="8 cores"),
+        ]
+        self.assertTrue(about(runs).endswith("- `one` on 2026-11-27: load; 8 cores"))
+
+    def test_runs_go_through_json(self) -> None:
+        run = self.run_of("all", "get", "load")
+        self.assertEqual(read_run(json.loads(json.dumps(write_run(run)))), run)
 
 
 class ClientTests(SynchronousTestCase):
