@@ -9,11 +9,11 @@ import time
 from functools import lru_cache
 
 from benchmarks.bench_page import CLOSED, OPEN, PARTS_MERGED, Figures
-from nbtwisted.load.intervals import read_intervals, write_intervals
-from nbtwisted.load.series import FIRST_WIDTH, MOST, Series
-from nbtwisted.load.tallies import Tallies
-from nbtwisted.load.tally import Tally
-from nbtwisted.load.tally_json import read_tally, write_tally
+from nbtwisted.load.figures.intervals import read_intervals, write_intervals
+from nbtwisted.load.figures.series import FIRST_WIDTH, MOST, Series
+from nbtwisted.load.figures.tallies import Tallies
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.figures.tally_json import read_tally, write_tally
 
 __all__ = ["LOOPS", "MERGING_GROUPS", "merging"]
 

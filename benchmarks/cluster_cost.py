@@ -25,10 +25,10 @@ from nbtwisted.cluster.cluster import connect
 from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
-from nbtwisted.load.fleet import Fleet
+from nbtwisted.load.figures.series import Series
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.fleet.fleet import Fleet
 from nbtwisted.load.options import read_options
-from nbtwisted.load.series import Series
-from nbtwisted.load.tally import Tally
 
 SIZES = (10, 100, 1000)
 PROCESSES = 4

@@ -26,11 +26,11 @@ if __name__ == "__main__":
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import react
 
-from nbtwisted.client.fleet import FromCluster
 from nbtwisted.client.many.job_list import JobFile
 from nbtwisted.client.options.get import read_options
 from nbtwisted.client.results.answers import AnswerStream
-from nbtwisted.client.run import Run
+from nbtwisted.client.running.fleet import FromCluster
+from nbtwisted.client.running.run import Run
 from nbtwisted.cluster.clock import ClockDifference
 from nbtwisted.cluster.cluster import Cluster
 from nbtwisted.cluster.frame import FrameReader, write_frame

@@ -21,9 +21,9 @@ from nbtwisted.cluster import part_host
 from nbtwisted.cluster.driver import DriverListener, answer_ping, hello
 from nbtwisted.cluster.frame import FrameReader, write_frame
 from nbtwisted.command_line import raise_open_files
-from nbtwisted.load.part import LoadPart
-from nbtwisted.load.series import Interval, Series
-from nbtwisted.load.tally import Tally
+from nbtwisted.load.figures.series import Interval, Series
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.fleet.part import LoadPart
 
 __all__ = ["RATE", "SECONDS", "SimulatedHost", "main"]
 

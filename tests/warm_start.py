@@ -41,7 +41,11 @@ _IMPORTED = (
     *("nbtwisted.client.terminal.meanwhile", "nbtwisted.client.options.get"),
     *("nbtwisted.client.results.recording", "nbtwisted.client.many.job_list"),
     *("nbtwisted.client.connection.tls", "nbtwisted.reactor.traced"),
-    *("nbtwisted.load.options", "nbtwisted.load.report", "nbtwisted.load.running"),
+    *(
+        "nbtwisted.load.options",
+        "nbtwisted.load.reporting.report",
+        "nbtwisted.load.running",
+    ),
     *("nbtwisted.server.access_log", "nbtwisted.server.engine.in_flight"),
     *("nbtwisted.server.http1.framing", "nbtwisted.server.http1.watch"),
     *("nbtwisted.server.options", "nbtwisted.server.routes.conditional"),

@@ -10,7 +10,7 @@ if __name__ == "__main__":
     choose(sys.argv[1:])
 
     if sys.argv[1:2] == ["--part"]:
-        from nbtwisted.client.part import main as do_part
+        from nbtwisted.client.running.part import main as do_part
 
         do_part()
 

@@ -15,13 +15,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import react
 
-from nbtwisted.client.complaining import cannot_write, complain
 from nbtwisted.client.many.job_list import JobFile, UnreadableList
 from nbtwisted.client.options.get import Options, read_options
 from nbtwisted.client.results.answers import AnswerFolder, Answers, AnswerStream
 from nbtwisted.client.results.records import CannotResume
-from nbtwisted.client.run import Run, cannot_read, cannot_resume
-from nbtwisted.client.sending import FromHere, Sending
+from nbtwisted.client.running.complaining import cannot_write, complain
+from nbtwisted.client.running.run import Run, cannot_read, cannot_resume
+from nbtwisted.client.running.sending import FromHere, Sending
 from nbtwisted.client.terminal.meanwhile import shown_meanwhile
 from nbtwisted.command_line import (
     CANNOT_WRITE,
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _sending(options: Options) -> Sending:
     if options.cluster is not None:
-        from nbtwisted.client.fleet import FromCluster  # 50 ms
+        from nbtwisted.client.running.fleet import FromCluster  # 50 ms
 
         return FromCluster(options)
     at_once = int(min(options.concurrency, options.number))

@@ -10,7 +10,7 @@ if __name__ == "__main__":
     choose(sys.argv[1:])
 
     if sys.argv[1:2] == ["--part"]:
-        from nbtwisted.load.part import main
+        from nbtwisted.load.fleet.part import main
     else:
         from nbtwisted.load.command import main
 

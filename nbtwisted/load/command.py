@@ -19,15 +19,15 @@ from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.command_line import end_when_told, open_files_left, say
 from nbtwisted.cores import usable_cores
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
-from nbtwisted.load.found_rate import sentence
+from nbtwisted.load.comparing.worsening import add_comparison
 from nbtwisted.load.judging import lost_share
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.outputs import Outcome, Outputs
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.report import report
+from nbtwisted.load.reporting.report import report
 from nbtwisted.load.running import Local, Runner, Running
+from nbtwisted.load.search.found_rate import sentence
 from nbtwisted.load.searching import search_for_rate
-from nbtwisted.load.worsening import add_comparison
 
 if TYPE_CHECKING:
     from nbtwisted.load.progress import LiveLine
@@ -68,7 +68,7 @@ def _runner(options: Options) -> Runner:
         return Local(reactor)
     # Whoever has no cluster does not wait for these to load.
     from nbtwisted.cluster.cluster import connect
-    from nbtwisted.load.fleet import Fleet
+    from nbtwisted.load.fleet.fleet import Fleet
 
     part = ["-m", "nbtwisted.load", "--part"]
     if options.reactor is not None:

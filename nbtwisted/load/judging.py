@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.conditions import Condition, Kind
-from nbtwisted.load.tally import Tally
+from nbtwisted.load.figures.tally import Tally
 
 __all__ = [
     "BUSY",

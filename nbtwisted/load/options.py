@@ -32,16 +32,16 @@ from nbtwisted.command_line import (
     say,
     whole_number,
 )
-from nbtwisted.load.arrivals import CONSTANT, KINDS, POISSON
-from nbtwisted.load.asked import Asked
+from nbtwisted.load.comparing.earlier import Earlier
+from nbtwisted.load.comparing.worsening import Worsening, parse_failure
 from nbtwisted.load.conditions import Condition
-from nbtwisted.load.earlier import Earlier
-from nbtwisted.load.find_rate import DEFAULT_RATE
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.prepared import Preparing
-from nbtwisted.load.profile import Profile
-from nbtwisted.load.trial import parse_goal
-from nbtwisted.load.worsening import Worsening, parse_failure
+from nbtwisted.load.requests.asked import Asked
+from nbtwisted.load.requests.prepared import Preparing
+from nbtwisted.load.schedule.arrivals import CONSTANT, KINDS, POISSON
+from nbtwisted.load.schedule.profile import Profile
+from nbtwisted.load.search.find_rate import DEFAULT_RATE
+from nbtwisted.load.search.trial import parse_goal
 from nbtwisted.printable import printable
 from nbtwisted.rate import parse_rate
 from nbtwisted.reactor.choosing import add_option

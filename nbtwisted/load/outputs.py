@@ -14,13 +14,13 @@ from nbtwisted.command_line import (
     say,
     write_all_of,
 )
-from nbtwisted.load.earlier import Earlier
-from nbtwisted.load.hgrm import hgrm
+from nbtwisted.load.comparing.earlier import Earlier
+from nbtwisted.load.figures.series import Series, binned
+from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.options import Options
-from nbtwisted.load.report import text
-from nbtwisted.load.report_json import report_json
-from nbtwisted.load.series import Series, binned
-from nbtwisted.load.tally import Tally
+from nbtwisted.load.reporting.hgrm import hgrm
+from nbtwisted.load.reporting.report import text
+from nbtwisted.load.reporting.report_json import report_json
 from nbtwisted.printable import printable
 
 __all__ = ["Outcome", "Outputs"]
@@ -112,7 +112,7 @@ class Outputs:
 
 def _page(outcome: Outcome, earlier: Earlier | None) -> str:
     # Whoever wants no page does not wait for this to load.
-    from nbtwisted.timeline.load_page import load_page
+    from nbtwisted.timeline.load.page import load_page
 
     report, tally = outcome.report, outcome.tally
     assert tally.series is not None

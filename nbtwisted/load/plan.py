@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nbtwisted.load.arrivals import CONSTANT, Arrivals
-from nbtwisted.load.prepared import Prepared
-from nbtwisted.load.profile import Profile
+from nbtwisted.load.requests.prepared import Prepared
+from nbtwisted.load.schedule.arrivals import CONSTANT, Arrivals
+from nbtwisted.load.schedule.profile import Profile
 
 __all__ = ["Plan"]
 

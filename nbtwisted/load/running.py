@@ -18,15 +18,15 @@ from nbtwisted.client.connection.reader import Limits, ResponseReader
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.errors import DeadlinePassed, Interrupted, RequestError
 from nbtwisted.client.target import Origin
-from nbtwisted.load.pacing import Pace
+from nbtwisted.load.figures.series import Interval
+from nbtwisted.load.figures.tallies import Tallies
+from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.prepared import count_methods
-from nbtwisted.load.series import Interval
-from nbtwisted.load.tallies import Tallies
-from nbtwisted.load.tally import Tally
-from nbtwisted.load.turns import share_of_round
+from nbtwisted.load.requests.prepared import count_methods
+from nbtwisted.load.requests.turns import share_of_round
+from nbtwisted.load.schedule.pacing import Pace
 from nbtwisted.load.worker import Worker
-from nbtwisted.load.workers import Workers
+from nbtwisted.load.worker_results import Workers
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import TLS

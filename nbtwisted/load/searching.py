@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.load.conditions import Condition
-from nbtwisted.load.find_rate import Search
-from nbtwisted.load.found_rate import found_rate
 from nbtwisted.load.outputs import Outcome
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.trial import Trial, Verdict
+from nbtwisted.load.search.find_rate import Search
+from nbtwisted.load.search.found_rate import found_rate
+from nbtwisted.load.search.trial import Trial, Verdict
 
 __all__ = ["search_for_rate"]
 

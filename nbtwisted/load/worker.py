@@ -12,7 +12,7 @@ from nbtwisted.client.errors import ConnectionLost, DeadlinePassed, RequestError
 from nbtwisted.client.message import Message
 from nbtwisted.client.target import Origin
 from nbtwisted.duration import print_duration
-from nbtwisted.load.prepared import Prepared
+from nbtwisted.load.requests.prepared import Prepared
 
 __all__ = ["Opens", "Worker"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbtwisted.timeline.load_page import load_page
+from nbtwisted.timeline.load.page import load_page
 from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
 from tests.server.running import BY_MODULE, RunningServer
 from tests.timeline.load_run import BEGAN, CURVE, FOUR, HOSTILE, latency, report

@@ -13,17 +13,17 @@ import trustme
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
-from nbtwisted.client import fleet, part, sending
 from nbtwisted.client.errors import BadJob
-from nbtwisted.client.fleet import FromCluster, divided
 from nbtwisted.client.job import Job
 from nbtwisted.client.many import sharding
 from nbtwisted.client.many.job_list import Given, Jobs
 from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options.get import read_options
-from nbtwisted.client.part import ClientPart
 from nbtwisted.client.results.ended import ANSWERED, INTERRUPTED, Ended
 from nbtwisted.client.results.output import InOrder
+from nbtwisted.client.running import fleet, part, sending
+from nbtwisted.client.running.fleet import FromCluster, divided
+from nbtwisted.client.running.part import ClientPart
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.cluster.frame import Frame
 from tests.client.in_memory import Connection, Network

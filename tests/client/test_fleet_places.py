@@ -18,9 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.many.job_list import JobFile
 from nbtwisted.client.options.get import read_options
-from nbtwisted.client.results import part_files
+from nbtwisted.client.places import part_files
+from nbtwisted.client.places.part_files import listed
 from nbtwisted.client.results.ended import ANSWERED, INTERRUPTED
-from nbtwisted.client.results.part_files import listed
 from nbtwisted.cluster.errors import ClusterError
 from tests.client.places import ThreadNetwork, forget_memory, in_memory
 from tests.client.test_fleet import A_WHILE, HOSTS, FleetCase, Taken, urls
@@ -169,7 +169,7 @@ class RefusedTests(PlacesCase):
 
     def test_a_worker_that_has_another_place_of_that_name(self) -> None:
         """Nothing is sent."""
-        with patch("nbtwisted.client.results.part_files.check_claim") as check:
+        with patch("nbtwisted.client.places.part_files.check_claim") as check:
             check.side_effect = [None, OSError(2, "not seen", "memory://a")]
             self.start(urls(3))
         self.assertEqual(self.network.attempts, [])

@@ -10,12 +10,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.client.results import manifest as manifest_module
-from nbtwisted.client.results import part_files
-from nbtwisted.client.results.claim import claim
-from nbtwisted.client.results.manifest import Manifest
-from nbtwisted.client.results.output import CSV_HEADER
-from nbtwisted.client.results.part_files import (
+from nbtwisted.client.places import manifest as manifest_module
+from nbtwisted.client.places import part_files
+from nbtwisted.client.places.claim import claim
+from nbtwisted.client.places.manifest import Manifest
+from nbtwisted.client.places.part_files import (
     LARGEST,
     LONGEST,
     PartFiles,
@@ -23,7 +22,8 @@ from nbtwisted.client.results.part_files import (
     WrittenFile,
     listed,
 )
-from nbtwisted.client.results.places import PATIENCE, open_place
+from nbtwisted.client.places.places import PATIENCE, open_place
+from nbtwisted.client.results.output import CSV_HEADER
 from tests.client.places import ThreadClock, forget_memory, in_memory
 from tests.guard import ClockCase
 

@@ -11,9 +11,9 @@ from unittest.mock import patch
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
-from nbtwisted.client.results import places
-from nbtwisted.client.results.claim import check_claim, claim, release
-from nbtwisted.client.results.places import Place, in_thread, is_place, open_place
+from nbtwisted.client.places import places
+from nbtwisted.client.places.claim import check_claim, claim, release
+from nbtwisted.client.places.places import Place, in_thread, is_place, open_place
 from tests.client.places import ThreadClock, forget_memory, in_memory
 from tests.guard import ClockCase
 

@@ -8,13 +8,13 @@ from typing import Any, cast
 from twisted.internet.defer import succeed
 
 from nbtwisted.client.connection.resolving import Resolver
-from nbtwisted.load.fleet import Fleet
-from nbtwisted.load.fleet_run import FleetRun
-from nbtwisted.load.part import LoadPart
+from nbtwisted.load.figures.series import Series
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.fleet.fleet import Fleet
+from nbtwisted.load.fleet.fleet_run import FleetRun
+from nbtwisted.load.fleet.part import LoadPart
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.running import Run
-from nbtwisted.load.series import Series
-from nbtwisted.load.tally import Tally
 from tests.cluster.in_memory import MemoryCluster, MemoryDriver, MemoryPart
 from tests.load.in_memory import MILLISECOND, Answers, Names, Server, plan_of
 

@@ -18,10 +18,10 @@ from twisted.python.failure import Failure
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.client.job import Job
 from nbtwisted.client.target import Target
+from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.prepared import Preparing
+from nbtwisted.load.requests.prepared import Preparing
 from nbtwisted.load.running import Run
-from nbtwisted.load.tally import Tally
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 MILLISECOND = 0.001

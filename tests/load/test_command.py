@@ -19,9 +19,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.message import Message
+from nbtwisted.load.figures.series import Series
 from nbtwisted.load.options import read_options
-from nbtwisted.load.profile import Profile
-from nbtwisted.load.series import Series
+from nbtwisted.load.schedule.profile import Profile
 from tests import warm_start
 from tests.load.test_compare import made, written
 from tests.server.running import RunningServer

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-import nbtwisted.load.compare
-from nbtwisted.load.compare import compare, comparison_lines, is_worse
+import nbtwisted.load.comparing.compare
+from nbtwisted.load.comparing.compare import compare, comparison_lines, is_worse
+from nbtwisted.load.comparing.earlier import FEWEST_INTERVALS, Earlier
+from nbtwisted.load.comparing.resampling import Resampling
+from nbtwisted.load.comparing.worsening import Worsening, add_comparison, parse_failure
 from nbtwisted.load.conditions import Condition
-from nbtwisted.load.earlier import FEWEST_INTERVALS, Earlier
-from nbtwisted.load.resampling import Resampling
-from nbtwisted.load.series import Interval, Series
-from nbtwisted.load.steps import Steps
-from nbtwisted.load.worsening import Worsening, add_comparison, parse_failure
+from nbtwisted.load.figures.series import Interval, Series
+from nbtwisted.load.figures.steps import Steps
 
 Made = tuple[dict[str, Any], list[Interval]]
 JSON = st.recursive(
@@ -102,7 +102,7 @@ def compared(before: Made, now: Made) -> dict[str, dict[str, Any]]:
 class Case(SynchronousTestCase):
     def setUp(self) -> None:
         # As many as it takes, and no more time than that.
-        self.patch(nbtwisted.load.compare, "RESAMPLES", 200)
+        self.patch(nbtwisted.load.comparing.compare, "RESAMPLES", 200)
 
 
 class CompareTests(Case):

@@ -13,15 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
-from nbtwisted.load import pacing
-from nbtwisted.load.arrivals import POISSON, Arrivals
 from nbtwisted.load.conditions import Condition
-from nbtwisted.load.hgrm import hgrm
-from nbtwisted.load.latencies import Latencies
-from nbtwisted.load.pacing import Pace
-from nbtwisted.load.profile import Profile
-from nbtwisted.load.report import report, text
-from nbtwisted.load.tally import MOST_ERRORS, Tally
+from nbtwisted.load.figures.latencies import Latencies
+from nbtwisted.load.figures.tally import MOST_ERRORS, Tally
+from nbtwisted.load.reporting.hgrm import hgrm
+from nbtwisted.load.reporting.report import report, text
+from nbtwisted.load.schedule import pacing
+from nbtwisted.load.schedule.arrivals import POISSON, Arrivals
+from nbtwisted.load.schedule.pacing import Pace
+from nbtwisted.load.schedule.profile import Profile
 from tests.guard import ClockCase
 
 

@@ -13,7 +13,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.errors import DeadlinePassed
-from nbtwisted.load.find_rate import (
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.progress import LiveLine
+from nbtwisted.load.running import Run
+from nbtwisted.load.search.find_rate import (
     CLOSE,
     CONFIRMATIONS,
     DEFAULT_RATE,
@@ -22,12 +25,9 @@ from nbtwisted.load.find_rate import (
     Search,
     State,
 )
-from nbtwisted.load.found_rate import found_rate, found_rate_lines, sentence
-from nbtwisted.load.progress import LiveLine
-from nbtwisted.load.running import Run
-from nbtwisted.load.tally import Tally
-from nbtwisted.load.trial import Trial, Verdict, parse_goal
-from nbtwisted.load.workers import Workers
+from nbtwisted.load.search.found_rate import found_rate, found_rate_lines, sentence
+from nbtwisted.load.search.trial import Trial, Verdict, parse_goal
+from nbtwisted.load.worker_results import Workers
 from nbtwisted.rate import HIGHEST
 from tests.load.in_memory import plan_of
 from tests.load.test_figures import report_of, tally_of

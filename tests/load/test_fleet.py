@@ -8,10 +8,10 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from nbtwisted.cluster.errors import ClusterError
-from nbtwisted.load import part
-from nbtwisted.load.fleet_run import FleetRun
-from nbtwisted.load.series import Series
-from nbtwisted.load.tally import Tally
+from nbtwisted.load.figures.series import Series
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.fleet import part
+from nbtwisted.load.fleet.fleet_run import FleetRun
 from tests.guard import ClockCase
 from tests.load.fleet_in_memory import MemoryFleet
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.load.intervals import read_intervals, write_intervals
-from nbtwisted.load.series import Interval
+from nbtwisted.load.figures.intervals import read_intervals, write_intervals
+from nbtwisted.load.figures.series import Interval
 from tests.guard import ClockCase
 
 SECONDS = st.lists(st.floats(0, 5000), max_size=20)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
 from nbtwisted.client.job import Job
 from nbtwisted.load.conditions import Condition
-from nbtwisted.load.report import text
-from nbtwisted.load.report_json import report_json
-from nbtwisted.load.series import Series
-from nbtwisted.load.tallies import Tallies
-from nbtwisted.load.tally import Tally
-from nbtwisted.load.tally_json import read_tally, write_tally
+from nbtwisted.load.figures.series import Series
+from nbtwisted.load.figures.tallies import Tallies
+from nbtwisted.load.figures.tally import Tally
+from nbtwisted.load.figures.tally_json import read_tally, write_tally
+from nbtwisted.load.reporting.report import text
+from nbtwisted.load.reporting.report_json import report_json
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server
 from tests.load.test_figures import report_of

@@ -13,14 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.client.target import Origin
-from nbtwisted.load.arrivals import Arrivals
-from nbtwisted.load.pacing import Pace
-from nbtwisted.load.parts import divide
+from nbtwisted.load.fleet.parts import divide
+from nbtwisted.load.fleet.spec import (
+    read_requests,
+    read_spec,
+    write_requests,
+    write_spec,
+)
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.prepared import Common, Prepared
-from nbtwisted.load.profile import Profile, Stage
-from nbtwisted.load.spec import read_requests, read_spec, write_requests, write_spec
-from nbtwisted.load.turns import share_of_round
+from nbtwisted.load.requests.prepared import Common, Prepared
+from nbtwisted.load.requests.turns import share_of_round
+from nbtwisted.load.schedule.arrivals import Arrivals
+from nbtwisted.load.schedule.pacing import Pace
+from nbtwisted.load.schedule.profile import Profile, Stage
 from tests.guard import ClockCase
 from tests.load.in_memory import plan_of
 

@@ -11,7 +11,7 @@ from nbtwisted.client.header import merged
 from nbtwisted.client.job import Job
 from nbtwisted.client.target import Target
 from nbtwisted.client.writing import write_message
-from nbtwisted.load.prepared import Prepared, Preparing, count_methods
+from nbtwisted.load.requests.prepared import Prepared, Preparing, count_methods
 from tests.guard import ClockCase
 
 JOBS = (

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from nbtwisted.load.profile import Profile, Stage
+from nbtwisted.load.schedule.profile import Profile, Stage
 from tests.guard import ClockCase
 
 RATES = st.one_of(

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.load.outputs import Outcome
 from nbtwisted.load.plan import Plan
+from nbtwisted.load.search.trial import parse_goal
 from nbtwisted.load.searching import search_for_rate
-from nbtwisted.load.trial import parse_goal
 from tests.load.in_memory import plan_of
 from tests.load.test_figures import report_of, tally_of
 

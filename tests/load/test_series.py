@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import DeadlinePassed
-from nbtwisted.load.latencies import Latencies
+from nbtwisted.load.figures.latencies import Latencies
+from nbtwisted.load.figures.series import FIRST_WIDTH, MOST, Interval, Series
+from nbtwisted.load.figures.tallies import Tallies
+from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.running import Run
-from nbtwisted.load.series import FIRST_WIDTH, MOST, Interval, Series
-from nbtwisted.load.tallies import Tallies
-from nbtwisted.load.tally import Tally
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
 

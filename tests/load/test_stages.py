@@ -7,13 +7,13 @@ from collections import Counter
 from typing import Any
 
 from nbtwisted.client.job import Job
+from nbtwisted.load.figures.series import Interval, Series
+from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.profile import Profile
-from nbtwisted.load.report import report, text
+from nbtwisted.load.reporting.report import report, text
+from nbtwisted.load.reporting.stages import stage_figures, stage_lines
 from nbtwisted.load.running import Run
-from nbtwisted.load.series import Interval, Series
-from nbtwisted.load.stages import stage_figures, stage_lines
-from nbtwisted.load.tally import Tally
+from nbtwisted.load.schedule.profile import Profile
 from tests.guard import ClockCase
 from tests.load.in_memory import MILLISECOND, Server, always, plan_of
 

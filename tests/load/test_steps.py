@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.load.steps import Steps
+from nbtwisted.load.figures.steps import Steps
 from tests.guard import ClockCase
 
 SECONDS = st.floats(0.000001, 3600)

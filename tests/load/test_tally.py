@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.client.errors import ConnectFailed, DeadlinePassed
-from nbtwisted.load.series import Series
-from nbtwisted.load.tallies import Tallies
-from nbtwisted.load.tally import MOST_ERRORS, Tally
-from nbtwisted.load.tally_json import read_tally, write_tally
+from nbtwisted.load.figures.series import Series
+from nbtwisted.load.figures.tallies import Tallies
+from nbtwisted.load.figures.tally import MOST_ERRORS, Tally
+from nbtwisted.load.figures.tally_json import read_tally, write_tally
 from tests.guard import ClockCase
 
 EVENTS = st.lists(

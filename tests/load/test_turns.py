@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.load.turns import MOST_TURNS, turns
+from nbtwisted.load.requests.turns import MOST_TURNS, turns
 from tests.guard import ClockCase
 
 WEIGHTS = st.lists(st.integers(1, 60) | st.sampled_from([1, 2, 3]), max_size=20)

@@ -17,7 +17,7 @@ from nbtwisted.client.errors import (
 )
 from nbtwisted.client.job import Job
 from nbtwisted.client.target import Origin, Target
-from nbtwisted.load.prepared import Prepared, Preparing
+from nbtwisted.load.requests.prepared import Prepared, Preparing
 from nbtwisted.load.worker import Worker
 from tests.client.in_memory import Connection
 from tests.guard import ClockCase

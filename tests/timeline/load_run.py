@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import Any
 
-from nbtwisted.timeline.load_page import load_page
+from nbtwisted.timeline.load.page import load_page
 
 __all__ = [
     "BEGAN",

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline.asked_rate import AskedRate
+from nbtwisted.timeline.load.asked_rate import AskedRate
 from tests.guard import ClockCase
 from tests.timeline.load_run import report
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbtwisted.timeline.axis import tick_label
-from nbtwisted.timeline.chart import (
+from nbtwisted.timeline.load.chart import (
     MOST_LOGARITHMIC_TICKS,
     NARROW,
     WIDE,

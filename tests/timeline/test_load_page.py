@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbtwisted.timeline.load_page import load_page
+from nbtwisted.timeline.load.page import load_page
 from tests.guard import ClockCase
 from tests.timeline.load_run import (
     BEGAN,

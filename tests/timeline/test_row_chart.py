@@ -9,9 +9,15 @@ from xml.etree import ElementTree
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nbtwisted.timeline.chart import CHARACTER, NARROW, WIDE, Layout
 from nbtwisted.timeline.columns import width_of
-from nbtwisted.timeline.row_chart import Bar, BarRow, Change, bar_chart, change_chart
+from nbtwisted.timeline.load.chart import CHARACTER, NARROW, WIDE, Layout
+from nbtwisted.timeline.load.row_chart import (
+    Bar,
+    BarRow,
+    Change,
+    bar_chart,
+    change_chart,
+)
 from tests.guard import ClockCase
 
 SVG = "{http://www.w3.org/2000/svg}"

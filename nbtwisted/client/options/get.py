@@ -21,10 +21,10 @@ from nbtwisted.client.options.request import (
     add_request_options,
     read_request_options,
 )
+from nbtwisted.client.places.places import is_place
 from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
-from nbtwisted.client.results.places import is_place
 from nbtwisted.client.target import shown
 from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import (

@@ -22,10 +22,10 @@ from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job, JobTemplate
 from nbtwisted.client.many.job_lines import read_job, write_job
 from nbtwisted.client.options.get import Options
+from nbtwisted.client.places.part_files import PlaceSpec
 from nbtwisted.client.proxies import Proxies, Proxy
 from nbtwisted.client.request.getting import How
 from nbtwisted.client.request.retrying import Retries
-from nbtwisted.client.results.part_files import PlaceSpec
 
 __all__ = ["JobsInShort", "PartOptions", "tls_files"]
 

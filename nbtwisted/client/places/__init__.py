@@ -1,0 +1,1 @@
+"""Where the workers of a cluster write answers by themselves."""

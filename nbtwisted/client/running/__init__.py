@@ -1,0 +1,1 @@
+"""One run of `nbtwisted get`: here, or on the workers of a cluster."""

@@ -1,0 +1,288 @@
+"""A part of a run of `get`, on a cluster's worker: `python -m nbtwisted.client --part`.
+
+The driver says the options first, then jobs with their positions in the list, and may
+say to stop. It is told how requests end, with their records in the format asked for, as
+they end: many at once, and none while it has enough to read.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import react
+from twisted.python.failure import Failure
+
+from nbtwisted import steady_clock
+from nbtwisted.client.errors import BadJob
+from nbtwisted.client.job import Job
+from nbtwisted.client.many.gathering import gather
+from nbtwisted.client.many.job_list import nothing
+from nbtwisted.client.options.sent import JobsInShort, PartOptions, tls_files
+from nbtwisted.client.places.part_files import PartFiles, WrittenFile, listed
+from nbtwisted.client.request.getting import Getter, How
+from nbtwisted.client.result import Result
+from nbtwisted.client.results.answers import FORMATS
+from nbtwisted.client.results.ended import how_it_ended
+from nbtwisted.cluster.driver import Driver, StandardDriver
+from nbtwisted.cluster.frame import Frame
+from nbtwisted.command_line import open_files_left
+from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
+
+__all__ = ["ClientPart", "main"]
+
+SHORT_WHILE = 0.05
+"""Seconds for which records are kept, so that many are sent at once, while there is
+something else to do."""
+
+LARGE = 256 * 1024
+"""Bytes of records that are not kept."""
+
+
+def main() -> NoReturn:
+    """Do what a driver says, until it has gone."""
+    # Ctrl-C is for the driver, which says what is to be done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_startup_to_itself()
+    collect_seldom()
+    react(lambda reactor: ClientPart(reactor, StandardDriver(reactor)).ended)
+
+
+class _SentJobs:
+    """Jobs that the driver has sent, and where they stand in its list."""
+
+    def __init__(self, is_full: Callable[[], bool], short: JobsInShort) -> None:
+        self.on_more: Callable[[], None] = nothing
+        self.is_over = False
+        self._is_full = is_full
+        self._short = short
+        self._tasks: deque[tuple[int, Any]] = deque()
+        self._taken = 0
+        self._positions: dict[int, int] = {}
+
+    def add(self, tasks: list[tuple[int, Any]]) -> None:
+        """There are more."""
+        self._tasks += tasks
+        self.on_more()
+
+    def take(self) -> Job | BadJob | None:
+        """As all have it. There is none while there is no room for what comes of it."""
+        if not self._tasks or self._is_full():
+            return None
+        return self._next()
+
+    def rest(self) -> Iterator[Job | BadJob]:
+        """As all have it."""
+        while self._tasks:
+            yield self._next()
+
+    def close(self) -> None:
+        """As all have it."""
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._tasks)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether none has not ended."""
+        return not (self._tasks or self._positions)
+
+    def position(self, number: int) -> int:
+        """Where a job stands that was taken as this one, from 0; it is asked once."""
+        return self._positions.pop(number)
+
+    def _next(self) -> Job | BadJob:
+        position, written = self._tasks.popleft()
+        self._positions[self._taken] = position
+        self._taken += 1
+        return self._short.read(written)
+
+
+class ClientPart:
+    """Sends what a driver says, and tells it what comes of it.
+
+    `ended` fires when the driver has gone, and with it all that was under way.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        driver: Driver,
+        new_getter: Callable[..., Getter] = Getter,
+    ) -> None:
+        self.ended: Deferred[None] = Deferred()
+        self._reactor = reactor
+        self._driver = driver
+        self._new_getter = new_getter
+        self._options: PartOptions
+        self._jobs: _SentJobs
+        self._gathering: Deferred[None] | None = None
+        self._opening: Deferred[None] | None = None
+        self._files: PartFiles | None = None
+        # How those ended whose records are in no file that is whole.
+        self._ended: dict[int, Any] = {}
+        self._is_last = False
+        self._records: list[Any] = []
+        self._payload: list[bytes] = []
+        self._size = 0
+        self._flushing: IDelayedCall | None = None
+        driver.listener = self
+
+    # As the driver's listener.
+
+    def frame_received(self, frame: Frame) -> None:
+        """The driver has said this."""
+        if "options" in frame.head:
+            self._begin(PartOptions.read(frame.head["options"], frame.payload))
+        elif self._gathering is None:
+            # It was told that this could not begin, or nothing yet.
+            pass
+        elif "jobs" in frame.head:
+            self._jobs.add(frame.head["jobs"])
+        elif "last" in frame.head:
+            self._hurry()
+        else:
+            self._hurry()
+            # What it is to be told of the rest is little, and it waits for it.
+            self._gathering.cancel()
+
+    def driver_ready(self) -> None:
+        """It can be told more."""
+        if self._gathering is not None:
+            self._jobs.on_more()
+
+    def driver_gone(self) -> None:
+        """Nobody waits for anything any more."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._files is not None:
+            self._files.abandon()
+        gathering, self._gathering = self._gathering, None
+        if gathering is None:
+            self._end()
+            return
+        gathering.addCallback(self._end)
+        gathering.cancel()
+
+    def _end(self, _: None = None) -> None:
+        # Unless it has failed.
+        if not self.ended.called:
+            self.ended.callback(None)
+
+    def _begin(self, options: PartOptions) -> None:
+        if options.place is None:
+            self._start(options, None)
+            return
+
+        def opened(files: PartFiles) -> None:
+            self._opening = None
+            self._start(options, files)
+
+        def failed(failure: Failure) -> None:
+            self._opening = None
+            if isinstance(failure.value, OSError):
+                self._cannot_write(failure.value)
+
+        opening = PartFiles.open(
+            self._reactor, options.place, self._written, self._cannot_write
+        )
+        self._opening = opening.addCallbacks(opened, failed)
+        self._opening.addErrback(self.ended.errback)
+
+    def _start(self, options: PartOptions, files: PartFiles | None) -> None:
+        self._options, self._files = options, files
+        if options.may_need_tls:
+            # Before a request is sent, whose time its 60 ms would take.
+            import_module("nbtwisted.client.connection.tls")
+        concurrency = min(options.concurrency, open_files_left())
+        clocks: dict[str, Any] = {}
+        if options.ahead:
+            clocks["now"] = lambda: steady_clock.now() - options.ahead
+            clocks["wall_clock"] = lambda: time.time() - options.ahead
+        try:
+            with tls_files(options.how["tls"]) as tls:
+                how: How = {**options.how, "tls": tls}
+                getter = self._new_getter(
+                    self._reactor,
+                    connections=concurrency,
+                    more_to_come=options.keeps_alive,
+                    **clocks,
+                    **how,
+                )
+        # The files were good where they were read: there is no room for them here.
+        except (OSError, ValueError) as error:
+            self._driver.send({"refused": str(error)})
+            return
+        self._jobs = _SentJobs(self._is_full, JobsInShort(options.template))
+        self._gathering = gather(
+            getter,
+            self._jobs,
+            concurrency=concurrency,
+            per_host=options.per_host,
+            deliver=self._deliver,
+            most_marked=None,
+        )
+        self._gathering.addErrback(self.ended.errback)
+        self._driver.send({"ready": concurrency})
+
+    def _deliver(self, number: int, result: Result) -> None:
+        if self._gathering is None:
+            # Of what ends because the driver has gone.
+            return
+        index = self._jobs.position(number)
+        record = FORMATS[self._options.format](index, result)
+        ended = how_it_ended(result, fail=self._options.fail)
+        if self._files is None:
+            self._records.append([index, len(record), ended.as_json()])
+            self._payload.append(record)
+            self._size += len(record)
+        else:
+            self._records.append(index)
+            self._ended[index] = ended.as_json()
+            self._files.write(index, record)
+            if self._is_last:
+                self._hurry()
+        if self._size >= LARGE:
+            self._flush()
+        elif self._flushing is None:
+            while_ = SHORT_WHILE if self._jobs else 0
+            self._flushing = self._reactor.callLater(while_, self._flush)
+
+    def _flush(self) -> None:
+        if self._flushing is not None and self._flushing.active():
+            self._flushing.cancel()
+        self._flushing = None
+        what = "records" if self._files is None else "answered"
+        head, payload = {what: self._records}, b"".join(self._payload)
+        self._records, self._payload, self._size = [], [], 0
+        self._driver.send(head, payload)
+
+    # Records that are written from here.
+
+    def _is_full(self) -> bool:
+        return self._driver.is_full or (self._files is not None and self._files.is_full)
+
+    def _hurry(self) -> None:
+        """Let no record wait for others if all has ended that is to be done."""
+        self._is_last = True
+        if self._files is not None and self._jobs.is_idle:
+            self._files.flush()
+
+    def _written(self, files: list[WrittenFile]) -> None:
+        records = [[index, 0, self._ended.pop(index)] for index in listed(files)]
+        self._driver.send({"files": files, "records": records})
+        # The place may have been full.
+        self._jobs.on_more()
+
+    def _cannot_write(self, error: OSError) -> None:
+        self._driver.send({"cannot_write": [error.filename, error.strerror]})

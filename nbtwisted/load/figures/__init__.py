@@ -1,0 +1,1 @@
+"""What came of a run, in numbers: gathered, merged, as JSON and back. Pure."""

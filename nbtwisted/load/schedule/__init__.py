@@ -1,0 +1,1 @@
+"""When the requests of a run are due. Pure."""

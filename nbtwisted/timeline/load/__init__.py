@@ -1,0 +1,1 @@
+"""The page of a run of the load program, and its charts. Pure."""
