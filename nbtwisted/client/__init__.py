@@ -52,9 +52,9 @@ are redirects or retries, or a kept connection turned out to be stale. `Request`
   others in turns of the reactor, which one body has at a time. None unpacks to more
   than a body may have.
 - With `--cluster`, `running/fleet.py` reads the list here and gives each job to the
-  worker that has its host (`many/sharding.py`), where `running/part.py` gathers; records
-  return as bytes.
-  Or parts write them to a place (`places/part_files.py`): they are delivered with their file.
+  worker that has its host (`many/sharding.py`), where `running/part.py` gathers.
+  Records return as bytes; or parts write them to a place (`places/part_files.py`), and
+  they are delivered with their file.
 - SIGINT, SIGTERM and SIGHUP cancel the gathering. A second one completes the files.
 - Twisted's `HostnameEndpoint` hides the time of the look-up, and its `Agent` gives no
   raw bytes and takes statuses such as `2_00`: neither is used.
