@@ -197,7 +197,9 @@ def whole_number(text: str) -> int:
 def _at_least(fewest: int, text: str) -> int:
     try:
         number = parse_whole_number(text)
-    except ValueError:
+    except ValueError as error:
+        if text.isdecimal():
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
         number = -1
     if number < fewest:
         raise argparse.ArgumentTypeError(

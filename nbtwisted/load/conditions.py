@@ -11,7 +11,7 @@ from enum import Enum
 from nbtwisted.duration import parse_duration
 from nbtwisted.numeral import parse_decimal
 
-__all__ = ["Condition", "Kind"]
+__all__ = ["Condition", "Kind", "NoCondition"]
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -28,6 +28,10 @@ _EXPECTED = (
     "errors>0, 5xx>0, non2xx>1%, 404>0, resent>0 or rps<1000, or of a label, as "
     "p99[login]>500ms"
 )
+
+
+class NoCondition(ValueError):
+    """A text is nothing like a condition; its text says what was expected."""
 
 
 class Kind(Enum):
@@ -65,7 +69,7 @@ class Condition:
         """Read a condition; raises `ValueError`, whose text says what was expected."""
         match = _CONDITION.fullmatch(text)
         if match is None:
-            raise ValueError(_EXPECTED)
+            raise NoCondition(_EXPECTED)
         figure, label, sign, limit = match.groups()
         kind = _kind(figure)
         is_share = limit.endswith("%") and kind in (Kind.REQUESTS, Kind.STATUSES)
@@ -75,7 +79,7 @@ class Condition:
             else:
                 value = parse_decimal(limit[:-1] if is_share else limit)
         except ValueError:
-            raise ValueError(_EXPECTED) from None
+            raise NoCondition(_EXPECTED) from None
         if kind is Kind.LATENCY and limit[-1] not in "ms":
             raise ValueError(
                 f"expected a unit, as in {figure}{sign}{limit}ms or "
@@ -128,4 +132,4 @@ def _kind(figure: str) -> Kind:
         return Kind.REQUESTS
     if _STATUSES.fullmatch(figure):
         return Kind.STATUSES
-    raise ValueError(_EXPECTED)
+    raise NoCondition(_EXPECTED)

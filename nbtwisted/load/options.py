@@ -364,10 +364,15 @@ def _check_labels(
     """Refuse a condition on a label that no request has: it would never hold."""
     for condition in conditions:
         if condition.label is not None and condition.label not in labels:
-            there_are = ", ".join(sorted(filter(None, labels))) or "none in a list (-i)"
+            there_are = ", ".join(sorted(filter(None, labels)))
+            expected = (
+                f"one of the list: {printable(there_are, longest=LONGEST_LABELS)}"
+                if there_are
+                else "a list (-i) with labels"
+            )
             parser.error(
-                f"--fail-if {condition.text}: expected a label that there is: "
-                f"{printable(there_are, longest=LONGEST_LABELS)}"
+                f"--fail-if {condition.text}: no request has the label "
+                f"{condition.label!r}: expected {expected}"
             )
 
 

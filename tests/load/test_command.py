@@ -143,6 +143,7 @@ class OptionsTests(SynchronousTestCase):
     def test_what_cannot_be_read(self) -> None:
         for wrong, expected in [
             (["-c", "0"], "expected a whole number, 1 or more"),
+            (["-c", "9" * 20], "expected a whole number of at most 18 digits"),
             (["-n", "5", "-c", "10"], "expected at least as many as -c 10"),
             (["-q", "0"], "expected requests a second such as 50"),
             (["-q", "-1"], "expected requests a second such as 50"),

@@ -378,7 +378,9 @@ class GoalTests(SynchronousTestCase):
             ("errors<=100%", "expected a condition that can fail"),
             ("2xx>=0%", "expected a condition that can fail"),
             ("p99<200", "expected a unit"),
-            ("fast", "expected one such as"),
+            ("fast", "expected one such as p99<200ms"),
+            ("p0<1s", "expected one such as p99<200ms"),
+            ("p99<soon", "expected one such as p99<200ms"),
         ):
             error = self.assertRaises(ValueError, parse_goal, text)
             self.assertIn(why, str(error), text)

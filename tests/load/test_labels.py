@@ -18,6 +18,7 @@ from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.figures.tally_json import read_tally, write_tally
 from nbtwisted.load.reporting.report import text
 from nbtwisted.load.reporting.report_json import report_json
+from nbtwisted.timeline.columns import width_of
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server
 from tests.load.test_figures import report_of
@@ -181,6 +182,14 @@ class ReportTests(ClockCase):
             ],
         )
         self.assertEqual(len({*map(len, lines[place + 1 : place + 5])}), 1)
+
+    def test_wide_characters_keep_the_columns(self) -> None:
+        tallies = Tallies(Tally(), ["読む", "é"])
+        found = report_of(tallies.total(), weights={"読む": 1, "é": 1})
+        lines = text(found, tallies.total()).splitlines()
+        place = lines.index("By label:")
+        widths = {width_of(line) for line in lines[place + 1 : place + 4]}
+        self.assertEqual(len(widths), 1)
 
     def test_conditions_on_one_label(self) -> None:
         said = {

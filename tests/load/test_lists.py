@@ -106,15 +106,15 @@ class ListTests(SynchronousTestCase):
 
     def test_a_condition_on_a_label_that_there_is_not(self) -> None:
         pathlib.Path(self.path).write_text('{"url": "http://x/", "label": "read"}\n')
-        for arguments, there_are in (
-            (["-i", self.path], "read"),
-            (["http://x/"], "none in a list (-i)"),
+        for arguments, expected in (
+            (["-i", self.path], "one of the list: read"),
+            (["http://x/"], "a list (-i) with labels"),
         ):
             ended = run("--fail-if", "p99[raed]>1s", *arguments)
             self.assertEqual((ended.returncode, ended.stdout), (2, ""))
             self.assertIn(
-                "--fail-if p99[raed]>1s: expected a label that there is: "
-                f"{there_are} (see ",
+                "--fail-if p99[raed]>1s: no request has the label 'raed': "
+                f"expected {expected} (see ",
                 ended.stderr,
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.figures.tally import Tally
+from nbtwisted.timeline.columns import fitted, width_of
 
 __all__ = ["label_figures", "label_lines"]
 
@@ -49,11 +50,12 @@ def _figures(
 def label_lines(labels: Sequence[dict[str, Any]]) -> list[str]:
     """A table of them, for people."""
     rows = [_HEAD, *map(_row, labels)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     return [
         "By label:",
         *(
-            f"  {name:<{widths[0]}}  " + "  ".join(map(str.rjust, cells, widths[1:]))
+            f"  {fitted(name, widths[0])}  "
+            + "  ".join(map(str.rjust, cells, widths[1:]))
             for name, *cells in rows
         ),
     ]

@@ -164,6 +164,8 @@ class Profile:
             try:
                 stages.append(Stage.parse(part.strip(" ")))
             except ValueError as error:
+                if part == text:
+                    raise
                 raise ValueError(f"{part.strip(' ')!r}: {error}") from None
         if any(stage.seconds == math.inf for stage in stages[:-1]):
             raise ValueError("expected a duration for each stage but the last")

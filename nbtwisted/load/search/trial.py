@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from nbtwisted.load.conditions import Condition, Kind
+from nbtwisted.load.conditions import Condition, Kind, NoCondition
 from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.judging import BUSY, LATE, judged, lost_share
 
@@ -106,7 +106,10 @@ def parse_goal(text: str) -> Condition:
 
     Those that hold where a rate is bad are refused: they are meant for --fail-if.
     """
-    goal = Condition.parse(text)
+    try:
+        goal = Condition.parse(text)
+    except NoCondition:
+        raise ValueError(_EXPECTED) from None
     if goal.label is not None:
         raise ValueError(f"a rate is one of all labels: {_EXPECTED}")
     if goal.kind is Kind.RATE:
