@@ -29,7 +29,7 @@ from twisted.internet.task import react
 from nbtwisted.client.many.job_list import JobFile
 from nbtwisted.client.options.get import read_options
 from nbtwisted.client.results.answers import AnswerStream
-from nbtwisted.client.running.fleet import FromCluster
+from nbtwisted.client.running.from_cluster import FromCluster
 from nbtwisted.client.running.run import Run
 from nbtwisted.cluster.clock import ClockDifference
 from nbtwisted.cluster.cluster import Cluster

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _sending(options: Options) -> Sending:
     if options.cluster is not None:
-        from nbtwisted.client.running.fleet import FromCluster  # 50 ms
+        from nbtwisted.client.running.from_cluster import FromCluster  # 50 ms
 
         return FromCluster(options)
     at_once = int(min(options.concurrency, options.number))

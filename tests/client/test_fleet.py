@@ -12,6 +12,7 @@ from typing import Any, cast
 import trustme
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job
@@ -21,12 +22,14 @@ from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options.get import read_options
 from nbtwisted.client.results.ended import ANSWERED, INTERRUPTED, Ended
 from nbtwisted.client.results.output import InOrder
-from nbtwisted.client.running import fleet, part, sending
-from nbtwisted.client.running.fleet import FromCluster, divided
+from nbtwisted.client.running import fleet, from_cluster, part, sending
+from nbtwisted.client.running.fleet import divided
+from nbtwisted.client.running.from_cluster import FromCluster
 from nbtwisted.client.running.part import ClientPart
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.cluster.frame import Frame
 from tests.client.in_memory import Connection, Network
+from tests.client.state_table import moves_in, named
 from tests.cluster.in_memory import MemoryCluster, MemoryDriver
 from tests.guard import ClockCase
 
@@ -69,7 +72,7 @@ class FleetCase(ClockCase):
         self.network = self.clock = Network()
         self.taken = Taken()
         self.said: list[str] = []
-        for module in (fleet, sending):
+        for module in (fleet, from_cluster, sending):
             self.patch(module, "complain", self.said.append)
         self.parts: list[ClientPart] = []
         self.asked_by: dict[str, set[int]] = {}
@@ -611,6 +614,12 @@ class StoppingTests(FleetCase):
         closing.callback(None)
         for each in self.cluster.parts:
             each.end()
+
+
+class TableTests(SynchronousTestCase):
+    def test_the_table_names_all_moves_and_no_other(self) -> None:
+        moves = moves_in(StoppingTests, fleet.Fleet, "_state")
+        self.assertEqual(sorted(moves), sorted(named(fleet.State)))
 
 
 class PartTests(FleetCase):

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.many.job_list import JobFile
@@ -302,6 +302,16 @@ class StoppingTests(PlacesCase):
         self.wait()
         self.successResultOf(self.running)
         self.assertEqual(self.taken.ended, dict.fromkeys(range(9), INTERRUPTED))
+
+    def test_before_anything_is_sent_nothing_is_left(self) -> None:
+        """Not even what was to be said of so many that they are a file."""
+        self.patch(part_files, "MOST", 4)
+        self.start(urls(9), connect=lambda *_: Deferred())
+        self.running.cancel()
+        self.wait()
+        self.successResultOf(self.running)
+        self.assertEqual(self.taken.ended, dict.fromkeys(range(9), INTERRUPTED))
+        self.assertEqual(in_memory("a"), {})
 
 
 class PartTests(PlacesCase):

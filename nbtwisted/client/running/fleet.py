@@ -7,40 +7,34 @@ as they are. Of a worker that is lost, others do what it had not delivered.
 
 from __future__ import annotations
 
+import enum
 import errno
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 
 from nbtwisted.client.errors import BadJob, Interrupted, RequestError, WorkerLost
 from nbtwisted.client.job import Job
 from nbtwisted.client.many.gathering import MOST_MARKED, NEVER_SENT, never_sent
-from nbtwisted.client.many.job_list import JobFile, Jobs
+from nbtwisted.client.many.job_list import Jobs
 from nbtwisted.client.many.sharding import Sharding
 from nbtwisted.client.many.unanswered import Unanswered
 from nbtwisted.client.options.get import Options
 from nbtwisted.client.options.sent import JobsInShort, PartOptions
 from nbtwisted.client.places.manifest import Manifest
 from nbtwisted.client.request.ending import Ending
-from nbtwisted.client.results.answers import FORMATS, Answers
+from nbtwisted.client.results.answers import FORMATS
 from nbtwisted.client.results.ended import how_it_ended, read_ended
 from nbtwisted.client.results.reach import Reach
 from nbtwisted.client.running.complaining import complain
-from nbtwisted.client.running.sending import AHEAD, Begun, Taker, expect_tls_files
-from nbtwisted.cluster.cluster import Cluster, connect
-from nbtwisted.cluster.errors import ClusterError
+from nbtwisted.client.running.sending import AHEAD, Taker
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.cluster.part import Part
-from nbtwisted.cluster.place import Place
 
-__all__ = ["FromCluster"]
-
-NO_CLUSTER = 7
-"""Exit code: curl's for a host that cannot be connected to."""
+__all__ = ["STOPPING", "Fleet"]
 
 STOPPING = 1.5
 """Seconds for which parts may take to tell what came, when they are stopped."""
@@ -61,153 +55,31 @@ def divided(number: int, by: int) -> list[int]:
     return [least + (place < more) for place in range(by)]
 
 
-class FromCluster:
-    """The workers of a cluster send them, which is left in the end."""
+class State(enum.Enum):
+    """Where a fleet is in its life.
 
-    def __init__(
-        self,
-        options: Options,
-        connect: Callable[[Any, Place], Deferred[Any]] = connect,
-    ) -> None:
-        self._options = options
-        self._connect = connect
-        self._waiting: Deferred[Any] | None = None
-        self._fleet: _Fleet | None = None
-        self._was_stopped = False
+    | state | what happens | where that leads |
+    |---|---|---|
+    | WAITING | all parts can write to the place, if any, or are lost | SENDING |
+    | SENDING | the list is over: each part is told that no more comes | ENDING |
+    | ENDING | every job has ended | OVER |
+    | STOPPING | every job that was sent has ended, or that takes too long | OVER |
 
-    def start(
-        self, reactor: Any, jobs: Jobs, taker: Taker, begun: Begun | None
-    ) -> Deferred[None]:
-        """As all have it; raises `SystemExit` for files of TLS that cannot be used."""
-        if self._options.how["tls"] is not None:
-            # Before anything is sent.
-            from nbtwisted.client.connection.tls import TLS
+    And `stop` leads from WAITING, SENDING and ENDING to STOPPING.
+    """
 
-            with expect_tls_files():
-                TLS(**self._options.how["tls"])
-        ending: Ending[None] = Ending(self._stop)
-        running = Deferred.fromCoroutine(self._run(reactor, jobs, taker))
-        running.addCallbacks(ending.callback, ending.errback)
-        return ending.deferred
-
-    def write(self, answers: Answers, index: int, what: bytes) -> None:
-        """As all have it; what workers write is not written here."""
-        if self._options.place is None:
-            answers.put(index, what)
-
-    def postpone(self, seconds: float) -> None:
-        """As all have it: no request is sent from here."""
-
-    def _stop(self) -> None:
-        self._was_stopped = True
-        if self._fleet is not None:
-            self._fleet.stop()
-        elif self._waiting is not None:
-            self._waiting.cancel()
-
-    async def _run(self, reactor: Any, jobs: Jobs, taker: Taker) -> None:
-        options = self._options
-        assert options.cluster is not None, "not as options are read"
-        cluster: Cluster | None = None
-        manifest: Manifest | None = None
-        parts: list[Part] = []
-        try:
-            if options.place is not None:
-                manifest = await self._wait(self._claim(reactor, options.place))
-            cluster = await self._wait(self._connect(reactor, options.cluster))
-            parts = await self._start_parts(cluster)
-        except ClusterError as error:
-            complain(f"error: {error}")
-            if manifest is not None:
-                await _soon(reactor, manifest.abandon())
-            if cluster is not None:
-                await _soon(reactor, cluster.close())
-            raise SystemExit(NO_CLUSTER) from None
-        except CancelledError:
-            pass
-        except OSError as error:
-            taker.stop_writing(error)
-            return
-        fleet = self._fleet = _Fleet(reactor, parts, jobs, options, taker, manifest)
-        if self._was_stopped:
-            fleet.stop()
-        else:
-            fleet.begin()
-        await fleet.ended
-        # The parts end at once, also where the place takes its time.
-        if cluster is not None:
-            await _soon(reactor, cluster.close())
-        if manifest is not None and not fleet.has_begun:
-            await _soon(reactor, manifest.abandon())
-        elif manifest is not None:
-            try:
-                was_read = not isinstance(jobs, JobFile) or jobs.error is None
-                await manifest.write(is_complete=was_read and not self._was_stopped)
-            except OSError as error:
-                taker.stop_writing(error)
-
-    def _claim(self, reactor: Any, url: str) -> Deferred[Manifest]:
-        options = self._options
-        return Manifest.begin(
-            reactor, url, options.format, is_file_each=options.is_file_each
-        )
-
-    async def _start_parts(self, cluster: Cluster) -> list[Part]:
-        options = self._options
-        number = int(min(len(cluster.workers), options.concurrency, options.number))
-        arguments = ["-m", "nbtwisted.client", "--part"]
-        if options.reactor is not None:
-            arguments += ["--reactor", options.reactor]
-        started = await self._wait(
-            DeferredList(
-                [
-                    cluster.start_part(worker, arguments)
-                    for worker in cluster.workers[:number]
-                ],
-                consumeErrors=True,
-            )
-        )
-        parts = [part for was_started, part in started if was_started]
-        for failure in (failure for was_started, failure in started if not was_started):
-            failure.trap(ClusterError)
-            complain(f"{failure.value}")
-        if not parts:
-            raise ClusterError("no part could be started on any worker")
-        return parts
-
-    async def _wait(self, deferred: Deferred[Any]) -> Any:
-        """What it gives; `_stop` cancels it meanwhile."""
-        self._waiting = deferred
-        try:
-            return await deferred
-        finally:
-            self._waiting = None
+    WAITING = enum.auto()
+    SENDING = enum.auto()
+    ENDING = enum.auto()
+    STOPPING = enum.auto()
+    OVER = enum.auto()
 
 
-def _soon(reactor: Any, closing: Deferred[None]) -> Deferred[None]:
-    """Fires when that has, or is not waited for any longer: the process ends then."""
-    soon: Deferred[None] = Deferred()
+class Fleet:
+    """Has parts do the jobs of a list. It is their listener.
 
-    def fire(_: object = None) -> None:
-        if not soon.called:
-            soon.callback(None)
-
-    timer = reactor.callLater(STOPPING, fire)
-
-    def closed(_: object) -> None:
-        if timer.active():
-            timer.cancel()
-        fire()
-
-    closing.addBoth(closed)
-    return soon
-
-
-class _Fleet:
-    """Jobs that parts do. It is their listener.
-
-    `ended` fires when every job has ended, or when it was stopped and the parts have
-    said what came, or have had the time to.
+    `ended` fires when every job has ended. To cancel it is to `stop`: it fires when the
+    parts have said what came, or have had the time to.
     """
 
     def __init__(
@@ -219,9 +91,11 @@ class _Fleet:
         taker: Taker,
         manifest: Manifest | None = None,
     ) -> None:
-        self.ended: Deferred[None] = Deferred()
+        self._ending: Ending[None] = Ending(self.stop)
+        self.ended = self._ending.deferred
         self.has_begun = False
         """Whether anything was sent, or was to be."""
+        self._state = State.WAITING
         self._reactor = reactor
         self._parts = parts
         self._numbers = {id(part): number for number, part in enumerate(parts)}
@@ -229,9 +103,8 @@ class _Fleet:
         self._options = options
         self._taker = taker
         self._manifest = manifest
-        # Before all of these have said that they can write, nothing is sent.
+        # Those that have yet to say that they can write.
         self._not_ready = set() if manifest is None else set(range(len(parts)))
-        self._has_sent_last = manifest is None
         self._short = JobsInShort(options.template)
         self._format = FORMATS[options.format]
         self._shares = divided(options.concurrency, len(parts)) if parts else []
@@ -246,7 +119,6 @@ class _Fleet:
         )
         self._reach = Reach([part.worker.name for part in parts])
         self._next = 0
-        self._is_stopping = False
         self._has_warned = len(parts) < 2
         self._turn: IDelayedCall | None = None
 
@@ -266,9 +138,9 @@ class _Fleet:
 
     def stop(self) -> None:
         """Send nothing more, and have parts say what came."""
-        if self._is_stopping or self.ended.called:
+        if self._state in (State.STOPPING, State.OVER):
             return
-        self._is_stopping = True
+        self._state = State.STOPPING
         self._cancel_turn()
         for part in self._parts:
             part.send({"stop": True})
@@ -277,7 +149,7 @@ class _Fleet:
         for index, job in islice(chain(waiting, rest), MOST_MARKED):
             self._fail(index, job, Interrupted(NEVER_SENT))
         self._turn = self._reactor.callLater(STOPPING, self._give_up)
-        self._look()
+        self._end_if_done()
 
     # As the parts' listener.
 
@@ -306,14 +178,16 @@ class _Fleet:
                     f"open no more than for -c {head['ready']} of "
                     f"{self._shares[number]}"
                 )
-            self._be_ready(number)
+            self._not_ready.discard(number)
+            if self._state is State.WAITING:
+                self._go_on()
 
     def part_lost(self, part: Part, reason: str) -> None:
         """It is lost: others do what it had to do."""
         number = self._numbers[id(part)]
         self._not_ready.discard(number)
         complain(f"worker {part.worker.name} is lost: {reason}")
-        if self._is_stopping:
+        if self._state is State.STOPPING:
             self._interrupt_all_of(number)
         for lost in self._shards.lose(number):
             self._fail(
@@ -323,11 +197,6 @@ class _Fleet:
             )
         self._taker.flush()
         self._go_on()
-
-    def _be_ready(self, number: int) -> None:
-        if number in self._not_ready:
-            self._not_ready.remove(number)
-            self._go_on()
 
     def _take(self, number: int, records: list[Any], payload: bytes) -> None:
         end, take, at = self._shards.end, self._taker.take, 0
@@ -343,17 +212,16 @@ class _Fleet:
         self._go_on()
 
     def _go_on(self) -> None:
-        """Take as many jobs from the list as may be, and send them."""
-        if self._is_stopping:
-            self._look()
-            return
-        if self._turn is None and not self._not_ready:
+        """Take as many jobs from the list as may be, and send them; or end."""
+        if self._state is State.WAITING and not self._not_ready:
+            self._state = State.SENDING
+            self.has_begun = True
+        if self._state in (State.SENDING, State.ENDING) and self._turn is None:
             self._send()
             self._warn()
-            self._look()
+        self._end_if_done()
 
     def _send(self) -> None:
-        self.has_begun = True
         shards, jobs = self._shards, self._jobs
         now = self._reactor.seconds()
         room = shards.room(now) if shards.left else _AT_ONCE
@@ -372,9 +240,9 @@ class _Fleet:
             while tasks := shards.take(number, now):
                 write = self._short.write
                 part.send({"jobs": [(index, write(job)) for index, job, _ in tasks]})
-        if jobs.is_over and not self._has_sent_last:
+        if jobs.is_over and self._state is State.SENDING:
+            self._state = State.ENDING
             # Nobody waits for more to write it with.
-            self._has_sent_last = True
             for part in self._parts:
                 part.send({"last": True})
         # The reactor has its turn between many and more.
@@ -393,7 +261,7 @@ class _Fleet:
         return self._next - 1
 
     def _warn(self) -> None:
-        is_known = self._jobs.is_over or self._next >= SO_FAR
+        is_known = self._state is State.ENDING or self._next >= SO_FAR
         if not self._has_warned and is_known:
             self._has_warned = True
             if self._shards.origins == 1 and self._next > 1:
@@ -406,7 +274,8 @@ class _Fleet:
         result = never_sent(job, error)
         ended = how_it_ended(result, fail=self._options.fail)
         record = self._format(index, result)
-        if self._manifest is not None:
+        # Where nothing was sent, nothing is left at the place.
+        if self._manifest is not None and self.has_begun:
             self._manifest.put(index, record)
         self._taker.take(index, (ended, record))
 
@@ -419,12 +288,12 @@ class _Fleet:
         self._turn = None
         for number in range(len(self._parts)):
             self._interrupt_all_of(number)
-        self._look()
+        self._end_if_done()
 
-    def _look(self) -> None:
-        """End, if all is done."""
-        is_over = self._is_stopping or self._jobs.is_over
-        if is_over and self._shards.is_idle and not self.ended.called:
+    def _end_if_done(self) -> None:
+        is_last = self._state in (State.ENDING, State.STOPPING)
+        if is_last and self._shards.is_idle:
+            self._state = State.OVER
             self._cancel_turn()
             self._jobs.close()
             self._taker.flush()
@@ -432,7 +301,7 @@ class _Fleet:
                 part.listener = None
             for complaint in self._reach.complaints():
                 complain(complaint)
-            self.ended.callback(None)
+            self._ending.callback(None)
 
     def _cancel_turn(self) -> None:
         if self._turn is not None:
