@@ -165,7 +165,6 @@ class DaskCluster(Cluster):
         self._client = await distributed.Client(
             self._here, asynchronous=True, connection_limit=CONNECTIONS
         )
-        await self._client.wait_for_workers(number)
 
     async def _join(self, distributed: Any, address: str) -> None:
         try:
@@ -263,9 +262,13 @@ class DaskCluster(Cluster):
         """Whether all workers can be spoken to from here, without the scheduler."""
         # Where the first does not answer, no time is lost with others.
         for some, seconds in ((addresses[:1], REACH_DIRECTLY), (addresses, REACH)):
-            asked = (self._client.rpc(address).identity() for address in some)
+            asked = asyncio.gather(
+                *(self._client.rpc(address).identity() for address in some)
+            )
+            # Nobody may be there any more to see how it failed.
+            asked.add_done_callback(lambda them: them.cancelled() or them.exception())
             try:
-                await asyncio.wait_for(asyncio.gather(*asked), seconds)
+                await asyncio.wait_for(asked, seconds)
             # Whatever Dask makes of what it does not reach.
             except Exception:
                 return False

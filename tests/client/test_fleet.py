@@ -215,6 +215,48 @@ class SendingTests(FleetCase):
         self.assertEqual(self.exit_codes(), {0: 3, 3: 2, 26: 1})
         self.assertEqual(self.taken.ended[2].error, "input: {...}: line 3: no")
 
+    def test_a_host_has_no_more_than_it_may_have(self) -> None:
+        self.start(urls(40), "-c", "12", "--per-host", "2")
+        hosts = Counter(host for host, _ in self.network.attempts)
+        self.assertEqual(hosts, dict.fromkeys(hosts, 2))
+        self.assertEqual(len(hosts), 3)
+        self.serve_all()
+
+    def test_answers_may_come_so_far_ahead(self) -> None:
+        self.patch(fleet, "AHEAD", 5)
+        self.patch(fleet, "AHEAD_OF_EACH", 20)
+        for order, most in (("input", 40), ("completed", 100)):
+            self.cluster, self.taken = self.cluster_of(2), Taken()
+            # The first is not answered.
+            jobs = [HOSTS[0] + "0", *([HOSTS[1]] * 99)]
+            self.start(jobs, "--order", order)
+            slow = self.network.accept(self._accepted)
+            self._accepted += 1
+            while self.serve():
+                self.wait()
+            self.assertEqual(len(self.sent_to(0) + self.sent_to(1)), most)
+            self._connections.append(slow)
+            self.serve_all()
+
+    def test_what_a_part_is_told_of_its_requests(self) -> None:
+        """Whether there are many, and TLS is loaded before the first."""
+        loaded: list[str] = []
+        self.patch(part, "import_module", loaded.append)
+        make, told = self.network.getter, []
+
+        def getter(**how: Any) -> Any:
+            told.append(how["more_to_come"])
+            return make(**how)
+
+        self.patch(self.network, "getter", getter)
+        self.start(urls(2))
+        self.assertEqual((told, len(loaded)), ([True, True], 2))
+        self.serve_all()
+        self.cluster, self.taken = self.cluster_of(2), Taken()
+        self.start(urls(1), of=urls(1))
+        self.assertEqual((told, len(loaded)), ([True, True, False], 2))
+        self.serve_all()
+
     def test_c_is_divided(self) -> None:
         self.start(urls(40), "-c", "5")
         self.assertEqual(len(self.network.attempts), 5)
@@ -266,6 +308,18 @@ class SendingTests(FleetCase):
         self.serve_all()
         self.assertEqual(self.said, [])
 
+    def test_nor_is_a_list_of_one(self) -> None:
+        self.start(urls(1))
+        self.assertEqual(len(self.parts), 2)
+        self.serve_all()
+        self.assertEqual(self.said, [])
+
+    def test_the_last_records_do_not_wait_for_others(self) -> None:
+        self.patch(part, "SHORT_WHILE", 1000)
+        self.start(urls(4))
+        self.serve_all()
+        self.assertEqual(len(self.taken.records), 4)
+
     def test_a_list_that_comes_slowly(self) -> None:
         class Slow(Given):
             """Jobs that are not there yet."""
@@ -310,6 +364,8 @@ class SendingTests(FleetCase):
         served = self.serve()
         self.wait()
         self.assertEqual(len(self.taken.ended), served)
+        # They are seen at once.
+        self.assertGreater(self.taken.flushed, 0)
         self.serve_all()
 
     def test_a_record_that_is_kept_goes_with_a_large_one(self) -> None:
@@ -496,7 +552,9 @@ class LosingTests(FleetCase):
     def test_a_post_is_made_once(self) -> None:
         jobs = [Job(HOSTS[n % 2], "POST" if n < 2 else "PUT") for n in range(4)]
         self.start(jobs)
+        self.assertEqual(self.taken.flushed, 0)
         self.cluster.parts[0].lose()
+        self.assertEqual(self.taken.flushed, 1)
         self.serve_all()
         self.assertEqual(self.exit_codes(), {56: 1, 0: 3})
         self.assertEqual(
@@ -517,12 +575,17 @@ class LosingTests(FleetCase):
     def test_none_is_left(self) -> None:
         """What is left of the list fails, some of it in each turn of the reactor."""
         self.patch(fleet, "_AT_ONCE", 10)
-        self.start(urls(1000), "-c", "2")
+        jobs = Given(urls(1000))
+        self.start(jobs, "-c", "2")
         self.serve(4)
         self.wait()
         for each in self.cluster.parts:
             each.lose()
-        self.assertLess(len(self.taken.ended), 300)
+        ended = len(self.taken.ended)
+        self.assertLess(ended, 300)
+        # Others have their turn, whatever comes meanwhile.
+        jobs.on_more()
+        self.assertEqual(len(self.taken.ended), ended)
         self.network.advance(1)
         while self.network.getDelayedCalls():
             self.network.advance(1)
@@ -609,8 +672,12 @@ class StoppingTests(FleetCase):
         self.serve()
         self.wait()
         self.assertNoResult(self.running)
+        # It is over: to stop it is nothing, and who is lost now is nobody's loss.
+        self.running.cancel()
+        self.cluster.parts[0].lose()
         self.network.advance(fleet.STOPPING)
         self.successResultOf(self.running)
+        self.assertEqual((self.network.getDelayedCalls(), self.said), ([], []))
         closing.callback(None)
         for each in self.cluster.parts:
             each.end()
@@ -636,12 +703,15 @@ class PartTests(FleetCase):
         self.successResultOf(one.ended)
 
     def test_what_was_under_way_ends_with_the_driver(self) -> None:
-        self.start(urls(9))
+        self.patch(part, "SHORT_WHILE", 1000)
+        self.start(urls(90), "-c", "3")
         self.serve(3)
         for each in self.cluster.parts:
             each.end()
         for one in self.parts:
             self.assertNoResult(one.ended)
+        calls: Any = self.network.getDelayedCalls()
+        self.assertNotIn("_flush", [call.func.__name__ for call in calls])
         self.accept()
         for one in self.parts:
             self.successResultOf(one.ended)

@@ -103,6 +103,8 @@ class WritingTests(PlacesCase):
         self.assertLess(len(in_memory("a")), 7)
         self.assertEqual({name[:4] for name in in_memory("a")}, {"part", "mani"})
         self.assertEqual(self.said, [])
+        for each in self.cluster.parts:
+            self.assertEqual([head for head in each.sent if "last" in head][1:], [])
 
     def test_a_file_for_each(self) -> None:
         self.start(urls(3), "--output-dir", "memory://a")
@@ -316,7 +318,10 @@ class StoppingTests(PlacesCase):
 
 class PartTests(PlacesCase):
     def test_a_driver_that_goes_while_the_place_is_opened(self) -> None:
+        made: list[object] = []
+        self.patch(self, "getter", lambda *_, **how: made.append(how))
         self.start(urls(3), connect=self._connect_and_leave)
+        self.assertEqual(made, [])
         self.successResultOf(self.parts[0].ended)
         self.successResultOf(self.parts[1].ended)
         self.running.cancel()

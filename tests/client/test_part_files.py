@@ -88,6 +88,16 @@ class PartFilesTests(PartFilesCase):
         self.assertRegex(file["name"], r"^part-[0-9a-f]{8}-1\.jsonl$")
         self.assertEqual(in_memory("a")[file["name"]], b"1\n2\n3\n7\n")
 
+    def test_a_large_one_does_not_wait_and_others_do(self) -> None:
+        self.patch(part_files, "LARGEST", 10)
+        part = self.part(self.spec())
+        part.write(0, b"0123456789")
+        self.clock.end_thread()
+        part.write(1, b"1")
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.assertEqual(indices(self.written), [0])
+        part.abandon()
+
     def test_no_two_have_one_name(self) -> None:
         spec = self.spec()
         for part in (self.part(spec), self.part(spec)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -144,6 +146,20 @@ class PlaceTests(PlacesCase):
         with patch("fsspec.get_filesystem_class", side_effect=ImportError(text)):
             self.fails("s3://b/k", text, open_place, "s3://b/k")
 
+    def test_a_file_is_whole_or_not_there(self) -> None:
+        place = open_place("memory://a/")
+        self.assertEqual(place.url, "memory://a")
+
+        def pieces() -> Iterator[bytes]:
+            yield b"half"
+            self.assertIsNone(place.read("m.json"))
+            raise OSError(28, "y" * 1000)
+
+        with self.assertRaises(OSError) as caught:
+            place.put_whole("m.json", pieces())
+        self.assertIsNone(place.read("m.json"))
+        self.assertLess(len(str(caught.exception)), 500)
+
 
 class ClaimTests(PlacesCase):
     def test_what_is_claimed_is_seen_by_all(self) -> None:
@@ -165,6 +181,9 @@ class ClaimTests(PlacesCase):
             open_place("memory://b"),
             name,
         )
+        open_place("memory://b").put({name: b"another's"})
+        with self.assertRaises(OSError):
+            check_claim(open_place("memory://b"), name)
 
     def test_it_can_be_read_and_not_written(self) -> None:
         place = open_place("refusing://a")
@@ -192,10 +211,11 @@ class InThreadTests(PlacesCase):
         self.clock: ThreadClock = ThreadClock()
 
     def test_it_fires_in_the_thread_of_the_reactor(self) -> None:
-        called = in_thread(self.clock, "s3://a", lambda: 7)
+        called = in_thread(self.clock, "s3://a", threading.current_thread)
         self.assertNoResult(called)
         self.clock.end_thread()
-        self.assertEqual(self.successResultOf(called), 7)
+        # A process that ends does not wait for it.
+        self.assertTrue(self.successResultOf(called).daemon)
 
     def test_all_errors_are_of_one_kind(self) -> None:
         for error in (ZeroDivisionError("why"), OSError(5, "why", "s3://a")):

@@ -63,6 +63,7 @@ class AssigningTests(SynchronousTestCase):
             self.put(A, B, C, A, B, C)
         self.assertEqual(self.shards.origins, 3)
         self.assertEqual(take(self.shards, 1), [1, 4])
+        self.assertLessEqual(len(self.shards._slots), 2)
 
 
 class RoomTests(SynchronousTestCase):
@@ -126,6 +127,14 @@ class RoomTests(SynchronousTestCase):
                     shards.end(0, index)
             self.assertEqual(self.put(shards, 0.0), 12)
 
+    def test_so_many_at_once(self) -> None:
+        shards = sharding_of(20)
+        with mock.patch.object(sharding, "LONGEST_BATCH", 7):
+            self.assertEqual(shards.room(0), 7)
+            self.put(shards, 0.0)
+            self.assertEqual(take(shards, 0), [*range(7)])
+            self.assertEqual(take(shards, 0), [*range(7, 14)])
+
     def test_others_are_passed_over_so_far(self) -> None:
         shards = sharding_of(1, 1)
         with mock.patch.object(sharding, "MOST_WAITING", 10):
@@ -152,7 +161,8 @@ class RoomTests(SynchronousTestCase):
             self.assertEqual(shards.room(0), 0)
             self.assertEqual(take(shards, 0), [0, 1])
             self.assertEqual(take(shards, 0), [])
-            shards.end(0, 0)
+            # Its room does not wait for its record.
+            shards.answer(0, 0)
             self.assertEqual(take(shards, 0), [2])
             self.assertEqual(shards.room(0), 10)
 
@@ -198,6 +208,34 @@ class LosingTests(SynchronousTestCase):
         self.shards.put(7, A)
         self.assertEqual(take(self.shards, 1), [7])
         self.assertEqual(self.shards.origins, 3)
+
+    def test_it_has_no_room_any_more(self) -> None:
+        self.assertEqual(self.shards.room(0), 30)
+        self.shards.lose(1)
+        self.assertEqual(self.shards.room(0), 20)
+
+    def test_what_waited_for_it_waits_once(self) -> None:
+        shards = sharding_of(1, 1)
+        with (
+            mock.patch.object(sharding, "MOST_WAITING", 6),
+            mock.patch.object(sharding, "LARGEST_WAITING", 50),
+        ):
+            for index in range(8):
+                shards.put(index, A)
+            self.assertEqual(take(shards, 0), [0, 1])
+            shards.lose(0)
+            while indices := take(shards, 1):
+                for index in indices:
+                    shards.end(1, index)
+            self.assertEqual(shards.room(1), 2)
+
+    def test_what_fails_by_it_keeps_nothing_back(self) -> None:
+        shards = sharding_of(5, 5, ahead=4)
+        for index in range(4):
+            shards.put(index, Job("http://a/", "POST"))
+        take(shards, 0)
+        self.assertEqual((shards.room(0), len(shards.lose(0))), (0, 4))
+        self.assertEqual(shards.room(0), 4)
 
     def test_what_is_answered_makes_room_and_is_done_again(self) -> None:
         """Until its record is where it is safe."""
@@ -275,6 +313,8 @@ class StoppingTests(SynchronousTestCase):
         shards.end(0, 0)
         shards.end(0, 2)
         self.assertTrue(shards.is_idle)
+        with mock.patch.object(sharding, "MOST_WAITING", 4):
+            self.assertEqual(shards.room(0), 4)
 
 
 class AnyRunTests(SynchronousTestCase):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,23 @@ class LocalTests(ReactorCase):
             self.assertEqual(scratch.stat().st_mode & 0o777, 0o700)
             self.assertEqual(sys.path, path)
             self.assertEqual(listening() - before, {"0100007F"})
+            self._look_at(cluster)
             await self._talk(cluster)
         finally:
             await cluster.close()
         self.assertEqual(os.listdir(temporary), [])
+
+    def _look_at(self, cluster: DaskCluster) -> None:
+        here = cluster._here
+        # They are this process, and would have nothing to do while that is large.
+        limits = [each.memory_manager.memory_limit for each in here.workers.values()]
+        self.assertEqual(limits, [None, None])
+        self.assertEqual(cluster._client.rpc.limit, cluster_module.CONNECTIONS)
+        # Others on this machine are told nothing.
+        connection = HTTPConnection("127.0.0.1", here.scheduler.http_server.port)
+        with contextlib.closing(connection):
+            connection.request("GET", "/info/main/workers.html")
+            self.assertEqual(connection.getresponse().status, 404)
 
     async def test_it_can_be_left_before_it_is_there(self) -> None:
         """Nothing is left, and nothing is said."""
@@ -265,6 +279,7 @@ class SchedulerTests(ReactorCase):
 
     async def _lose_one(self, cluster: DaskCluster, process: Any) -> None:
         self.assertFalse(cluster._client.direct_to_workers)
+        self.assertEqual(cluster._client.rpc.limit, cluster_module.CONNECTIONS)
         try:
             by_name: dict[str, Worker] = {each.name: each for each in cluster.workers}
             listener, parts = Listener(), []

@@ -131,6 +131,17 @@ class DaskPartTests(ReactorCase):
             "worker 7: no part has begun within 0.05 s",
         )
 
+    async def test_a_worker_is_looked_for_more_than_once(self) -> None:
+        """After Ctrl-Z and `fg`, the first time is over at once."""
+        self.patch(dask_part, "SILENCE", 0.01)
+        host = Host()
+
+        async def still_there() -> None:
+            await asyncio.sleep(0.015)
+
+        host.still_there = still_there  # type: ignore[method-assign]
+        await self.thread.call(self.part(host)._ask("still_there"))
+
     async def test_its_clock_is_compared(self) -> None:
         """In the time of this process's."""
         host = Host()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import math
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -40,9 +41,25 @@ class FrameTests(SynchronousTestCase):
             written = written[size:]
         self.assertEqual(read, [Frame(head, payload) for head, payload in told])
 
+    def test_are_cut_anywhere(self) -> None:
+        """Also a short one after one that came in pieces."""
+        frames = [Frame({"a": "long" * 5}), Frame({}, b"\n{}\n"), Frame({"b": 1}, b"x")]
+        written = b"".join(write_frame(each.head, each.payload) for each in frames)
+        for first in range(len(written)):
+            for second in range(first, len(written)):
+                reader, read = FrameReader(), []
+                for begin, end in pairwise((0, first, second, len(written))):
+                    read += reader.feed(written[begin:end])
+                self.assertEqual(read, frames, (first, second))
+
+    def test_have_numbers_of_json_alone(self) -> None:
+        """Whoever reads it may be no Python."""
+        for number in (math.nan, math.inf):
+            self.assertRaises(ValueError, write_frame, {"a": number})
+
     def test_what_is_none_is_shown(self) -> None:
         """Something of the worker's that prints, say."""
-        nested = json.dumps({"a": 1})[:-1] + "[" * 100_000
+        nested = '{"a": ' + "[" * 100_000
         for line in (
             b"hello",
             b"[1]",

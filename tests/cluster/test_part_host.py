@@ -69,6 +69,25 @@ class PartHostTests(SynchronousTestCase):
             with self.subTest(program=program):
                 self.assertEqual(self.says(program, expected=said), ended)
 
+    def test_what_they_say_last_is_waited_for(self) -> None:
+        """It may be read after their end is known."""
+
+        async def run() -> None:
+            host = PartHost()
+            host._process = await asyncio.create_subprocess_exec("false")
+            stderr = host._process.stderr = asyncio.StreamReader()
+            await host._process.wait()
+            host._watching = asyncio.ensure_future(asyncio.sleep(60))
+            host._listening = asyncio.ensure_future(host._listen())
+            how = asyncio.ensure_future(host._how_it_ended())
+            for _ in range(5):
+                await asyncio.sleep(0)
+            stderr.feed_data(b"no room\n")
+            stderr.feed_eof()
+            self.assertEqual(await how, "exit code 1: no room")
+
+        asyncio.run(run())
+
     def test_have_a_session_of_their_own(self) -> None:
         """Ctrl-C comes to all processes of a terminal's session."""
         self.says("import os; print(os.getsid(0) == os.getpid())", expected=b"True\n")

@@ -230,7 +230,6 @@ class Sharding:
         sent = {**worker.written, **worker.sent}
         tasks = [*sent.values(), *worker.waiting]
         worker.written, worker.sent = {}, {}
-        worker.size = 0
         self._number_waiting -= len(worker.waiting)
         self._size_waiting -= sum(size for _, _, size in worker.waiting)
         worker.waiting.clear()
