@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from random import SystemRandom
 from typing import cast
 
@@ -20,6 +19,7 @@ from nbtwisted.client.options.request import (
     read_request_options,
 )
 from nbtwisted.client.target import Target, shown
+from nbtwisted.cluster.option import add_cluster_option
 from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import (
     Once,
@@ -255,11 +255,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         action=argparse.BooleanOptionalAction,
         help="show on stderr how far it has come (default: if that is a terminal)",
     )
-    parser.add_argument(
-        "--cluster",
-        type=reading(Place.parse),
-        metavar="PLACE",
-        help="send from all cores of this machine (local), from N processes on it "
+    add_cluster_option(
+        parser,
+        "send from all cores of this machine (local), from N processes on it "
         "(local:N), or from the workers of a Dask cluster (tcp://HOST:PORT or "
         "tls://HOST:PORT, its scheduler's address)",
     )
@@ -273,8 +271,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted load") -> O
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_intermixed_args(parser.with_values(arguments))
-    if told.cluster is not None and find_spec("distributed") is None:
-        parser.error("--cluster: expected Dask: pip install 'nbtwisted[cluster]'")
     if told.plot == "-":
         parser.error("--plot -: expected a file, for a browser to open")
     figures = _take_figures_file(parser, told)

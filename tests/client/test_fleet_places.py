@@ -385,6 +385,6 @@ class OptionsTests(SynchronousTestCase):
         )
 
     def test_dask_is_expected(self) -> None:
-        with patch("nbtwisted.client.options.get.find_spec", return_value=None):
+        with patch("nbtwisted.cluster.option.find_spec", return_value=None):
             said = self.refused("--cluster", "local")
         self.assertIn("expected Dask: pip install 'nbtwisted[cluster]'", said)

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from importlib.util import find_spec
 
 from nbtwisted import __version__
 from nbtwisted.client.connection.reader import Limits
@@ -26,6 +25,7 @@ from nbtwisted.client.request.getting import DEFAULT_MAX_TIME, How
 from nbtwisted.client.request.redirecting import DEFAULT_MAX_REDIRECTS
 from nbtwisted.client.request.retrying import LONGEST_WAIT, Retries
 from nbtwisted.client.target import shown
+from nbtwisted.cluster.option import add_cluster_option
 from nbtwisted.cluster.place import Place
 from nbtwisted.command_line import (
     Once,
@@ -149,11 +149,9 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         metavar="N",
         help="at most N requests in flight to one host and port (default: as -c)",
     )
-    parser.add_argument(
-        "--cluster",
-        type=reading(Place.parse),
-        metavar="PLACE",
-        help="send them from all cores (local, or local:N), or from the workers of a "
+    add_cluster_option(
+        parser,
+        "send them from all cores (local, or local:N), or from the workers of a "
         "Dask scheduler (tcp://HOST:PORT or tls://HOST:PORT); each host is one "
         "worker's",
     )
@@ -342,8 +340,6 @@ def read_options(arguments: Sequence[str], program: str = "nbtwisted get") -> Op
         "--version", action="version", version=f"nbtwisted {__version__}"
     )
     told = parser.parse_intermixed_args(parser.with_values(arguments))
-    if told.cluster is not None and find_spec("distributed") is None:
-        parser.error("--cluster: expected Dask: pip install 'nbtwisted[cluster]'")
     urls, times = told.urls, told.times or 1
     if told.output is not None and told.output_dir is not None:
         parser.error("--output-dir: expected no -o beside it")
