@@ -13,10 +13,7 @@ from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.judging import BUSY, LATE, named
 from nbtwisted.load.plan import Plan
 
-__all__ = ["Goal", "WorkerResult", "Workers", "table"]
-
-MOST_ROWS = 20
-"""Workers that are printed."""
+__all__ = ["Goal", "WorkerResult", "Workers"]
 
 
 @dataclass(frozen=True)
@@ -175,36 +172,3 @@ class Workers:
                     f"{result.tally.failed} requests failed; others' did not)"
                 )
         return found
-
-
-def table(workers: Sequence[dict[str, Any]]) -> list[str]:
-    """The rows on lines, those that were lost first; of very many, the first."""
-    heads = ("worker", "answered", "failed", "req/s", "p99", "core", "clock", "began")
-    lost_first = sorted(workers, key=lambda worker: worker["lost"] is None)
-    lines = [heads, *(_cells(worker) for worker in lost_first[:MOST_ROWS])]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    printed = []
-    for name, *others in lines:
-        cells = [f"{name:<{widths[0]}}"]
-        cells += map(str.rjust, others, widths[1:])
-        printed.append("  " + "  ".join(cells))
-    for place, worker in enumerate(lost_first[:MOST_ROWS], start=1):
-        if worker["lost"] is not None:
-            printed[place] += f"  lost: {worker['lost']}"
-    if len(workers) > MOST_ROWS:
-        printed.append(f"  and {len(workers) - MOST_ROWS} more (--json has all)")
-    return printed
-
-
-def _cells(worker: dict[str, Any]) -> tuple[str, ...]:
-    skew = worker["skew"]
-    return (
-        worker["name"],
-        str(worker["answered"]),
-        str(worker["failed"]),
-        f"{worker['rps']:.2f}",
-        f"{worker['p99'] * 1000:.3f} ms",
-        f"{worker['cpu']:.0%}",
-        f"{worker['clock']:+.4f} s ({worker['clock_uncertainty'] * 1000:.1f} ms)",
-        "never" if skew is None else f"{skew * 1000:+.1f} ms",
-    )

@@ -9,9 +9,10 @@ from nbtwisted.cluster.clock import ClockDifference
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.fleet.parts import divide
 from nbtwisted.load.reporting.report import text
+from nbtwisted.load.reporting.workers import MOST_ROWS
 from nbtwisted.load.schedule.arrivals import POISSON
 from nbtwisted.load.schedule.profile import Profile
-from nbtwisted.load.worker_results import MOST_ROWS, Goal, WorkerResult, Workers
+from nbtwisted.load.worker_results import Goal, WorkerResult, Workers
 from tests.guard import ClockCase
 from tests.load.in_memory import plan_of
 from tests.load.test_figures import report_of, tally_of

@@ -21,6 +21,7 @@ from typing import Any
 from nbtwisted.load.comparing.earlier import FEWEST_INTERVALS, Earlier, figures_of
 from nbtwisted.load.comparing.resampling import Resampling
 from nbtwisted.load.figures.series import Interval
+from nbtwisted.load.text_table import table_lines
 
 __all__ = ["compare", "comparison_lines"]
 
@@ -161,16 +162,9 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
                 _noise(figure),
             )
         )
-    widths = [max(len(row[place]) for row in rows) for place in range(4)]
     return [
         f"Before ({comparison['file']}) and now:",
-        *(
-            (
-                f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}"
-                f"  {row[3]:>{widths[3]}}  {row[4]}"
-            ).rstrip()
-            for row in rows
-        ),
+        *table_lines(rows, alignment="<>>><"),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbtwisted.load.figures.tally import Tally
-from nbtwisted.timeline.columns import fitted, width_of
+from nbtwisted.load.text_table import table_lines
 
 __all__ = ["label_figures", "label_lines"]
 
@@ -50,15 +50,7 @@ def _figures(
 def label_lines(labels: Sequence[dict[str, Any]]) -> list[str]:
     """A table of them, for people."""
     rows = [_HEAD, *map(_row, labels)]
-    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
-    return [
-        "By label:",
-        *(
-            f"  {fitted(name, widths[0])}  "
-            + "  ".join(map(str.rjust, cells, widths[1:]))
-            for name, *cells in rows
-        ),
-    ]
+    return ["By label:", *table_lines(rows, alignment="<>>>>>>")]
 
 
 def _row(label: dict[str, Any]) -> tuple[str, ...]:

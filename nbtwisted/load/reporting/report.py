@@ -12,9 +12,10 @@ from nbtwisted.load.figures.tally import Spread, Tally
 from nbtwisted.load.judging import BUSY, LATE, MOSTLY, judged, verdict
 from nbtwisted.load.reporting.labels import label_figures, label_lines
 from nbtwisted.load.reporting.stages import stage_figures, stage_lines
+from nbtwisted.load.reporting.workers import worker_lines
 from nbtwisted.load.schedule.arrivals import POISSON, Arrivals
 from nbtwisted.load.search.found_rate import found_rate_lines
-from nbtwisted.load.worker_results import Workers, table
+from nbtwisted.load.worker_results import Workers
 
 __all__ = ["report", "text"]
 
@@ -176,7 +177,7 @@ def text(found: dict[str, Any], tally: Tally, *, bar: str = "■") -> str:
             for error in found["errors"]
         ]
     if found["workers"]:
-        lines += ["", "Workers:", *table(found["workers"])]
+        lines += ["", *worker_lines(found["workers"])]
         if found["bottleneck"] is not None:
             lines.append(f"Bottleneck: {found['bottleneck']}")
     client = found["client"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from nbtwisted.load.figures.series import Interval, Series
 from nbtwisted.load.schedule.profile import Profile
+from nbtwisted.load.text_table import table_lines
 
 __all__ = ["stage_figures", "stage_lines"]
 
@@ -70,8 +71,7 @@ def _figures(whole: Interval | None) -> dict[str, Any]:
 def stage_lines(stages: Sequence[dict[str, Any]]) -> list[str]:
     """A table of them, for people."""
     rows = [HEAD, *map(_row, stages[:MOST_ROWS])]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  " + "  ".join(map(str.rjust, row, widths)) for row in rows]
+    lines = table_lines(rows, alignment=">" * len(HEAD))
     if len(stages) > MOST_ROWS:
         lines.append(f"  and {len(stages) - MOST_ROWS} more (--json has all)")
     return ["Stages:", *lines]
