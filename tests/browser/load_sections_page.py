@@ -131,6 +131,18 @@ def test_looks(made_up: str, open_page: OpenPage, width: int, dark: bool) -> Non
     assert 11 < min(heights) <= max(heights) < 24
 
 
+def test_open_tables_have_the_room_that_they_need(
+    made_up: str, open_page: OpenPage
+) -> None:
+    page = open_page(made_up, width=1280)
+    too_wide = page.evaluate(
+        "[...document.querySelectorAll('.rows:not(details *)')]"
+        ".filter((rows) => rows.scrollWidth > rows.clientWidth)"
+        ".map((rows) => rows.ariaLabel)"
+    )
+    assert too_wide == []
+
+
 def test_what_is_hostile_is_text(made_up: str, open_page: OpenPage) -> None:
     page = open_page(made_up)
     assert page.locator("img").count() == 0

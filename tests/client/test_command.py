@@ -237,6 +237,10 @@ class RefusedOptionsTests(SynchronousTestCase):
             (["--output-dir", "x", "-o", "y"], "expected no -o beside it"),
             (["--resume", ""], "--resume: '': expected a value"),
             (["--resume", "-"], "--resume -: expected a file"),
+            (
+                ["--resume", "s3://key:secret@b/a"],
+                "--resume s3://b/a: expected a file on this machine",
+            ),
             (["--resume", "x", "--resume", "y"], "--resume: expected only one"),
             (["--resume", "x", "--format", "csv"], "expected no --format but jsonl"),
             (["--resume", "x", "--output-dir", "y"], "expected no --output-dir"),

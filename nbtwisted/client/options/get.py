@@ -451,6 +451,8 @@ def _written_when_resuming(
     """The file that is to be written in place of the one that is resumed, if any."""
     if told.resume == "-":
         parser.error("--resume -: expected a file")
+    if is_place(told.resume):
+        parser.error(f"--resume {shown(told.resume)}: expected a file on this machine")
     if told.format not in (None, "jsonl"):
         parser.error("--resume: expected no --format but jsonl beside it")
     if told.output_dir is not None:

@@ -97,9 +97,9 @@ def stages(report: Values) -> str:
     head = ["from", "asked a second", "answered", "failed", "reached a second"]
     listed = table([*head, "p50", "p99"], rows)
     return (
-        '<section id="stages"><h2>By stage</h2><div class="rows" tabindex="0" '
-        f'role="region" aria-label="By stage">{listed}</div>'
-        f"{_left_out(len(found))}</section>"
+        '<section class="across" id="stages"><h2>By stage</h2>'
+        '<div class="rows" tabindex="0" role="region" aria-label="By stage">'
+        f"{listed}</div>{_left_out(len(found))}</section>"
     )
 
 
