@@ -1,4 +1,4 @@
-"""`python -m nbtwisted.client`."""
+"""`python -m nbtwisted.client`, and with `--part` a part of a run on a worker."""
 
 import sys
 
@@ -10,10 +10,8 @@ if __name__ == "__main__":
     choose(sys.argv[1:])
 
     if sys.argv[1:2] == ["--part"]:
-        from nbtwisted.client.running.part import main as do_part
-
-        do_part()
-
-    from nbtwisted.client.command import main
+        from nbtwisted.client.running.part import main
+    else:
+        from nbtwisted.client.command import main
 
     main()

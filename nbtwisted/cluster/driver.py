@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
+from twisted.internet.task import react
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nbtwisted import __version__, steady_clock
 from nbtwisted.cluster.frame import Frame, FrameReader, write_frame
+from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 
-__all__ = ["Driver", "DriverListener", "StandardDriver", "answer_ping", "hello"]
+__all__ = [
+    "Driver",
+    "DriverListener",
+    "StandardDriver",
+    "answer_ping",
+    "be_part",
+    "hello",
+]
 
 
 class DriverListener(Protocol):
@@ -39,6 +50,13 @@ class Driver(Protocol):
 
     def send(self, head: dict[str, Any], payload: bytes = b"") -> None:
         """Tell it something."""
+
+
+def be_part(begin: Callable[[Any, Driver], Deferred[None]]) -> NoReturn:
+    """Be the process of a part, until that which it begins has ended."""
+    leave_startup_to_itself()
+    collect_seldom()
+    react(lambda reactor: begin(reactor, StandardDriver(reactor)))
 
 
 def hello() -> dict[str, Any]:

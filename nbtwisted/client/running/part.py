@@ -7,7 +7,6 @@ they end: many at once, and none while it has enough to read.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from nbtwisted import steady_clock
@@ -30,10 +28,9 @@ from nbtwisted.client.request.getting import Getter, How
 from nbtwisted.client.result import Result
 from nbtwisted.client.results.answers import FORMATS
 from nbtwisted.client.results.ended import how_it_ended
-from nbtwisted.cluster.driver import Driver, StandardDriver
+from nbtwisted.cluster.driver import Driver, be_part
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.command_line import open_files_left
-from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 
 __all__ = ["ClientPart", "main"]
 
@@ -46,12 +43,8 @@ LARGE = 256 * 1024
 
 
 def main() -> NoReturn:
-    """Do what a driver says, until it has gone."""
-    # Ctrl-C is for the driver, which says what is to be done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    leave_startup_to_itself()
-    collect_seldom()
-    react(lambda reactor: ClientPart(reactor, StandardDriver(reactor)).ended)
+    """Be a part, until the driver is gone; raises `SystemExit`."""
+    be_part(lambda reactor, driver: ClientPart(reactor, driver).ended)
 
 
 class _SentJobs:

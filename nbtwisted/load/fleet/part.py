@@ -19,17 +19,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import react
 
 from nbtwisted import steady_clock
-from nbtwisted.cluster.driver import Driver, StandardDriver
+from nbtwisted.cluster.driver import Driver, be_part
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.command_line import open_files_left
-from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.figures.intervals import write_intervals
 from nbtwisted.load.figures.series import Interval, Series
 from nbtwisted.load.figures.tally import Tally
@@ -192,17 +190,15 @@ class LoadPart:
             self._timer.cancel()
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Be a part, until the driver is gone; raises `SystemExit`."""
-    leave_startup_to_itself()
-    collect_seldom()
-    react(_work)
+    be_part(_begin)
 
 
-def _work(reactor: Any) -> Deferred[None]:
+def _begin(reactor: Any, driver: Driver) -> Deferred[None]:
     part = LoadPart(
         reactor,
-        StandardDriver(reactor),
+        driver,
         new_run=lambda plan, tally: Run(reactor, plan, tally=tally),
     )
     return part.gone
