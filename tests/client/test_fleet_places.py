@@ -21,8 +21,11 @@ from nbtwisted.client.options.get import read_options
 from nbtwisted.client.places import part_files
 from nbtwisted.client.places.part_files import listed
 from nbtwisted.client.results.ended import ANSWERED, INTERRUPTED
+from nbtwisted.client.running.part import ClientPart, State
 from nbtwisted.cluster.errors import ClusterError
+from tests.client import test_fleet
 from tests.client.places import ThreadNetwork, forget_memory, in_memory
+from tests.client.state_table import moves_in, named
 from tests.client.test_fleet import A_WHILE, HOSTS, FleetCase, Taken, urls
 
 
@@ -351,6 +354,14 @@ class PartTests(PlacesCase):
         self.running.cancel()
         self.wait(2.0)
         self.successResultOf(self.running)
+
+
+class TableTests(SynchronousTestCase):
+    def test_the_table_of_parts_names_all_moves_and_no_other(self) -> None:
+        moves = set()
+        for cases in (RefusedTests, StoppingTests, PartTests, test_fleet.PartTests):
+            moves |= moves_in(cases, ClientPart, "_state")
+        self.assertEqual(sorted(moves), sorted(named(State)))
 
 
 class OptionsTests(SynchronousTestCase):

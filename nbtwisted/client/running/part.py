@@ -7,6 +7,7 @@ they end: many at once, and none while it has enough to read.
 
 from __future__ import annotations
 
+import enum
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -98,6 +99,31 @@ class _SentJobs:
         return self._short.read(written)
 
 
+class State(enum.Enum):
+    """Where a part is in its life.
+
+    | state | what happens | where that leads |
+    |---|---|---|
+    | IDLE | `options` | GETTING; with a place, OPENING |
+    | OPENING | the place can be written to, or it cannot | GETTING, IDLE |
+    | GETTING | `last`, or `stop` | ENDING |
+    | ENDING | it was stopped, and every request has ended | IDLE |
+    | GONE | every request has ended: `ended` fires | |
+
+    That the driver goes, or an error, leads from IDLE, OPENING, GETTING and ENDING to
+    GONE.
+    """
+
+    IDLE = enum.auto()
+    OPENING = enum.auto()
+    GETTING = enum.auto()
+    ENDING = enum.auto()
+    GONE = enum.auto()
+
+
+_AT_WORK = (State.GETTING, State.ENDING)
+
+
 class ClientPart:
     """Sends what a driver says, and tells it what comes of it.
 
@@ -114,14 +140,15 @@ class ClientPart:
         self._reactor = reactor
         self._driver = driver
         self._new_getter = new_getter
+        self._state = State.IDLE
         self._options: PartOptions
+        self._format: Callable[[int, Result], bytes]
         self._jobs: _SentJobs
-        self._gathering: Deferred[None] | None = None
-        self._opening: Deferred[None] | None = None
+        self._opening: Deferred[None]
+        self._gathering: Deferred[None]
         self._files: PartFiles | None = None
         # How those ended whose records are in no file that is whole.
         self._ended: dict[int, Any] = {}
-        self._is_last = False
         self._records: list[Any] = []
         self._payload: list[bytes] = []
         self._size = 0
@@ -134,8 +161,8 @@ class ClientPart:
         """The driver has said this."""
         if "options" in frame.head:
             self._begin(PartOptions.read(frame.head["options"], frame.payload))
-        elif self._gathering is None:
-            # It was told that this could not begin, or nothing yet.
+        elif self._state not in _AT_WORK:
+            # It was told that this could not begin.
             pass
         elif "jobs" in frame.head:
             self._jobs.add(frame.head["jobs"])
@@ -148,7 +175,7 @@ class ClientPart:
 
     def driver_ready(self) -> None:
         """It can be told more."""
-        if self._gathering is not None:
+        if self._state in _AT_WORK:
             self._jobs.on_more()
 
     def driver_gone(self) -> None:
@@ -156,44 +183,48 @@ class ClientPart:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-        if self._opening is not None:
-            self._opening.cancel()
         if self._files is not None:
             self._files.abandon()
-        gathering, self._gathering = self._gathering, None
-        if gathering is None:
-            self._end()
-            return
-        gathering.addCallback(self._end)
-        gathering.cancel()
-
-    def _end(self, _: None = None) -> None:
-        # Unless it has failed.
-        if not self.ended.called:
+        state, self._state = self._state, State.GONE
+        if state in _AT_WORK:
+            self._gathering.cancel()
+        elif state is not State.GONE:
             self.ended.callback(None)
+        if state is State.OPENING:
+            self._opening.cancel()
+
+    def _end(self, _: None) -> None:
+        if self._state is State.GONE:
+            self.ended.callback(None)
+        else:
+            self._state = State.IDLE
+
+    def _fail(self, failure: Failure) -> None:
+        self._state = State.GONE
+        self.ended.errback(failure)
 
     def _begin(self, options: PartOptions) -> None:
         if options.place is None:
             self._start(options, None)
             return
 
-        def opened(files: PartFiles) -> None:
-            self._opening = None
-            self._start(options, files)
-
         def failed(failure: Failure) -> None:
-            self._opening = None
+            # Unless it was cancelled.
             if isinstance(failure.value, OSError):
+                self._state = State.IDLE
                 self._cannot_write(failure.value)
 
+        self._state = State.OPENING
         opening = PartFiles.open(
             self._reactor, options.place, self._written, self._cannot_write
         )
-        self._opening = opening.addCallbacks(opened, failed)
-        self._opening.addErrback(self.ended.errback)
+        self._opening = opening.addCallbacks(
+            lambda files: self._start(options, files), failed
+        ).addErrback(self._fail)
 
     def _start(self, options: PartOptions, files: PartFiles | None) -> None:
         self._options, self._files = options, files
+        self._format = FORMATS[options.format]
         if options.may_need_tls:
             # Before a request is sent, whose time its 60 ms would take.
             import_module("nbtwisted.client.connection.tls")
@@ -214,8 +245,10 @@ class ClientPart:
                 )
         # The files were good where they were read: there is no room for them here.
         except (OSError, ValueError) as error:
+            self._state = State.IDLE
             self._driver.send({"refused": str(error)})
             return
+        self._state = State.GETTING
         self._jobs = _SentJobs(self._is_full, JobsInShort(options.template))
         self._gathering = gather(
             getter,
@@ -225,15 +258,15 @@ class ClientPart:
             deliver=self._deliver,
             most_marked=None,
         )
-        self._gathering.addErrback(self.ended.errback)
+        self._gathering.addCallbacks(self._end, self._fail)
         self._driver.send({"ready": concurrency})
 
     def _deliver(self, number: int, result: Result) -> None:
-        if self._gathering is None:
-            # Of what ends because the driver has gone.
+        if self._state is State.GONE:
+            # Nobody asks what ends by that.
             return
         index = self._jobs.position(number)
-        record = FORMATS[self._options.format](index, result)
+        record = self._format(index, result)
         ended = how_it_ended(result, fail=self._options.fail)
         if self._files is None:
             self._records.append([index, len(record), ended.as_json()])
@@ -243,7 +276,7 @@ class ClientPart:
             self._records.append(index)
             self._ended[index] = ended.as_json()
             self._files.write(index, record)
-            if self._is_last:
+            if self._state is State.ENDING:
                 self._hurry()
         if self._size >= LARGE:
             self._flush()
@@ -267,7 +300,7 @@ class ClientPart:
 
     def _hurry(self) -> None:
         """Let no record wait for others if all has ended that is to be done."""
-        self._is_last = True
+        self._state = State.ENDING
         if self._files is not None and self._jobs.is_idle:
             self._files.flush()
 
