@@ -5,16 +5,20 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from twisted.internet.defer import CancelledError, fail
 from twisted.python.failure import Failure
 
+from nbtwisted.cluster.clock import ClockDifference
 from nbtwisted.cluster.errors import ClusterError
 from nbtwisted.load.figures.series import Series
 from nbtwisted.load.figures.tally import Tally
-from nbtwisted.load.fleet import part
+from nbtwisted.load.figures.tally_json import write_tally
+from nbtwisted.load.fleet import fleet_run, part
 from nbtwisted.load.fleet.fleet_run import FleetRun
+from nbtwisted.load.fleet.spec import write_requests
 from tests.guard import ClockCase
 from tests.load.fleet_in_memory import MemoryFleet
-from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
+from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
 
 HOUR = 3600.0
 PATHS = [f"http://a/{path}" for path in range(7)]
@@ -31,8 +35,38 @@ class WholeTests(ClockCase):
         self.assertEqual(run.methods, {"GET": 100})
         rows = run.workers.rows
         self.assertEqual([row["answered"] for row in rows], [34, 33, 33])
+        self.assertEqual({part.sent[0]["series"] for part in fleet.parts}, {False})
         self.assertIsNone(run.workers.partial)
         self.assertEqual(max(row["cpu"] for row in rows), run.cpu_share)
+
+    def test_the_busiest_is_as_busy_as_all(self) -> None:
+        run = MemoryFleet(always(0.01), 3).run(number=9, connections=3)
+        for result, cpu_share in zip(run.workers.results, (0.2, 0.9, 0.4), strict=True):
+            result.cpu_share = cpu_share
+        self.assertEqual(run.cpu_share, 0.9)
+
+    def test_fewer_requests_than_parts(self) -> None:
+        run = MemoryFleet(always(0.01), 3).run(number=2, connections=3)
+        self.assertEqual([row["answered"] for row in run.workers.rows], [1, 1, 0])
+
+    def test_the_farthest_hears_when_all_begin(self) -> None:
+        fleet = MemoryFleet(always(0.01), 20)
+        fleet.fleet.begin()
+        fleet.parts[7].clock = ClockDifference(0.0, 0.05)
+        _, over = fleet.begin(number=20, connections=20)
+        fleet.server.pump([MILLISECOND] * 5)
+        moments = {head["start"] for each in fleet.parts for head in each.sent[1:]}
+        (moment,) = moments
+        self.assertLess(abs(moment - (0.1 + 20 * 0.002 + 10 * 0.05)), 0.006)
+        fleet.finish(over)
+
+    def test_a_word_that_comes_after_the_moment(self) -> None:
+        self.patch(fleet_run, "LEAD", -0.06)
+        fleet = MemoryFleet(always(0.01), 2)
+        run = fleet.run(number=40, connections=2, rate=100.0)
+        for row in run.workers.rows:
+            self.assertTrue(0.03 < row["skew"] < 0.06, row)
+        self.assertEqual(run.tally.answered, 40)
 
     def test_it_is_as_one_would_have_done(self) -> None:
         def answers(now: float, number: int) -> tuple[float, bytes]:
@@ -104,6 +138,9 @@ class WholeTests(ClockCase):
         fleet.finish(over)
         skews = sorted(row["skew"] for row in run.workers.rows)
         self.assertLess(abs(skews[1] - skews[0] - 0.05), 0.0021)
+        # What is due is due as if it had not.
+        one, other = (each.began for each in fleet.sent_by)
+        self.assertLess(abs(one - other), 1e-6)
         self.assertEqual(run.tally.answered, 40)
         self.assertLess(abs(run.seconds - 0.4), 0.02)
 
@@ -113,6 +150,16 @@ class WholeTests(ClockCase):
         self.assertEqual(run.tally.sent, 40)
         self.assertEqual(len(fleet.server.requests), 90)
         self.assertLess(abs(run.seconds - 0.41), 0.02)
+        # It does not count while it goes on, either.
+        fleet = MemoryFleet(always(0.02), 2)
+        run, over = fleet.begin(seconds=9, warm_up=0.5, connections=2)
+        fleet.server.pump([MILLISECOND] * 1000)
+        self.assertLess(abs(run.seconds - 0.38), 0.02)
+        run.stop()
+        stopped_after = run.workers.stopped_after
+        assert stopped_after is not None
+        self.assertLess(abs(stopped_after - run.seconds), 1e-6)
+        fleet.finish(over)
 
     def test_fewer_connections_than_workers(self) -> None:
         fleet = MemoryFleet(always(0.01), 3)
@@ -173,6 +220,8 @@ class StoppedTests(ClockCase):
         fleet.finish(over, most)
         self.assertEqual(over, [None])
         self.assertEqual(fleet.server.getDelayedCalls(), [])
+        for each in fleet.parts:
+            self.assertEqual(each.sent.count({"stop": True}), 1)
         return run, over
 
     def test_all_have_told_what_came(self) -> None:
@@ -188,6 +237,35 @@ class StoppedTests(ClockCase):
             run, _ = self.stopped(fleet, after, 0.1)
             self.assertEqual((run.tally.sent, run.seconds), (0, 0.0))
             self.assertEqual(fleet.server.attempts, 0)
+
+    def test_before_it_began_as_the_one_before_had(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        fleet.run(number=10, connections=10)
+        _, over = fleet.begin(number=10, connections=10)
+        fleet.server.pump([MILLISECOND] * 50)
+        assert fleet.fleet._run is not None
+        fleet.fleet._run.stop()
+        fleet.finish(over)
+        rows = fleet.fleet._run.workers.rows
+        self.assertEqual([(row["skew"], row["cpu"]) for row in rows], [(None, 0.0)] * 2)
+
+    def test_another_plan_in_place_of_one(self) -> None:
+        fleet = MemoryFleet(always(0.01), 1)
+        run, over = fleet.begin(number=100, connections=1)
+        requests = write_requests(plan_of().requests)
+        fleet.server.pump([MILLISECOND] * 500)
+        # While one is carried out, there is no other.
+        fleet.parts[0].send(fleet.parts[0].sent[0], requests)
+        fleet.finish(over)
+        self.assertEqual(run.tally.answered, 100)
+        run, over = fleet.begin(number=100, connections=1)
+        fleet.server.pump([MILLISECOND] * 50)
+        # Before it has begun, another takes its place, and its moment is none.
+        fleet.parts[0].send(fleet.parts[0].sent[-2], requests)
+        fleet.server.advance(0)
+        calls: Any = fleet.server.getDelayedCalls()
+        self.assertNotIn("_begin", [call.func.__name__ for call in calls])
+        fleet.parts[0].lose()
 
     def test_one_that_does_not_stop(self) -> None:
         fleet = MemoryFleet(always(0.1), 2)
@@ -238,6 +316,8 @@ class LostTests(ClockCase):
         fleet = MemoryFleet(always(0.01), 2)
         fleet.fleet.begin()
         fleet.parts[0].lose("signal 9")
+        # It is lost once.
+        fleet.fleet.part_lost(fleet.parts[0], "signal 15")
         run = fleet.run(number=100, connections=8)
         self.assertEqual(run.tally.answered, 50)
         self.assertEqual(run.workers.rows[1]["lost"], "signal 9")
@@ -248,6 +328,11 @@ class LostTests(ClockCase):
         self.assertEqual(failure.getErrorMessage(), "worker 0: no part can begin")
         self.successResultOf(fleet.fleet.end())
         self.assertTrue(fleet.cluster.is_closed)
+
+    def test_to_start_them_is_cancelled(self) -> None:
+        fleet = MemoryFleet(always(0.01), 2)
+        self.patch(fleet.cluster, "start_part", lambda *_: fail(CancelledError()))
+        self.failureResultOf(fleet.fleet.begin(), CancelledError)
 
     def test_before_it_began(self) -> None:
         fleet = MemoryFleet(always(0.01), 4)
@@ -305,6 +390,10 @@ class LostTests(ClockCase):
         # The one has two requests to make, and the other one.
         fleet.server.pump([MILLISECOND] * 300)
         self.assertEqual(over, [])
+        # What it says then is nothing.
+        fleet.parts[1].driver.send({"tally": 0, "is_last": True})
+        fleet.server.advance(0)
+        self.assertIsNone(run.workers.rows[1]["lost"])
         fleet.parts[1].lose()
         fleet.finish(over)
         self.assertEqual(run.tally.answered, 3)
@@ -330,7 +419,15 @@ class LostTests(ClockCase):
         self.assertEqual(failure.getErrorMessage(), "no worker is left")
 
     def test_one_that_says_what_is_no_tally(self) -> None:
-        for told in ({}, {"tally": {}, "is_last": True}, {"tally": 5, "is_last": 0}):
+        tally = write_tally(Tally(), with_series=False)
+        figures = {"seconds": 1, "cpu": 1, "skew": 0, "methods": 5, "is_last": True}
+        for told in (
+            {},
+            {"tally": {}, "is_last": True},
+            {"tally": 5, "is_last": 0},
+            {"tally": tally, "is_last": True},
+            {"tally": tally, **figures},
+        ):
             fleet = MemoryFleet(always(0.01), 2)
             run, over = fleet.begin(number=100, connections=2)
             fleet.parts[0].driver.send({"tally": 0, **told})
@@ -355,6 +452,9 @@ class LostTests(ClockCase):
             "worker 0: 5 connections: expected at most 4, which is how many files",
             self.refused(MemoryFleet(always(0.01), 2)),
         )
+        self.patch(part, "open_files_left", lambda: 5)
+        run = MemoryFleet(always(0.01), 2).run(number=100, connections=10)
+        self.assertEqual(run.tally.answered, 100)
 
     def test_one_that_lacks_something(self) -> None:
         fleet = MemoryFleet(always(0.01), 2)
@@ -373,6 +473,18 @@ class LostTests(ClockCase):
         self.assertTrue(fleet.parts[0].is_over)
         run.stop()
         fleet.finish(over)
+
+    def test_one_that_has_waited_for_others(self) -> None:
+        self.patch(fleet_run, "INTERVAL", 3.0)
+        fleet = MemoryFleet(always(0.01), 2)
+        fleet.fleet.begin()
+        fleet.parts[1].driver.way.cut()
+        run, over = fleet.begin(seconds=5, connections=2)
+        fleet.server.pump([0.1] * 630)
+        self.assertEqual(over, [])
+        fleet.finish(over)
+        lost = [row["lost"] for row in run.workers.rows]
+        self.assertEqual(lost, [None, "it has said nothing for 60 s"])
 
     def test_one_that_is_never_ready(self) -> None:
         fleet = MemoryFleet(always(0.01), 2)

@@ -88,6 +88,23 @@ class TalliesTests(ClockCase):
         sent = {label: tally.answered for label, tally in whole.by_label.items()}
         self.assertEqual(sent, {"a": 1, "b": 2, "c": 1})
 
+    def test_a_single_label_is_one(self) -> None:
+        tallies = Tallies(Tally(), ["a"])
+        add(tallies.by_label["a"], 0.25, 200)
+        total = tallies.total()
+        self.assertEqual((total.answered, [*total.by_label]), (1, ["a"]))
+        # What is added to a total is nobody else's.
+        total.by_label.clear()
+        self.assertEqual(tallies.total().answered, 1)
+
+    def test_news_are_of_intervals_that_are_over(self) -> None:
+        """Also where nothing came since, and nobody has looked."""
+        tallies = Tallies(Tally(Series()), [""])
+        add(tallies.by_label[""], 0.25, 200)
+        news = tallies.news(0.25)
+        self.assertEqual([each.ended for each in news], [0.1, 0.2, 0.25])
+        self.assertEqual([each.statuses.total() for each in news], [1, 0, 0])
+
     def test_without_labels_there_is_nothing_to_merge(self) -> None:
         tally = Tally()
         tallies = Tallies(tally, [""])

@@ -45,11 +45,16 @@ class GoalTests(ClockCase):
         # Nobody knows how many it would have been: connections, and their seconds.
         goal = Goal.of(plan_of(seconds=10, connections=4))
         self.assertEqual((goal.all, goal.left(999, 7.5)), (40, 10))
+        self.assertEqual(goal.left(999, 10.5), 0)
 
     def test_a_rate(self) -> None:
         for more in ({"rate": 90.0}, {"profile": Profile.parse("0..180/10s")}):
             parts = divide(plan_of(seconds=10, connections=4, **more), 4)
             self.assertEqual([Goal.of(part).all for part in parts], [225] * 4)
+        parts = divide(plan_of(connections=4, profile=Profile.parse("3/1")), 2)
+        self.assertEqual([Goal.of(part).all for part in parts], [2, 1])
+        fewer = plan_of(number=2, connections=4, profile=Profile.parse("3/1"))
+        self.assertEqual(Goal.of(fewer).all, 2)
         plan = plan_of(number=90, connections=4, rate=10.0, arrivals=POISSON, seed=1)
         self.assertEqual([Goal.of(part).all for part in divide(plan, 2)], [45, 45])
 
@@ -137,7 +142,12 @@ class WorkersTests(ClockCase):
         found = report_on(result("a", 60, seconds=3.0), lost, stopped_after=3.0)
         self.assertEqual(found["partial"]["lost_share"], 20 / 120)
         never = result("b", 0, seconds=0.0, lost="signal 9")
-        found = report_on(result("a", 0), never, stopped_after=-0.1)
+        for stopped_after in (-0.1, 3.0):
+            found = report_on(result("a", 0), never, stopped_after=stopped_after)
+            self.assertEqual(found["partial"]["lost_share"], 0.0)
+        # It was lost when it had nothing more to do.
+        late = result("b", 40, seconds=4.0, lost="signal 9")
+        found = report_on(result("a", 60, seconds=3.0), late, stopped_after=3.0)
         self.assertEqual(found["partial"]["lost_share"], 0.0)
 
     def test_the_verdict_says_it_first(self) -> None:

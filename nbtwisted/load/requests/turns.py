@@ -51,7 +51,7 @@ def turns(weights: Sequence[int]) -> list[int]:
         taken[which] += 1
         if taken[which] < weights[which]:
             begin = -(-taken[which] * total // weights[which])
-            begins[max(begin, turn + 1)].append(which)
+            begins[begin].append(which)
     return found
 
 
