@@ -6,13 +6,14 @@ import json
 import math
 from array import array
 from random import Random
+from statistics import mean, stdev
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-import nbtwisted.load.comparing.compare
+from nbtwisted.load.comparing import compare as compare_module
 from nbtwisted.load.comparing.compare import compare, comparison_lines, is_worse
 from nbtwisted.load.comparing.earlier import FEWEST_INTERVALS, Earlier
 from nbtwisted.load.comparing.resampling import Resampling
@@ -102,7 +103,7 @@ def compared(before: Made, now: Made) -> dict[str, dict[str, Any]]:
 class Case(SynchronousTestCase):
     def setUp(self) -> None:
         # As many as it takes, and no more time than that.
-        self.patch(nbtwisted.load.comparing.compare, "RESAMPLES", 200)
+        self.patch(compare_module, "RESAMPLES", 200)
 
 
 class CompareTests(Case):
@@ -155,6 +156,56 @@ class CompareTests(Case):
             wrong = sum(pair[name]["is_beyond_noise"] for pair in pairs)
             self.assertLessEqual(wrong, 4, name)
 
+    def test_a_range_is_the_middle_of_what_might_have_been(self) -> None:
+        """And as wide as that of a mean is, where intervals have nothing in common."""
+        self.patch(compare_module, "RESAMPLES", 1000)
+        self.patch(compare_module, "_wider", lambda blocks: 1.0)
+        runs = [made(seed, intervals=125, each=30) for seed in (1, 2)]
+        figure = compared(*runs)["rps"]
+        share = sum(
+            stdev(answered) / mean(answered) ** 2 * stdev(answered) / len(answered)
+            for answered in (
+                [interval.statuses.total() for interval in intervals]
+                for _, intervals in runs
+            )
+        )
+        width = figure["high"] - figure["low"]
+        self.assertLess(abs(width / (2 * 1.96 * math.sqrt(share)) - 1), 0.12)
+
+    def test_of_few_blocks_it_is_wider(self) -> None:
+        """By Student's distribution, and as blocks are around a mean of their own."""
+        for blocks, students in ((5, 2.776), (10, 2.262), (30, 2.045), (1000, 1.962)):
+            expected = students / 1.96 * math.sqrt(blocks / (blocks - 1))
+            wider = compare_module._wider(blocks)
+            self.assertLess(abs(wider / expected - 1), 0.1, blocks)
+        self.assertLess(compare_module._wider(1), 10)
+        asked: list[int] = []
+
+        def much_wider(blocks: int) -> float:
+            asked.append(blocks)
+            return 100.0
+
+        self.patch(compare_module, "_wider", much_wider)
+        figures = compared(made(1, intervals=64), made(2, intervals=27))
+        self.assertEqual(asked, [9])
+        # Nothing gets less than nothing.
+        self.assertEqual(figures["p50"]["low"], -1.0)
+
+    def test_what_might_as_well_not_have_been_there(self) -> None:
+        """Of figures that are none now and then, nobody knows by how much they grew."""
+        report, intervals = made(1, intervals=10)
+        for interval in intervals[1:]:
+            interval.latencies = Steps()
+            interval.statuses.clear()
+        figures = compared((report, intervals), made(2))
+        for name in ("p50", "rps"):
+            self.assertIsNone(figures[name]["low"], figures[name])
+            self.assertIsNotNone(figures[name]["change"])
+
+    def test_what_is_the_same_is_not_worse(self) -> None:
+        for figure in compared(made(1), made(1)).values():
+            self.assertFalse(is_worse(figure))
+
     def test_the_same_runs_have_the_same_comparison(self) -> None:
         self.assertEqual(compared(made(1), made(2)), compared(made(1), made(2)))
 
@@ -163,6 +214,8 @@ class CompareTests(Case):
         for name, enough in (("p90", True), ("p99", True), ("p99.9", False)):
             self.assertEqual(figures[name]["low"] is not None, enough, name)
             self.assertEqual(figures[name]["is_beyond_noise"] is not None, enough)
+        figures = compared(made(1, each=300), made(2, each=30))
+        self.assertIsNone(figures["p99.9"]["low"])
         figures = compared(made(1), made(2, intervals=FEWEST_INTERVALS - 1))
         for figure in figures.values():
             self.assertIsNone(figure["is_beyond_noise"])
@@ -190,6 +243,8 @@ class ResamplingTests(SynchronousTestCase):
         self.assertEqual([*figures], FIGURES)
         for name, value in report["latency"].items():
             self.assertLess(abs(figures[name] / value - 1), 0.01, name)
+        # The middle of a step is as often too high as too low.
+        self.assertLess(abs(figures["mean"] / report["latency"]["mean"] - 1), 0.001)
         self.assertLess(abs(figures["rps"] / report["rps"] - 1), 1e-6)
         # Within a step, latencies are taken to be as far apart as can be.
         interval = Interval(0.0)
@@ -226,6 +281,11 @@ class ResamplingTests(SynchronousTestCase):
             self.assertEqual(percentiles, sorted(percentiles))
             most = max([1e-6, *everything])
             self.assertLessEqual(percentiles[-1], most * 1.01)
+
+    def test_each_interval_is_in_as_many_blocks(self) -> None:
+        run = Resampling(made(intervals=27)[1])
+        self.assertEqual((run.drawn, len(run._blocks)), (9, 27))
+        self.assertEqual(sum(run._blocks), 3 * run._whole)
 
     def test_of_very_many(self) -> None:
         """What is drawn is never more than a lane holds."""
@@ -267,7 +327,10 @@ class EarlierTests(Case):
             (json.dumps({**ours, "workers": 7}), "it is no report of this version"),
             (json.dumps({**ours, "intervals": [1]}), "it is no report of this version"),
             (json.dumps({"intervals": []}), "it is no report of this version"),
-            (json.dumps({**ours, "answered": 0}), "none of its requests was answered"),
+            (
+                json.dumps({**ours, "answered": 0, "rps": 0}),
+                "none of its requests was answered",
+            ),
             (written(made(intervals=9)), "its run is too short to compare with: it "),
         ):
             error = self.assertRaises(ValueError, Earlier.read, "old.json", text)
@@ -312,6 +375,7 @@ class EarlierTests(Case):
             arrivals="poisson",
             stages=[{"began": 0, "ended": 1, "from": 1, "to": 2, "answered": 5}],
             workers=[{"name": "a"}],
+            timeout=5.0,
         )
         self.assertEqual(
             earlier.differences(now),
@@ -321,6 +385,7 @@ class EarlierTests(Case):
                 "the rate (none, now 100)",
                 "the stages",
                 "the arrivals (none, now poisson)",
+                "the timeout (20, now 5)",
                 "the number of workers (0, now 1)",
             ],
         )
@@ -340,6 +405,10 @@ class WorseningTests(Case):
         self.assertEqual(
             parse_failure(" p99  worse than 12.5% "),
             Worsening("p99 worse than 12.5%", "p99", 0.125),
+        )
+        # They may be more than twice as many.
+        self.assertEqual(
+            parse_failure("p99 worse than 150%").text, "p99 worse than 150%"
         )
         for text in ("p99>1s", "p99[worse]>1s"):
             self.assertIsInstance(parse_failure(text), Condition)

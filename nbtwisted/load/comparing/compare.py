@@ -107,7 +107,7 @@ def _ranges(
         drawn = [run.draw(chance) for run in runs]
         for name, found in changes.items():
             one, other = (
-                _beside(name, exact[name], each[name], of[name])
+                _beside(exact[name], each[name], of[name])
                 for exact, each, of in zip((before, now), drawn, plain, strict=True)
             )
             change = _change(name, one, other)
@@ -141,10 +141,8 @@ def _wider(blocks: int) -> float:
     return students * math.sqrt(blocks / freedom)
 
 
-def _beside(name: str, exact: float, drawn: float, plain: float) -> float:
+def _beside(exact: float, drawn: float, plain: float) -> float:
     """A figure that was drawn, moved by how far all of them are off."""
-    if name == "errors":
-        return drawn
     return exact * drawn / plain if plain else exact
 
 
