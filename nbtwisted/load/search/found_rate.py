@@ -7,6 +7,7 @@ from typing import Any
 
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.search.find_rate import Search, State
+from nbtwisted.load.text_table import table_lines
 from nbtwisted.rate import print_rate
 
 __all__ = ["found_rate", "found_rate_lines", "sentence"]
@@ -73,9 +74,7 @@ def found_rate_lines(found: dict[str, Any]) -> list[str]:
         (print_rate(each["rate"]), each["verdict"], each["shown"])
         for each in found["trials"]
     ]
-    width = max((len(rate) for rate, _, _ in rows), default=0)
-    lines += [f"  {rate:>{width}}  {how:<7}  {shown}" for rate, how, shown in rows]
-    return lines
+    return [*lines, *table_lines(rows, alignment="><<")]
 
 
 def _why(found: dict[str, Any]) -> str:
