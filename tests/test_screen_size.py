@@ -23,7 +23,7 @@ from nbtwisted.console import SizedConsole
 from nbtwisted.load.options import read_options as read_load_options
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.progress import LiveLine
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from nbtwisted.screen_size import MOST, screen_size
 from nbtwisted.timeline import waterfall
 from tests.guard import ClockCase

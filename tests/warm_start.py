@@ -44,7 +44,7 @@ _IMPORTED = (
     *(
         "nbtwisted.load.options",
         "nbtwisted.load.reporting.report",
-        "nbtwisted.load.running",
+        "nbtwisted.load.local",
     ),
     *("nbtwisted.server.access_log", "nbtwisted.server.engine.in_flight"),
     *("nbtwisted.server.http1.framing", "nbtwisted.server.http1.watch"),

@@ -21,11 +21,12 @@ from nbtwisted.cores import usable_cores
 from nbtwisted.gc_tuning import collect_seldom, leave_startup_to_itself
 from nbtwisted.load.comparing.worsening import add_comparison
 from nbtwisted.load.judging import lost_share
+from nbtwisted.load.local import Local
 from nbtwisted.load.options import Options, read_options
 from nbtwisted.load.outputs import Outcome, Outputs
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.reporting.report import report
-from nbtwisted.load.running import Local, Runner, Running
+from nbtwisted.load.running import Runner, Running
 from nbtwisted.load.search.found_rate import sentence
 from nbtwisted.load.searching import search_for_rate
 

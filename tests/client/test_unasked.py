@@ -12,7 +12,7 @@ from twisted.internet.ssl import ContextFactory
 from twisted.python.failure import Failure
 
 from nbtwisted.client import Response, get_all
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from tests.guard import ReactorCase
 from tests.load.in_memory import plan_of
 

@@ -14,7 +14,7 @@ from nbtwisted.load.fleet.fleet import Fleet
 from nbtwisted.load.fleet.fleet_run import FleetRun
 from nbtwisted.load.fleet.part import LoadPart
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from tests.cluster.in_memory import MemoryCluster, MemoryDriver, MemoryPart
 from tests.load.in_memory import MILLISECOND, Answers, Names, Server, plan_of
 

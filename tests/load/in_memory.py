@@ -21,7 +21,7 @@ from nbtwisted.client.target import Target
 from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.requests.prepared import Preparing
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 MILLISECOND = 0.001

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.client.errors import DeadlinePassed
 from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.progress import LiveLine
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from nbtwisted.load.search.find_rate import (
     CLOSE,
     CONFIRMATIONS,

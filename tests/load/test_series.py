@@ -17,7 +17,7 @@ from nbtwisted.load.figures.latencies import Latencies
 from nbtwisted.load.figures.series import FIRST_WIDTH, MOST, Interval, Series
 from nbtwisted.load.figures.tallies import Tallies
 from nbtwisted.load.figures.tally import Tally
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
 

@@ -12,7 +12,7 @@ from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.plan import Plan
 from nbtwisted.load.reporting.report import report, text
 from nbtwisted.load.reporting.stages import stage_figures, stage_lines
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from nbtwisted.load.schedule.profile import Profile
 from tests.guard import ClockCase
 from tests.load.in_memory import MILLISECOND, Server, always, plan_of

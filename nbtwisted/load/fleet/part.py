@@ -34,7 +34,7 @@ from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.figures.tally_json import write_tally
 from nbtwisted.load.fleet.spec import read_requests, read_spec
 from nbtwisted.load.plan import Plan
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 
 __all__ = ["LoadPart", "main"]
 

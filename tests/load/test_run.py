@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.job import Job
-from nbtwisted.load.running import Run
+from nbtwisted.load.run import Run
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
 
