@@ -1,0 +1,1 @@
+"""The faults of the server, in front of a real upstream."""
