@@ -1,0 +1,1 @@
+"""HTTP mode: requests answered by a real upstream, and broken on the way."""
