@@ -74,6 +74,8 @@ class JournalTests(OperatingCase):
                 "key": "a",
                 "asked": 1.0,
                 "held": 1.5,
+                "upstream": None,
+                "upstream_error": None,
                 "took": 1.5,
                 "status": 200,
                 "fault": None,

@@ -58,7 +58,14 @@ class Entry:
     own_key   the key, where it is not that of the method and the target
     rule      the name of the rule that acted
     asked     seconds that the response was to wait; None until they are known
-    held      seconds that it was held; None until then, and if the client left
+    held      seconds that it was held; None until then, and if the client left. The
+              upstream's time is not among them
+    asking_since
+              Unix time at which the proxy asked its upstream; None if it did not
+    upstream  seconds from then to the head of the upstream's answer, or until it
+              failed; None until then
+    upstream_error
+              the phase in which the upstream failed, and how: `connect: refused`
     took      seconds until it was over, with what was sent and read; None until then
     status    None if no status was sent
     fault     the name of the fault that was carried out
@@ -71,6 +78,8 @@ class Entry:
         failed      the server has a fault of its own, and answered 500
         released    a reset let it go before it was due
         timed out   the client took nothing for as long as `--send-timeout`
+        upstream failed
+                    the upstream gave no whole answer: `upstream_error` says why
     """
 
     came: float
@@ -83,6 +92,9 @@ class Entry:
     rule: str | None = field(default=None, init=False)
     asked: float | None = field(default=None, init=False)
     held: float | None = field(default=None, init=False)
+    asking_since: float | None = field(default=None, init=False)
+    upstream: float | None = field(default=None, init=False)
+    upstream_error: str | None = field(default=None, init=False)
     took: float | None = field(default=None, init=False)
     status: int | None = field(default=None, init=False)
     fault: str | None = field(default=None, init=False)
@@ -124,6 +136,8 @@ class Entry:
             "rule": self.rule,
             "asked": self.asked,
             "held": self.held,
+            "upstream": self.upstream,
+            "upstream_error": self.upstream_error,
             "took": self.took,
             "status": self.status,
             "fault": self.fault,
