@@ -13,7 +13,7 @@ from nbtwisted.client.errors import BadJob
 from nbtwisted.client.job import Job, JobTemplate
 from nbtwisted.client.many import har_jobs as room
 from nbtwisted.client.many.har_jobs import har_jobs, is_har, read_entry
-from nbtwisted.client.results import har
+from nbtwisted.client.results import har_entry
 from tests.guard import ClockCase
 
 PLAIN = JobTemplate()
@@ -81,7 +81,7 @@ class HARTests(ClockCase):
         self.assertEqual(job.headers, (("X-A", "é"), ("X-A", "â\x82¬")))
 
     def test_what_our_archives_leave_out(self) -> None:
-        self.assertEqual(room._NOT_WRITTEN, har._NOT_WRITTEN)
+        self.assertEqual(room._NOT_WRITTEN, har_entry.NOT_WRITTEN)
 
     def test_what_nobody_can_ask_for(self) -> None:
         for url in (
