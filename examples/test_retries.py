@@ -7,7 +7,7 @@ import requests
 from treq.testing import StubTreq
 
 from nbtwisted.pytest_plugin import SlowServer
-from nbtwisted.server.testing.slow_app import SlowApp
+from nbtwisted.testing.slow_app import SlowApp
 
 
 def get_patiently(url: str) -> int:

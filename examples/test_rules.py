@@ -9,7 +9,7 @@ from treq.testing import StubTreq
 from urllib3.util import Retry
 
 from nbtwisted.pytest_plugin import SlowServer
-from nbtwisted.server.testing.slow_app import SlowApp
+from nbtwisted.testing.slow_app import SlowApp
 
 
 def get_order(base: str, number: int) -> str:

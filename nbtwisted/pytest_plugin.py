@@ -46,15 +46,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbtwisted.server.testing.rules import RuleInForce, TakesRules, as_in_json
-from nbtwisted.server.testing.server_beside import (
+from nbtwisted.testing.rules import RuleInForce, TakesRules, as_in_json
+from nbtwisted.testing.server_beside import (
     ServerProcess,
     ServerProcessDied,
     SlowServer,
 )
 
 if TYPE_CHECKING:
-    from nbtwisted.server.testing.slow_app import SlowApp
+    from nbtwisted.testing.slow_app import SlowApp
 
 __all__ = [
     "RuleInForce",
@@ -199,7 +199,7 @@ def slow_server_factory(request: pytest.FixtureRequest) -> Iterator[SlowServerFa
 def slow_app(request: pytest.FixtureRequest) -> SlowApp:
     """The same app as a twisted.web resource; its `clock` is a `task.Clock`."""
     # Not before a test wants it: this picks Twisted's reactor.
-    from nbtwisted.server.testing.slow_app import SlowApp
+    from nbtwisted.testing.slow_app import SlowApp
 
     with _usage_errors():
         return SlowApp(**_settings(request))

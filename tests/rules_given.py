@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nbtwisted.server.testing.rules import RuleInForce, TakesRules
+from nbtwisted.testing.rules import RuleInForce, TakesRules
 
 
 @pytest.fixture(autouse=True)

@@ -11,14 +11,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib import import_module
 from typing import Any
 
 import pytest
 from treq.testing import StubTreq
 from twisted.web.server import Site
 
-from nbtwisted.server.testing import server_beside
-from nbtwisted.server.testing.slow_app import SlowApp
+from nbtwisted.testing import server_beside
+from nbtwisted.testing.slow_app import SlowApp
 from tests.clock_that_steps import BACK, BY_STEPS
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
@@ -277,7 +278,7 @@ def test_fault_ports(pytester: pytest.Pytester) -> None:
                 slow_server.fault_port("no-acept")
 
         def test_outside_its_time(slow_server_factory):
-            from nbtwisted.server.testing.server_beside import ServerProcessDied
+            from nbtwisted.testing.server_beside import ServerProcessDied
 
             kept = slow_server_factory()
             kept._process.close(kept)
@@ -568,7 +569,7 @@ THE_SERVER_S_PROCESS = """
             except (FileNotFoundError, ProcessLookupError):
                 continue  # one that has just ended
             parent = status.rpartition(")")[2].split()[1]
-            is_ours = "nbtwisted.server.testing.server_process" in command
+            is_ours = "nbtwisted.testing.server_process" in command
             if is_ours and int(parent) == os.getpid():
                 return int(os.path.basename(folder))
 """
@@ -725,7 +726,7 @@ def test_a_child_that_a_test_leaves_behind(pytester: pytest.Pytester) -> None:
 
 def test_the_process_ends_with_its_stdin() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "nbtwisted.server.testing.server_process"],
+        [sys.executable, "-m", "nbtwisted.testing.server_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -742,7 +743,7 @@ def test_the_process_ends_with_its_stdin() -> None:
 
 def test_a_clock_that_is_set() -> None:
     with subprocess.Popen(
-        [*BY_STEPS, "nbtwisted.server.testing.server_process"],
+        [*BY_STEPS, "nbtwisted.testing.server_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -762,6 +763,10 @@ def test_a_clock_that_is_set() -> None:
 
 
 class SlowAppTests(ClockCase):
+    def test_its_earlier_name_is_known(self) -> None:
+        earlier = import_module("nbtwisted.server.testing.slow_app")
+        self.assertIs(SlowApp, earlier.SlowApp)
+
     def test_an_hour_in_no_time(self) -> None:
         app = SlowApp(seed=7)
         treq: Any = StubTreq(app)

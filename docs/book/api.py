@@ -16,7 +16,7 @@ API: dict[str, list[str]] = {
     "reactor": [],
     "timeline": [],
     "pytest_plugin": [
-        "nbtwisted.server.testing.slow_app.SlowApp",
+        "nbtwisted.testing.slow_app.SlowApp",
         "nbtwisted.server.model.fault_port.FaultPort",
     ],
 }

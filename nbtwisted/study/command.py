@@ -23,7 +23,6 @@ from nbtwisted.command_line import (
     raise_open_files,
     say,
 )
-from nbtwisted.server.testing.server_beside import ServerProcessDied
 from nbtwisted.study import practice, reading
 from nbtwisted.study.folder import ReadersFolder
 from nbtwisted.study.lesson import (
@@ -37,6 +36,7 @@ from nbtwisted.study.progress import ProgressFile
 from nbtwisted.study.running import Runner
 from nbtwisted.study.screen import Screen
 from nbtwisted.study.text import LANGUAGES, Language, Text, language_of
+from nbtwisted.testing.server_beside import ServerProcessDied
 
 __all__ = ["main"]
 

@@ -14,15 +14,15 @@ from threading import Event
 from typing import Any
 
 from nbtwisted.cores import usable_cores
-from nbtwisted.server.testing.server_beside import (
-    ServerProcess,
-    ServerProcessDied,
-    SlowServer,
-)
 from nbtwisted.study.calls import counted, counting
 from nbtwisted.study.process import watch
 from nbtwisted.study.run import Calls, Request, Run
 from nbtwisted.study.task import Task
+from nbtwisted.testing.server_beside import (
+    ServerProcess,
+    ServerProcessDied,
+    SlowServer,
+)
 
 __all__ = ["Runner"]
 

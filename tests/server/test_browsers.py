@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.web.server import Site
 
 from nbtwisted.server.routes import basic as routes
-from nbtwisted.server.testing.slow_app import SlowApp
+from nbtwisted.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
 

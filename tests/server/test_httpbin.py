@@ -26,7 +26,7 @@ from nbtwisted.server.model.body import (
 )
 from nbtwisted.server.model.controls import Drip
 from nbtwisted.server.model.pace import Paced, paced
-from nbtwisted.server.testing.slow_app import SlowApp
+from nbtwisted.testing.slow_app import SlowApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Reply, Visit
 

@@ -1,1 +1,1 @@
-"""The server for tests: on a clock, or in a process beside them."""
+"""The earlier name of `nbtwisted.testing`."""

@@ -32,7 +32,7 @@ from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
-from nbtwisted.server.testing.with_rules import server_with_rules
+from nbtwisted.testing.with_rules import server_with_rules
 
 JOURNAL_SIZE = 10_000
 """Requests that each server remembers: tests may look at more than operators."""

@@ -21,7 +21,7 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 from nbtwisted.server.model.fault_port import FaultPort, check_kind
-from nbtwisted.server.testing.rules import TakesRules
+from nbtwisted.testing.rules import TakesRules
 
 __all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
 
@@ -201,7 +201,7 @@ class ServerProcess:
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115
         parents = map(str, (os.getpid(), *self._outlived_by))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nbtwisted.server.testing.server_process", *parents],
+            [sys.executable, "-m", "nbtwisted.testing.server_process", *parents],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,

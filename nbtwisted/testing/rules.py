@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import count
 from typing import Any
 
-from nbtwisted.server.testing.attempts import gaps_between
+from nbtwisted.testing.attempts import gaps_between
 
 __all__ = ["RuleInForce", "TakesRules", "as_in_json"]
 

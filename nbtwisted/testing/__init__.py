@@ -1,0 +1,1 @@
+"""The server for tests: on a clock, or in a process beside them."""
