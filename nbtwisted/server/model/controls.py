@@ -27,13 +27,19 @@ from nbtwisted.server.model.template import TextBody
 __all__ = [
     "CONTROLS",
     "NO_CONTROLS",
+    "PROXIED",
+    "SERVED",
+    "STREAMED",
+    "Amount",
     "Content",
     "Controls",
     "Drip",
     "Fault",
     "Limit",
+    "Slice",
     "Statuses",
     "UnreadableControl",
+    "Vocabulary",
     "parse_header",
     "parse_probability",
     "parse_size",
@@ -146,6 +152,26 @@ class Limit:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Amount:
+    """So many seconds, or so many bytes: one of them is None."""
+
+    seconds: float | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """How a stream is cut: into pieces of `size` bytes, give or take `variation`.
+
+    `pause` is the seconds between two of them.
+    """
+
+    size: int
+    variation: int = 0
+    pause: float = 0.0
+
+
 class Content(NamedTuple):
     """A body in place of another, and its Content-Type if that is replaced, too."""
 
@@ -176,6 +202,13 @@ class Controls:
     """Bytes of the request's body that are read in a second."""
     idle: float | None = None
     """Seconds for which the connection is kept when the response is sent."""
+    ask_delay: Delay | None = None
+    """Before the upstream is asked."""
+    after: Amount | None = None
+    """How much of a stream passes before its fault."""
+    slice: Slice | None = None
+    direction: str | None = None
+    """Of a stream: `up` to the upstream, `down` from there, or `both`."""
 
     @cached_property
     def header_names(self) -> frozenset[str]:
@@ -189,7 +222,7 @@ class Controls:
         return tuple(
             (field.name, value)
             for field in fields(self)
-            if field.name not in ("content", "headers", "read")
+            if field.name not in _OF_NO_BEHAVIOUR
             and (
                 (value := getattr(self, field.name))
                 or (field.name == "drip" and self.rate)
@@ -198,21 +231,36 @@ class Controls:
         )
 
 
-def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Controls:
-    """Read the controls of a request, from all values of each name in `CONTROLS`.
+@dataclass(frozen=True)
+class Vocabulary:
+    """The controls that are known somewhere, without `_`, and the faults."""
 
-    `header` may be given again and again, and others only with the same value.
+    names: tuple[str, ...]
+    faults: tuple[str, ...] = tuple(FAULTS)
+
+
+def read_controls(
+    given: Mapping[str, Sequence[str]],
+    *,
+    max_delay: float,
+    vocabulary: Vocabulary | None = None,
+) -> Controls:
+    """Read the controls of a request, from all values of each name.
+
+    The names are those of `vocabulary`, or `CONTROLS`. `header` may be given again and
+    again, and others only with the same value.
 
     Raises `UnreadableControl`.
     """
     if not given:
         return NO_CONTROLS
-    unknown = set(given) - set(CONTROLS)
+    known, faults = (vocabulary or SERVED).names, (vocabulary or SERVED).faults
+    unknown = set(given) - set(known)
     if unknown:
         name = min(unknown)
-        expected = "one of _" + ", _".join(CONTROLS)
+        expected = "one of _" + ", _".join(known)
         # A name may be as long as a target.
-        nearest = get_close_matches(name[:LONGEST_NAME].lower(), CONTROLS, n=1)
+        nearest = get_close_matches(name[:LONGEST_NAME].lower(), known, n=1)
         if nearest:
             expected = f"_{nearest[0]}, or another {expected}"
         raise UnreadableControl(f"_{name}", given[name][0], expected, "no such control")
@@ -227,8 +275,10 @@ def read_controls(given: Mapping[str, Sequence[str]], *, max_delay: float) -> Co
         elif len(set(values)) > 1:
             raise UnreadableControl(f"_{name}", ", ".join(values), "one value")
         elif values:
-            if name in ("delay", "drip", "idle"):
+            if name in ("delay", "ask_delay", "drip", "idle"):
                 parse = partial(parse, longest=max_delay)
+            elif name in ("fault", "seq"):
+                parse = partial(parse, faults=faults)
             read[field] = _read(name, values[0], parse)
     return Controls(**read)
 
@@ -298,12 +348,12 @@ def parse_header(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _parse_fault(text: str) -> Fault:
+def _parse_fault(text: str, *, faults: Sequence[str]) -> Fault:
     name, colon, probability = text.partition(":")
     known = {theirs: ours for ours, theirs in FAULTS.items() if theirs}
     name = known.get(name, name)
-    if name not in FAULTS:
-        raise ValueError("one of " + ", ".join(FAULTS) + ", or one with :0.1 behind it")
+    if name not in faults:
+        raise ValueError("one of " + ", ".join(faults) + ", or one with :0.1 behind it")
     return Fault(name, parse_probability(probability) if colon else 1.0)
 
 
@@ -318,20 +368,20 @@ def parse_probability(text: str) -> float:
     return probability
 
 
-def _parse_sequence(text: str) -> tuple[Controls, ...]:
+def _parse_sequence(text: str, *, faults: Sequence[str]) -> tuple[Controls, ...]:
     parts = text.split(",")
     if len(parts) > LONGEST_SEQUENCE:
         raise ValueError(f"at most {LONGEST_SEQUENCE} statuses and faults")
-    return tuple(map(_parse_step, parts))
+    return tuple(_parse_step(part, faults) for part in parts)
 
 
-def _parse_step(text: str) -> Controls:
+def _parse_step(text: str, faults: Sequence[str]) -> Controls:
     try:
         return Controls(statuses=Statuses((_parse_status(text),)))
     except ValueError:
         pass
     try:
-        return Controls(fault=_parse_fault(text))
+        return Controls(fault=_parse_fault(text, faults=faults))
     except ValueError:
         expected = "statuses from 200 to 599 and faults such as 503,reset,200"
         raise ValueError(expected) from None
@@ -370,6 +420,41 @@ def _parse_key(text: str) -> str:
     return text
 
 
+def _parse_amount(text: str) -> Amount:
+    try:
+        return Amount(seconds=parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        return Amount(size=int(_parse_rate(text)))
+    except ValueError:
+        raise ValueError("a duration such as 2s, or bytes such as 10kB") from None
+
+
+def _parse_slice(text: str) -> Slice:
+    try:
+        size, *rest = text.split(",")
+        variation, pause = (*rest, "0", "0")[:2] if len(rest) < 3 else ("", "")
+        cut = Slice(
+            parse_whole_number(size),
+            parse_whole_number(variation),
+            parse_duration(pause),
+        )
+    except ValueError:
+        cut = Slice(0)
+    if not 0 <= cut.variation < cut.size <= LARGEST_BODY:
+        raise ValueError(
+            "bytes such as 100, or 100,20,5ms: with a smaller variation, and a pause"
+        )
+    return cut
+
+
+def _parse_direction(text: str) -> str:
+    if text not in ("up", "down", "both"):
+        raise ValueError("up, down or both")
+    return text
+
+
 _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "delay": ("delay", Delay.parse),
     "status": ("statuses", Statuses.parse),
@@ -385,8 +470,27 @@ _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "key": ("key", _parse_key),
     "read": ("read", _parse_rate),
     "idle": ("idle", parse_seconds),
+    "ask_delay": ("ask_delay", Delay.parse),
+    "after": ("after", _parse_amount),
+    "slice": ("slice", _parse_slice),
+    "direction": ("direction", _parse_direction),
 }
 """The field of `Controls` for each control, and what reads it."""
 
-CONTROLS = tuple(_FIELDS)
-"""The controls' names, without `_`."""
+_OF_NO_BEHAVIOUR = ("content", "headers", "read", "after", "slice", "direction")
+
+_OF_STREAMS = ("after", "slice", "direction")
+
+CONTROLS = tuple(name for name in _FIELDS if name not in (*_OF_STREAMS, "ask_delay"))
+"""The names of the controls that requests have, without `_`."""
+
+SERVED = Vocabulary(CONTROLS)
+"""Of the server."""
+
+PROXIED = Vocabulary((*CONTROLS, "ask_delay"))
+"""Of a proxy of HTTP."""
+
+STREAMED = Vocabulary(
+    ("delay", "rate", "fault", *_OF_STREAMS), ("reset", "stall", "close")
+)
+"""Of a proxy of streams."""

@@ -18,12 +18,13 @@ from nbtwisted.printable import printable
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators
 from nbtwisted.server.model.controls import (
-    CONTROLS,
     JSON,
     LONGEST_NAME,
+    SERVED,
     Content,
     Controls,
     UnreadableControl,
+    Vocabulary,
     read_controls,
 )
 from nbtwisted.server.model.json_values import check_json
@@ -44,27 +45,41 @@ MOST_STEPS = 10_000
 MOST_PHASES = 100
 LONGEST_RULE_NAME = 100
 
-_OF_A_PART = (*CONTROLS, "body_file", "body_base64")
 _ONLY_OF_MATCH = ("method", "path", "target", "query")
 _METHOD = re.compile(rb"[A-Z][A-Z0-9_-]*")
 _NOT_OF_A_STEP = ("seq", "limit", "key", "read")
-_FIELDS = (
-    *("name", "match", *_OF_A_PART),
-    *("steps", "during", "for", "strict", "literal", "enabled"),
-)
+_OF_REQUESTS = ("match", "strict", "literal")
+"""Fields of rules that are for requests, and not for streams."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The limit and the files with which rules are read.
+    """The limit, the files and the words with which rules are read.
 
     max_delay    seconds: the longest delay that a rule may have
     read_file    the content of a `body_file`; raises `ValueError` with what was
                  expected
+    vocabulary   the controls that rules may have
     """
 
     max_delay: float
     read_file: Callable[[str], bytes]
+    vocabulary: Vocabulary = SERVED
+
+    @property
+    def of_a_part(self) -> tuple[str, ...]:
+        """The fields that a rule has for its controls; its steps and phases, too."""
+        names = self.vocabulary.names
+        return (*names, "body_file", "body_base64") if "body" in names else names
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a rule."""
+        of_requests = _OF_REQUESTS if "body" in self.vocabulary.names else ()
+        return (
+            *("name", *of_requests, *self.of_a_part),
+            *("steps", "during", "for", "enabled"),
+        )
 
 
 def no_file(path: str) -> bytes:
@@ -146,7 +161,7 @@ class _Parser:
             self._check_json(given)
             if "name" in given:
                 self._read_name(given["name"])
-        table = self._table("rule", given, _FIELDS)
+        table = self._table("rule", given, self._reading.fields)
         match = self._match(table.get("match", {}))
         self._is_literal = self._switch(table, "literal", False)
         controls = replace(self._controls("", table), rule=self._name)
@@ -226,14 +241,16 @@ class _Parser:
         self._warnings.append(f"rule {self._name!r}: {sentence}")
 
     def _steps(self, given: Sequence[object]) -> list[Controls]:
-        allowed = tuple(name for name in _OF_A_PART if name not in _NOT_OF_A_STEP)
+        allowed = tuple(n for n in self._reading.of_a_part if n not in _NOT_OF_A_STEP)
         return [
             self._controls(f"steps[{n}].", self._table(f"steps[{n}]", step, allowed))
             for n, step in enumerate(given, 1)
         ]
 
     def _phase(self, given: object) -> Phase:
-        table = self._table("during", given, ("from", "until", *_OF_A_PART))
+        table = self._table(
+            "during", given, ("from", "until", *self._reading.of_a_part)
+        )
         begins = self._seconds("during.from", table.get("from", 0))
         ends = math.inf
         if "until" in table:
@@ -246,11 +263,15 @@ class _Parser:
         """The controls among the fields of a table."""
         texts = {
             name: self._texts(f"{where}{name}", name, table[name])
-            for name in CONTROLS
+            for name in self._reading.vocabulary.names
             if name in table
         }
         try:
-            read = read_controls(texts, max_delay=self._reading.max_delay)
+            read = read_controls(
+                texts,
+                max_delay=self._reading.max_delay,
+                vocabulary=self._reading.vocabulary,
+            )
         except UnreadableControl as error:
             name = error.control[1:]
             raise self._error(f"{where}{name}", error.value, error.expected) from None
