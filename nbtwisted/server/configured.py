@@ -11,7 +11,8 @@ from twisted.logger import Logger
 
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.options import read_options
-from nbtwisted.server.serving import CannotServe, Serving
+from nbtwisted.server.service.errors import CannotServe
+from nbtwisted.server.serving import Serving
 
 __all__ = ["app", "resource"]
 
@@ -30,8 +31,8 @@ try:
 except CannotServe as error:
     sys.exit(f"nbtwisted: error: {error}")
 
-for _port in _serving.server.fault_ports:
-    _say(f"fault port {_port.kind} on {_port.place}")
+for _where in _serving.fault_ports():
+    _say(_where)
 
 if _serving.rules_file is not None:
     _read_again = _serving.rules_file.read_again
