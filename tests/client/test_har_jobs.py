@@ -146,6 +146,10 @@ class HARTests(ClockCase):
             "a body with HEAD: expected none", method="HEAD", postData={"text": "x"}
         )
         self.refused("its body of 5 bytes is not in the archive", bodySize=5)
+        self.refused(
+            "of its body there is only the beginning in the archive",
+            postData={"text": "a", "_cut": 1},
+        )
         self.refused("postData is a text: expected an object", postData="x")
         self.refused("postData.text is a number: expected a text", postData={"text": 1})
         self.refused(

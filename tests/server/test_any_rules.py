@@ -50,6 +50,7 @@ PART: dict[str, st.SearchStrategy[Any]] = {
     "json": mostly({"a": "{x}"}, [1], "{header.Host}"),
     "body_file": mostly("none", "/etc/passwd"),
     "body_base64": mostly("AA==", "?"),
+    "body_size": mostly(3, "1"),
     "idle": mostly("1s"),
 }
 MATCH = st.fixed_dictionaries(

@@ -212,6 +212,49 @@ class BodyTests(SynchronousTestCase):
         chunked = entry(("Transfer-Encoding", "chunked"), content={"size": 0})
         self.assertEqual(self.missing(read({**chunked, "_then": "retry"})), 0)
 
+    def test_what_is_cut_is_filled_up(self) -> None:
+        recorded = read(entry(HTML, content={"size": 9, "text": "aü", "_cut": 3}))
+        self.assertEqual(recorded.controls, {"body": "aü", "body_size": 9})
+        self.assertEqual(recorded.lacks, ("end",))
+        # The text is UTF-8, whatever its type says: so many bytes were kept.
+        kind = ("Content-Type", "text/html; charset=euc-jp")
+        recorded = read(entry(kind, content={"size": 9, "text": "日本", "_cut": 6}))
+        self.assertEqual(recorded.controls, {"body": "日本", "body_size": 9})
+        content = {"size": 9, "text": "/wA=", "encoding": "base64", "_cut": 2}
+        controls = read(entry(HTML, content=content)).controls
+        self.assertEqual(controls, {"body_base64": "/wA=", "body_size": 9})
+        # A text whose size is another for other reasons is whole.
+        recorded = read(entry(HTML, content={"size": 9, "text": "a"}))
+        self.assertEqual((recorded.controls, recorded.lacks), ({"body": "a"}, ()))
+        for cut in ("x", None, -1, 1e300):
+            read(entry(HTML, content={"size": 9, "text": "a", "_cut": cut}))
+
+    def test_what_came_of_a_broken_body(self) -> None:
+        def controls(*headers: tuple[str, str], **content: Any) -> dict[str, Any]:
+            more: dict[str, Any] = {"status": 200, "content": content}
+            given = failed("ConnectionLost", **more)
+            given["response"]["headers"] = [
+                {"name": name, "value": value} for name, value in (HTML, *headers)
+            ]
+            found = dict(read(given).controls)
+            self.assertEqual(found.pop("fault"), "truncate")
+            return found
+
+        length = ("Content-Length", "9")
+        # Half of it is sent: of what was announced, or else as much as came.
+        filled = {"body": "abc", "body_size": 9}
+        self.assertEqual(controls(length, size=3, text="abc"), filled)
+        filled = {"body": "abc", "body_size": 6}
+        self.assertEqual(controls(size=3, text="abc"), filled)
+        self.assertEqual(controls(size=3), {"size": 6})
+        self.assertEqual(controls(length, size=3), {"size": 9})
+        self.assertEqual(controls(length, size=0, text=""), {"size": 9})
+        # The length of what is packed is not that of what was unpacked.
+        coded = (length, ("Content-Encoding", "gzip"))
+        self.assertEqual(controls(*coded, size=5, text="abcde")["body_size"], 10)
+        self.assertEqual(controls(*coded, size=5), {"size": 9})
+        self.assertEqual(controls(size=90 * 1024 * 1024), {"size": 100 * 1024 * 1024})
+
     def test_bodies_that_there_are_none_of(self) -> None:
         for found in (
             entry(content={"size": 0}),
@@ -344,6 +387,10 @@ class FaultTests(SynchronousTestCase):
                     self.assertIn(name, expected)
                 else:
                     self.assertIn(fault, (None, *FAULTS))
+
+    def test_a_client_that_left_the_proxy(self) -> None:
+        self.assertEqual(self.fault(failed("ClientLeft")), "stall")
+        self.assertEqual(self.fault(failed("ClientLeft", status=200)), "stall-body")
 
     def test_errors_of_chrome(self) -> None:
         for error, status, fault in (

@@ -144,6 +144,9 @@ class RulesOfTests(RulesCase):
         )
         self.assertIn("a body is not in it (2), and as many * are sent", lacks)
         self.assertIn("nbtwisted get --har", lacks)
+        content = {"size": 9, "text": "a", "_cut": 1}
+        (cut,) = remarks_of(entry(TYPE, content=content))
+        self.assertIn("there is only the beginning in it (1), and * are sent", cut)
         (cookies,) = remarks_of(entry(("Set-Cookie", "(not written)")))
         self.assertIn("a value of Set-Cookie is not in it (1)", cookies)
         (fields,) = remarks_of(entry(("X", "a\0")))
@@ -217,6 +220,11 @@ class PlayingTests(RulesCase):
         self.play(entry(("Content-Type", "image/x"), content=content))
         self.assertEqual(self.get().body, b"\xff\x00")
         self.assertEqual(self.get().headers["content-type"], "image/x")
+
+    def test_a_beginning(self) -> None:
+        content = {"size": 9, "text": "abc", "_cut": 3}
+        self.play(entry(TYPE, content=content))
+        self.assertEqual(self.get().body, b"abc******")
 
     def test_no_type_where_there_was_none(self) -> None:
         self.play(entry(("X", "1")))

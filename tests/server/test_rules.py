@@ -124,6 +124,15 @@ class ActingTests(RulesCase):
         self.assertEqual(reply.body, b"\xff\0{n}")
         self.assertNotIn("content-type", reply.headers)
 
+    def test_a_body_that_is_filled_up(self) -> None:
+        for body in ({"body": "abc"}, {"body_base64": "YWJj"}):
+            self.rules({"match": {"path": "/a"}, **body, "body_size": 100_000})
+            reply = self.ask("/a")
+            self.assertEqual(reply.body, b"abc" + b"*" * 99_997)
+            self.assertEqual(reply.headers["content-length"], "100000")
+        self.rules({"match": {"path": "/a"}, "body": "abc", "body_size": 3})
+        self.assertEqual(self.ask("/a").body, b"abc")
+
     def test_texts_that_are_sent_as_they_are(self) -> None:
         text = "{n} {now} {query.a} {x}"
         self.rules(
@@ -628,6 +637,12 @@ class AdminTests(RulesCase):
             ({"body_base64": "/wB"}, "body_base64", "bytes in base64"),
             ({"body_base64": 1}, "body_base64", "bytes in base64"),
             ({"body_base64": "AA==", "size": 1}, "body_base64", "one of body"),
+            ({"body": "ab", "body_size": 1}, "body_size", "its body, 2, or more"),
+            ({"body": "ab", "body_size": "x"}, "body_size", "a whole number"),
+            ({"body": "ab", "body_size": [1]}, "body_size", "a whole number"),
+            ({"body": "{n}", "body_size": 9}, "body_size", "without placeholders"),
+            ({"size": 1, "body_size": 9}, "body_size", "a body beside it"),
+            ({"steps": [{"body_size": 9}]}, "steps[1].body_size", "a body beside it"),
             ({"literal": 1}, "literal", "true or false"),
             ({"for": "x"}, "for", "seconds"),
             ({"for": "0s"}, "for", "more than 0"),

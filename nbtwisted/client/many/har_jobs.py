@@ -116,6 +116,8 @@ def _body(request: Mapping[str, Any]) -> bytes | None:
             raise ValueError(f"its body of {size} bytes is not in the archive")
         return None
     posted = of_kind(dict, posted, "postData")
+    if "_cut" in posted:
+        raise ValueError("of its body there is only the beginning in the archive")
     text = posted.get("text")
     if text:
         text = of_kind(str, text, "postData.text")

@@ -20,6 +20,7 @@ from nbtwisted.client.result import (
     Timing,
 )
 from nbtwisted.client.results.har_entry import (
+    COMPRESSED,
     HEAD,
     TAIL,
     Kept,
@@ -42,7 +43,6 @@ LARGEST_BODY = 1024 * 1024
 """Bytes of a body that is put into the archive; of a larger one there is its size."""
 
 _TOO_LARGE = f"a body of more than {LARGEST_BODY} bytes is not in here"
-_COMPRESSED = "compressed: its size is as sent, and it is not in here"
 
 
 def entries(index: int, result: Result) -> Iterator[dict[str, Any]]:
@@ -113,7 +113,7 @@ def _whole(response: Response, packed_size: int | None) -> dict[str, Any]:
     kept = _kept(body)
     is_coded = value_of(response.headers, "content-encoding") is not None
     if is_coded and packed_size is None:
-        kept = Kept(len(body), None, _COMPRESSED)
+        kept = Kept(len(body), None, COMPRESSED)
     size = len(body) if packed_size is None else packed_size
     before = len(raw) - size
     # It may be more heads than one, and the body in chunks.

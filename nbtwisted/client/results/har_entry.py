@@ -19,6 +19,7 @@ from nbtwisted.client.result import Head
 from nbtwisted.client.results.server_timing import server_durations
 
 __all__ = [
+    "COMPRESSED",
     "HEAD",
     "NOT_WRITTEN",
     "TAIL",
@@ -36,6 +37,9 @@ __all__ = [
 
 NOT_WRITTEN = "(not written)"
 """What stands in the place of a secret."""
+
+COMPRESSED = "compressed: its size is as sent, and it is not in here"
+"""What is said of a body that could not be unpacked."""
 
 _SECRET = frozenset(
     ("authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2")

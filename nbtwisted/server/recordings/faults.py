@@ -22,7 +22,8 @@ def _named(**errors: str) -> dict[str, str]:
     }
 
 
-# By the types of our client's errors, and by the names that Chrome has for them.
+# By the types of our client's errors, and by the names that Chrome has for them. Our
+# proxy writes ClientLeft where the answer was not waited for.
 _WITHOUT_A_HEAD = _named(
     # Of what reached no server, a broken connection is what comes nearest.
     reset="""
@@ -39,7 +40,7 @@ _WITHOUT_A_HEAD = _named(
         net::ERR_EMPTY_RESPONSE net::ERR_CONNECTION_CLOSED
         """,
     stall="""
-        FirstByteTimeout DeadlinePassed
+        FirstByteTimeout DeadlinePassed ClientLeft
         net::ERR_TIMED_OUT net::ERR_CONNECTION_TIMED_OUT
         """,
     garbage="MalformedResponse net::ERR_INVALID_HTTP_RESPONSE",
@@ -50,7 +51,7 @@ _BEHIND_A_HEAD = _named(
         net::ERR_CONTENT_LENGTH_MISMATCH net::ERR_INCOMPLETE_CHUNKED_ENCODING
         net::ERR_CONNECTION_RESET net::ERR_CONNECTION_CLOSED
         """,
-    stall_body="DeadlinePassed net::ERR_TIMED_OUT",
+    stall_body="DeadlinePassed ClientLeft net::ERR_TIMED_OUT",
     malformed_chunk="MalformedResponse net::ERR_INVALID_CHUNKED_ENCODING",
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nbtwisted.printable import printable_ends
 from nbtwisted.server.recordings.entry import TIMES, Recorded, read_entry
-from nbtwisted.server.recordings.response import BODIES, COOKIES, FIELDS, LeftOut
+from nbtwisted.server.recordings.response import BODIES, COOKIES, CUT, FIELDS, LeftOut
 from nbtwisted.server.rules.reading import LONGEST_RULE_NAME, MOST_STEPS
 from nbtwisted.server.rules.rule_set import MOST_RULES
 
@@ -23,6 +23,8 @@ _REMARKS = {
     BODIES: "a body is not in it ({}), and as many * are sent: nbtwisted get --har "
     "keeps bodies of up to 1 MiB of last attempts, and compressed ones only with "
     "--compressed; browsers keep those that they have at hand",
+    CUT: "of a body there is only the beginning in it ({}), and * are sent for the "
+    "rest: nbtwisted proxy keeps more with --record-bodies",
     COOKIES: "a value of Set-Cookie is not in it ({}): a browser's HAR with sensitive "
     "data has it",
     FIELDS: "a header field cannot be sent ({}), and is left out",

@@ -17,10 +17,19 @@ from nbtwisted.http1.syntax import is_token
 from nbtwisted.server.model.controls import LARGEST_BODY
 from nbtwisted.server.recordings.loose_json import number, pairs, table, text
 
-__all__ = ["BODIES", "COOKIES", "FIELDS", "LeftOut", "ResponseRead", "read_response"]
+__all__ = [
+    "BODIES",
+    "COOKIES",
+    "CUT",
+    "FIELDS",
+    "LeftOut",
+    "ResponseRead",
+    "read_response",
+]
 
-BODIES, COOKIES, FIELDS = "body", "cookie", "field"
-"""What an archive may lack: a body, a cookie's value, a field that can be sent."""
+BODIES, CUT, COOKIES, FIELDS = "body", "end", "cookie", "field"
+"""What an archive may lack: a body, its end, a cookie's value, a field that can be
+sent."""
 
 NOT_WRITTEN = "(not written)"
 """What `nbtwisted get --har` writes in the place of a secret."""
@@ -94,12 +103,24 @@ def read_response(
         size = 0
     else:
         size = int(number(content.get("size")) or 0)
-        body = _body(content, size, _value(headers, "content-type"))
-        if body is None:
+        # Our proxy writes how many bytes of a long body there are.
+        cut = number(content.get("_cut"))
+        there = size if cut is None else int(cut)
+        body = _body(content, there, _value(headers, "content-type"))
+        if not is_whole:
+            # Half of it is sent, which is what came if the whole is not known.
+            came = size if body is None else max(len(body), size)
+            is_coded = bool(_value(received, "content-encoding"))
+            announced = 0 if is_coded and body else _announced(received)
+            size = announced or min(2 * max(came, 0), LARGEST_BODY)
+            body = None if body is None else body[:size]
+        elif body is None:
             size = size if size > 0 else _announced(received)
             is_chunked = bool(_value(received, "transfer-encoding"))
-            if is_whole and (size or (is_chunked and not is_kept)):
+            if size or (is_chunked and not is_kept):
                 lacks.append(BODIES)
+        elif len(body) < size and cut is not None:
+            lacks.append(CUT)
         else:
             size = len(body)
     if size > LARGEST_BODY:
@@ -118,13 +139,14 @@ def _content(body: bytes | None, size: int, headers: Fields) -> dict[str, Any]:
     """The control that gives the body."""
     if not body:
         return {"size": size}
+    filled = {"body_size": size} if size > len(body) else {}
     # What is a text has a Content-Type by that alone.
     if _value(headers, "content-type"):
         try:
-            return {"body": body.decode()}
+            return {"body": body.decode(), **filled}
         except UnicodeDecodeError:
             pass
-    return {"body_base64": b64encode(body).decode()}
+    return {"body_base64": b64encode(body).decode(), **filled}
 
 
 def _body(content: Mapping[str, Any], size: int, content_type: str) -> bytes | None:

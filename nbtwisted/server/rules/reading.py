@@ -28,6 +28,7 @@ from nbtwisted.server.model.controls import (
     read_controls,
 )
 from nbtwisted.server.model.json_values import check_json
+from nbtwisted.server.model.padded_body import lengthened
 from nbtwisted.server.model.query import TooMany, parse_fields
 from nbtwisted.server.model.template import (
     Template,
@@ -70,7 +71,8 @@ class Reading:
     def of_a_part(self) -> tuple[str, ...]:
         """The fields that a rule has for its controls; its steps and phases, too."""
         names = self.vocabulary.names
-        return (*names, "body_file", "body_base64") if "body" in names else names
+        bodies = ("body_file", "body_base64", "body_size") if "body" in names else ()
+        return (*names, *bodies)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -286,6 +288,14 @@ class _Parser:
                     expected = "one of body, body_file, body_base64, json and size"
                     raise self._error(f"{where}{name}", table[name], expected)
                 read = replace(read, content=content_of(where, table[name]))
+        if "body_size" in table:
+            try:
+                content = lengthened(read.content, table["body_size"])
+            except ValueError as error:
+                raise self._error(
+                    *(f"{where}body_size", table["body_size"], str(error))
+                ) from None
+            read = replace(read, content=content)
         return read
 
     def _texts(self, where: str, name: str, value: object) -> list[str]:

@@ -26,7 +26,7 @@ _NOT_DONE = frozenset(("name", "match", "for", "enabled"))
 """What is in a rule and is nothing that it does."""
 
 _LAST = (
-    *("body", "body_file", "body_base64", "json", "header"),
+    *("body", "body_file", "body_base64", "body_size", "json", "header"),
     *("key", "strict", "literal"),
 )
 """What is long, or seldom looked for; the rest is in the order in which it is given."""
