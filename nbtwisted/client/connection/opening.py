@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
@@ -13,7 +13,6 @@ from twisted.internet.interfaces import IAddress, IConnector, IDelayedCall
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
-from nbtwisted.client.connection.protocol import Connection
 from nbtwisted.client.errors import ConnectFailed, RequestError
 from nbtwisted.client.proxies import Proxy
 
@@ -35,6 +34,17 @@ def interleaved(addresses: Sequence[str]) -> tuple[str, ...]:
     return tuple(address for address in by_turns if address is not None)
 
 
+class Opened(Protocol):
+    """Whatever is to have a connection: a protocol of Twisted's."""
+
+    @property
+    def listener(self) -> Any:
+        """Whoever is told by `host_resolved` that there are addresses."""
+
+    def could_not_open(self, error: RequestError | None) -> None:
+        """There will be no connection, for this reason."""
+
+
 class Opening:
     """Opens a connection to that of some addresses which takes it first.
 
@@ -50,7 +60,7 @@ class Opening:
     def __init__(
         self,
         reactor: Any,
-        connection: Connection,
+        connection: Opened,
         port: int | None,
         proxy: Proxy | None = None,
     ) -> None:
@@ -111,7 +121,7 @@ class Opening:
         failed.phase = "proxy"
         return failed
 
-    def win(self, attempt: _Attempt) -> Connection | None:
+    def win(self, attempt: _Attempt) -> Opened | None:
         """An attempt has a connection; returns who is to speak on it, if anybody."""
         if self._is_over:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,7 +22,7 @@ from zope.interface import implementer
 from nbtwisted.client.errors import CertificateRefused, TLSFailed
 from nbtwisted.printable import printable
 
-__all__ = ["TLS", "Handshake"]
+__all__ = ["TLS", "Handshake", "load_file"]
 
 _CHECKS = {
     9: "date: it is not valid yet",
@@ -51,7 +51,8 @@ class TLS:
     Unless `verify` is false, a server must show a certificate that is signed by an
     authority the system trusts, or by one in the file `authorities` (PEM), is valid
     today, and has the host's name. `certificate` and `key` are files (PEM) that say who
-    we are, the key in the same file unless it has its own.
+    we are, the key in the same file unless it has its own. `protocols` are those that
+    are offered to be spoken over it (ALPN); none, and the server is not asked.
 
     Raises `OSError` for a file that cannot be read, and `ValueError` for one that holds
     something else.
@@ -64,10 +65,13 @@ class TLS:
         authorities: str | None = None,
         certificate: str | None = None,
         key: str | None = None,
+        protocols: Sequence[bytes] = (b"http/1.1",),
     ) -> None:
         self.verify = verify
         trust = platformTrust() if verify and authorities is None else None
-        options = CertificateOptions(trustRoot=trust, acceptableProtocols=[b"http/1.1"])
+        options = CertificateOptions(
+            trustRoot=trust, acceptableProtocols=list(protocols) or None
+        )
         self._context = options.getContext()
         # Checks are reported to the context, which all connections share.
         self.handshakes: WeakKeyDictionary[SSL.Connection, Handshake] = (
@@ -76,10 +80,10 @@ class TLS:
         if verify:
             self._context.set_verify(SSL.VERIFY_PEER, self._note_what_failed)
             if authorities is not None:
-                self._load(self._context.load_verify_locations, authorities)
+                load_file(self._context.load_verify_locations, authorities)
         if certificate is not None:
-            self._load(self._context.use_certificate_chain_file, certificate)
-            self._load(self._context.use_privatekey_file, key or certificate)
+            load_file(self._context.use_certificate_chain_file, certificate)
+            load_file(self._context.use_privatekey_file, key or certificate)
 
     def _note_what_failed(
         self,
@@ -94,24 +98,27 @@ class TLS:
             handshake.failed_check = _CHECKS.get(code, f"OpenSSL check number {code}")
         return bool(is_good)
 
-    @staticmethod
-    def _load(load: Callable[[str], None], path: str) -> None:
-        # OpenSSL does not say when a file cannot be read at all.
-        with open(path, "rb"):
-            pass
-        try:
-            load(path)
-        except SSL.Error as error:
-            # A list of (library, function, reason), none if it is no PEM at all.
-            if any("mismatch" in reason for *_, reason in error.args[0]):
-                raise ValueError(f"{path}: expected the certificate's key") from None
-            raise ValueError(
-                f"{path}: expected certificates, or a key, in PEM"
-            ) from None
-
     def handshake(self, host: str) -> Handshake:
         """What begins TLS with `host` on a connection."""
         return Handshake(self, host)
+
+
+def load_file(load: Callable[[str], None], path: str) -> None:
+    """Let a context of OpenSSL's load a file.
+
+    Raises `OSError` for one that cannot be read, and `ValueError` for one that holds
+    something else.
+    """
+    # OpenSSL does not say when a file cannot be read at all.
+    with open(path, "rb"):
+        pass
+    try:
+        load(path)
+    except SSL.Error as error:
+        # A list of (library, function, reason), none if it is no PEM at all.
+        if any("mismatch" in reason for *_, reason in error.args[0]):
+            raise ValueError(f"{path}: expected the certificate's key") from None
+        raise ValueError(f"{path}: expected certificates, or a key, in PEM") from None
 
 
 @implementer(IOpenSSLClientConnectionCreator)

@@ -53,7 +53,7 @@ class Slices:
 
     size        bytes of a piece
     variation   bytes: each piece is longer or shorter by up to so many
-    pause       seconds from a piece to the next one of its chunk
+    pause       seconds from a piece to the next
     """
 
     size: int
@@ -67,8 +67,8 @@ class Break:
 
     how             `reset` both sides; `close` both, when they have what came before;
                     or `stall`: nothing passes in this direction any more
-    after_seconds   from the start of the link
-    after_bytes     of this direction; these still pass
+    after_seconds   from when it begins to act on the link
+    after_bytes     of this direction, from then on; these still pass
 
     Without either, it breaks with the first byte.
     """
