@@ -116,7 +116,7 @@ live-cost: $(VENV)/.run ## measure what the live page costs the server, with wrk
 	$(BIN)/python -m benchmarks.live_page $(LIVE)
 
 .PHONY: bench
-bench: $(VENV)/.run $(VENV)/.peers ## compare with peers: twenty minutes, docs/benchmarks.md; or BENCH='--only get'
+bench: $(VENV)/.run $(VENV)/.peers $(VENV)/.mitmproxy ## compare with peers: twenty minutes, docs/benchmarks.md; or BENCH='--only get'
 	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 .PHONY: hostile

@@ -20,59 +20,34 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import twisted
-from benchmarks.bench_clients import AT_ONCE, CLIENT_GROUPS, CONNECTIONS, asking
+from benchmarks.bench_clients import AT_ONCE, CLIENT_GROUPS, asking
 from benchmarks.bench_cores import COMPARED, CORES_GROUPS, on_all_cores
+from benchmarks.bench_figures import Figures, Table
 from benchmarks.bench_merging import LOOPS, MERGING_GROUPS, merging
-from benchmarks.bench_page import OURS, Figures, Table, page, summary
+from benchmarks.bench_page import OURS, page, summary
 from benchmarks.bench_programs import (
     BIN,
     HERE,
     PEERS,
     PEERS_BIN,
     Server,
-    cpu_of,
-    memory_of,
-    on_core,
-    run,
     running,
 )
+from benchmarks.bench_proxy import MITMDUMP, PROXY_GROUPS, proxied
 from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS, rules_file
 from benchmarks.bench_runs import BenchRun, about, added, read_run, write_run
+from benchmarks.bench_serving import Work, held, loading
 from nbtwisted import __version__
 from nbtwisted.command_line import raise_open_files
 
 DOCS = HERE.parent / "docs"
-
-
-@dataclass(frozen=True)
-class Work:
-    """The requests of a group, as wrk sends them.
-
-    path: the target, less the number that makes it different from all others.
-    posted: JSON to post, with a %010d for that number; a GET without it.
-    is_different: whether no request comes twice.
-    is_random: whether the bodies of two responses have only their length in common.
-    """
-
-    path: str
-    posted: str = ""
-    is_different: bool = True
-    is_random: bool = False
-
-    def target(self, number: int) -> str:
-        """Give one request's target, as different.lua makes it."""
-        if not self.is_different:
-            return self.path
-        return f"{self.path}{'&' if '?' in self.path else '?'}n={number:010d}"
 
 
 POSTED = (
@@ -94,9 +69,13 @@ PARTS: dict[str, tuple[str, ...]] = {
     "server": tuple(WORK),
     "different": ("delay", "get", "bytes", "stream", "anything"),
     "client": CLIENT_GROUPS,
+    "proxy": PROXY_GROUPS,
     **{
         group: (group,)
-        for group in (*WORK, "held", *CLIENT_GROUPS, *CORES_GROUPS, *MERGING_GROUPS)
+        for group in (
+            *(*WORK, "held", *CLIENT_GROUPS, *CORES_GROUPS, *MERGING_GROUPS),
+            *PROXY_GROUPS,
+        )
     },
 }
 
@@ -168,24 +147,6 @@ def servers(place: str, port: int) -> dict[str, list[Server]]:
     }
 
 
-def answer(port: int, work: Work) -> bytes:
-    """Ask for one response, and give its body; raises `ValueError` unless it is 200."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        if work.posted:
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", work.target(0), work.posted % 0, headers)
-        else:
-            connection.request("GET", work.target(0))
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise ValueError(f"it answers {response.status}")
-    return body
-
-
 def serving(
     server: Server, port: int, seconds: float, work: Work, bodies: dict[Work, bytes]
 ) -> Figures:
@@ -193,58 +154,14 @@ def serving(
 
     Raises `ValueError` if this server's response is another, or is not a 200.
     """
-    url = f"http://127.0.0.1:{port}{work.path}"
-    script = ["-s", str(PEERS / "different.lua")] if work.is_different else []
-
-    def load(seconds: float, first: int) -> str:
-        given = ["--", str(first), *filter(None, [work.posted])] if script else []
-        many = ["-t1", f"-c{CONNECTIONS}", f"-d{max(seconds, 1):.0f}"]
-        return run(["wrk", *many, *script, url, *given]).printed
-
     with running(server, port) as process:
-        body = answer(port, work)
-        expected = bodies.setdefault(work, body)
-        if len(body) != len(expected) or not (work.is_random or body == expected):
-            raise ValueError(f"it answers {body[:200]!r} and not {expected[:200]!r}")
-        # For what is done at the first requests; none of them comes again.
-        load(1, 5_000_000_000)
-        before = cpu_of(process)
-        printed = load(seconds, 0)
-        spent = cpu_of(process) - before
-    if "Non-2xx" in printed:
-        raise ValueError("other answers than 200")
-    answered = int(re.findall(r"(\d+) requests in", printed)[0])
-    return {
-        "us": spent / answered * 1e6,
-        "rps": float(re.findall(r"Requests/sec:\s+([\d.]+)", printed)[0]),
-    }
+        return loading(process, port, seconds, work, bodies)
 
 
 def holding(server: Server, port: int) -> Figures:
     """Ten thousand answers, each held for three seconds, at once."""
-    client = [sys.executable, str(PEERS / "held.py"), str(port), server.held]
     with running(server, port) as process:
-        # What the first requests take is not for those that are held.
-        run([*client[:3], "/?_delay=0", "10", "0"])
-        before = memory_of(process)
-        with subprocess.Popen(
-            [*on_core(1), *client, str(AT_ONCE), "3"],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as asking:
-            most = before
-            while asking.poll() is None:
-                most = max(most, memory_of(process))
-                time.sleep(0.1)  # noqa: TID251 - nothing here is non-blocking
-            assert asking.stdout is not None
-            found = json.loads(asking.stdout.read())
-    if found["answered"] < AT_ONCE:
-        raise ValueError(f"{found['lost']} of {AT_ONCE} were lost")
-    return {
-        "past": found["past"],
-        "p99": found["p99"],
-        "kb": (most - before) / AT_ONCE,
-    }
+        return held(process, port, server.held, AT_ONCE, 3)
 
 
 def measure(
@@ -278,6 +195,8 @@ def measure(
             table.measure("cores", name, on_all_cores, name, nginx, port, Path(place))
         for name in LOOPS if "merging" in groups else ():
             table.measure("merging", name, merging, name)
+        if groups & set(PROXY_GROUPS):
+            proxied(table, groups, seconds, Path(place), port, with_peers)
         if not groups & set(CLIENT_GROUPS):
             continue
         try:
@@ -305,13 +224,16 @@ def versions() -> str:
         ]
     except (OSError, subprocess.CalledProcessError):
         found.append("no Python peers")
-    for program, option in (("wrk", "-v"), ("nginx", "-v"), ("curl", "-V")):
+    for program, option in (
+        *(("wrk", "-v"), ("nginx", "-v"), ("curl", "-V")),
+        *((str(MITMDUMP), "--version"), ("toxiproxy-server", "-version")),
+    ):
         if shutil.which(program):
             said = subprocess.run(
                 [program, option], capture_output=True, text=True, check=False
             )
             match = re.search(r"[\d.]*\d", said.stdout + said.stderr)
-            found.append(f"{program} {match[0] if match else ''}")
+            found.append(f"{Path(program).name} {match[0] if match else ''}")
     return ", ".join(found)
 
 

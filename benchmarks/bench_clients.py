@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from benchmarks.bench_figures import Figures, Table
 from benchmarks.bench_page import (
     ANEW,
     COMMAND,
@@ -21,8 +22,6 @@ from benchmarks.bench_page import (
     MIXED,
     OURS,
     TO_WORKERS,
-    Figures,
-    Table,
 )
 from benchmarks.bench_programs import BIN, PEERS, PEERS_BIN, run
 

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from benchmarks.bench_figures import Figures
 from benchmarks.bench_page import (
     CORES_URLS,
     GET_ON_ONE,
@@ -18,7 +19,6 @@ from benchmarks.bench_page import (
     LOAD_SECONDS,
     ON_ONE,
     ON_TWO,
-    Figures,
 )
 from benchmarks.bench_programs import BIN, Server, cpu_of, run, running
 

@@ -8,7 +8,8 @@ import random
 import time
 from functools import lru_cache
 
-from benchmarks.bench_page import CLOSED, OPEN, PARTS_MERGED, Figures
+from benchmarks.bench_figures import Figures
+from benchmarks.bench_page import CLOSED, OPEN, PARTS_MERGED
 from nbtwisted.load.figures.intervals import read_intervals, write_intervals
 from nbtwisted.load.figures.series import FIRST_WIDTH, MOST, Series
 from nbtwisted.load.figures.tallies import Tallies

@@ -1,11 +1,16 @@
-"""The figures of `benchmarks.bench`, their targets, and the page that shows both."""
+"""The sections of `benchmarks.bench`, their targets, and the page that shows both."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from benchmarks.bench_figures import COST, RATE, Figure, Section, Table, Target
+from benchmarks.bench_proxy_page import (
+    PROXY_NOTES,
+    PROXY_REQUESTS,
+    PROXY_SECTIONS,
+    PROXY_TARGETS,
+)
 from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS
 
 __all__ = [
@@ -22,102 +27,10 @@ __all__ = [
     "OPEN",
     "OURS",
     "PARTS_MERGED",
-    "Figures",
-    "Table",
     "page",
     "summary",
 ]
 
-Figures = dict[str, float]
-
-
-class Table:
-    """Figures of everything that is compared, by group, name and round."""
-
-    def __init__(self) -> None:
-        self.rounds: dict[str, dict[str, list[Figures]]] = {}
-        self.failures: dict[str, dict[str, str]] = {}
-
-    def measure(
-        self, group: str, name: str, what: Callable[..., Figures], *args: object
-    ) -> None:
-        """Measure once more; a failure is noted, and not tried again."""
-        if name in self.failures.get(group, {}):
-            return
-        try:
-            found = what(*args)
-        except (OSError, ValueError, IndexError, TypeError) as error:
-            self.failures.setdefault(group, {})[name] = str(error)
-            print(f"{group}: {name}: {error}", flush=True)
-            return
-        self.rounds.setdefault(group, {}).setdefault(name, []).append(found)
-        shown = ", ".join(f"{key} {value:,.4g}" for key, value in found.items())
-        print(f"{group}: {name}: {shown}", flush=True)
-
-    def add_earlier(self, earlier: Table) -> None:
-        """Take over the groups that were not measured now."""
-        measured = {*self.rounds, *self.failures}
-        for group, rounds in earlier.rounds.items():
-            if group not in measured:
-                self.rounds[group] = rounds
-        for group, failures in earlier.failures.items():
-            if group not in measured:
-                self.failures[group] = failures
-
-    def median(self, group: str, name: str, figure: str) -> float | None:
-        """Give the median of a figure; None if there is none."""
-        rounds = self.rounds.get(group, {}).get(name)
-        return statistics.median(r[figure] for r in rounds) if rounds else None
-
-    def ratio(self, group: str, name: str, other: str, figure: str) -> float | None:
-        """Give the median of the rounds' ratios, each of two figures of one round."""
-        ours = self.rounds.get(group, {}).get(name, [])
-        theirs = self.rounds.get(group, {}).get(other, [])
-        pairs = list(zip(ours, theirs, strict=False))
-        if not pairs:
-            return None
-        return statistics.median(a[figure] / b[figure] for a, b in pairs)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A column of the page: a key of `Figures`, its name, and how a value is shown."""
-
-    key: str
-    label: str
-    shape: str
-    less_is_better: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table of the page: some groups of one kind."""
-
-    title: str
-    about: str
-    groups: tuple[str, ...]
-    figures: tuple[Figure, ...]
-
-
-@dataclass(frozen=True)
-class Target:
-    """The value that a figure of ours should have.
-
-    With a peer, `least` and `aim` are how many times better than the peer's our figure
-    is. Without one, they are the figure itself; in place of `aim` there can be the name
-    of a peer that has it.
-    """
-
-    group: str
-    figure: str
-    ours: str
-    peer: str
-    least: float
-    aim: float | str | None
-
-
-COST = Figure("us", "CPU µs a request", "{:.1f}", less_is_better=True)
-RATE = Figure("rps", "requests a second", "{:,.0f}")
 SPENT = Figure("us", "µs a response", "{:.0f}", less_is_better=True)
 
 LOAD_SECONDS = 8
@@ -276,6 +189,7 @@ SECTIONS = (
             Figure("cpu", "CPU seconds", "{:.3f}", less_is_better=True),
         ),
     ),
+    *PROXY_SECTIONS,
 )
 
 # How the server's requests are shown.
@@ -289,6 +203,7 @@ REQUESTS = {
     "same": "`/?_delay=0`, all the same",
     "rules": "`/get`",
     "held": "`/?_delay=3`",
+    **PROXY_REQUESTS,
 }
 
 _FIELDS = "header block → fields"
@@ -367,6 +282,7 @@ TARGETS = (
     Target("mixed", "us", f"1,000,000 {MIXED}", "1,000,000 URLs", 1 / 1.1, 1.0),
     Target("mixed", "mb", f"1,000,000 {MIXED}", f"100,000 {MIXED}", 1 / 1.1, 1.0),
     Target("start", "wall", "nbtwisted get -n 1", "", 0.25, 0.15),
+    *PROXY_TARGETS,
 )
 
 NOTES = """\
@@ -395,6 +311,7 @@ NOTES = """\
   which is what `nbtwisted get` does: where ten thousand requests wait at once, Python's
   garbage collector walks all that is kept of them again and again.
 """
+NOTES += PROXY_NOTES
 
 
 def _figure(group: str, key: str) -> Figure:
@@ -492,8 +409,10 @@ def page(table: Table, about: str) -> str:
     """Give the page; `about` says what was measured, when and where."""
     lines = ["# Benchmarks", "", about]
     for number, section in enumerate(SECTIONS):
-        lines += ["", f"## {section.title}", "", section.about, ""]
-        lines += _rows(table, section, REMEMBERED)
+        rows = list(_rows(table, section, REMEMBERED))
+        if number and not rows:
+            continue
+        lines += ["", f"## {section.title}", "", section.about, "", *rows]
         if number == 0:
             # The first table is what the page is about; the targets are of all.
             lines += ["", "## Targets", ""]

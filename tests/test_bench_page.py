@@ -12,19 +12,21 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks.bench import DOCS, servers
 from benchmarks.bench_clients import CLIENT_GROUPS, asking, list_urls
 from benchmarks.bench_cores import COMPARED
+from benchmarks.bench_figures import Figures, Table
 from benchmarks.bench_merging import LOOPS
 from benchmarks.bench_page import (
     OURS,
     REMEMBERED,
     REQUESTS,
+    SECTIONS,
     TARGETS,
     TO_WORKERS,
-    Figures,
-    Table,
     page,
     summary,
 )
 from benchmarks.bench_programs import run
+from benchmarks.bench_proxy import PROXY_NAMES, proxies
+from benchmarks.bench_proxy_page import NO_PROXY
 from benchmarks.bench_runs import BenchRun, about, added, read_run, write_run
 
 
@@ -246,11 +248,19 @@ class ClientTests(SynchronousTestCase):
             **clients(with_long_list=True).found,
             "cores": [*COMPARED],
             "merging": [*LOOPS],
+            **PROXY_NAMES,
         }
         for target in TARGETS:
             names = {target.ours, target.peer or target.ours}
             names |= {target.aim} if isinstance(target.aim, str) else set()
             self.assertLessEqual(names, set(measured[target.group]), target)
+
+    def test_every_proxy_has_a_command_and_is_of_a_section(self) -> None:
+        names = {name for group in PROXY_NAMES.values() for name in group}
+        with TemporaryDirectory() as place:
+            self.assertEqual({*proxies(Path(place), 1, 2)}, names - {NO_PROXY})
+        shown = {group for section in SECTIONS for group in section.groups}
+        self.assertLessEqual({*PROXY_NAMES}, shown)
 
     def test_without_peers_there_is_ours_alone(self) -> None:
         found = clients(with_peers=False).found
