@@ -11,7 +11,7 @@ from nbtwisted.server.model.behaviour import refusal
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import Refused
 
-__all__ = ["admit"]
+__all__ = ["admit", "forwarding_header", "names_this_machine"]
 
 _FORWARDING = re.compile(
     rb"(.*-)?forwarded(-.*)?"  # RFC 7239, and what it replaces
@@ -37,19 +37,18 @@ def admit(request: Request, token: str | None) -> None:
         if _shows(request, token):
             return
         raise _unauthorized("only with the server's --admin-token")
-    if not _names_this_machine(request.header("host") or "localhost"):
+    if not names_this_machine(request.header("host") or "localhost"):
         # A stranger's name may lead here: its page would have Origin and Host alike.
         expected = "localhost or an address as the host, or a token"
         raise Refused(refusal(403, "not by this name", expected=expected))
     if not request.addresses.is_local:
         raise _unauthorized("only for this machine, or with the server's --admin-token")
-    for name in request.headers.by_name:
-        if _FORWARDING(name.replace(b"_", b"-")):
-            # The proxy is on this machine. Its client may be anybody.
-            named = printable(name.decode("latin-1").title(), longest=80)
-            raise _unauthorized(
-                f"not through a proxy ({named}), unless with the server's --admin-token"
-            )
+    named = forwarding_header(request)
+    if named is not None:
+        # The proxy is on this machine. Its client may be anybody.
+        raise _unauthorized(
+            f"not through a proxy ({named}), unless with the server's --admin-token"
+        )
 
 
 def _is_from_another_site(request: Request) -> bool:
@@ -81,13 +80,22 @@ def _shows(request: Request, token: str) -> bool:
     return shown is not None and hmac.compare_digest(shown[1], token.encode())
 
 
-def _names_this_machine(host: str) -> bool:
+def names_this_machine(host: str) -> bool:
+    """Whether a Host is `localhost` or an address: no stranger's name leads there."""
     name = re.sub(r":[0-9]*$", "", host).strip("[]")
     try:
         ipaddress.ip_address(name)
     except ValueError:
         return name.lower() == "localhost"
     return True
+
+
+def forwarding_header(request: Request) -> str | None:
+    """The printable name of a header field that a proxy has added, if there is one."""
+    for name in request.headers.by_name:
+        if _FORWARDING(name.replace(b"_", b"-")):
+            return printable(name.decode("latin-1").title(), longest=80)
+    return None
 
 
 def _unauthorized(error: str) -> Refused:

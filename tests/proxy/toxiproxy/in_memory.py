@@ -1,0 +1,159 @@
+"""The API without sockets: requests in, answers out, and streams that only remember."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from errno import EADDRINUSE
+from typing import Any, cast
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+
+from nbtwisted.proxy.stream.stage import Placed
+from nbtwisted.proxy.toxiproxy.collection import Collection
+from nbtwisted.proxy.toxiproxy.errors import ApiError
+from nbtwisted.proxy.toxiproxy.listening import Address
+from nbtwisted.proxy.toxiproxy.routes import Routes
+from nbtwisted.server.model.behaviour import Behaviour
+from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.headers import RequestHeaders
+from nbtwisted.server.model.request import Addresses, Request
+
+__all__ = ["Answer", "Memory", "MemoryStream", "MemoryStreams"]
+
+HERE = Addresses("127.0.0.1", "127.0.0.1:8474", True, False)
+ELSEWHERE = Addresses("192.168.1.9", "192.168.1.1:8474", False, False)
+
+FIRST_FREE = 40_000
+
+
+class _Port:
+    def __init__(self, address: Address) -> None:
+        kind = IPv6Address if ":" in address.host else IPv4Address
+        self._address = kind("TCP", address.host, address.port)
+
+    def getHost(self) -> Any:
+        return self._address
+
+
+class MemoryStream:
+    """A stream whose port is an entry of `MemoryStreams.open`."""
+
+    def __init__(self, streams: MemoryStreams, address: Address, upstream: str) -> None:
+        self._streams = streams
+        self.address = address
+        self.upstream = upstream
+        self.stages: list[Placed] = []
+
+    def start(self) -> Deferred[IListeningPort]:
+        host, number = self.address.host, self.address.port
+        if not number:
+            self._streams.last_free += 1
+            number = self._streams.last_free
+        self.address = Address(host, number)
+        if str(self.address) in self._streams.open:
+            used = OSError(EADDRINUSE, "Address already in use")
+            return fail(CannotListenError(host, number, used))
+        self._streams.open[str(self.address)] = self
+        return succeed(cast(IListeningPort, _Port(self.address)))
+
+    def stop(self) -> Deferred[None]:
+        del self._streams.open[str(self.address)]
+        if not self._streams.is_slow:
+            return succeed(None)
+        closing: Deferred[None] = Deferred()
+        self._streams.closing.append(closing)
+        return closing
+
+    def set_stages(self, stages: Sequence[Placed]) -> None:
+        self.stages = list(stages)
+
+
+class MemoryStreams:
+    """Opens streams that only remember.
+
+    open      those whose port is open, by their addresses
+    is_slow   whether a port takes its time to close
+    closing   what the closing ports wait for
+    """
+
+    def __init__(self, *, allow_remote: bool = False) -> None:
+        self.allow_remote = allow_remote
+        self.open: dict[str, MemoryStream] = {}
+        self.last_free = FIRST_FREE
+        self.is_slow = False
+        self.closing: list[Deferred[None]] = []
+
+    def check_upstream(self, upstream: str) -> None:
+        if ":" not in upstream:
+            raise ApiError("bad upstream", 400)
+
+    def make(
+        self, name: str, address: Address, upstream: str, stages: Sequence[Placed]
+    ) -> MemoryStream:
+        stream = MemoryStream(self, address, upstream)
+        stream.set_stages(stages)
+        return stream
+
+
+class Answer:
+    """A response: its status, headers and body."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        (self.status,) = behaviour.statuses.choices
+        self.headers = dict(behaviour.headers)
+        assert isinstance(behaviour.body, Whole)
+        self.body = behaviour.body.content
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Memory:
+    """The API over streams that only remember."""
+
+    def __init__(self, *, allow_remote: bool = False) -> None:
+        self.streams = MemoryStreams(allow_remote=allow_remote)
+        self.collection = Collection(self.streams)
+        self._routes = Routes(
+            self.collection,
+            version="2.12.0+test",
+            instance_id="id",
+            allow_remote=allow_remote,
+        )
+
+    def begin(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        raw: bytes | None = None,
+        headers: Sequence[tuple[str, str]] = (("Host", "localhost:8474"),),
+        addresses: Addresses = HERE,
+    ) -> list[Answer]:
+        """Send a request; returns where its answer will be."""
+        if raw is None:
+            raw = b"" if body is None else json.dumps(body).encode()
+        lines = tuple((name.encode(), value.encode()) for name, value in headers)
+        request = Request(
+            *(method.encode(), target.encode(), b"HTTP/1.1", RequestHeaders(lines)),
+            *(raw, addresses),
+        )
+        answers: list[Answer] = []
+        self._routes.answer(request).addCallback(
+            lambda behaviour: answers.append(Answer(behaviour))
+        )
+        return answers
+
+    def ask(self, method: str, target: str, body: Any = None, **more: Any) -> Answer:
+        """Send a request, which is answered at once."""
+        (answer,) = self.begin(method, target, body, **more)
+        return answer
+
+    def clear(self) -> Deferred[None]:
+        """Close everything."""
+        return Deferred.fromCoroutine(self.collection.clear())
