@@ -189,6 +189,7 @@ def _attempt(attempt: Attempt, url: str) -> dict[str, Any]:
         "fileno": attempt.fileno,
         "asked": attempt.asked,
         "held": attempt.held,
+        "upstream": attempt.upstream,
         "phases": [(phase.name, _short(phase.seconds)) for phase in attempt.phases],
     }
     return {name: value for name, value in values.items() if value is not None}

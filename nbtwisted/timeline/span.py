@@ -17,6 +17,7 @@ PhaseName = Literal[
     "tls",
     "send",
     "held",
+    "upstream",
     "wait",
     "receive",
     "pause",
@@ -31,13 +32,15 @@ PHASES: dict[PhaseName, str] = {
     "tls": "shaking hands in TLS",
     "send": "sending the request",
     "held": "held by the server, as it says itself",
+    "upstream": "spent by a proxy's upstream, as the proxy says itself",
     "wait": "waiting for the first byte, besides",
     "receive": "receiving the answer",
     "pause": "between two attempts",
 }
 """What each phase is, in the order in which they come.
 
-How a server's own time lies in the wait is not known; it is drawn at its beginning.
+How a server's own time and its upstream's lie in the wait is not known; they are drawn
+at its beginning.
 """
 
 IN_QUEUE = frozenset[PhaseName](("queued", "paced"))
@@ -94,7 +97,9 @@ class Attempt:
     """The descriptor of its connection."""
     asked: float | None = None
     held: float | None = None
-    """Seconds that the server says it was to hold the answer, and that it did.
+    upstream: float | None = None
+    """Seconds that the server says it was to hold the answer, that it did, and that its
+    upstream took besides, if it is a proxy.
 
     Its clock is its own: it may say that it held an answer for longer than that was
     waited for, and the phases then have no more of it than there is room for.

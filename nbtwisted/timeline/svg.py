@@ -54,6 +54,8 @@ _HATCHINGS: dict[str, str] = {
     "connect": '<path class="hatch connect" d="M0 6L3 0H6L3 6Z"/>',
     "proxy": '<path class="hatch proxy" d="M0 0H6V2H0Z"/>',
     "tls": '<path class="hatch tls" d="M0 0H2L6 6H4ZM4 0H6L2 6H0Z"/>',
+    "upstream": '<circle class="hatch upstream" cx="1.5" cy="1.5" r="1.2"/>'
+    '<circle class="hatch upstream" cx="4.5" cy="4.5" r="1.2"/>',
     "pause": '<path class="hatch pause" d="M0 0H4V6H0Z"/>',
 }
 """What a tile of those phases has in it that are neither solid nor hollow."""
@@ -63,6 +65,7 @@ _TILES: dict[str, int] = {
     "connect": 6,
     "proxy": 6,
     "tls": 6,
+    "upstream": 6,
     "pause": 7,
 }
 """How wide these are."""

@@ -272,6 +272,9 @@ class EntryTests(ClockCase):
         found = entry(answered(timing))
         self.assertEqual((found["_asked"], found["_held"]), (100.0, 100.5))
         self.assertNotIn("_db", found)
+        self.assertNotIn("_upstream", found)
+        found = entry(answered(("Server-Timing", "upstream;dur=70, held;dur=3")))
+        self.assertEqual((found["_upstream"], found["_held"]), (70.0, 3.0))
 
     def test_an_error(self) -> None:
         found = entry(lost())

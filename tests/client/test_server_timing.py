@@ -47,6 +47,23 @@ class ServerTimingTests(ClockCase):
     def test_of_two_alike_the_first(self) -> None:
         self.assertEqual(durations("a;dur=1", "a;dur=2"), {"a": 0.001})
 
+    def test_what_an_upstream_says_of_itself_is_within_what_its_proxy_says(
+        self,
+    ) -> None:
+        own, added = "asked;dur=900, held;dur=901", "upstream;dur=905, held;dur=4"
+        told = {"upstream": 0.905, "held": 0.004}
+        for values in ([own, added], [f"{own}, {added}"], [added, own]):
+            found = durations(*values)
+            self.assertEqual({name: found[name] for name in told}, told, values)
+        # Of two proxies, that which the client has asked.
+        self.assertEqual(
+            durations("upstream;dur=5, held;dur=3", "upstream;dur=9, held;dur=1"),
+            {"upstream": 0.009, "held": 0.001},
+        )
+        self.assertEqual(
+            durations(own, "upstream;dur=x"), {"asked": 0.9, "held": 0.901}
+        )
+
     def test_other_headers_and_any_case(self) -> None:
         headers = [("X", "a;dur=1"), ("SERVER-TIMING", "b;dur=2")]
         self.assertEqual(server_durations(headers), {"b": 0.002})

@@ -78,6 +78,21 @@ class SpanTests(ClockCase):
         self.assertEqual((span.began, span.seconds, span.ended), (99.5, 15.0, 115.0))
         self.assertEqual([mark.at for mark in span.marks], [3.5])
 
+    def test_an_upstream_is_told_apart(self) -> None:
+        timing = ("Server-Timing", "upstream;dur=1250, asked;dur=500, held;dur=500.5")
+        span = made(answered(timing))
+        found = phases(span)
+        self.assertEqual((found["held"], found["upstream"]), (0.5005, 1.25))
+        self.assertAlmostEqual(found["wait"], 2.0 - 1.7505)
+        only = span.attempts[0]
+        self.assertEqual((only.asked, only.held, only.upstream), (0.5, 0.5005, 1.25))
+        # No more than the wait, as of what the server held.
+        span = made(answered(("Server-Timing", "upstream;dur=9000, held;dur=500")))
+        found = phases(span)
+        self.assertEqual((found["held"], found["upstream"]), (0.5, 1.5))
+        self.assertNotIn("wait", found)
+        self.assertEqual(span.attempts[0].upstream, 9.0)
+
     def test_what_the_server_held_is_told_apart(self) -> None:
         span = made(answered(("Server-Timing", "asked;dur=1500, held;dur=1750")))
         self.assertEqual((phases(span)["held"], phases(span)["wait"]), (1.75, 0.25))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
@@ -11,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbtwisted.timeline import Sample, Span, Totals
-from nbtwisted.timeline.page import html_page
+from nbtwisted.timeline.page import asset, html_page
 from nbtwisted.timeline.report_page import report_page
+from nbtwisted.timeline.span import PHASES
 from nbtwisted.timeline.svg import svg_waterfall
 from tests.guard import ClockCase
 from tests.timeline.spans import any_spans, attempt, span
@@ -57,7 +60,7 @@ class ReportTests(ClockCase):
     def test_the_data_is_inside(self) -> None:
         attempts = (
             attempt("503", ended_by="retry", queued=0.5, held=1.0, pause=0.25),
-            attempt("200", held=1.0, held_by_server=1.5, wait=0.125),
+            replace(attempt("200", held=1.0, wait=0.125), held=1.5, upstream=0.75),
         )
         spans = [Span(7, "http://h/a", 100.0, attempts, size=12)]
         data = data_of(page_of([*spans, span(8, "http://h/b", 101.0, failed=True)]))
@@ -73,6 +76,8 @@ class ReportTests(ClockCase):
             [["queued", 0.5], ["held", 1.0], ["pause", 0.25]],
         )
         self.assertEqual(first["attempts"][1]["held"], 1.5)
+        self.assertEqual(first["attempts"][1]["upstream"], 0.75)
+        self.assertNotIn("upstream", first["attempts"][0])
         self.assertNotIn("ended_by", first["attempts"][1])
         # That of an attempt is there where it is another.
         self.assertEqual(first["attempts"][0]["url"], "http://h/")
@@ -167,6 +172,15 @@ class SVGTests(ClockCase):
             self.assertIn(name, classes)
         self.assertIn("2 answers in 4.00 s", root.get("aria-label") or "")
         self.assertNotIn("img", [each.tag for each in root.iter()])
+
+    def test_what_a_bar_is_filled_with_is_there(self) -> None:
+        phases: dict[str, Any] = dict.fromkeys(PHASES, 1.0)
+        spans = [span(1, "/", 0.0, **phases)]
+        root = ElementTree.fromstring(svg_waterfall(spans, Totals.of(spans)))
+        given = {each.get("id") for each in root.iter() if each.get("id")}
+        taken = set(re.findall(r"url\(#([a-z-]+)\)", asset("bars.css")))
+        self.assertIn("hatch-upstream", taken)
+        self.assertEqual(given, taken)
 
     def test_nothing(self) -> None:
         self.assertEqual(len(ElementTree.fromstring(svg_waterfall([], Totals()))), 0)

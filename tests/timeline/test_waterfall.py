@@ -171,6 +171,14 @@ class WaterfallTests(ClockCase):
             codes = re.findall("\x1b\\[([0-9]+)m", line)
             self.assertEqual(codes[1::2], ["0"] * (len(codes) // 2), line)
 
+    def test_an_upstream_has_a_stroke_of_its_own(self) -> None:
+        proxied = span(1, "/", 0, held=1.0, upstream=2.0, wait=1.0)
+        drawn = self.picture(proxied)
+        self.assertRegex(drawn, r"1 /  200  (━+)≈{19,21}─+  4\.00 s")
+        self.assertIn("━ held  ≈ upstream  ─ wait", drawn)
+        drawn = waterfall([proxied], width=60, ascii_only=True)
+        self.assertRegex(drawn, r"1 /  200  =+o{19,21}-+  4\.00 s")
+
     def test_what_is_short_is_seen_behind_its_time_in_a_queue(self) -> None:
         drawn = self.picture(
             span(1, "/", 0, wait=4), span(2, "/", 0, queued=3.9, receive=0.0001)

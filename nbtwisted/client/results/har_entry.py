@@ -174,11 +174,11 @@ def error_of(error: RequestError, name: str = "") -> dict[str, str]:
 
 
 def asked_durations(head: Head) -> dict[str, float]:
-    """What a server of ours says of its time: asked for, and held."""
+    """What a server of ours says of its time, and a proxy of its upstream's."""
     return {
         f"_{name}": milliseconds(seconds)
         for name, seconds in server_durations(head.headers).items()
-        if name in ("asked", "held")
+        if name in ("upstream", "asked", "held")
     }
 
 

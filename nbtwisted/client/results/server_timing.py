@@ -25,7 +25,12 @@ _QUOTED = re.compile(r'(=\s*)?"(?:\\.|[^"\\])*"?')
 
 
 def server_durations(headers: Iterable[tuple[str, str]]) -> dict[str, float]:
-    """The seconds of each metric that has a duration; of two alike, the first."""
+    """The seconds of each metric that has a duration; of two alike, the first.
+
+    A proxy of ours adds `upstream` and then its own `asked` and `held` to what its
+    upstream says. That time is within the proxy's, so of such headers there is only
+    what begins with the last `upstream`.
+    """
     found: dict[str, float] = {}
     looked_at = 0
     for name, value in headers:
@@ -39,9 +44,12 @@ def server_durations(headers: Iterable[tuple[str, str]]) -> dict[str, float]:
             if duration is None:
                 continue
             try:
-                found.setdefault(metric[1], parse_decimal(duration[1]) / 1000)
+                seconds = parse_decimal(duration[1]) / 1000
             except ValueError:
                 continue
+            if metric[1] == "upstream":
+                found = {}
+            found.setdefault(metric[1], seconds)
     return found
 
 

@@ -88,8 +88,10 @@ def _attempt(
     timing, head = attempt.timing_until(until), attempt.head
     pause = until - timing.started - timing.total
     durations = server_durations(head.headers) if head is not None else {}
-    held = durations.get("held")
+    held, upstream = durations.get("held"), durations.get("upstream")
     wait = timing.wait or 0.0
+    wait_held = min(held or 0.0, wait)
+    wait_upstream = min(upstream or 0.0, wait - wait_held)
     seconds: dict[PhaseName, float] = {
         "queued": queued,
         "paced": attempt.paced,
@@ -98,8 +100,9 @@ def _attempt(
         "proxy": timing.proxy or 0.0,
         "tls": timing.tls or 0.0,
         "send": 0.0,
-        "held": min(held or 0.0, wait),
-        "wait": wait - min(held or 0.0, wait),
+        "held": wait_held,
+        "upstream": wait_upstream,
+        "wait": wait - wait_held - wait_upstream,
         "receive": timing.receive or 0.0,
         "pause": 0.0 if attempt.then is None else pause,
     }
@@ -124,4 +127,5 @@ def _attempt(
         fileno=attempt.fileno,
         asked=durations.get("asked"),
         held=held,
+        upstream=upstream,
     )

@@ -254,7 +254,7 @@ function showDetails(request) {
       phases.append(phase);
     }
     item.append(phases);
-    if (attempt.held !== undefined) item.append(element("div", "faint", heldInWords(attempt)));
+    if ((attempt.held ?? attempt.upstream) !== undefined) item.append(element("div", "faint", heldInWords(attempt)));
     list.append(item);
   }
   made.push(list);
@@ -262,14 +262,19 @@ function showDetails(request) {
 }
 
 function heldInWords(attempt) {
-  const asked = attempt.asked === undefined ? "" : `, and was asked for ${readable(attempt.asked)}`;
+  const { asked, held, upstream } = attempt;
+  const parts = [];
+  if (upstream !== undefined) parts.push(`its upstream took ${readable(upstream)}`);
+  if (held !== undefined) parts.push(`it held it for ${readable(held)}`);
   const waited = attempt.phases
-    .filter(([name]) => name === "held" || name === "wait")
+    .filter(([name]) => ["held", "upstream", "wait"].includes(name))
     .reduce((sum, [, seconds]) => sum + seconds, 0);
-  const odd = attempt.held > waited + 0.0005
+  const request = asked === undefined ? "" : `, and was asked for ${readable(asked)}`;
+  const odd = (held ?? 0) + (upstream ?? 0) > waited + 0.0005
     ? ": longer than was waited for it, so its clock and ours disagree"
     : "";
-  return `the server says that it held it for ${readable(attempt.held)}${asked}${odd}`;
+  const who = upstream === undefined ? "server" : "proxy";
+  return `the ${who} says that ${parts.join(", that ")}${request}${odd}`;
 }
 
 function moveFocus(event) {
