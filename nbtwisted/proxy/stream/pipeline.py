@@ -141,6 +141,12 @@ class Pipeline:
             steps[number + 1].put(given[1], given[0])
         return None
 
+    def discard(self) -> None:
+        """Do nothing more: what is held is lost."""
+        self._placed, self._steps = [], []
+        self._ready.clear()
+        self._judge()
+
     @property
     def due(self) -> float:
         """When there may be something to take; infinite if nothing is under way."""

@@ -1,0 +1,138 @@
+"""The journal of links: those that are open, and the last that are over. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import chain, islice
+from typing import Any
+
+from nbtwisted.proxy.stream.samples import Samples
+
+__all__ = ["JOURNAL_SIZE", "MOST_LANES", "LinkEntry", "LinkJournal"]
+
+JOURNAL_SIZE = 1_000
+"""Links that are over and remembered: each takes up to 10 KB, mostly one."""
+
+MOST_LANES = 200
+"""Links whose bytes are shown at a time."""
+
+
+@dataclass(eq=False)
+class LinkEntry:
+    """One link.
+
+    number     in the order in which they came, from 1
+    came       Unix time, in seconds
+    peer       the client's address and port
+    up, down   bytes that passed to the upstream, and to the client
+    took       seconds until it was over; None until then
+    acting     names of the stages that act, or did at last, by direction
+    upstream_error
+               why there is no upstream, after the phase: `connect: …`
+    outcome    `opening`, `open`, `stalled` (nothing passes in one direction, or did
+               when both sides left), and then one of
+
+        closed by client, closed by upstream   who ended first
+        reset by client, reset by upstream     who broke the connection
+        closed, reset                          by a stage
+        upstream failed                        it could not be opened
+        handshake failed                       the client's, in TLS
+        loop                                   the upstream is the proxy itself
+        refused                                there were too many links
+        stopped                                with the proxy
+    """
+
+    number: int
+    came: float
+    peer: str
+    up: int = 0
+    down: int = 0
+    took: float | None = None
+    acting: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    upstream_error: str | None = None
+    outcome: str = "opening"
+    samples: Samples = field(default_factory=Samples)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as JSON values."""
+        return {
+            "id": self.number,
+            "time": _iso(self.came),
+            "peer": self.peer,
+            "state": self.outcome,
+            "up": self.up,
+            "down": self.down,
+            "took": self.took,
+            "stages": {side: list(names) for side, names in self.acting.items()},
+            "upstream_error": self.upstream_error,
+        }
+
+    def lane(self, since: float) -> dict[str, Any]:
+        """Its bytes over time as JSON values, from a moment of Unix time on."""
+        return {
+            "id": self.number,
+            "time": _iso(self.came),
+            "began": self.came,
+            "peer": self.peer,
+            "state": self.outcome,
+            "took": self.took,
+            "interval": self.samples.interval,
+            "samples": [list(each) for each in self.samples.since(since - self.came)],
+        }
+
+
+class LinkJournal:
+    """The open links, the last `size` that are over, and how all have ended."""
+
+    def __init__(self, size: int = JOURNAL_SIZE) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.bytes_up = 0
+        self.bytes_down = 0
+        self._open: dict[int, LinkEntry] = {}
+        self._over: deque[LinkEntry] = deque(maxlen=size)
+
+    def begin(self, entry: LinkEntry) -> None:
+        """Note a link that begins."""
+        self._open[entry.number] = entry
+
+    def end(self, entry: LinkEntry) -> None:
+        """Note that a link is over."""
+        self._open.pop(entry.number, None)
+        self._over.append(entry)
+        self.outcomes[entry.outcome] += 1
+        self.bytes_up += entry.up
+        self.bytes_down += entry.down
+
+    def entries(self, *, since: int = 0) -> Iterator[LinkEntry]:
+        """The links whose number is larger, in their order."""
+        both = chain(self._over, self._open.values())
+        for entry in sorted(both, key=lambda each: each.number):
+            if entry.number > since:
+                yield entry
+
+    def lanes(self, since: float) -> list[dict[str, Any]]:
+        """Links that were there at a moment of Unix time or later, the newest first.
+
+        No more than `MOST_LANES`; their bytes are those from that moment on.
+        """
+        over = (
+            entry
+            for entry in reversed(self._over)
+            if entry.came + (entry.took or 0.0) >= since
+        )
+        there = chain(reversed(self._open.values()), over)
+        return [entry.lane(since) for entry in islice(there, MOST_LANES)]
+
+    def reset(self) -> None:
+        """Forget the links that are over."""
+        self._over.clear()
+        self.outcomes.clear()
+        self.bytes_up = self.bytes_down = 0
+
+
+def _iso(seconds: float) -> str:
+    time = datetime.fromtimestamp(seconds, timezone.utc)
+    return time.isoformat().replace("+00:00", "Z")
