@@ -152,10 +152,15 @@ class EventsTests(LiveCase):
             self.addCleanup(self.visit(f"/delay/9?_key={key}").leave)
         viewer = self.watch("?key=pa%79")
         (_, hello), (_, frame) = events_in(viewer.received)
-        self.assertEqual(hello["key"], "pay")
+        self.assertEqual((hello["key"], hello["upstream"]), ("pay", None))
         self.assertEqual([row["key"] for row in frame["rows"]], ["pay/1"])
         reply = self.ask("/__admin/events?key=" + "x" * 201)
         self.assertEqual((reply.status, reply.json()["control"]), (400, "key"))
+
+    def test_what_a_proxy_is_in_front_of(self) -> None:
+        self.server.upstream = "http://127.0.0.1:9000"
+        (_, hello), _ = events_in(self.watch().received)
+        self.assertEqual(hello["upstream"], "http://127.0.0.1:9000")
 
     def test_a_slow_viewer_misses_frames_and_nothing_else(self) -> None:
         viewer = self.watch()

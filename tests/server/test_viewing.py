@@ -120,6 +120,9 @@ class RowsTests(ViewingCase):
                 "asked": 2.0,
                 "rule": None,
                 "held": None,
+                "asking_since": None,
+                "upstream": None,
+                "upstream_error": None,
                 "status": None,
                 "fault": None,
                 "sent": 0,
@@ -145,6 +148,38 @@ class RowsTests(ViewingCase):
         self.end(begun, held=0.1, status=200)
         (change,) = self.frame()["changes"]
         self.assertEqual(change["ended"], begun.came + 0.1)
+
+    def test_one_that_an_upstream_is_asked_for(self) -> None:
+        begun = self.begin()
+        self.frame()
+        begun.asking_since = self.now
+        (change,) = self.frame()["changes"]
+        self.assertEqual(
+            (change["asking_since"], change["upstream"]), (begun.asking_since, None)
+        )
+        begun.upstream = 0.75
+        (change,) = self.frame()["changes"]
+        self.assertEqual((change["upstream"], change["held"]), (0.75, None))
+        self.end(begun, held=2.0, status=200)
+        # Both, one after the other, were waited for.
+        (change,) = self.frame()["changes"]
+        self.assertEqual(change["ended"], begun.came + 2.75)
+
+    def test_one_whose_upstream_failed(self) -> None:
+        begun = self.begin(asked=0.0, asking_since=self.now)
+        self.frame()
+        self.end(
+            begun,
+            "upstream failed",
+            held=0.25,
+            upstream=1.5,
+            upstream_error="connect: refused",
+            status=502,
+        )
+        (change,) = self.frame()["changes"]
+        self.assertEqual(change["upstream_error"], "connect: refused")
+        self.assertEqual(change["ended"], begun.came + 1.75)
+        self.assertEqual(self.model.outcomes(), {1: "upstream failed"})
 
     def test_one_whose_client_left_ended_when_that_was_seen(self) -> None:
         for held in (None, 0.1):
@@ -366,6 +401,7 @@ class OverviewTests(ViewingCase):
             self.look(),
             {
                 "waiting": 0,
+                "asking": 0,
                 "sending": 0,
                 "start": START,
                 "step": 0.25,
@@ -385,6 +421,18 @@ class OverviewTests(ViewingCase):
         self.assertEqual((found["start"], found["step"]), (START, 0.25))
         # What is late is in the first.
         self.assertEqual(found["due"], [4, 0, 0, 0, 1])
+
+    def test_what_an_upstream_has_is_not_due(self) -> None:
+        self.begin(asked=1.0, asking_since=START)
+        self.begin(asked=1.0, asking_since=START, upstream=0.5)
+        self.begin(asked=1.0)
+        self.begin(asked=1.0, asking_since=START, upstream=0.5, held=1.0)
+        found = self.look()
+        self.assertEqual(
+            (found["waiting"], found["asking"], found["sending"]), (2, 1, 1)
+        )
+        # When the upstream has answered, the rest of the delay begins.
+        self.assertEqual(found["due"], [0, 0, 0, 0, 1, 0, 1])
 
     def test_steps_are_as_long_as_most_need(self) -> None:
         for asked in [10.0] * 95 + [300.0] * 5:

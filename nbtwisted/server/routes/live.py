@@ -96,6 +96,7 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
         "life": server.instance_id,
         "seed": str(server.seed),
         "key": key,
+        "upstream": server.upstream,
         "seconds_a_frame": SECONDS_A_FRAME,
         "most_rows": MOST_ROWS,
         "most_held": MOST_HELD,

@@ -88,6 +88,7 @@ class Server:
     access_log_lost  counts lines of the access log, if there is one, that were lost
     reactor_figures  what a reactor that records its time has to say
     fault_ports      the open ports whose connections fail
+    upstream         of a proxy: what it is in front of, as people are told
 
     `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
     what was expected. The other parameters are those of `InFlightRequests`.
@@ -121,6 +122,7 @@ class Server:
         recorder = getattr(clock, "recorder", None)
         self.reactor_figures = recorder.figures if recorder is not None else None
         self.fault_ports: list[FaultPort] = []
+        self.upstream: str | None = None
         self.in_flight = InFlightRequests(
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),
             unix_time,

@@ -73,6 +73,7 @@ class Overview:
         """The overview: the same object until it is made anew.
 
         waiting  how many wait for their delay
+        asking   how many wait for a proxy's upstream
         sending  how many do not: they are being sent, or stall
         start    Unix time at which the first step begins
         step     seconds
@@ -89,12 +90,14 @@ class Overview:
 
 
 def _overview(entries: Iterable[Entry], now: float) -> dict[str, Any]:
-    due, sending = [], 0
+    due, asking, sending = [], 0, 0
     for entry in entries:
-        if entry.held is None and entry.asked is not None:
-            due.append(entry.came + entry.asked)
-        else:
+        if entry.held is not None or entry.asked is None:
             sending += 1
+        elif entry.asking_since is not None and entry.upstream is None:
+            asking += 1
+        else:
+            due.append(entry.came + entry.asked + (entry.upstream or 0.0))
     due.sort()
     last_to_fit = due[math.ceil(len(due) * SHARE_TO_FIT) - 1] if due else now
     step = next(
@@ -107,6 +110,7 @@ def _overview(entries: Iterable[Entry], now: float) -> dict[str, Any]:
     fit = [counts[number] for number in range(STEPS)]
     return {
         "waiting": len(due),
+        "asking": asking,
         "sending": sending,
         "start": start,
         "step": step,
@@ -169,12 +173,22 @@ def _lateness(counts: list[int]) -> dict[str, float | None] | None:
     return {"p50": bound(0.5), "p99": bound(0.99)}
 
 
+_CHANGING = (
+    *("held", "asking_since", "upstream", "upstream_error"),
+    *("status", "fault", "sent", "outcome"),
+)
+"""The fields of an entry that can change while it is shown."""
+
+_state_of = attrgetter(*_CHANGING)
+
+
 @dataclass(slots=True)
 class _Row:
     """A request that a viewer is shown."""
 
     entry: Entry
     told: tuple[object, ...] = ()
+    """The values of `_CHANGING`."""
     ended: float | None = None
     """Unix time, as nearly as the journal knows it."""
     leaves: float = math.inf
@@ -184,7 +198,7 @@ class _Row:
         if self.ended is not None:
             return False
         entry = self.entry
-        state = (entry.held, entry.status, entry.fault, entry.sent, entry.outcome)
+        state = _state_of(entry)
         if state == self.told:
             return False
         if entry.outcome != IN_FLIGHT:
@@ -193,15 +207,14 @@ class _Row:
             if entry.held is not None and not (
                 was_sending or entry.outcome == "cancelled"
             ):
-                self.ended = entry.came + entry.held
+                self.ended = entry.came + entry.held + (entry.upstream or 0.0)
             self.leaves = now + SECONDS_AFTER_END
         self.told = state
         return True
 
     def change(self) -> dict[str, Any]:
         """The fields that can change."""
-        names = ("held", "status", "fault", "sent", "outcome")
-        told = dict(zip(names, self.told, strict=True))
+        told = dict(zip(_CHANGING, self.told, strict=True))
         return {"id": self.entry.number, **told, "ended": self.ended}
 
     def whole(self) -> dict[str, Any]:

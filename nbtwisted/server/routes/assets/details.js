@@ -1,7 +1,7 @@
 // All that is known of the request that is pointed at.
 
 import { by, make } from "./elements.js";
-import { milliseconds, name, number, timeOfDay } from "./words.js";
+import { IN_FLIGHT, milliseconds, name, number, timeOfDay } from "./words.js";
 
 let chosen = null;
 
@@ -26,6 +26,11 @@ function draw() {
     ["bytes sent", number(t.sent)], ["came", timeOfDay(t.came)],
     ["from", t.peer], ["number", t.id],
   ];
+  if (t.asking_since !== null) {
+    const isOver = t.outcome !== IN_FLIGHT && t.upstream === null;
+    all.splice(6, 0, ["upstream took", isOver ? "no answer" : orNotYet(t.upstream)]);
+  }
+  if (t.upstream_error !== null) all.push(["error on the upstream's side", t.upstream_error]);
   if (t.rule !== null) all.push(["rule", t.rule]);
   if (t.key !== name(t)) all.push(["key", t.key]);
   by("hint").hidden = true;

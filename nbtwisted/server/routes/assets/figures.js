@@ -12,6 +12,13 @@ export function tell(text) {
   by("said").textContent = text;
 }
 
+// Of a server that is a proxy.
+export function nameUpstream(upstream) {
+  if (upstream === null) return;
+  put("title", `What the proxy before ${upstream} holds, live`);
+  by("key-upstream").hidden = false;
+}
+
 export function draw({ counts, lateness, of }) {
   inFlight = counts.in_flight;
   drawFigures(counts, lateness);
@@ -32,11 +39,12 @@ function drawFigures(counts, lateness) {
 }
 
 function summary() {
-  const { waiting, sending, later, step, due } = overview.told;
+  const { waiting, asking, sending, later, step, due } = overview.told;
   const soon = due.slice(0, Math.ceil(1 / step)).reduce((sum, count) => sum + count, 0);
   let text = `${number(waiting)} waiting`;
   if (waiting && step <= 1) text += `, ${number(soon)} of them due within a second`;
   if (later) text += `, ${number(later)} not before ${seconds(step * 80)} from now`;
+  if (asking) text += `; ${number(asking)} at the upstream`;
   return `${text}; ${number(sending)} being sent or stalled`;
 }
 

@@ -50,6 +50,9 @@ axis.begin(() => {
 });
 requestAnimationFrame(move);
 stream.begin({
+  hello({ upstream }) {
+    figures.nameUpstream(upstream);
+  },
   anotherServer() {
     overview.forget();
     clock.forget();

@@ -9,7 +9,7 @@ import { number } from "./words.js";
 const FRAMES_OF_RATE = 8; // two seconds
 const SECONDS_KEPT = axis.LONGEST * axis.NOW_AT;
 
-const NOTHING = { waiting: 0, sending: 0, later: 0, start: 0, step: 1, due: [] };
+const NOTHING = { waiting: 0, asking: 0, sending: 0, later: 0, start: 0, step: 1, due: [] };
 
 // What the server last said of all that are in flight.
 export let told = NOTHING;

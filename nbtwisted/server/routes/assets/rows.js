@@ -6,7 +6,7 @@ import { time } from "./clock.js";
 import * as details from "./details.js";
 import { by, make } from "./elements.js";
 import * as lanes from "./lanes.js";
-import { IN_FLIGHT, kind, label, state } from "./words.js";
+import { IN_FLIGHT, kind, label, partOfUpstream, state } from "./words.js";
 
 const rows = new Map(); // by the request's number
 
@@ -35,7 +35,8 @@ export function add(told) {
   row.plan = make("span", "plan");
   row.fill = make("span", "fill");
   row.rest = make("span", "rest");
-  row.bar.append(row.plan, row.fill, row.rest);
+  row.theirs = make("span", "theirs");
+  row.bar.append(row.plan, row.fill, row.theirs, row.rest);
   track.append(row.bar);
   row.state = make("span", "state");
   row.button.append(request, track, row.state);
@@ -88,6 +89,7 @@ function show(row) {
   const isOpen = outcome === IN_FLIGHT || now === "cancelled";
   row.plan.hidden = !(isOpen && held === null && asked !== null);
   row.rest.hidden = held === null;
+  row.theirs.hidden = row.told.asking_since === null;
   tellState(row);
   details.update(row);
 }
@@ -110,24 +112,38 @@ export function draw(now) {
 
 function drawOne(row, now) {
   const { came, asked, held, ended, outcome } = row.told;
-  const { bar, plan, fill, rest } = row;
+  const { bar, plan, fill, theirs, rest } = row;
   const scale = axis.scale();
   const left = axis.width * axis.NOW_AT + (came - now) * scale;
   bar.style.transform = `translateX(${left.toFixed(2)}px)`;
   const end = Math.max(outcome === IN_FLIGHT ? now : ended, came) - came;
-  const waited = held === null ? end : Math.min(held, end);
+  const part = partOfUpstream(row.told, end);
+  const took = part?.seconds ?? 0;
+  const waited = held === null ? end : Math.min(held + took, end);
   if (row.drawn !== scale) {
-    // Most of it is out of sight when the window is short, and need not be painted.
-    plan.style.width = `${Math.min((asked ?? 0) * scale, 20000)}px`;
+    plan.style.width = planned(asked, took, scale);
     const isGrowing = held === null && outcome === IN_FLIGHT;
     fill.style.width = isGrowing ? "1px" : `${waited * scale}px`;
     fill.style.transform = "none";
     rest.style.transform = `translateX(${waited * scale}px)`;
     bar.style.width = `${Math.max(end * scale, 3)}px`;
     rest.style.width = `${(end - waited) * scale}px`;
+    if (part) {
+      theirs.style.transform = `translateX(${part.from * scale}px)`;
+      theirs.style.width = `${took * scale}px`;
+    }
     row.drawn = scale;
   }
   if (outcome !== IN_FLIGHT) return;
+  if (part && row.told.upstream === null) {
+    theirs.style.width = `${took * scale}px`;
+    plan.style.width = planned(asked, took, scale);
+  }
   if (held === null) fill.style.transform = `scaleX(${Math.max(end * scale, 1)})`;
   else rest.style.width = `${(end - waited) * scale}px`;
+}
+
+// Most of a long one is out of sight when the window is short, and need not be painted.
+function planned(asked, took, scale) {
+  return `${Math.min(((asked ?? 0) + took) * scale, 20000)}px`;
 }

@@ -88,6 +88,7 @@ const on = {
   hello(told) {
     if (life !== null && told.life !== life) hears.anotherServer();
     life = told.life;
+    hears.hello(told);
     // A stream begins with all that is shown, in its first frame.
     isFirst = true;
   },

@@ -20,26 +20,44 @@ export function label(told) {
   };
 }
 
-export function kind({ outcome, held, status, fault }) {
+// Where a proxy's upstream has a request, and when: in seconds from when it came. One that
+// has not answered has it until `end`.
+export function partOfUpstream({ came, asking_since: since, upstream }, end) {
+  if (since === null) return null;
+  const from = Math.max(since - came, 0);
+  return { from, seconds: upstream ?? Math.max(end - from, 0) };
+}
+
+export const isAsking = ({ held, asking_since: since, upstream }) =>
+  held === null && since !== null && upstream === null;
+
+export function kind(told) {
+  const { outcome, held, status, fault } = told;
   if (outcome === IN_FLIGHT) {
+    if (isAsking(told)) return "asking";
     if (held === null) return "held";
     return fault === "stall" || fault === "stall-body" ? "stalled" : "sending";
   }
   if (outcome === "cancelled") return "cancelled";
-  const isLost = outcome === "failed" || outcome === "timed out";
+  const isLost = ["failed", "timed out", "upstream failed"].includes(outcome);
   if (isLost || fault !== null || status === null || status >= 500) return "bad";
   return status >= 400 ? "client" : status >= 300 ? "redirect" : "good";
 }
 
 export function state(told, now) {
-  const { outcome, held, status, fault, asked, came } = told;
+  const { outcome, held, status, fault, asked, came, upstream } = told;
+  if (outcome === IN_FLIGHT && isAsking(told)) {
+    return `at upstream ${seconds(Math.max(now - told.asking_since, 0))}`;
+  }
   if (outcome === IN_FLIGHT && held === null) {
-    const left = came + (asked ?? 0) - now;
+    const left = came + (asked ?? 0) + (upstream ?? 0) - now;
     return `${fault ?? "due"} ${left < 0.05 ? "now" : `in ${seconds(left)}`}`;
   }
   const what = [status, fault].filter((part) => part !== null).join(" ");
   if (outcome === IN_FLIGHT) return kind(told) === "stalled" ? what : `${what} sending`;
   if (outcome === "answered" || outcome === "broken") return what || outcome;
+  // There is room for no more.
+  if (outcome === "upstream failed" && what) return `upstream: ${what}`;
   return `${outcome} ${what}`.trim();
 }
 
