@@ -35,6 +35,7 @@ def option(
     *,
     outdone_by: Sequence[str] = (),
     is_positional: bool = False,
+    short: str | None = None,
     **argument: Any,
 ) -> Any:
     """A field of a dataclass that `read_fields` reads.
@@ -42,6 +43,7 @@ def option(
     parse          reads a text; raises `argparse.ArgumentTypeError`
     outdone_by     other options: when one is given, the variable does not count
     is_positional  whether it is an argument without a name, which may be left out
+    short          such as `-k`, besides its name
     argument       what argparse is told besides
     """
     if "action" not in argument:
@@ -54,6 +56,7 @@ def option(
         "argument": argument,
         "outdone_by": outdone_by,
         "is_positional": is_positional,
+        "short": [] if short is None else [short],
     }
     return field(default=default, metadata=metadata)
 
@@ -88,7 +91,8 @@ def read_fields(
             parser.add_argument(option.name, nargs="?", **argument)
         else:
             named_by[option.name] = "--" + option.name.replace("_", "-")
-            parser.add_argument(named_by[option.name], **argument)
+            names = (*option.metadata["short"], named_by[option.name])
+            parser.add_argument(*names, dest=option.name, **argument)
     add_option(parser)
     parser.add_argument(
         "--version", action="version", version=f"nbtwisted {__version__}"

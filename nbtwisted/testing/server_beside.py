@@ -6,7 +6,6 @@ One process has all of them, because a new one takes 0.3 s and a new port millis
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import select
@@ -15,18 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from http import HTTPStatus
 from typing import IO, Any
-from urllib.parse import quote, urlencode
 
 from nbtwisted.server.model.fault_port import FaultPort, check_kind
-from nbtwisted.testing.rules import TakesRules
+from nbtwisted.testing.operated import SECONDS_TO_ANSWER, OperatedServer
 
 __all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
-
-SECONDS_TO_ANSWER = 10
-"""After which the server's process is taken for one that hangs."""
 
 SECONDS_TO_START = 30
 """The same for the first answer: it has yet to import what it needs."""
@@ -38,27 +31,17 @@ SECONDS_TO_END = 2
 """That it has when nobody wants it any more."""
 
 
-class SlowServer(TakesRules):
+class SlowServer(OperatedServer):
     """A server beside a test, which takes rules. `url` has no slash at its end."""
 
     def __init__(self, port: int, seed: int, process: ServerProcess) -> None:
+        super().__init__(port, seed)
         self._process = process
         self.port = port
-        self.seed = seed
         self.url = f"http://127.0.0.1:{port}"
 
     def __repr__(self) -> str:
         return f"<SlowServer {self.url} seed={self.seed}>"
-
-    def stats(self) -> dict[str, Any]:
-        """Totals: `in_flight`, `requests`, `outcomes`, `by_status` and so on."""
-        stats: dict[str, Any] = self._ask("GET", "/__admin/stats")
-        return stats
-
-    def reset(self) -> int:
-        """Forget what was asked, and let go of what is held; returns how many."""
-        released: int = self._ask("POST", "/__admin/reset")["released"]
-        return released
 
     def fault_port(self, kind: str) -> FaultPort:
         """Open a port whose connections fail, which is closed with the server.
@@ -69,60 +52,6 @@ class SlowServer(TakesRules):
         """
         check_kind(kind)
         return self._process.open_fault_port(self, kind)
-
-    def _requests(self, key: str | None, rule: str | None) -> list[dict[str, Any]]:
-        given = {"key": key, "rule": rule}
-        query = urlencode({k: v for k, v in given.items() if v is not None})
-        answer = self._ask("GET", f"/__admin/requests?{query}")
-        requests: list[dict[str, Any]] = answer["requests"]
-        return requests
-
-    def _rules(self) -> list[dict[str, Any]]:
-        rules: list[dict[str, Any]] = self._ask("GET", "/__admin/rules")["rules"]
-        return rules
-
-    def _add_rule(self, rule: Mapping[str, Any]) -> None:
-        try:
-            self._ask("POST", "/__admin/rules", json.dumps(rule))
-        except _Refused as refused:
-            raise ValueError(str(refused)) from None
-
-    def _remove_rule(self, name: str) -> None:
-        try:
-            self._ask("DELETE", f"/__admin/rules/{quote(name, safe='')}")
-        except _Refused as refused:
-            if refused.status != HTTPStatus.NOT_FOUND:
-                raise
-
-    def _ask(self, method: str, target: str, body: str | None = None) -> Any:
-        """What an operator is answered; raises `_Refused`."""
-        # Without a proxy, whatever the environment says.
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=SECONDS_TO_ANSWER
-        )
-        try:
-            connection.request(method, target, body)
-            response = connection.getresponse()
-            answer = json.load(response)
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise ConnectionError(f"{self!r} does not answer: {reason}") from error
-        finally:
-            connection.close()
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _Refused(response.status, answer)
-        return answer
-
-
-class _Refused(ValueError):
-    """The server's refusal of what an operator asks."""
-
-    def __init__(self, status: int, said: dict[str, Any]) -> None:
-        rule = f"rule {said['rule']!r}: " if said.get("rule") else ""
-        value = f" ({said['value']!r})" if said.get("value") else ""
-        expected = f": expected {said['expected']}" if "expected" in said else ""
-        super().__init__(f"{rule}{said['error']}{value}{expected}")
-        self.status = status
 
 
 class ServerProcessDied(Exception):

@@ -40,6 +40,7 @@ __all__ = [
     "Statuses",
     "UnreadableControl",
     "Vocabulary",
+    "parse_byte_rate",
     "parse_header",
     "parse_probability",
     "parse_size",
@@ -324,7 +325,8 @@ def _parse_drip(text: str, *, longest: float) -> Drip:
     return drip
 
 
-def _parse_rate(text: str) -> float:
+def parse_byte_rate(text: str) -> float:
+    """Read a number of bytes, or of bytes a second; raises `ValueError`."""
     match = re.fullmatch(r"([0-9.]+)(B|kB|KiB|MB|MiB)?", text)
     try:
         rate = parse_decimal(match[1]) * _RATE_UNITS[match[2] or "B"] if match else 0.0
@@ -426,7 +428,7 @@ def _parse_amount(text: str) -> Amount:
     except ValueError:
         pass
     try:
-        return Amount(size=int(_parse_rate(text)))
+        return Amount(size=int(parse_byte_rate(text)))
     except ValueError:
         raise ValueError("a duration such as 2s, or bytes such as 10kB") from None
 
@@ -459,7 +461,7 @@ _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "delay": ("delay", Delay.parse),
     "status": ("statuses", Statuses.parse),
     "drip": ("drip", _parse_drip),
-    "rate": ("rate", _parse_rate),
+    "rate": ("rate", parse_byte_rate),
     "size": ("content", lambda text: Content(Filler(parse_size(text)))),
     "body": ("content", _parse_body),
     "json": ("content", _parse_json),
@@ -468,7 +470,7 @@ _FIELDS: dict[str, tuple[str, Callable[..., Any]]] = {
     "seq": ("steps", _parse_sequence),
     "limit": ("limit", _parse_limit),
     "key": ("key", _parse_key),
-    "read": ("read", _parse_rate),
+    "read": ("read", parse_byte_rate),
     "idle": ("idle", parse_seconds),
     "ask_delay": ("ask_delay", Delay.parse),
     "after": ("after", _parse_amount),

@@ -31,7 +31,7 @@ from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
 from nbtwisted.server.model.behaviour import EMPTY, OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
-from nbtwisted.server.model.controls import NO_CONTROLS
+from nbtwisted.server.model.controls import NO_CONTROLS, SERVED, Vocabulary
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.fault_port import FaultPort
 from nbtwisted.server.model.host import is_host
@@ -91,7 +91,8 @@ class Server:
     upstream         of a proxy: what it is in front of, as people are told
 
     `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
-    what was expected. The other parameters are those of `InFlightRequests`.
+    what was expected, and `vocabulary` are the controls that rules may have. The other
+    parameters are those of `InFlightRequests`.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Server:
         journal_size: int = JOURNAL_SIZE,
         read_file: Callable[[str], bytes] = no_file,
         unix_time: Callable[[], float] = time.time,
+        vocabulary: Vocabulary = SERVED,
     ) -> None:
         self.seed = SystemRandom().getrandbits(SEED_BITS) if seed is None else seed
         self.max_delay = max_delay
@@ -127,9 +129,8 @@ class Server:
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),
             unix_time,
         )
-        self.rules = Rules(
-            now, Reading(max_delay, read_file), self.in_flight.draws.forget_rules
-        )
+        reading = Reading(max_delay, read_file, vocabulary)
+        self.rules = Rules(now, reading, self.in_flight.draws.forget_rules)
         self.overview = Overview(self.in_flight.journal)
         self.instance_id = f"{SystemRandom().getrandbits(64):x}"
 

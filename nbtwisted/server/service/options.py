@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.endpoints import quoteStringArgument
 
@@ -30,6 +30,7 @@ __all__ = [
     "ServiceOptions",
     "check_default",
     "parse_port",
+    "port_option",
     "read_service_options",
     "tcp_endpoint",
 ]
@@ -67,6 +68,17 @@ def tcp_endpoint(address: str, number: int) -> str:
     return f"{kind}:{number}:interface={quoteStringArgument(address)}"
 
 
+def port_option(default: int) -> Any:
+    """The field of the port, whose default is a command's own."""
+    return option(
+        default,
+        parse_port,
+        "the TCP port to listen on, in place of --listen; 0 is any free one",
+        outdone_by=("listen",),
+        metavar="N",
+    )
+
+
 @dataclass(frozen=True)
 class ServiceOptions(WithOptions):
     """Options of all that listens. Durations are in seconds."""
@@ -81,13 +93,7 @@ class ServiceOptions(WithOptions):
         action="append",
         metavar="ENDPOINT",
     )
-    port: int = option(
-        8000,
-        parse_port,
-        "the TCP port to listen on, in place of --listen; 0 is any free one",
-        outdone_by=("listen",),
-        metavar="N",
-    )
+    port: int = port_option(8000)
     host: str = option(
         "127.0.0.1",
         parse_host,
