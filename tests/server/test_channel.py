@@ -307,7 +307,13 @@ class StateTests(ChannelCase):
                 visit.send(b"c")
             self.site_clock.advance(0)
             visit.leave()
-        self.assertEqual(seen, set(module._TRANSITIONS))
+        # The others are a proxy's: tests/proxy/http.
+        ours = {
+            (before, event)
+            for before, event in module._TRANSITIONS
+            if State.TUNNELLING not in (before, module._TRANSITIONS[before, event])
+        }
+        self.assertEqual(seen, ours)
 
     def test_what_cannot_happen_is_an_error_that_names_it(self) -> None:
         for state in State:

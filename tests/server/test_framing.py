@@ -9,7 +9,13 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtwisted.server.http1.framing import BadRequest, Head, RequestReader, parse_head
+from nbtwisted.server.http1.framing import (
+    BadRequest,
+    Head,
+    RequestReader,
+    check_length,
+    parse_head,
+)
 from tests.guard import ClockCase
 
 Read = list[tuple[Head, bytes]]
@@ -29,6 +35,7 @@ def read(pieces: Iterable[bytes]) -> tuple[Read, int]:
                     if raw is None:
                         break
                     head = parse_head(raw)
+                    check_length(head)
                 body = reader.next_body(head)
                 if body is None:
                     if reader.has_stopped:

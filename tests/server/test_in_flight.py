@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import repeat
 from typing import Any
 
+from twisted.internet.task import Clock
+
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.engine import in_flight as module
 from nbtwisted.server.engine.in_flight import LONG, InFlightRequests
 from nbtwisted.server.engine.journal import Entry
@@ -17,11 +20,15 @@ from nbtwisted.server.model.request import (
     Request,
     not_a_request,
 )
+from nbtwisted.server.routes.delay_app import DelayApp
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit
 from tests.server.test_exchange import Kept
 
 MANY = 10
+
+
+APP = DelayApp(DelayServer(clock=Clock()))
 
 
 class InFlightTests(ClockCase):
@@ -54,7 +61,7 @@ class InFlightTests(ClockCase):
             behaviour = behaviour._replace(interval=1.0)
         request = Request(*(b"GET", target, b"HTTP/1.1", NO_HEADERS, b"", NO_ADDRESSES))
         connection = Kept(is_persistent=True)
-        exchange, behaviour = in_flight.open(connection, request, behaviour)
+        exchange, behaviour = in_flight.open(connection, request, behaviour, APP)
         exchange.begin(behaviour)
         return connection
 
@@ -94,7 +101,7 @@ class InFlightTests(ClockCase):
         connection = Kept(is_persistent=False)
         bad = Behaviour(Whole(b"bad"))
         exchange, behaviour = in_flight.open(
-            connection, not_a_request(NO_ADDRESSES), bad
+            connection, not_a_request(NO_ADDRESSES), bad, APP
         )
         self.assertIs(behaviour, bad)
         exchange.begin(behaviour)

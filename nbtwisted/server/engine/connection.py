@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from nbtwisted.server.engine.upstream import Tunnel
+
 __all__ = ["DEFAULT_SEND_TIMEOUT", "Connection"]
 
 DEFAULT_SEND_TIMEOUT = 30.0
@@ -34,6 +36,9 @@ class Connection(Protocol):
         If none has begun `idle` seconds later, the connection closes; None leaves it to
         the connection how long it waits.
         """
+
+    def begin_tunnel(self, tunnel: Tunnel) -> None:
+        """Pass bytes both ways from now on, and end with the tunnel."""
 
     def stall(self) -> None:
         """Nothing more of the response follows; the connection stays open."""

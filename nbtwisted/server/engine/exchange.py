@@ -3,11 +3,16 @@
 An exchange draws what chance leaves open, waits by `deferLater`, and sends:
 
     state      event      then
-    NEW        wait       WAITING   for its delay
+    NEW        wait       WAITING    for its delay
+    NEW        ask        ASKING     of a proxy: its upstream, for the response
     NEW        send       SENDING
-    WAITING    send       SENDING   when the delay is over, or a reset lets it go
-    SENDING    stall      STALLED   silent, until the client or the server ends it
-    any        end        OVER      it is in the journal, and its timers are gone
+    WAITING    ask        ASKING     when the delay is over, or a reset lets it go
+    WAITING    send       SENDING    likewise
+    ASKING     wait       WAITING    for the delay of what the upstream has answered
+    ASKING     send       SENDING
+    SENDING    stall      STALLED    silent, until the client or the server ends it
+    SENDING    tunnel     TUNNELLING bytes pass both ways, until one of the ends leaves
+    any        end        OVER       it is in the journal, and its timers are gone
 
 Another event is an error of ours, which raises `IllegalTransition`.
 """
@@ -17,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 from itertools import chain
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -25,15 +30,19 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from nbtwisted.http1.framing import BODILESS
 from nbtwisted.server.engine.connection import Connection
 from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.engine.journal import Entry
-from nbtwisted.server.engine.source import PacedSource, Source
-from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour
+from nbtwisted.server.engine.source import PacedSource
+from nbtwisted.server.engine.upstream import AskedUpstream, Asking, Tunnel
+from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, in_place_of
+from nbtwisted.server.model.body import Arriving, BodyBroke
 from nbtwisted.server.model.faults import SECONDS_A_HEADER_BYTE, Ending
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.model.response import Response, response_of
+from nbtwisted.server.model.response import Response, last_chunk, response_of
+from nbtwisted.server.model.upstream import UpstreamAnswer
 
 __all__ = ["Engine", "Exchange", "IllegalTransition"]
 
@@ -43,14 +52,19 @@ CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
 
-State = IntEnum("State", "NEW WAITING SENDING STALLED OVER")
-Event = IntEnum("Event", "WAIT SEND STALL END")
+State = IntEnum("State", "NEW WAITING ASKING SENDING STALLED TUNNELLING OVER")
+Event = IntEnum("Event", "WAIT ASK SEND STALL TUNNEL END")
 
 _TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.NEW, Event.WAIT): State.WAITING,
+    (State.NEW, Event.ASK): State.ASKING,
     (State.NEW, Event.SEND): State.SENDING,
+    (State.WAITING, Event.ASK): State.ASKING,
     (State.WAITING, Event.SEND): State.SENDING,
+    (State.ASKING, Event.WAIT): State.WAITING,
+    (State.ASKING, Event.SEND): State.SENDING,
     (State.SENDING, Event.STALL): State.STALLED,
+    (State.SENDING, Event.TUNNEL): State.TUNNELLING,
     **{(s, Event.END): State.OVER for s in State if s is not State.OVER},
 }
 
@@ -65,11 +79,13 @@ class Engine(Protocol):
     clock   runs their timers
     now     reads seconds, by which it is measured how long a response was held
     draws   decides what is left to chance
+    unix_time   reads the date, in seconds
     """
 
     clock: IReactorTime
     now: Callable[[], float]
     draws: Draws
+    unix_time: Callable[[], float]
 
     def date(self) -> bytes:
         """The time, as HTTP has it."""
@@ -93,7 +109,11 @@ class Exchange:
     is_last = False
     _state = State.NEW
     _wait: Deferred[None] | None = None
-    _source: Source | None = None
+    _asking: Asking | None = None
+    """The request to the upstream, if one was made."""
+    _asked_at = 0.0
+    _tunnel: Tunnel | None = None
+    _source: PacedSource | None = None
     _is_paused = False
     _closes = False
     _opening = b""
@@ -133,18 +153,38 @@ class Exchange:
         self._outcome = "answered" if reply.fault is None else "broken"
         if behaviour is OUR_FAULT:
             self._outcome = "failed"
-        if not reply.asked:
-            self._send()
+        if reply.upstream is None:
+            self._wait_for(reply.asked)
+        else:
+            entry.asked += reply.ask_delay
+            self._wait_for(reply.ask_delay)
+
+    def _wait_for(self, seconds: float) -> None:
+        if not seconds or self._outcome == "released":
+            self._go_on()
             return
         self._go(Event.WAIT)
-        self._wait = deferLater(engine.clock, reply.asked)
-        self._wait.addCallbacks(self._send, _pass_over)
+        self._wait = deferLater(self._engine.clock, seconds)
+        self._wait.addCallbacks(self._go_on, _pass_over)
 
-    def _send(self, _: None = None) -> None:
-        self._go(Event.SEND)
+    def _go_on(self, _: None = None) -> None:
+        """Nothing is to be waited for any more: ask, or send."""
         self._wait = None
+        if self._reply.upstream is not None and self.entry.asking_since is None:
+            self._ask()
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        self._go(Event.SEND)
         engine, entry = self._engine, self.entry
-        entry.held = held = engine.now() - self._began
+        held = engine.now() - self._began
+        if entry.upstream is not None:
+            held -= entry.upstream
+        entry.held = held
+        if self._tunnel is not None and entry.fault is None:
+            self._begin_tunnel(self._tunnel)
+            return
         self._response = response = self._prepared()
         entry.status = response.status
         connection = b""
@@ -170,6 +210,8 @@ class Exchange:
         else:
             self._opening = opening
         self._source = PacedSource(pieces, engine.clock, engine.now)
+        if isinstance(self._reply.body, Arriving):
+            self._reply.body.wake = self._source.wake
         if self._is_paused:
             self._source.pause()
         self._source.start(self)
@@ -203,7 +245,7 @@ class Exchange:
         if self._response.is_chunked:
             pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
         if is_last:
-            pieces.append(self._response.tail)
+            pieces.append(self._tail())
         data = self._opening + b"".join(pieces)
         self._opening = b""
         if data:
@@ -211,17 +253,38 @@ class Exchange:
         if is_last and self._state is State.SENDING:
             self._finish()
 
+    def _tail(self) -> bytes:
+        response, body = self._response, self._reply.body
+        ends_chunks = response.is_chunked and response.ending is Ending.FINISH
+        if ends_chunks and isinstance(body, Arriving):
+            # They came behind the body.
+            return last_chunk(body.trailers)
+        return response.tail
+
     def fail(self, why: Failure) -> None:
         """Break off, because the body cannot be made: as every sink's."""
-        self._log(why)
-        self._outcome = "failed"
-        self._end(self._outcome)
-        self.connection.reset()
+        broke = why.value
+        if not isinstance(broke, BodyBroke):
+            self._log(why)
+            self._outcome = "failed"
+            self._end(self._outcome)
+            self.connection.reset()
+            return
+        self.entry.upstream_error = f"body: {broke}"
+        if self._opening:
+            self.take([], is_last=False)
+        self._end("upstream failed")
+        # As the upstream did.
+        if broke.by_reset:
+            self.connection.reset()
+        else:
+            self.connection.close()
 
     def _finish(self) -> None:
         ending = self._response.ending
         if ending is Ending.HOLD:
             self._go(Event.STALL)
+            self._ask_no_more()
             if self._outcome == "released":
                 self.abort("released")
             elif self.is_last:
@@ -237,7 +300,88 @@ class Exchange:
         else:
             self.connection.finish(self._reply.idle)
 
+    # What an upstream tells.
+
+    def _ask(self) -> None:
+        self._go(Event.ASK)
+        entry, engine = self.entry, self._engine
+        entry.asking_since, self._asked_at = engine.unix_time(), engine.now()
+        upstream = self._reply.upstream
+        asking = cast(AskedUpstream, upstream).ask(self._request, self)
+        if self._state is not State.OVER:
+            self._asking = asking
+
+    def interim(self, head: bytes) -> None:
+        """Pass an interim answer on: as every listener's; so are those that follow."""
+        if self._state is State.ASKING and self._request.version != b"HTTP/1.0":
+            self.connection.write(head)
+
+    def answered(self, answer: UpstreamAnswer) -> None:  # noqa: D102
+        reply, took = self._reply, self._engine.now() - self._asked_at
+        self.entry.upstream = took
+        headers = answer.headers
+        if reply.headers:
+            headers = in_place_of(reply.headers, headers)
+        self._reply = reply = reply._replace(
+            status=answer.status,
+            reason=answer.reason,
+            headers=headers,
+            body=answer.body,
+            has_body=reply.has_body and answer.status not in BODILESS,
+            upstream_took=took,
+        )
+        self._wait_for(reply.asked)
+
+    def switched(self, answer: UpstreamAnswer, tunnel: Tunnel) -> None:  # noqa: D102
+        self._tunnel = tunnel
+        self.answered(answer)
+
+    def unanswered(self, error: str, behaviour: Behaviour) -> None:  # noqa: D102
+        entry, reply = self.entry, self._reply
+        took = self._engine.now() - self._asked_at
+        entry.upstream, entry.upstream_error = took, error
+        self._outcome, entry.fault = "upstream failed", None
+        self._reply = behaviour.draw(
+            self._random, 0, is_head=self._request.method == b"HEAD"
+        )._replace(
+            asked=reply.asked,
+            ask_delay=reply.ask_delay,
+            upstream=reply.upstream,
+            upstream_took=took,
+        )
+        self._wait_for(reply.asked)
+
+    def _ask_no_more(self) -> None:
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.stop()
+
+    def _begin_tunnel(self, tunnel: Tunnel) -> None:
+        self._go(Event.TUNNEL)
+        self.entry.status = self._reply.status
+        self._response = self._prepared()
+        held, date = self.entry.held or 0.0, self._engine.date()
+        opening = self._response.opening(b"", held, date)
+        self.connection.write(opening)
+        self.connection.begin_tunnel(tunnel)
+
     # What others ask of it.
+
+    def refuse(self, behaviour: Behaviour) -> None:
+        """The rest of the request makes no sense: answer that, if there is time."""
+        self.is_last = True
+        if self._state not in (State.WAITING, State.ASKING):
+            self.abort("cancelled")
+            return
+        self._ask_no_more()
+        if self._wait is not None:
+            self._wait.cancel()
+            self._wait = None
+        now, request = self._engine.now(), self._request
+        self._reply, self._random = self._engine.draws.draw(behaviour, request, now)
+        self.entry.fault, self._tunnel = None, None
+        self._outcome = "answered"
+        self._send()
 
     def pause(self) -> None:
         """The client does not read."""
@@ -253,7 +397,9 @@ class Exchange:
 
     def client_left(self) -> None:
         """The connection has ended."""
-        if self._state is not State.OVER:
+        if self._state is State.TUNNELLING:
+            self._end(self._outcome)
+        elif self._state is not State.OVER:
             self._end("cancelled")
 
     def release(self) -> None:
@@ -262,15 +408,23 @@ class Exchange:
         if self._state is State.WAITING:
             assert self._wait is not None
             self._wait.cancel()
-            self._send()
+            self._go_on()
         else:
             self.abort("released")
 
     def make_last(self) -> None:
         """Close the connection when the response is sent; abort what is stalled."""
         self.is_last = True
-        if self._state is State.STALLED:
+        if self._state in (State.STALLED, State.TUNNELLING):
             self.abort("cancelled")
+
+    def end_tunnel(self, *, by_reset: bool) -> None:
+        """The upstream has left."""
+        self._end(self._outcome)
+        if by_reset:
+            self.connection.reset()
+        else:
+            self.connection.close()
 
     def abort(self, outcome: str) -> None:
         """End it, and its connection with it."""
@@ -285,6 +439,7 @@ class Exchange:
             self._wait.cancel()
         if self._source is not None:
             self._source.stop()
+        self._ask_no_more()
         self._engine.end(self)
 
     def _go(self, event: Event) -> None:

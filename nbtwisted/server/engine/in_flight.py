@@ -12,13 +12,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.web.http import datetimeToString
 
+from nbtwisted.server.engine.app import App
 from nbtwisted.server.engine.connection import Connection
 from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.engine.exchange import Exchange
 from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry, Journal, entry_of
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.body import Endless
-from nbtwisted.server.model.browsers import FOR_OPERATORS, headers_for, is_for_operators
+from nbtwisted.server.model.browsers import FOR_OPERATORS
 from nbtwisted.server.model.request import Request
 
 __all__ = ["BeingRead", "InFlightRequests"]
@@ -67,9 +68,9 @@ class InFlightRequests:
         self.draws = Draws(seed)
         self.journal = Journal(journal_size)
         self.is_draining = False
-        self.is_delivered: Callable[[], bool] = lambda: True
-        """Whether clients have all of the responses that are over. Connections that
-        can tell put their own function here."""
+        self.deliveries: list[Callable[[], bool]] = []
+        """Whether clients have all of the responses that are over: functions of those
+        that can tell."""
         self.being_read: set[BeingRead] = set()
         """Those that have a request that is not in flight yet."""
         self._max_in_flight = max_in_flight
@@ -90,16 +91,16 @@ class InFlightRequests:
         return sum(self._of_operators.values())
 
     def open(
-        self, connection: Connection, request: Request, behaviour: Behaviour
+        self, connection: Connection, request: Request, behaviour: Behaviour, app: App
     ) -> tuple[Exchange, Behaviour]:
-        """Let a request in, or refuse it.
+        """Let a request in, which `app` has decided, or refuse it.
 
         Returns its exchange, and the behaviour that it is to begin with. Operators are
         let in whatever happens, and are not in the journal: they go on watching through
         a reset, and the server does not wait for them when it drains.
         """
         entry = entry_of(request, self.unix_time())
-        if is_for_operators(request.path):
+        if app.is_for_operators(request.path):
             exchange = Exchange(self, connection, request, entry, FOR_OPERATORS)
             self._of_operators[exchange] = isinstance(behaviour.body, Endless)
             return exchange, behaviour
@@ -113,7 +114,7 @@ class InFlightRequests:
             retry = ("Retry-After", "1")
             behaviour = refusal(503, "too many requests in flight", retry)
         entry.rule = behaviour.rule
-        for_browsers = headers_for(request.method, request.headers)
+        for_browsers = app.headers_for(request)
         exchange = Exchange(self, connection, request, entry, for_browsers)
         exchange.is_last = self.is_draining
         self.journal.begin(entry)
@@ -169,9 +170,8 @@ class InFlightRequests:
             await self._when_empty
         # A connection ends when the client has the last byte, and has closed, too. One
         # that was kept may still have to deliver a response from before.
-        while (
-            any(connection.is_open for connection in self._closing)
-            or not self.is_delivered()
+        while any(connection.is_open for connection in self._closing) or not all(
+            is_delivered() for is_delivered in self.deliveries
         ):
             await deferLater(self.clock, SECONDS_BETWEEN_LOOKS)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from nbtwisted.server.model.body import PIECE
+from nbtwisted.server.model.body import NOT_YET, PIECE, BodyBroke
 from nbtwisted.server.model.pace import Paced
 
 __all__ = ["PacedSource", "Sink", "Source"]
@@ -48,14 +48,15 @@ class Source(Protocol):
 
 
 class PacedSource:
-    """A source that makes each piece when it is due.
+    """A source that makes each piece when it is due, or takes it when it has come.
 
-    `clock` runs its timers; `now` reads seconds, by which it ends its turn.
+    `clock` runs its timers; `now` reads seconds, by which it ends its turn. While the
+    next piece is `NOT_YET`, nothing happens until `wake`.
     """
 
     __slots__ = (
-        *("_clock", "_due", "_following", "_is_paused", "_is_running", "_now"),
-        *("_pieces", "_sink", "_timer"),
+        *("_clock", "_due", "_following", "_is_giving", "_is_paused", "_is_running"),
+        *("_now", "_pieces", "_sink", "_timer"),
     )
 
     def __init__(
@@ -67,6 +68,7 @@ class PacedSource:
         self._timer: IDelayedCall | None = None
         self._is_paused = False
         self._is_running = False
+        self._is_giving = False
         self._following: tuple[bytes, float] | None = None
         self._due: float | None = None
 
@@ -88,6 +90,17 @@ class PacedSource:
             self._due = None
             self._give()
 
+    def wake(self) -> None:
+        """There may be a piece now that had not come before."""
+        following = self._following
+        if (
+            following is not None
+            and following[0] is NOT_YET
+            and not (self._timer or self._is_paused or self._is_giving)
+            and self._is_running
+        ):
+            self._give()
+
     def stop(self) -> None:
         """As every source's."""
         self._is_running = False
@@ -104,6 +117,8 @@ class PacedSource:
         began = self._now()
         pieces: list[bytes] = []
         size = 0
+        # To take a piece may let another come.
+        self._is_giving = True
         try:
             if is_first:
                 self._following = next(self._pieces, None)
@@ -111,6 +126,13 @@ class PacedSource:
                 interval = 0.0
                 if self._following is not None:
                     piece, interval = self._following
+                    if piece is NOT_YET:
+                        self._following = next(self._pieces, None)
+                        if self._following is None or self._following[0] is not NOT_YET:
+                            continue
+                        if pieces:
+                            self._sink.take(pieces, is_last=False)
+                        return
                     if piece:
                         pieces.append(piece)
                         size += len(piece)
@@ -127,9 +149,14 @@ class PacedSource:
                     if self._is_running and (interval or is_late):
                         self._wait(interval)
                         return
-        except Exception:
+        except Exception as error:
             self._is_running = False
-            self._sink.fail(Failure())
+            failure = Failure()
+            if pieces and isinstance(error, BodyBroke):
+                self._sink.take(pieces, is_last=False)
+            self._sink.fail(failure)
+        finally:
+            self._is_giving = False
 
     def _wait(self, interval: float) -> None:
         now = self._clock.seconds()

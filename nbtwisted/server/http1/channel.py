@@ -6,7 +6,8 @@
     RESPONDING   next       HEAD         the response is sent; another request may come
     HEAD         idle       LINGERING    none came in the time that there was for it
     RESPONDING   stall      STALLED      nothing more is sent; input is discarded
-    RESPONDING   close      LINGERING    closed one way; input is discarded
+    RESPONDING   tunnel     TUNNELLING   another protocol's bytes pass both ways
+    RESPONDING, TUNNELLING  close        LINGERING    closed one way; input is discarded
     any          lost       LOST
 
 Another event is an error of ours, which raises `IllegalTransition`.
@@ -30,13 +31,19 @@ from zope.interface import implementer
 
 from nbtwisted.reactor.sending import prompt_writer
 from nbtwisted.server.engine.exchange import Exchange, IllegalTransition
+from nbtwisted.server.engine.upstream import Tunnel
 from nbtwisted.server.http1.addresses import addresses_of
 from nbtwisted.server.http1.delivery import Delivery, has_left
-from nbtwisted.server.http1.framing import BadRequest, Head, RequestReader
+from nbtwisted.server.http1.framing import (
+    BadRequest,
+    Head,
+    RequestReader,
+    check_length,
+)
+from nbtwisted.server.http1.incoming import IncomingBody
 from nbtwisted.server.http1.slow_reading import SlowReading
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.request import NO_ADDRESSES, Request, not_a_request
-from nbtwisted.server.routes.router import decide, reading_rate
 
 if TYPE_CHECKING:
     from nbtwisted.server.http1.site import DelaySite
@@ -63,8 +70,8 @@ SECONDS_A_TURN = 0.004
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-State = IntEnum("State", "HEAD BODY RESPONDING STALLED LINGERING LOST")
-Event = IntEnum("Event", "BODY REQUEST NEXT IDLE STALL CLOSE LOST")
+State = IntEnum("State", "HEAD BODY RESPONDING STALLED TUNNELLING LINGERING LOST")
+Event = IntEnum("Event", "BODY REQUEST NEXT IDLE STALL TUNNEL CLOSE LOST")
 
 _TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.HEAD, Event.BODY): State.BODY,
@@ -73,7 +80,9 @@ _TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.RESPONDING, Event.NEXT): State.HEAD,
     (State.HEAD, Event.IDLE): State.LINGERING,
     (State.RESPONDING, Event.STALL): State.STALLED,
+    (State.RESPONDING, Event.TUNNEL): State.TUNNELLING,
     (State.RESPONDING, Event.CLOSE): State.LINGERING,
+    (State.TUNNELLING, Event.CLOSE): State.LINGERING,
     **{(s, Event.LOST): State.LOST for s in State if s is not State.LOST},
 }
 
@@ -86,19 +95,19 @@ _DEADLINES = {
 
 @implementer(IPushProducer)
 class Channel(Protocol):
-    """Carries requests and responses, one after another.
-
-    is_persistent   whether the client may send another request after this one
-    """
+    """Carries requests and responses, one after another."""
 
     transport: Any
-    is_persistent = True
+    _may_persist = True
     _send: Callable[[bytes], object]
     _delivery: Delivery | None = None
     """None until something is sent: ten thousand requests that wait need none."""
     _addresses = NO_ADDRESSES
     _coming: tuple[Head, Request] | None = None
     """A request whose body is not all here."""
+    _incoming: IncomingBody | None = None
+    """The body of the request that is being answered, while it arrives."""
+    _tunnel: Tunnel | None = None
     _slow: SlowReading | None = None
     """Reads the body of that request, if it is to be read slowly."""
     _raw = b""
@@ -138,6 +147,8 @@ class Channel(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes: most often a request, and nothing else."""
         if self._state >= State.STALLED:
+            if self._tunnel is not None:
+                self._tunnel.received(data)
             return
         if self._addresses is NO_ADDRESSES:
             # Behind a proxy that speaks PROXY, they are told in the first bytes.
@@ -164,12 +175,19 @@ class Channel(Protocol):
         if self._turn is not None:
             self._turn.cancel()
         self._end_idling()
+        self._drop_incoming()
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.client_left()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.client_left()
 
     def pauseProducing(self) -> None:
         """The client does not read: make nothing more, and read nothing more."""
+        if self._tunnel is not None:
+            self._tunnel.pause()
+            return
         self._is_paused = True
         if self._exchange is not None:
             self._exchange.pause()
@@ -177,6 +195,9 @@ class Channel(Protocol):
 
     def resumeProducing(self) -> None:
         """The client has read."""
+        if self._tunnel is not None:
+            self._tunnel.resume()
+            return
         self._is_paused = False
         if self._exchange is not None:
             self._exchange.resume()
@@ -195,6 +216,8 @@ class Channel(Protocol):
         reader = self._reader
         ends = 0.0
         try:
+            if self._incoming is not None:
+                self._pass_on(self._incoming)
             while (
                 reader.left
                 and self._state <= State.BODY
@@ -206,6 +229,8 @@ class Channel(Protocol):
                     ends = ends or now + SECONDS_A_TURN
                     if now >= ends:
                         self._go_on_next_turn()
+            if self._incoming is not None:
+                self._pass_on(self._incoming)
         except BadRequest as bad:
             self._refuse(bad)
         self._is_advancing = False
@@ -234,13 +259,18 @@ class Channel(Protocol):
             if head.length == 0:
                 self._open(request, head.is_persistent)
                 return True
+            app = self._site.app
+            if not app.passes_bodies_on:
+                check_length(head)
+                if head.wants_continue and not reader.left:
+                    self.write(CONTINUE)
             self._coming = head, request
-            if head.wants_continue and not reader.left:
-                self.write(CONTINUE)
-            rate = reading_rate(self._site.server, request)
+            rate = app.reading_rate(request)
             if rate is not None:
                 self._read_slowly(rate)
         head, request = self._coming
+        if self._site.app.passes_bodies_on:
+            return self._begin_passing_on(head, request)
         body = reader.next_body(head)
         if body is None:
             self._refuse_too_much()
@@ -256,6 +286,57 @@ class Channel(Protocol):
         self._open(request.with_body(body), head.is_persistent)
         return True
 
+    def _begin_passing_on(self, head: Head, request: Request) -> bool:
+        """Answer a request whose body may still arrive; returns as `_take_next`."""
+        self._coming = None
+        first, is_last = self._reader.next_piece(head)
+        if is_last:
+            self._end_slow_reading()
+            self._open(request.with_body(first), head.is_persistent)
+            return True
+        self._incoming = incoming = IncomingBody(head, first, self._on_incoming)
+        self._open(request.with_incoming(incoming), head.is_persistent)
+        return False
+
+    def _on_incoming(self) -> None:
+        if self._incoming is not None:
+            self._advance()
+            self._read_or_not()
+
+    def _pass_on(self, incoming: IncomingBody) -> None:
+        """Give what is here of the body of the request that is being answered."""
+        reader = self._reader
+        try:
+            while incoming.wants and reader.left and self._turn is None:
+                piece, is_last = reader.next_piece(incoming.head)
+                if piece:
+                    self._begin_time()
+                    incoming.take(piece)
+                if self._incoming is not incoming:
+                    return
+                if is_last:
+                    self._incoming = None
+                    self._end_slow_reading()
+                    incoming.end(reader.trailers)
+                    return
+                if reader.has_stopped:
+                    self._go_on_next_turn()
+                elif not piece:
+                    return
+        except BadRequest as bad:
+            self._refuse_incoming(bad)
+
+    def _refuse_incoming(self, bad: BadRequest) -> None:
+        self._drop_incoming()
+        self._may_persist = False
+        assert self._exchange is not None
+        self._exchange.refuse(_refusal(bad))
+
+    def _drop_incoming(self) -> None:
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.stop()
+
     def _open(
         self,
         request: Request,
@@ -266,21 +347,19 @@ class Channel(Protocol):
         self._raw = b""
         if self._idle is not None:
             self._end_idling()
-        self.is_persistent = is_persistent
+        self._may_persist = is_persistent
         site = self._site
+        app = site.app
         self._exchange, behaviour = site.in_flight.open(
-            self, request, behaviour or decide(site.server, request)
+            self, request, behaviour or app.decide(request), app
         )
         self._exchange.begin(behaviour)
 
     def _refuse(self, bad: BadRequest) -> None:
         self._end_slow_reading()
-        phrase = HTTPStatus(bad.status).phrase.lower()
-        again = (("Retry-After", "1"),) if bad.status == 503 else ()
-        behaviour = refusal(bad.status, phrase, *again, expected=bad.expected)
         is_head = (self._raw or self._reader.beginning).startswith(b"HEAD ")
         request = not_a_request(self._addresses, b"HEAD" if is_head else b"")
-        self._open(request, False, behaviour)
+        self._open(request, False, _refusal(bad))
 
     def _read_slowly(self, rate: float) -> None:
         site = self._site
@@ -342,6 +421,12 @@ class Channel(Protocol):
         """Whether the connection has not ended."""
         return self._state is not State.LOST
 
+    @property
+    def is_persistent(self) -> bool:
+        """Whether the client may send another request after this one."""
+        # The rest of a body that nobody takes is no request.
+        return self._may_persist and self._incoming is None
+
     def write(self, data: bytes) -> None:
         """Send bytes: at once, unless there are more requests to answer with them."""
         if self._delivery is None:
@@ -367,9 +452,37 @@ class Channel(Protocol):
     def stall(self) -> None:
         """Send nothing more, and read on, so that a client that leaves is noticed."""
         self._go(Event.STALL)
+        self._drop_incoming()
         self._reader = RequestReader()
         self._hold(self._held_by_body)
         self._read_or_not()
+
+    def begin_tunnel(self, tunnel: Tunnel) -> None:
+        """Pass another protocol's bytes both ways, until one of the ends leaves."""
+        self._go(Event.TUNNEL)
+        self._tunnel = tunnel
+        early = self._reader.take_rest()
+        self._hold(0)
+        tunnel.start(self)
+        if early and self._tunnel is tunnel:
+            tunnel.received(early)
+
+    def pass_on(self, data: bytes) -> None:
+        """Send bytes of a tunnel: as every client's; so are those that follow."""
+        assert self._exchange is not None
+        self._exchange.entry.sent += len(data)
+        self.write(data)
+
+    def upstream_left(self, *, by_reset: bool) -> None:  # noqa: D102
+        self._tunnel = None
+        if self._exchange is not None:
+            self._exchange.end_tunnel(by_reset=by_reset)
+
+    def pause_reading(self) -> None:  # noqa: D102
+        self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:  # noqa: D102
+        self.transport.resumeProducing()
 
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""
@@ -378,6 +491,7 @@ class Channel(Protocol):
 
     def _close(self, *, lingers: bool) -> None:
         self._exchange = None
+        self._drop_incoming()
         self._begin_time()
         # A refused body makes room for others at once, and not when it has lingered.
         self._reader = RequestReader()
@@ -420,6 +534,14 @@ class Channel(Protocol):
         elif not self._is_reading and has_left(self.transport):
             self._abort("cancelled")
         elif (
+            self._incoming is not None
+            and self._incoming.wants
+            and now - self._since >= BODY_DEADLINE
+        ):
+            self._refuse_incoming(_pauses_too_long())
+        elif self._incoming is not None and self._incoming.wants:
+            pass
+        elif (
             state not in _DEADLINES
             or (delivery is not None and not delivery.is_complete)
             or (self._idle is not None and not self._reader.left)
@@ -428,8 +550,7 @@ class Channel(Protocol):
             self._since = now
         elif now - self._since >= _DEADLINES[state]:
             if state is State.BODY:
-                expected = f"a body that pauses for less than {BODY_DEADLINE:g} s"
-                self._refuse(BadRequest(408, expected))
+                self._refuse(_pauses_too_long())
             else:
                 self.transport.abortConnection()
 
@@ -458,3 +579,13 @@ class Channel(Protocol):
         if state is None:
             raise IllegalTransition(f"{event.name} in state {self._state.name}")
         self._state = state
+
+
+def _pauses_too_long() -> BadRequest:
+    return BadRequest(408, f"a body that pauses for less than {BODY_DEADLINE:g} s")
+
+
+def _refusal(bad: BadRequest) -> Behaviour:
+    phrase = HTTPStatus(bad.status).phrase.lower()
+    again = (("Retry-After", "1"),) if bad.status == 503 else ()
+    return refusal(bad.status, phrase, *again, expected=bad.expected)

@@ -7,6 +7,7 @@ would refuse more: the white space that a chunk's extension may have before it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,10 +15,10 @@ from typing import NamedTuple
 from nbtwisted.http1.framing import elements, keeps_alive, parse_length
 from nbtwisted.http1.syntax import BLANK_LINE, CHUNK_LINE, FIELD, TOKEN
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
-from nbtwisted.server.model.headers import RequestHeaders, parse_lines
+from nbtwisted.server.model.headers import Lines, RequestHeaders, parse_lines
 from nbtwisted.server.model.request import LARGEST_REQUEST_BODY
 
-__all__ = ["BadRequest", "Head", "RequestReader", "parse_head"]
+__all__ = ["BadRequest", "Head", "RequestReader", "check_length", "parse_head"]
 
 LONGEST_TARGET = 16 * 1024
 LARGEST_HEAD = 64 * 1024
@@ -142,9 +143,13 @@ def _length(lengths: Sequence[bytes]) -> int:
         length = parse_length(text.decode("latin-1"))
     except ValueError:
         raise BadRequest(400, "one Content-Length, of digits") from None
-    if length > LARGEST_REQUEST_BODY:
-        raise _body_too_large()
     return length
+
+
+def check_length(head: Head) -> None:
+    """Raise `BadRequest` for a body that is to be longer than is held of one."""
+    if head.length is not None and head.length > LARGEST_REQUEST_BODY:
+        raise _body_too_large()
 
 
 def _check_codings(
@@ -163,9 +168,15 @@ def _check_codings(
 
 
 class _ChunkedBody:
-    """Reads one body in chunks; drops its extensions and trailers."""
+    """Reads one body in chunks, of `most` bytes in all; drops its extensions.
 
-    def __init__(self) -> None:
+    trailers   the fields behind it, once it is whole
+    """
+
+    def __init__(self, most: float) -> None:
+        self.trailers: Lines = ()
+        self._most = most
+        self._size = 0
         self._body = bytearray()
         self._left = 0
         """Bytes of a chunk that are still to come, with the line end behind it."""
@@ -178,11 +189,17 @@ class _ChunkedBody:
         """Whether `take` has read as much as it may in a turn."""
 
     def __len__(self) -> int:
-        """Bytes of the body so far."""
+        """Bytes of the body that were read, and not given."""
         return len(self._body)
 
-    def take(self, buffer: bytearray) -> bytes | None:
-        """Take what is there off the buffer; returns the body when it is whole.
+    def give(self) -> bytes:
+        """Give what was read."""
+        body = bytes(self._body)
+        self._body.clear()
+        return body
+
+    def read(self, buffer: bytearray) -> bool:
+        """Take what is there off the buffer; returns whether the body is whole.
 
         Raises `BadRequest`.
         """
@@ -193,27 +210,30 @@ class _ChunkedBody:
                 if self._left:
                     at += self._take_data(buffer[at : at + self._left])
                     if self._left:
-                        return None
+                        return False
                 end = buffer.find(b"\r\n", at + max(self._looked_at - 1, 0)) + 2
                 if end < 2:
                     self._check_beginning_of_line(buffer, at)
-                    return None
+                    return False
                 self._looked_at = 0
                 self._framing += end - at
                 self._check_framing(self._framing)
                 start, at = at, end
                 if self._is_in_trailers:
                     if end - start == 2:
-                        return bytes(self._body)
-                    if FIELD.fullmatch(buffer, start, end) is None:
+                        return True
+                    field = FIELD.fullmatch(buffer, start, end)
+                    if field is None:
                         raise _not_a_request()
+                    line = bytes(field[1]), bytes(field[2].strip(b" \t"))
+                    self.trailers = (*self.trailers, line)
                 else:
                     match = CHUNK_LINE.fullmatch(buffer, start, end)
                     if match is None:
                         raise _not_a_request()
                     self._begin_chunk(int(match[1], 16))
             self.has_stopped = True
-            return None
+            return False
         finally:
             del buffer[:at]
 
@@ -221,7 +241,8 @@ class _ChunkedBody:
         self._is_in_trailers = not size
         if size:
             self._left = size + 2
-        if len(self._body) + size > LARGEST_REQUEST_BODY:
+        self._size += size
+        if self._size > self._most:
             raise _body_too_large()
 
     def _take_data(self, piece: bytearray) -> int:
@@ -258,7 +279,10 @@ class RequestReader:
     `BadRequest`, and then nothing more can be read.
     """
 
-    __slots__ = ("_at", "_buffer", "_chunks", "_line_is_checked", "_looked_at", "left")
+    __slots__ = (
+        *("_at", "_buffer", "_chunks", "_given", "_line_is_checked", "_looked_at"),
+        *("left", "trailers"),
+    )
 
     def __init__(self) -> None:
         self._buffer: bytes | bytearray = b""
@@ -266,6 +290,10 @@ class RequestReader:
         """Where the bytes begin that were not taken yet."""
         self.left = 0
         """How many these are."""
+        self.trailers: Lines = ()
+        """Fields behind the body in chunks that was read last."""
+        self._given = 0
+        """Bytes of a body that is given in pieces."""
         self._looked_at = 0
         self._line_is_checked = False
         self._chunks: _ChunkedBody | None = None
@@ -330,7 +358,11 @@ class RequestReader:
         if head.length == 0:
             return b""
         if head.length is None:
-            return self._next_chunked()
+            if not self._read_chunks(LARGEST_REQUEST_BODY):
+                return None
+            chunks, self._chunks = self._chunks, None
+            assert chunks is not None
+            return chunks.give()
         if self.left < head.length:
             return None
         at, self._at = self._at, self._at + head.length
@@ -340,15 +372,38 @@ class RequestReader:
             self._buffer = b""
         return body
 
-    def _next_chunked(self) -> bytes | None:
+    def next_piece(self, head: Head) -> tuple[bytes, bool]:
+        """What is here of a body, in place of `next_body`; and whether it is the last.
+
+        A body that is read like this may have any length.
+        """
+        if head.length is None:
+            is_whole = self._read_chunks(math.inf)
+            chunks = self._chunks
+            assert chunks is not None
+            if is_whole:
+                self._chunks = None
+            return chunks.give(), is_whole
+        at, size = self._at, min(self.left, head.length - self._given)
+        self._at = at + size
+        self.left -= size
+        self._given += size
+        piece = bytes(self._buffer[at : self._at])
+        if not self.left:
+            self._buffer, self._at = b"", 0
+        is_last = self._given == head.length
+        if is_last:
+            self._given = 0
+        return piece, is_last
+
+    def _read_chunks(self, most: float) -> bool:
         if self._chunks is None:
-            self._chunks = _ChunkedBody()
+            self._chunks = _ChunkedBody(most)
         buffer = self._rest()
-        body = self._chunks.take(buffer)
+        is_whole = self._chunks.read(buffer)
         self.left = len(buffer)
-        if body is not None:
-            self._chunks = None
-        return body
+        self.trailers = self._chunks.trailers
+        return is_whole
 
     def _rest(self) -> bytearray:
         """The bytes that were not taken, as a buffer that can grow."""

@@ -11,10 +11,12 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
+from nbtwisted.server.engine.app import App
 from nbtwisted.server.http1.channel import Channel
 from nbtwisted.server.http1.framing import Head, parse_head
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.request import Addresses, Request, at_path
+from nbtwisted.server.routes.delay_app import DelayApp
 from nbtwisted.server.routes.router import Server
 
 __all__ = ["DelaySite"]
@@ -28,13 +30,18 @@ wait."""
 class DelaySite(Factory):
     """Serves `server`; `reactor` runs the deadlines of its connections.
 
+    The `app` decides for requests: by default by all that the server has.
+
     requests   from a raw head and the addresses to the head and the request
     held       bytes from clients that are in memory
     """
 
     noisy = False
 
-    def __init__(self, server: Server, reactor: IReactorTime) -> None:
+    def __init__(
+        self, server: Server, reactor: IReactorTime, app: App | None = None
+    ) -> None:
+        self.app: App = app or DelayApp(server)
         self.server = server
         self.in_flight = server.in_flight
         self.send_timeout = server.send_timeout
@@ -43,7 +50,7 @@ class DelaySite(Factory):
         self._channels: set[Channel] = set()
         self._watch = Watch(reactor)
         self.held = 0
-        server.in_flight.is_delivered = self._is_delivered
+        server.in_flight.deliveries.append(self._is_delivered)
 
     def buildProtocol(self, addr: IAddress | None) -> Channel:
         """The channel of a new connection."""

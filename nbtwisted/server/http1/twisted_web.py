@@ -14,12 +14,14 @@ from twisted.web.server import Request as TwistedRequest
 from zope.interface import implementer
 
 from nbtwisted.server.engine.exchange import Exchange
+from nbtwisted.server.engine.upstream import Tunnel
 from nbtwisted.server.http1.addresses import addresses_of
 from nbtwisted.server.http1.delivery import Delivery, has_left, innermost
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Request, at_path
-from nbtwisted.server.routes.router import Server, decide, reading_rate
+from nbtwisted.server.routes.delay_app import DelayApp
+from nbtwisted.server.routes.router import Server
 
 __all__ = ["DelayResource"]
 
@@ -31,7 +33,7 @@ class DelayResource(Resource):
 
     def __init__(self, server: Server, watch: Watch) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._server = server
+        self._app = DelayApp(server)
         self._watch = watch
 
     def render(self, request: TwistedRequest) -> int:
@@ -40,7 +42,7 @@ class DelayResource(Resource):
             request.setResponseCode(505)
             request.finish()
             return NOT_DONE_YET
-        _Connection(request, self._server, self._watch).open()
+        _Connection(request, self._app, self._watch).open()
         return NOT_DONE_YET
 
 
@@ -48,11 +50,12 @@ class DelayResource(Resource):
 class _Connection:
     """Carries the response to one request over twisted.web's channel."""
 
-    def __init__(self, request: TwistedRequest, server: Server, watch: Watch) -> None:
+    def __init__(self, request: TwistedRequest, app: DelayApp, watch: Watch) -> None:
         self._request = request
         self._channel: Any = request.channel
         self._watch = watch
-        self._server = server
+        self._app = app
+        self._server = app.server
         self._delivery = Delivery()
         self._exchange: Exchange | None = None
         self._being_read: tuple[Request, IDelayedCall] | None = None
@@ -63,7 +66,7 @@ class _Connection:
         ended = self._request.notifyFinish()
         ended.addBoth(self._on_end)
         self._watch.add(self)
-        rate = reading_rate(self._server, request) if request.body else None
+        rate = self._app.reading_rate(request) if request.body else None
         if rate is None:
             self._begin(request)
             return
@@ -91,9 +94,9 @@ class _Connection:
         return request
 
     def _begin(self, request: Request) -> None:
-        server = self._server
-        self._exchange, behaviour = server.in_flight.open(
-            self, request, decide(server, request)
+        app = self._app
+        self._exchange, behaviour = self._server.in_flight.open(
+            self, request, app.decide(request), app
         )
         self._request.registerProducer(self, True)
         self._exchange.begin(behaviour)
@@ -141,6 +144,10 @@ class _Connection:
         # twisted.web puts back what was set before this request.
         if channel.persistent and not channel.requests and channel.timeOut != seconds:
             channel.setTimeout(seconds)
+
+    def begin_tunnel(self, tunnel: Tunnel) -> None:
+        """No proxy is served by twisted.web."""
+        raise NotImplementedError
 
     def stall(self) -> None:
         """Nothing more of the response follows; twisted.web reads no further."""

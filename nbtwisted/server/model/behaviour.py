@@ -25,6 +25,7 @@ from nbtwisted.server.model.controls import (
 from nbtwisted.server.model.delay import NO_DELAY, Delay
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.template import TextBody, Values, filled_headers
+from nbtwisted.server.model.upstream import Upstream
 
 __all__ = [
     "EMPTY",
@@ -34,6 +35,7 @@ __all__ = [
     "Part",
     "Reply",
     "completed",
+    "in_place_of",
     "json_behaviour",
     "json_body",
     "refusal",
@@ -56,6 +58,9 @@ _OF_THE_BODY = ("content-type", "content-encoding", "content-language")
 """Fields that go with a body which another one replaces, in lower case."""
 
 _RESET_CONTENT = 205
+
+_OF_THE_UPSTREAM = 200
+"""The status that leaves the answer to the upstream; another is in its place."""
 
 NO_BODY = Whole(b"")
 
@@ -80,6 +85,14 @@ class Reply(NamedTuple):
     """Fields that follow a body in chunks."""
     idle: float | None = None
     """Seconds after which the connection is closed, if no other request has begun."""
+    upstream: Upstream | None = None
+    """Has status, body and headers, if it is to be asked for them."""
+    ask_delay: float = 0.0
+    """Seconds to wait before it is asked."""
+    reason: str | None = None
+    """The upstream's reason phrase; None if this is no answer of an upstream's."""
+    upstream_took: float | None = None
+    """Seconds until the upstream's answer was there."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +154,11 @@ class Behaviour(NamedTuple):
     """Those of the placeholders in it, if it may have some."""
     rule: str | None = None
     """The name of the rule that acted."""
+    upstream: Upstream | None = None
+    """Gives the answer, of which `headers` replace some, unless there is another body
+    or status in its place."""
+    ask_delay: Delay = NO_DELAY
+    """Before it is asked."""
 
     def under(self, controls: Controls) -> Behaviour:
         """The same answer, but for what the controls ask for."""
@@ -153,7 +171,7 @@ class Behaviour(NamedTuple):
         headers = self.headers
         if controls.content is not None:
             values[_BODY], content_type = controls.content
-            values[_PART] = values[_INSTEAD] = None
+            values[_PART] = values[_INSTEAD] = values[_UPSTREAM] = None
             if content_type is not None:
                 kept = (h for h in headers if h[0].lower() not in _OF_THE_BODY)
                 headers = (*kept, ("Content-Type", content_type))
@@ -186,7 +204,7 @@ class Behaviour(NamedTuple):
             self.steps
             or self.has_random_body
             or self.drawn_headers
-            or not self.delay.is_fixed
+            or not (self.delay.is_fixed and self.ask_delay.is_fixed)
             or len(self.statuses.choices) > 1
             or (self.fault and self.fault.probability < 1)
         )
@@ -222,7 +240,7 @@ class Behaviour(NamedTuple):
                 body = body.filled(values)
         assert not isinstance(body, TextBody)
         if said.drawn_headers is not None:
-            headers = _in_place_of(said.drawn_headers(random), headers)
+            headers = in_place_of(said.drawn_headers(random), headers)
         return Reply(
             asked,
             status,
@@ -236,16 +254,18 @@ class Behaviour(NamedTuple):
             said.interval,
             said.trailers,
             self.idle,
+            self.upstream if status == _OF_THE_UPSTREAM else None,
+            self.ask_delay.draw(random),
         )
 
 
 _POSITIONS = {name: position for position, name in enumerate(Behaviour._fields)}
-_BODY, _HEADERS, _PART, _INSTEAD, _OVER = map(
-    Behaviour._fields.index, ("body", "headers", "part", "instead", "over")
+_BODY, _HEADERS, _PART, _INSTEAD, _OVER, _UPSTREAM = map(
+    Behaviour._fields.index, ("body", "headers", "part", "instead", "over", "upstream")
 )
 
 
-def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
+def in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
     """The headers, but for those whose name was given, and then the given ones."""
     names = {name.lower() for name, _ in given}
     return (*[line for line in headers if line[0].lower() not in names], *given)

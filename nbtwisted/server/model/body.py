@@ -6,14 +6,20 @@ A body of 100 MB is never in memory: it is made while it is sent.
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from nbtwisted.server.model.headers import HeaderLines
+
 __all__ = [
+    "NOT_YET",
     "PIECE",
+    "Arriving",
     "Body",
+    "BodyBroke",
     "Endless",
     "Filler",
     "Generated",
@@ -33,6 +39,22 @@ RANDOM_STEP = 2 * 1024
 """Random bytes that are drawn at a time: 0.6 ms."""
 
 
+class _NotYet(bytes):
+    """A piece that has not come."""
+
+
+NOT_YET = _NotYet()
+"""Stands in for the next piece of a body that arrives, while that has not come."""
+
+
+class BodyBroke(Exception):
+    """A body that was to arrive ended too early, in an orderly way or by a reset."""
+
+    def __init__(self, reason: str, *, by_reset: bool) -> None:
+        super().__init__(reason)
+        self.by_reset = by_reset
+
+
 class Body(Protocol):
     """The content of a response."""
 
@@ -48,7 +70,8 @@ class Body(Protocol):
         """The bytes, in pieces as they come naturally.
 
         Each step takes 2 ms at most. A piece that takes longer to make is preceded by
-        empty ones, so that others can have their turn.
+        empty ones, so that others can have their turn; and one that has not come, by
+        `NOT_YET`, behind which nothing is asked for until there is something.
         """
 
 
@@ -68,6 +91,72 @@ class Whole:
         """As every body's."""
         for start in range(0, len(self.content), PIECE):
             yield self.content[start : start + PIECE]
+
+
+class Arriving:
+    """A body that arrives from elsewhere, piece by piece.
+
+    length      bytes, as they were announced; 0 if they were not
+    in_chunks   whether they were not
+    trailers    fields that came behind it, once it is whole
+    held        bytes that have come and were not taken
+    wake        called when there is something after a `NOT_YET`
+
+    `on_taken` is called when pieces are taken.
+    """
+
+    __slots__ = (
+        *("_broke", "_is_whole", "_on_taken", "_waiting", "held", "in_chunks"),
+        *("length", "trailers", "wake"),
+    )
+
+    def __init__(self, length: int | None, on_taken: Callable[[], None]) -> None:
+        self.length = length or 0
+        self.in_chunks = length is None
+        self.trailers: HeaderLines = ()
+        self.held = 0
+        self.wake: Callable[[], None] = _nobody
+        self._on_taken = on_taken
+        self._waiting: deque[bytes] = deque()
+        self._is_whole = False
+        self._broke: BodyBroke | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """A piece has come."""
+        if piece:
+            self._waiting.append(piece)
+            self.held += len(piece)
+            self.wake()
+
+    def end(self, trailers: HeaderLines = ()) -> None:
+        """All of it has come."""
+        self.trailers = trailers
+        self._is_whole = True
+        self.wake()
+
+    def fail(self, broke: BodyBroke) -> None:
+        """No more will come, though it is not whole."""
+        self._broke = broke
+        self.wake()
+
+    def pieces(self) -> Iterator[bytes]:
+        """As every body's; raises `BodyBroke`."""
+        while True:
+            if self._waiting:
+                piece = self._waiting.popleft()
+                self.held -= len(piece)
+                self._on_taken()
+                yield piece
+            elif self._broke is not None:
+                raise self._broke
+            elif self._is_whole:
+                return
+            else:
+                yield NOT_YET
+
+
+def _nobody() -> None:
+    """Wake nobody."""
 
 
 @dataclass(frozen=True)

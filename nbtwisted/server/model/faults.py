@@ -11,16 +11,20 @@ from random import Random
 from typing import NamedTuple
 
 from nbtwisted.server.model.behaviour import Reply
-from nbtwisted.server.model.body import PIECE, Whole
+from nbtwisted.server.model.body import NOT_YET, PIECE, Arriving, Whole
 from nbtwisted.server.model.pace import Paced, paced
 
-__all__ = ["SECONDS_A_HEADER_BYTE", "Ending", "HeadPace", "transmission"]
+__all__ = ["AS_IT_CAME", "SECONDS_A_HEADER_BYTE", "Ending", "HeadPace", "transmission"]
 
 SECONDS_A_HEADER_BYTE = 0.1
 """The pace of `slow-headers`: a head of 200 bytes takes 20 seconds."""
 
 GARBAGE_SIZE = 200
 """Bytes of `garbage`, and of what `wrong-length` sends too many."""
+
+
+AS_IT_CAME = "as it came"
+"""The fault of a reply whose body is all that is sent, head or not."""
 
 
 HeadPace = Enum("HeadPace", "AT_ONCE BYTE_BY_BYTE NEVER")
@@ -81,13 +85,24 @@ def _nothing(ending: Ending, junk: bytes = b"") -> Transmission:
 
 def _half(reply: Reply, ending: Ending) -> Transmission:
     # An empty body is announced as one byte, so that there is something to miss.
-    length = max(reply.body.length, 1)
+    length = None if _is_endless(reply) else max(reply.body.length, 1)
     return Transmission(HeadPace.AT_ONCE, length, b"", _first_half(reply), ending)
 
 
+def _is_endless(reply: Reply) -> bool:
+    """Whether nobody knows yet how long the body will be."""
+    return isinstance(reply.body, Arriving) and reply.body.in_chunks
+
+
 def _first_half(reply: Reply) -> Iterator[tuple[bytes, float]]:
-    left = reply.body.length // 2
+    left = None if _is_endless(reply) else reply.body.length // 2
     for piece, interval in paced(reply):
+        if piece is NOT_YET:
+            yield piece, interval
+            continue
+        if left is None:
+            # Half of the first piece, if nobody knows how long the body is.
+            left = len(piece) // 2
         if left:
             yield piece[:left], interval
         if left <= len(piece):
@@ -101,7 +116,8 @@ def _malformed_chunk(reply: Reply, random: Random) -> Transmission:
 
 
 def _whole(reply: Reply, head: HeadPace = HeadPace.AT_ONCE) -> Transmission:
-    return Transmission(head, reply.body.length, b"", paced(reply), Ending.CLOSE)
+    length = None if _is_endless(reply) else reply.body.length
+    return Transmission(head, length, b"", paced(reply), Ending.CLOSE)
 
 
 def _wrong_length(reply: Reply, random: Random) -> Transmission:
@@ -123,4 +139,8 @@ _FAULTS: dict[str, Callable[[Reply, Random], Transmission]] = {
     "stall": lambda reply, random: _nothing(Ending.HOLD),
     "stall-body": lambda reply, random: _half(reply, Ending.HOLD),
     "slow-headers": lambda reply, random: _whole(reply, HeadPace.BYTE_BY_BYTE),
+    # Not to be asked for: what an upstream said that makes no sense.
+    AS_IT_CAME: lambda reply, random: _nothing(
+        Ending.CLOSE, b"".join(reply.body.pieces())
+    ),
 }

@@ -11,6 +11,7 @@ __all__ = [
     "MOST_KEPT",
     "SECRET",
     "HeaderLines",
+    "Lines",
     "RequestHeaders",
     "parse_lines",
 ]
@@ -27,6 +28,7 @@ SECRET = frozenset((b"authorization", b"proxy-authorization", b"cookie"))
 _CONTROL = b"x-nbtwisted-"
 
 Lines = tuple[tuple[bytes, bytes], ...]
+"""Names and values of fields, as they came."""
 
 HeaderLines = tuple[tuple[str, str], ...]
 """The header fields of a response."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 from nbtwisted.server.model.behaviour import Reply
-from nbtwisted.server.model.body import PIECE, Endless
+from nbtwisted.server.model.body import NOT_YET, PIECE, Endless
 
 __all__ = ["Paced", "paced"]
 
@@ -23,9 +23,10 @@ def paced(reply: Reply) -> Paced:
     if not reply.has_body:
         return ()
     if reply.drip is not None:
-        return _cut(
-            body.pieces(), _drops(body.length, reply.drip.chunks, reply.drip.seconds)
-        )
+        chunks, seconds = reply.drip.chunks, reply.drip.seconds
+        if body.in_chunks and not body.length:
+            return _apart(body.pieces(), chunks, seconds)
+        return _cut(body.pieces(), _drops(body.length, chunks, seconds))
     if reply.rate is not None:
         size = min(max(int(reply.rate / PIECES_A_SECOND), 1), PIECE)
         return _cut(body.pieces(), repeat((size, size / reply.rate)))
@@ -34,6 +35,17 @@ def paced(reply: Reply) -> Paced:
     if reply.interval:
         return _spread(body.pieces(), reply.interval)
     return ((piece, 0.0) for piece in body.pieces())
+
+
+def _apart(pieces: Iterator[bytes], chunks: int, seconds: float) -> Paced:
+    """The first pieces of a body whose length is not known, with pauses between."""
+    interval = seconds / max(chunks - 1, 1)
+    for piece in pieces:
+        if piece is NOT_YET:
+            yield piece, 0.0
+            continue
+        chunks -= 1
+        yield piece, interval if chunks > 0 else 0.0
 
 
 def _spread(pieces: Iterator[bytes], interval: float) -> Iterator[tuple[bytes, float]]:
@@ -85,6 +97,9 @@ def _cut(pieces: Iterator[bytes], sizes: Iterable[tuple[int, float]]) -> Paced:
     for size, interval in sizes:
         while len(waiting) < size:
             piece = next(pieces, None)
+            if piece is NOT_YET:
+                yield piece, 0.0
+                continue
             if piece is None:
                 if waiting:
                     yield bytes(waiting), interval

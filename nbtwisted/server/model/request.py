@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from nbtwisted.server.model.behaviour import Behaviour, Reply
-from nbtwisted.server.model.headers import RequestHeaders
+from nbtwisted.server.model.headers import Lines, RequestHeaders
 from nbtwisted.server.model.query import Fields, parse_fields
 from nbtwisted.server.model.response import Response
 
@@ -14,6 +14,8 @@ __all__ = [
     "LARGEST_REQUEST_BODY",
     "NO_ADDRESSES",
     "Addresses",
+    "Incoming",
+    "Receiver",
     "Request",
     "at_path",
     "not_a_request",
@@ -44,8 +46,41 @@ class Addresses(NamedTuple):
 NO_ADDRESSES = Addresses("", "", False, False)
 
 
+class Receiver(Protocol):
+    """Takes a body that arrives."""
+
+    def take(self, piece: bytes) -> None:
+        """Take a piece."""
+
+    def end(self, trailers: Lines) -> None:
+        """It is whole; these fields came behind it."""
+
+
+class Incoming(Protocol):
+    """The body of a request that is passed on while it arrives.
+
+    length   bytes, or None if it is in chunks
+    """
+
+    @property
+    def length(self) -> int | None:
+        """Bytes, or None if it is in chunks."""
+
+    def start(self, receiver: Receiver) -> None:
+        """Give what has come, and what comes."""
+
+    def pause(self) -> None:
+        """Give nothing more until `resume`."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def stop(self) -> None:
+        """Give nothing more, because nobody takes it."""
+
+
 class Request:
-    """A request, whole.
+    """A request, whole but for a body that is `incoming`.
 
     method, target, version   as they came
     headers                   its header fields
@@ -56,11 +91,13 @@ class Request:
     behaviour                 what its route decided, once it has
     rules                     the rules that were in force then
     reply, response           what follows from it, if nothing is left to chance
+    incoming                  the body, in place of `body`, while it is still arriving
     """
 
     __slots__ = (
-        *("_fields", "addresses", "behaviour", "body", "headers", "method", "path"),
-        *("query", "reply", "response", "rules", "scheme", "target", "version"),
+        *("_fields", "addresses", "behaviour", "body", "headers", "incoming"),
+        *("method", "path", "query", "reply", "response", "rules", "scheme"),
+        *("target", "version"),
     )
 
     def __init__(
@@ -85,6 +122,7 @@ class Request:
         self.rules: object = None
         self.reply: Reply | None = None
         self.response: Response | None = None
+        self.incoming: Incoming | None = None
         self._fields: Fields | None = None
 
     @property
@@ -104,6 +142,12 @@ class Request:
             *(self.method, self.target, self.version, self.headers),
             *(body, self.addresses, self.scheme),
         )
+
+    def with_incoming(self, incoming: Incoming) -> Request:
+        """The same request, with a body that is still arriving."""
+        request = self.with_body(b"")
+        request.incoming = incoming
+        return request
 
 
 def at_path(request: Request) -> Request:

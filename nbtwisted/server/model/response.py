@@ -16,7 +16,7 @@ from nbtwisted.server.model.faults import Ending, HeadPace, transmission
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.pace import Paced
 
-__all__ = ["Response", "response_of"]
+__all__ = ["Response", "last_chunk", "response_of"]
 
 
 class _Template(NamedTuple):
@@ -95,7 +95,7 @@ def response_of(
     head, length, content, pieces, ending, tail = transmission(reply, random)
     if head is HeadPace.NEVER:
         return Response(pieces, tail, ending)
-    template = _template((reply.status, reply.headers, for_browsers))
+    template = _template((reply.status, reply.reason, reply.headers, for_browsers))
     is_old = version == b"HTTP/1.0"
     is_chunked = length is None and reply.has_body and not is_old
     if is_chunked:
@@ -105,24 +105,29 @@ def response_of(
             if trailers:
                 names = ", ".join(dict.fromkeys(name for name, _ in trailers))
                 framing += b"Trailer: %b\r\n" % names.encode()
-            tail = b"0\r\n%b\r\n" % _lines(trailers)
+            tail = last_chunk(trailers)
         if content:
             content = b"%x\r\n%b\r\n" % (len(content), content)
-    elif length is None or reply.status in BODILESS:
+    elif length is None or reply.status in BODILESS or reply.status < 200:
         framing = b""
     else:
         framing = b"Content-Length: %d\r\n" % length
     if pieces is None:
         content, tail = content + tail, b""
-    asked = _milliseconds(reply.asked) if reply.asked else b"0"
+    waited = reply.asked
+    upstream = b""
+    if reply.upstream_took is not None:
+        waited += reply.ask_delay
+        upstream = b"upstream;dur=%b, " % _milliseconds(reply.upstream_took)
+    asked = _milliseconds(waited) if waited else b"0"
     return Response(
         pieces,
         tail,
         ending,
         reply.status,
         template,
-        b"%b%bServer-Timing: asked;dur=%b, held;dur="
-        % (framing, template.fields, asked),
+        b"%b%bServer-Timing: %basked;dur=%b, held;dur="
+        % (framing, template.fields, upstream, asked),
         b"\r\n\r\n" + content,
         reply.body.length if pieces is None and reply.has_body else 0,
         is_chunked,
@@ -132,31 +137,47 @@ def response_of(
     )
 
 
-_Given = tuple[int, HeaderLines, HeaderLines]
-"""A status, the headers of a behaviour, and those for browsers."""
+_Given = tuple[int, "str | None", HeaderLines, HeaderLines]
+"""A status, the reason of an upstream, the headers of a behaviour, and those for
+browsers."""
 
 
 def _make_template(given: _Given) -> _Template:
-    status, headers, for_browsers = given
-    headers = with_headers(completed(headers, status), for_browsers)
+    status, reason, headers, for_browsers = given
+    is_ours = reason is None
+    if reason is None:
+        reason = _reason(status)
+        headers = with_headers(completed(headers, status), for_browsers)
     names = {name.lower() for name, _ in headers}
-    server = b"" if "server" in names else b"Server: %b\r\n" % SERVER
+    # A proxy does not say that it is the server.
+    needs_server = is_ours and "server" not in names
+    server = b"Server: %b\r\n" % SERVER if needs_server else b""
     return _Template(
-        f"HTTP/1.1 {status} {_reason(status)}\r\n".encode(),
+        _encoded(f"HTTP/1.1 {status} {reason}\r\n"),
         server if "date" in names else server + b"Date: ",
         "date" not in names,
         _lines(headers),
         b"close"
-        in elements(v.encode() for n, v in headers if n.lower() == "connection"),
+        in elements(_encoded(v) for n, v in headers if n.lower() == "connection"),
     )
 
 
+def last_chunk(trailers: HeaderLines) -> bytes:
+    """The chunk that ends a body, with the fields behind it."""
+    return b"0\r\n%b\r\n" % _lines(trailers)
+
+
 def _lines(headers: HeaderLines) -> bytes:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
+    return _encoded("".join(f"{name}: {value}\r\n" for name, value in headers))
+
+
+def _encoded(text: str) -> bytes:
+    # An upstream's bytes may be no UTF-8.
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _is_short(given: _Given) -> bool:
-    return sum(len(n) + len(v) for n, v in given[1] + given[2]) <= LONGEST_REMEMBERED
+    return sum(len(n) + len(v) for n, v in given[2] + given[3]) <= LONGEST_REMEMBERED
 
 
 _template = Memo(_make_template, fits=_is_short)

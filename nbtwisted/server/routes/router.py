@@ -50,7 +50,15 @@ from nbtwisted.server.routes.viewing import Overview
 from nbtwisted.server.rules.in_force import Rules
 from nbtwisted.server.rules.reading import Reading, no_file
 
-__all__ = ["ANY", "Server", "app", "decide", "reading_rate", "route"]
+__all__ = [
+    "ANY",
+    "Server",
+    "app",
+    "decide",
+    "decide_for_operators",
+    "reading_rate",
+    "route",
+]
 
 _logger = Logger(namespace="nbtwisted")
 
@@ -203,7 +211,7 @@ def decide(server: Server, request: Request) -> Behaviour:
         if problem is not None:
             return problem
         if is_for_operators(request.path):
-            return _decide_for_operator(server, request)
+            return _route_for_operators(server, request)
         rule, captures = (rules.find(request) if rules else None) or (None, {})
         found: _Route | Behaviour | None = None
         parts: Mapping[str, Any] = {}
@@ -241,6 +249,37 @@ def decide(server: Server, request: Request) -> Behaviour:
         return OUR_FAULT
 
 
+def decide_for_operators(server: Server, request: Request) -> Behaviour:
+    """The same, at a port where there is nothing but what operators ask for."""
+    try:
+        problem = _problem(request)
+        if problem is not None:
+            return problem
+        if is_for_operators(request.path):
+            return _route_for_operators(server, request)
+        return _with_paths_of_operators(_not_found(request.path))
+    except Refused as refused:
+        return refused.behaviour
+    except Exception:
+        _logger.failure(
+            "the route of {method!r} {target!r} fails",
+            method=request.method,
+            target=request.target,
+        )
+        return OUR_FAULT
+
+
+def _with_paths_of_operators(refused: Behaviour) -> Behaviour:
+    assert isinstance(refused.body, Whole)
+    told = json.loads(refused.body.content)
+    told["expected"] = ", ".join(
+        path
+        for path in told["expected"].split(", ")
+        if is_for_operators(path.partition("/{")[0].encode())
+    )
+    return refused._replace(body=Whole(json.dumps(told).encode() + b"\n"))
+
+
 def reading_rate(server: Server, request: Request) -> float | None:
     """Bytes a second at which a request's body is to be read; None for no limit.
 
@@ -262,7 +301,7 @@ def reading_rate(server: Server, request: Request) -> float | None:
         return None
 
 
-def _decide_for_operator(server: Server, request: Request) -> Behaviour:
+def _route_for_operators(server: Server, request: Request) -> Behaviour:
     found, parts = _match((request.path, request.method))
     if isinstance(found, Behaviour):
         return found
