@@ -47,7 +47,11 @@ class AccessLog:
 
     def write(self, entry: Entry) -> None:
         """Write the line of one request."""
-        self._writer.write(line(entry) + "\n")
+        self.write_line(line(entry))
+
+    def write_line(self, text: str) -> None:
+        """Write a line of another kind; it has no end yet."""
+        self._writer.write(text + "\n")
 
     def close(self) -> None:
         """Write the lines that wait, for a second at most; the rest is lost."""

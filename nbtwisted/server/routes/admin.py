@@ -44,9 +44,7 @@ def metrics(server: Server, request: Request) -> Behaviour:
     from nbtwisted.server.routes.metrics import exposition
 
     accept = request.header("accept") or ""
-    text, content_type = exposition(
-        server.in_flight.journal, accept, lost=server.access_log_lost
-    )
+    text, content_type = exposition(server.totals(), accept)
     return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
 
 
@@ -73,25 +71,7 @@ def requests(server: Server, request: Request) -> Behaviour:
 @route("/__admin/stats")
 def stats(server: Server, request: Request) -> Behaviour:
     """The totals since the last reset."""
-    journal = server.in_flight.journal
-    totals = journal.totals
-    by_status: dict[str, int] = {}
-    by_fault: dict[str, int] = {}
-    for (status, fault), count in totals.by_status_and_fault.items():
-        for by, name in ((by_status, status), (by_fault, fault)):
-            by[str(name or "none")] = by.get(str(name or "none"), 0) + count
-    return json_behaviour(
-        {
-            "in_flight": journal.in_flight,
-            "requests": journal.came,
-            "outcomes": dict(totals.outcomes),
-            "cancelled": totals.outcomes["cancelled"],
-            "by_status": by_status,
-            "by_fault": by_fault,
-            "draining": server.in_flight.is_draining,
-            "seed": server.seed,
-        }
-    )
+    return json_behaviour(server.stats())
 
 
 @route("/__admin/reactor")

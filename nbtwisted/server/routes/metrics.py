@@ -19,7 +19,7 @@ from werkzeug.http import parse_accept_header
 
 from nbtwisted.server.engine.journal import LATENESS_BUCKETS, Journal
 
-__all__ = ["exposition"]
+__all__ = ["RequestTotals", "exposition", "lost_lines"]
 
 LONGEST_ACCEPT = 2048
 """Characters of an Accept that is read; Prometheus sends some 300."""
@@ -31,16 +31,13 @@ _TEXT = "text/plain"
 _VERSION = re.compile(r"(?!.*\bversion=)|.*\bversion=(0\.0\.[14]|1\.0\.0)(;|$)").match
 
 
-def exposition(
-    journal: Journal, accept: str, *, lost: Callable[[], int] | None = None
-) -> tuple[bytes, str]:
-    """The totals of a journal and of the process, and their Content-Type.
+def exposition(totals: Collector, accept: str) -> tuple[bytes, str]:
+    """The totals of a server and of the process, and their Content-Type.
 
-    The header `accept` decides between Prometheus' own format and OpenMetrics. `lost`
-    counts lost lines of the access log, if there is one.
+    The header `accept` decides between Prometheus' own format and OpenMetrics.
     """
     registry = CollectorRegistry()
-    registry.register(_Totals(journal, lost))
+    registry.register(totals)
     ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(_preferred(accept))
     return encode(registry), content_type
@@ -78,12 +75,27 @@ def _preferred(accept: str) -> str:
     return ",".join(f"{kind};{parameters}" for _, parameters in named) or kind
 
 
-class _Totals(Collector):
+def lost_lines(count: int) -> Metric:
+    """How many lines of the access log were lost."""
+    return CounterMetricFamily(
+        "nbtwisted_access_log_lost",
+        "Lines of the access log that could not be written.",
+        value=count,
+    )
+
+
+class RequestTotals(Collector):
+    """The totals of a journal of requests.
+
+    `lost` counts lost lines of the access log, if there is one.
+    """
+
     def __init__(self, journal: Journal, lost: Callable[[], int] | None) -> None:
         self._journal = journal
         self._lost = lost
 
     def collect(self) -> Iterator[Metric]:
+        """The figures."""
         totals = self._journal.totals
         requests = CounterMetricFamily(
             "nbtwisted_requests",
@@ -104,11 +116,7 @@ class _Totals(Collector):
             value=totals.outcomes["cancelled"],
         )
         if self._lost is not None:
-            yield CounterMetricFamily(
-                "nbtwisted_access_log_lost",
-                "Lines of the access log that could not be written.",
-                value=self._lost(),
-            )
+            yield lost_lines(self._lost())
         lateness = HistogramMetricFamily(
             "nbtwisted_lateness_seconds",
             "How much longer responses were held than they were asked to be.",

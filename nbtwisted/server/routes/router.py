@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from random import SystemRandom
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from klein import Klein
@@ -46,9 +46,13 @@ from nbtwisted.server.routes.parameters import (
     too_many,
     unreadable,
 )
+from nbtwisted.server.routes.totals import totals_as_json
 from nbtwisted.server.routes.viewing import Overview
 from nbtwisted.server.rules.in_force import Rules
 from nbtwisted.server.rules.reading import Reading, no_file
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 __all__ = [
     "ANY",
@@ -146,6 +150,21 @@ class Server:
         """Forget all requests, and release those in flight; returns how many."""
         self.rules.reset()
         return self.in_flight.reset()
+
+    def stats(self) -> dict[str, Any]:
+        """The totals since the last reset, as JSON values."""
+        return {
+            **totals_as_json(self.in_flight.journal),
+            "draining": self.in_flight.is_draining,
+            "seed": self.seed,
+        }
+
+    def totals(self) -> Collector:
+        """The totals, as Prometheus' library takes them."""
+        # It takes 0.1 s to import, which a server that nobody watches should not spend.
+        from nbtwisted.server.routes.metrics import RequestTotals
+
+        return RequestTotals(self.in_flight.journal, self.access_log_lost)
 
     def resource(self) -> IResource:
         """The server as twisted.web wants it."""
