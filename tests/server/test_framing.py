@@ -192,6 +192,33 @@ class FramingTests(ClockCase):
                 found, status = read(pieces)
                 self.assertEqual((len(found), status), (1, expected), data)
 
+    def test_bodies_in_pieces_are_the_same(self) -> None:
+        trailing = CHUNKED + b"1\r\nx\r\n0\r\nA: b\r\nA:c \r\n\r\n"
+        fields = ((b"A", b"b"), (b"A", b"c"))
+        for data, body in {**GOOD, trailing: b"x"}.items():
+            # Nothing of the request before shows in this one.
+            for pieces in ([trailing + data], byte_by_byte(trailing + data)):
+                reader, found, head = RequestReader(), [], None
+                for piece in pieces:
+                    reader.feed(piece)
+                    while True:
+                        if head is None:
+                            raw = reader.next_head()
+                            if raw is None:
+                                break
+                            head, taken = parse_head(raw), b""
+                        more, is_last = reader.next_piece(head)
+                        taken += more
+                        if is_last:
+                            found.append((taken, reader.trailers))
+                            head = None
+                        elif not reader.has_stopped:
+                            break
+                expected = fields if data is trailing else ()
+                self.assertEqual(found[0], (b"x", fields), data)
+                if b"Trailer: t" not in data:
+                    self.assertEqual(found[1:], [(body, expected)], data)
+
     def test_a_later_version_is_answered_as_this_one(self) -> None:
         head = parse_head(b"GET / HTTP/1.2\r\nHost: t\r\n\r\n")
         self.assertEqual((head.version, head.is_persistent), (b"HTTP/1.1", True))
@@ -247,6 +274,7 @@ class FramingTests(ClockCase):
             (431, CHUNKED + b"1;" + b"x" * 70_000 + b"\r\n"),
             (431, CHUNKED + b"1;" + b"x" * 70_000),
             (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 12_000),
+            (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 1001 + b"\r\n"),
             (431, CHUNKED + b"0\r\n" + b"A: b\r\n" * 6000 + b"A: " + b"b" * 40_000),
             (413, CHUNKED + b"10000\r\n%b\r\n" % (b"x" * 65536) * 17),
         ]:

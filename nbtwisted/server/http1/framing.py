@@ -174,7 +174,7 @@ class _ChunkedBody:
     """
 
     def __init__(self, most: float) -> None:
-        self.trailers: Lines = ()
+        self.trailers: list[tuple[bytes, bytes]] = []
         self._most = most
         self._size = 0
         self._body = bytearray()
@@ -225,8 +225,10 @@ class _ChunkedBody:
                     field = FIELD.fullmatch(buffer, start, end)
                     if field is None:
                         raise _not_a_request()
-                    line = bytes(field[1]), bytes(field[2].strip(b" \t"))
-                    self.trailers = (*self.trailers, line)
+                    if len(self.trailers) >= MOST_FIELDS:
+                        raise BadRequest(431, f"at most {MOST_FIELDS} trailers")
+                    value = bytes(field[2].strip(b" \t"))
+                    self.trailers.append((bytes(field[1]), value))
                 else:
                     match = CHUNK_LINE.fullmatch(buffer, start, end)
                     if match is None:
@@ -291,7 +293,7 @@ class RequestReader:
         self.left = 0
         """How many these are."""
         self.trailers: Lines = ()
-        """Fields behind the body in chunks that was read last."""
+        """Fields behind the body that was read last, if it was in chunks."""
         self._given = 0
         """Bytes of a body that is given in pieces."""
         self._looked_at = 0
@@ -393,7 +395,7 @@ class RequestReader:
             self._buffer, self._at = b"", 0
         is_last = self._given == head.length
         if is_last:
-            self._given = 0
+            self._given, self.trailers = 0, ()
         return piece, is_last
 
     def _read_chunks(self, most: float) -> bool:
@@ -402,7 +404,8 @@ class RequestReader:
         buffer = self._rest()
         is_whole = self._chunks.read(buffer)
         self.left = len(buffer)
-        self.trailers = self._chunks.trailers
+        if is_whole:
+            self.trailers = tuple(self._chunks.trailers)
         return is_whole
 
     def _rest(self) -> bytearray:
