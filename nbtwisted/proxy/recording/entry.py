@@ -145,7 +145,7 @@ def _content(passed: Passed, head: Head, most: int) -> tuple[Kept, int | None]:
     names = content_codings(head.headers)
     if not names or not received.size:
         return _beginning(received), None
-    if received.is_whole and passed.error is None:
+    if received.is_whole:
         unpacking = Unpacking(
             bytes(received.content), names, _codings, LARGEST_UNPACKED
         )
@@ -167,18 +167,17 @@ def _timings(passed: Passed) -> dict[str, float]:
     sent_at = passed.asked_at if passed.sent_at is None else passed.sent_at
     seconds = {"dns": 0.0, "connect": 0.0, "send": 0.0, "wait": 0.0, "receive": 0.0}
     phase = "" if passed.error is None else passed.error["phase"]
-    if passed.head_at is not None:
-        # It may begin before all of a long request was taken.
-        sent_at = min(sent_at, passed.head_at)
-        seconds["receive"] = passed.ended_at - passed.head_at
-    if passed.head_at is None and phase == "dns":
+    if phase == "dns":
         seconds["dns"] = passed.ended_at - passed.asked_at
-    elif passed.head_at is None and phase in _CONNECTING:
+    elif phase in _CONNECTING:
         seconds["connect"] = passed.ended_at - passed.asked_at
     else:
         until = passed.ended_at if passed.head_at is None else passed.head_at
+        # It may begin before all of a long request was taken.
+        sent_at = min(sent_at, until)
         seconds["send"] = sent_at - passed.asked_at
         seconds["wait"] = until - sent_at
+        seconds["receive"] = passed.ended_at - until
     return {
         "blocked": -1,
         "dns": milliseconds_or_none(seconds["dns"]),

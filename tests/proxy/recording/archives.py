@@ -81,6 +81,12 @@ class RecordingCase(ClockCase):
         self.clock.advance(receive)
         exchange.end(error)
 
+    def wait_until_written(self, number: int) -> None:
+        """Wait for the thread, which has written so many entries in all then."""
+        writer = self.recorder._writer
+        with writer._changed:
+            writer._changed.wait_for(lambda: writer.written == number, 10)
+
     def entries(self) -> list[dict[str, Any]]:
         """What was recorded, in an archive that is valid."""
         self.recorder.close()

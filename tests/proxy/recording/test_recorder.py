@@ -83,10 +83,14 @@ class EntryTests(RecordingCase):
 
     def test_what_was_asked_again(self) -> None:
         recorded = self.recorder.begin(request(method=b"PUT"), URL)
+        held = set()
         for second in (1, 2):
             self.clock.advance(1)
             recorded.asked()
             recorded.request_piece(b"piece %d" % second)
+            held.add(self.recorder._memory.held)
+        # What went over the first is not held any more.
+        self.assertEqual(len(held), 1)
         recorded.head(head())
         recorded.end(None)
         found = self.entry()
@@ -241,6 +245,8 @@ class BodyTests(RecordingCase):
             (gzipped, b"x" * 50, 1000, None),
             (gzipped, packed[:-1], 1000, None),
             (gzipped, packed, len(packed) - 1, None),
+            # Its beginning alone could be unpacked.
+            (gzipped, packed + packed, len(packed), None),
             (gzipped, packed[:20], 1000, ConnectionLost("it broke")),
             (gzipped, bomb, 1_000_000, None),
             (("Content-Encoding", "rot13"), b"uryyb", 1000, None),

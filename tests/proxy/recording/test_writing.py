@@ -40,6 +40,22 @@ class MemoryTests(RecordingCase):
         self.assertEqual({content["size"] for content in contents}, {2000})
         self.assertEqual(self.told, [])
 
+    def test_what_comes_behind_a_gap_is_not_kept(self) -> None:
+        self.make(most_held=12_000)
+        first, second = (self.recorder.begin(request(), URL) for _ in range(2))
+        for recorded in (first, second):
+            recorded.asked()
+            recorded.head(head())
+        second.piece(b"a" * 9000)
+        second.piece(b"b" * 9)
+        first.end(None)
+        self.wait_until_written(1)
+        second.piece(b"c" * 9)
+        second.end(None)
+        text = self.entries()[1]["response"]["content"]["text"]
+        self.assertEqual({*text}, {"a"})
+        self.assertLess(len(text), 9000)
+
     def test_what_there_is_no_room_for_at_all(self) -> None:
         self.make(most_held=10_000)
         begun = [self.recorder.begin(request(), URL) for _ in range(4)]
@@ -51,6 +67,8 @@ class MemoryTests(RecordingCase):
             recorded.piece(b"b" * 10)
         for recorded in begun:
             recorded.end(None)
+        # What nobody will read is not kept.
+        self.assertEqual(begun[0]._passed.sent.content, b"")
         found = len(self.entries())
         self.assertEqual(found + self.recorder.lost, 4)
         self.assertGreater(self.recorder.lost, 0)
@@ -121,9 +139,7 @@ class FileTests(RecordingCase):
             self.make()
             for _ in range(3):
                 self.passes(b"x" * 1000, answer=head())
-            writer = self.recorder._writer
-            with writer._changed:
-                writer._changed.wait_for(lambda: writer.written == 3, 10)
+            self.wait_until_written(3)
             os.kill(os.getpid(), signal.SIGKILL)
 
         self.assertEqual(in_a_fork(record), signal.SIGKILL)
