@@ -27,9 +27,9 @@ class LinkState(enum.Enum):
     |---|---|---|
     | OPENING | the upstream takes the connection | OPEN |
     | | it does not; the client breaks; a stage ends the link; `stop` | CLOSING |
-    | OPEN | the end of one side has passed to the other | HALF_OPEN |
+    | OPEN | the end of one side has passed to the other | ENDING |
     | | one breaks; a stage ends the link; both end, in a stall; `stop` | CLOSING |
-    | HALF_OPEN | the other end has passed as well, or cannot any more | CLOSING |
+    | ENDING | the other end has passed as well, or cannot any more | CLOSING |
     | | one breaks; a stage ends the link; `stop` | CLOSING |
     | CLOSING | both connections are gone | GONE |
     | GONE | | |
@@ -37,20 +37,20 @@ class LinkState(enum.Enum):
 
     OPENING = enum.auto()
     OPEN = enum.auto()
-    HALF_OPEN = enum.auto()
+    ENDING = enum.auto()
     CLOSING = enum.auto()
     GONE = enum.auto()
 
 
 _TRANSITIONS = {
     LinkState.OPENING: {LinkState.OPEN, LinkState.CLOSING},
-    LinkState.OPEN: {LinkState.HALF_OPEN, LinkState.CLOSING},
-    LinkState.HALF_OPEN: {LinkState.CLOSING},
+    LinkState.OPEN: {LinkState.ENDING, LinkState.CLOSING},
+    LinkState.ENDING: {LinkState.CLOSING},
     LinkState.CLOSING: {LinkState.GONE},
     LinkState.GONE: set[LinkState](),
 }
 
-_PASSES = (LinkState.OPENING, LinkState.OPEN, LinkState.HALF_OPEN)
+_PASSES = (LinkState.OPENING, LinkState.OPEN, LinkState.ENDING)
 
 
 class Hub(Protocol):
@@ -59,7 +59,9 @@ class Hub(Protocol):
     reactor: Any
     now: Callable[[], float]
     connect_timeout: float
-    stages: tuple[Placed, ...]
+
+    def stages_of(self, number: int) -> Sequence[Placed]:
+        """The stages for a link of this number."""
 
     def open_upstream(self, link: Link) -> None:
         """Open the connection to the upstream."""
@@ -142,8 +144,9 @@ class Link:
         if side is self.client:
             hub = self._hub
             self._deadline = hub.reactor.callLater(hub.connect_timeout, self._too_late)
-            if hub.stages:
-                self.set_stages(hub.stages)
+            stages = hub.stages_of(self.number)
+            if stages:
+                self.set_stages(stages)
 
     def side_open(self, side: Side) -> None:
         """The client is there, or the upstream."""
@@ -221,7 +224,7 @@ class Link:
     def flow_ended(self, flow: Flow) -> None:
         """The end of one side has passed to the other."""
         if self.state is LinkState.OPEN:
-            self._set_state(LinkState.HALF_OPEN)
+            self._set_state(LinkState.ENDING)
         self._end_if_done()
 
     def flow_stuck(self, flow: Flow) -> None:

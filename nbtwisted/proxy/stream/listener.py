@@ -77,7 +77,6 @@ class StreamProxy:
     state     of its life
     journal   the links that are open, and the last that are over
     links     the open links, by their number
-    stages    those that act
 
     Raises `ValueError` for stages of one direction that have the same name, and for
     files that are no certificates or keys; `OSError` for files that cannot be read.
@@ -105,7 +104,7 @@ class StreamProxy:
         self.listen = listen
         self.seed = seed
         self.state = State.CLOSED
-        self.stages = _checked(stages)
+        self._stages_of = _all_alike(stages)
         self.journal = LinkJournal(journal_size)
         self.connect_timeout = connect_timeout
         self.now = now
@@ -211,13 +210,21 @@ class StreamProxy:
     # What its links do.
 
     def set_stages(self, stages: Sequence[Placed]) -> None:
-        """Let other stages act, on open links at once.
+        """Let other stages act on all links, on the open ones at once.
 
         Raises `ValueError` if two of one direction have the same name.
         """
-        self.stages = _checked(stages)
+        self.set_stages_by_link(_all_alike(stages))
+
+    def set_stages_by_link(self, stages_of: Callable[[int], Sequence[Placed]]) -> None:
+        """Let other stages act on each link, by its number; on open ones at once."""
+        self._stages_of = stages_of
         for link in list(self._links.values()):
-            link.set_stages(self.stages)
+            link.set_stages(stages_of(link.number))
+
+    def stages_of(self, number: int) -> Sequence[Placed]:
+        """The stages for a link of this number."""
+        return self._stages_of(number)
 
     def accept(self, address: IAddress | None) -> Protocol:
         """A client has connected: the protocol for it."""
@@ -304,8 +311,8 @@ def _in_tls(factory: Factory, certificate: str, key: str | None, reactor: Any) -
     return TLSMemoryBIOFactory(Certificate(certificate, key), False, factory, reactor)
 
 
-def _checked(stages: Sequence[Placed]) -> tuple[Placed, ...]:
-    """The stages, if they can act together; else raises `ValueError`."""
+def _all_alike(stages: Sequence[Placed]) -> Callable[[int], Sequence[Placed]]:
+    """The same stages for each link; raises `ValueError` if two have one name."""
     names: set[tuple[Direction, str]] = set()
     for placed in stages:
         if (placed.direction, placed.name) in names:
@@ -314,7 +321,8 @@ def _checked(stages: Sequence[Placed]) -> tuple[Placed, ...]:
                 "expected a name that no other has"
             )
         names.add((placed.direction, placed.name))
-    return tuple(stages)
+    alike = tuple(stages)
+    return lambda number: alike
 
 
 def _place(address: Any) -> Address | None:

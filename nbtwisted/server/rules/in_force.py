@@ -64,7 +64,8 @@ class Rules:
     read with. `begin_anew` is called with the names of rules that are gone, set again,
     or others than before: their steps and limits begin anew.
 
-    file   the file that they are read from, if there is one
+    file        the file that they are read from, if there is one
+    on_change   called when there are other rules, or the time of `during` begins anew
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Rules:
         self._begin_anew = begin_anew
         self.reading = reading
         self.file: FileState | None = None
+        self.on_change: Callable[[], None] = lambda: None
         self._standing: dict[Origin, list[Standing]] = {o: [] for o in Origin}
         self._set = NO_RULES
         self._next_expiry = math.inf
@@ -218,6 +220,7 @@ class Rules:
     def reset(self) -> None:
         """Begin anew with the time of `during`; the rules stay."""
         self._began = self._now()
+        self.on_change()
 
     def _set_all(
         self, standing: dict[Origin, list[Standing]], known: RuleSet = NO_RULES
@@ -230,6 +233,7 @@ class Rules:
             (each.expires for all_of in standing.values() for each in all_of),
             default=math.inf,
         )
+        self.on_change()
 
 
 def _stand(rule: Rule, origin: Origin, now: float) -> Standing:
