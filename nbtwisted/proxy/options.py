@@ -39,6 +39,7 @@ NO_PORT = -1
 
 _OF_HTTP = (
     *("upstream_errors", "controls", "forwarded", "record", "record_bodies"),
+    "record_secrets",
     "send_timeout",
 )
 """Options that act on HTTP alone."""
@@ -183,6 +184,13 @@ class ProxyOptions(ServiceOptions):
         "how much of a body --record keeps, such as 1MB; 0 is none",
         metavar="BYTES",
     )
+    record_secrets: bool = option(
+        False,
+        parse_switch,
+        "have --record write cookies and credentials, too",
+        action="store_const",
+        const=True,
+    )
     admin_port: int = option(
         0,
         parse_admin_port,
@@ -231,6 +239,8 @@ def read_options(
         if isinstance(options.upstream, Upstream) and name in _OF_HTTP:
             upstream = "an http:// or https:// UPSTREAM"
             parser.error(f"{named_by[name]}: expected {upstream} beside it")
+        if name.startswith("record_") and options.record is None:
+            parser.error(f"{named_by[name]}: expected --record FILE beside it")
     _check_tls(options, parser)
     check_default(options, parser, reading)
     written = ("rules", "access_log", "record")

@@ -27,6 +27,8 @@ REFUSED = {
     "http://a --tls-key k": "--tls-key: expected --tls-cert FILE beside it",
     "http://a --tls-cert c --listen ssl:1:privateKey=k:certKey=c": "--tls-cert: "
     "expected no endpoint with TLS of its own beside it (--listen ssl:1",
+    "http://a --record-bodies 2MB": "--record-bodies: expected --record FILE beside it",
+    "http://a --record-secrets": "--record-secrets: expected --record FILE beside it",
     "http://a --record f --access-log f": "expected another file than",
     "http://a --default _after=2s": "there is no field after",
     "http://a --listen tcp:1 --port 1": "expected neither --port nor --host beside it",
@@ -82,6 +84,10 @@ class OptionsTests(SynchronousTestCase):
         for text, size in {"0": 0, "500": 500, "10kB": 10_000, "1MiB": 2**20}.items():
             options = self.read(f"http://a --record f --record-bodies {text}")
             self.assertEqual(options.record_bodies, size)
+        self.assertFalse(options.record_secrets)
+        self.assertTrue(
+            self.read("http://a --record f --record-secrets").record_secrets
+        )
 
     def test_the_environment(self) -> None:
         environment = {
