@@ -7,11 +7,12 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from nbtwisted.client.connection.tls import load_file
 
-__all__ = ["Certificate"]
+__all__ = ["Certificate", "in_tls"]
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -30,3 +31,8 @@ class Certificate:
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         """The connection that OpenSSL is to shake hands on."""
         return SSL.Connection(self._context, None)
+
+
+def in_tls(factory: Any, certificate: str, key: str | None, reactor: Any) -> Any:
+    """A factory of the same protocols, over TLS; raises what `Certificate` raises."""
+    return TLSMemoryBIOFactory(Certificate(certificate, key), False, factory, reactor)

@@ -77,6 +77,7 @@ class StreamProxy:
     state     of its life
     journal   the links that are open, and the last that are over
     links     the open links, by their number
+    factory   gives links to the clients of its port; other ports may have it, too
 
     Raises `ValueError` for stages of one direction that have the same name, and for
     files that are no certificates or keys; `OSError` for files that cannot be read.
@@ -110,9 +111,12 @@ class StreamProxy:
         self.now = now
         self.port: IListeningPort | None = None
         self._opener = Opener(reactor, upstream, tls=tls, resolver=resolver)
-        self._factory: Any = _Links(self.accept)
+        self.factory: Any = _Links(self.accept)
         if certificate is not None:
-            self._factory = _in_tls(self._factory, certificate, key, reactor)
+            # It takes 60 ms to import, which only those spend who use it.
+            from nbtwisted.proxy.stream.certificate import in_tls
+
+            self.factory = in_tls(self.factory, certificate, key, reactor)
         self._most_links = most_links
         self._report = report
         self._links: dict[int, Link] = {}
@@ -120,6 +124,8 @@ class StreamProxy:
         self._watch = Watch(reactor)
         self._loops = Loops()
         self._stopped: list[Deferred[None]] = []
+        self._drained: list[Deferred[None]] = []
+        self._is_draining = False
         self._patience: IDelayedCall | None = None
 
     @property
@@ -150,7 +156,7 @@ class StreamProxy:
 
     async def _start(self) -> IListeningPort:
         try:
-            self.port = await listen(self.reactor, self.listen, self._factory)
+            self.port = await listen(self.reactor, self.listen, self.factory)
         except BaseException:
             if self.state is State.CLOSING:
                 self._be_closed_if_so()
@@ -179,6 +185,15 @@ class StreamProxy:
             if was_open:
                 Deferred.fromCoroutine(self._close_port())
         return stopped
+
+    def drain(self) -> Deferred[None]:
+        """Take no more links; fires when those that are open are over."""
+        self._is_draining = True
+        if not self._links:
+            return succeed(None)
+        drained: Deferred[None] = Deferred(self._drained.remove)
+        self._drained.append(drained)
+        return drained
 
     async def _close_port(self) -> None:
         assert self.port is not None
@@ -231,7 +246,11 @@ class StreamProxy:
         self._last_number += 1
         number = self._last_number
         entry = LinkEntry(number, self.now(), _shown(address))
-        if len(self._links) >= self._most_links or self.state is not State.OPEN:
+        if (
+            len(self._links) >= self._most_links
+            or self._is_draining
+            or self.state is not State.OPEN
+        ):
             entry.outcome, entry.took = "refused", 0.0
             self._note_end(entry)
             return _Refused()
@@ -265,6 +284,10 @@ class StreamProxy:
         self._watch.discard(link)
         self._loops.forget(link.number)
         self._note_end(link.entry)
+        if not self._links:
+            drained, self._drained = self._drained, []
+            for each in drained:
+                each.callback(None)
         self._be_closed_if_so()
 
     def _note_end(self, entry: LinkEntry) -> None:
@@ -300,15 +323,6 @@ class _Links(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """A client has connected."""
         return self._accept(addr)
-
-
-def _in_tls(factory: Factory, certificate: str, key: str | None, reactor: Any) -> Any:
-    # They take 60 ms to import, which only those spend who use them.
-    from twisted.protocols.tls import TLSMemoryBIOFactory
-
-    from nbtwisted.proxy.stream.certificate import Certificate
-
-    return TLSMemoryBIOFactory(Certificate(certificate, key), False, factory, reactor)
 
 
 def _all_alike(stages: Sequence[Placed]) -> Callable[[int], Sequence[Placed]]:

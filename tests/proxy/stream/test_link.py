@@ -354,6 +354,27 @@ class EndTests(LinkCase):
         self.assertEqual(proxied.connect().finish(), "aborting")
         self.assertEqual([e.outcome for e in proxied.reports], ["refused"])
 
+    def test_a_proxy_that_drains_takes_no_more_links(self) -> None:
+        proxied = self.proxied()
+        client, upstream = proxied.pair()
+        drained: list[None] = []
+        given_up: list[object] = []
+        proxied.proxy.drain().addCallback(drained.append)
+        waiting = proxied.proxy.drain()
+        waiting.addErrback(given_up.append)
+        waiting.cancel()
+        self.assertEqual(proxied.connect().finish(), "aborting")
+        upstream.send(b"as before")
+        self.assertEqual(client.take(), b"as before")
+        self.assertEqual(drained, [])
+        for end in (client, upstream):
+            end.end()
+        for end in (client, upstream):
+            end.finish()
+        self.assertEqual((drained, len(given_up)), ([None], 1))
+        proxied.proxy.drain().addCallback(drained.append)
+        self.assertEqual(drained, [None, None])
+
     def test_a_loop_is_found_whichever_end_is_told_first(self) -> None:
         for client_first in (True, False):
             with self.subTest(client_first):
