@@ -41,7 +41,7 @@ class LinkEntry:
         upstream failed                        it could not be opened
         handshake failed                       the client's, in TLS
         loop                                   the upstream is the proxy itself
-        refused                                there were too many links, or the proxy drains
+        refused                                too many links, or the proxy drains
         stopped                                with the proxy
     """
 
