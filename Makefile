@@ -127,6 +127,10 @@ hostile: $(VENV)/.run ## send 10,000 GETs to a server that misbehaves at random:
 proxies: $(VENV)/.run $(VENV)/.mitmproxy ## send the same through squid, mitmproxy and microsocks: a minute
 	$(BIN)/python -m benchmarks.proxies $(PROXIES)
 
+.PHONY: toxics
+toxics: $(VENV)/.test ## measure what each of Toxiproxy's toxics does: half a minute, one table
+	$(BIN)/python -m benchmarks.toxics
+
 .PHONY: stopped
 stopped: $(VENV)/.run ## stop 10,000 requests at random, again and again, and resume them: a minute
 	$(BIN)/python -m benchmarks.stopped $(STOPPED)

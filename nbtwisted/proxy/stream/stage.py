@@ -69,13 +69,16 @@ class Break:
                     or `stall`: nothing passes in this direction any more
     after_seconds   from when it begins to act on the link
     after_bytes     of this direction, from then on; these still pass
+    silence         seconds that follow, until the link is reset or closed; in them,
+                    nothing passes in this direction
 
-    Without either, it breaks with the first byte.
+    Without the first two, it breaks with the first byte.
     """
 
     how: Literal["reset", "stall", "close"]
     after_seconds: float | None = None
     after_bytes: int | None = None
+    silence: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -296,12 +296,17 @@ class _Break(Step):
         """What follows; None for nothing at all."""
         self._breaks_at = _NEVER
         """When the last byte that may pass has done so, until that is told."""
+        self._silence = stage.silence if self._signal is not None else 0.0
+        """Seconds, if there is one to come."""
+        self._is_silent = False
         self._is_broken = False
 
     @property
     def due(self) -> float:
         if self._is_broken:
             return _NEVER
+        if self._is_silent:
+            return self.alarm
         return min(self.alarm, self._breaks_at, super().due)
 
     @property
@@ -318,6 +323,8 @@ class _Break(Step):
             super().put(item, at)
 
     def take(self, now: float) -> tuple[float, Item] | Signal | None:
+        if self._is_silent:
+            return self._break(self.alarm)
         came = super().due
         if self._breaks_at <= min(came, self.alarm):
             return self._break(self._breaks_at)
@@ -341,9 +348,13 @@ class _Break(Step):
 
     def ring(self) -> Signal | None:
         self._break(self.alarm)
-        return self._signal
+        return self._signal if self._is_broken else None
 
     def _break(self, at: float) -> tuple[float, Signal] | None:
+        if self._silence:
+            self.alarm, self._silence = at + self._silence, 0.0
+            self._is_silent = True
+            return None
         self._is_broken = True
         self.alarm = _NEVER
         if self._signal is None:

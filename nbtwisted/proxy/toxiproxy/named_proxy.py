@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
@@ -26,11 +26,31 @@ MOST_TOXICS_OF_ONE = 100
 """Each passes on each piece of bytes, and a change of one looks at all."""
 
 
+class Counted(Protocol):
+    """Counts bytes that have passed."""
+
+    @property
+    def bytes_up(self) -> int:
+        """To the upstream."""
+
+    @property
+    def bytes_down(self) -> int:
+        """To the client."""
+
+
 class Stream(Protocol):
     """A port in front of an upstream, such as a `StreamProxy`."""
 
+    @property
+    def journal(self) -> Counted:
+        """Has counted those of the links that are over."""
+
+    @property
+    def links(self) -> Collection[Counted]:
+        """Those that are open."""
+
     def start(self) -> Deferred[IListeningPort]:
-        """Open the port; fails with `CannotListenError`."""
+        """Open the port; fails with `CannotListenError` or `OSError`."""
 
     def stop(self) -> Deferred[None]:
         """Close the port, and cut all links."""
@@ -74,6 +94,17 @@ class NamedProxy:
         self.toxics: list[Toxic] = []
         self._streams = streams
         self._stream: Stream | None = None
+        self._passed_before = (0, 0)
+        """Through streams that are over: bytes to the upstream, and to the client."""
+
+    @property
+    def passed(self) -> tuple[int, int]:
+        """Bytes that have passed to the upstream, and to the client."""
+        up, down = self._passed_before
+        if self._stream is not None:
+            for each in (self._stream.journal, *self._stream.links):
+                up, down = up + each.bytes_up, down + each.bytes_down
+        return up, down
 
     @property
     def is_enabled(self) -> bool:
@@ -100,7 +131,7 @@ class NamedProxy:
         stream = self._streams.make(self.name, address, self.upstream, self._stages())
         try:
             port = await stream.start()
-        except CannotListenError as error:
+        except (CannotListenError, OSError) as error:
             raise _cannot_listen(address, error) from None
         self._stream = stream
         # A toxic may have been added meanwhile.
@@ -110,9 +141,11 @@ class NamedProxy:
 
     async def disable(self) -> None:
         """Close its port and cut its links, unless that is done."""
+        if self._stream is None:
+            return
+        self._passed_before = self.passed
         stream, self._stream = self._stream, None
-        if stream is not None:
-            await stream.stop()
+        await stream.stop()
 
     def differs(self, listen: str, upstream: str) -> bool:
         """Whether this is another port or upstream; raises `ApiError`."""
@@ -183,7 +216,8 @@ class NamedProxy:
             self._stream.set_stages(self._stages())
 
 
-def _cannot_listen(address: Address, error: CannotListenError) -> ApiError:
-    number = getattr(error.socketError, "errno", None)
-    reason = os.strerror(number).lower() if number else str(error.socketError)
+def _cannot_listen(address: Address, error: Exception) -> ApiError:
+    why = error.socketError if isinstance(error, CannotListenError) else error
+    number = getattr(why, "errno", None)
+    reason = os.strerror(number).lower() if number else str(why)
     return ApiError(f"listen tcp {address}: bind: {reason}", 500)

@@ -228,6 +228,16 @@ class Routes:
         text = json.dumps({"version": self._version}) + "\n"
         return _text(text, 200, "application/json;charset=utf-8")
 
+    @_route("/metrics", "GET")
+    async def metrics(self, request: Request) -> Behaviour:
+        """Figures of the proxies, as Prometheus reads them."""
+        # Prometheus' library takes 0.1 s to import.
+        from nbtwisted.proxy.toxiproxy.metrics import exposition
+
+        accept = request.header("accept") or ""
+        text, content_type = exposition(self._collection, accept)
+        return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
+
 
 _adapter = _app.url_map.bind("localhost")
 

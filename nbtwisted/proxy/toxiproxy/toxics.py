@@ -133,7 +133,8 @@ def _timeout(given: Mapping[str, int]) -> Stage | None:
 
 
 def _reset_peer(given: Mapping[str, int]) -> Stage | None:
-    return Break("reset", given["timeout"] / 1e3 if given["timeout"] > 0 else None)
+    # Its time begins with the first byte, which is lost.
+    return Break("reset", silence=max(given["timeout"], 0) / 1e3)
 
 
 def _slicer(given: Mapping[str, int]) -> Stage | None:

@@ -44,6 +44,7 @@ BREAKING: st.SearchStrategy[Stage] = st.one_of(
         st.sampled_from(["reset", "stall", "close"]),
         st.none() | seconds,
         st.none() | sizes,
+        st.just(0.0) | seconds,
     ),
     st.builds(Timeout, st.none() | seconds),
 )

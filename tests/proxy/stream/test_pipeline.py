@@ -122,6 +122,30 @@ class StageTests(SynchronousTestCase):
             through(pipeline(both), (1.0, b"a")), [(1.0, b"a"), (5.0, Signal.RESET)]
         )
 
+    def test_a_silence_comes_before_the_end(self) -> None:
+        silent = Break("reset", silence=2.0)
+        out = through(pipeline(silent), (1.0, b"a"), (2.0, b"b"), (2.5, END))
+        self.assertEqual(out, [(3.0, Signal.RESET)])
+        silent = Break("close", after_bytes=2, silence=2.0)
+        out = through(pipeline(silent, latency(5.0)), (1.0, b"abc"))
+        self.assertEqual(out, [(6.0, b"ab"), (8.0, Signal.CLOSE)])
+        silent = Break("close", after_seconds=4.0, silence=2.0)
+        out = through(pipeline(silent), (1.0, b"a"), (5.0, b"b"))
+        self.assertEqual(out, [(1.0, b"a"), (6.0, Signal.CLOSE)])
+
+    def test_a_silence_that_is_taken_away_loses_nothing(self) -> None:
+        silent = pipeline(Break("reset", silence=2.0))
+        silent.feed(b"a", 1.0)
+        self.assertEqual(drain(silent, 2.5), [])
+        silent.set_stages([], 2.5)
+        self.assertEqual(silent.take(2.5), b"a")
+
+    def test_a_silence_ends_though_nobody_takes_anything(self) -> None:
+        silent = pipeline(Break("reset", after_seconds=1.0, silence=2.0))
+        self.assertIsNone(silent.ring(1.0))
+        self.assertEqual(silent.alarm, 3.0)
+        self.assertIs(silent.ring(3.0), Signal.RESET)
+
     def test_a_stall_holds_all_behind_it_and_the_end(self) -> None:
         stalled = pipeline(Break("stall", after_bytes=1))
         self.assertFalse(stalled.is_stuck)

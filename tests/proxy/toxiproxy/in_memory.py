@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from errno import EADDRINUSE
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Addresses, Request
 
-__all__ = ["Answer", "Memory", "MemoryStream", "MemoryStreams"]
+__all__ = ["Answer", "Count", "Memory", "MemoryStream", "MemoryStreams"]
 
 HERE = Addresses("127.0.0.1", "127.0.0.1:8474", True, False)
 ELSEWHERE = Addresses("192.168.1.9", "192.168.1.1:8474", False, False)
@@ -39,6 +40,14 @@ class _Port:
         return self._address
 
 
+@dataclass
+class Count:
+    """Bytes that have passed."""
+
+    bytes_up: int = 0
+    bytes_down: int = 0
+
+
 class MemoryStream:
     """A stream whose port is an entry of `MemoryStreams.open`."""
 
@@ -47,6 +56,8 @@ class MemoryStream:
         self.address = address
         self.upstream = upstream
         self.stages: list[Placed] = []
+        self.journal = Count()
+        self.links: list[Count] = []
 
     def start(self) -> Deferred[IListeningPort]:
         host, number = self.address.host, self.address.port

@@ -13,7 +13,7 @@ from nbtwisted.proxy.stream.stage import Direction, Latency, Placed, Timeout
 from nbtwisted.proxy.toxiproxy import collection, named_proxy
 from nbtwisted.server.model.delay import Delay
 from tests.guard import ClockCase
-from tests.proxy.toxiproxy.in_memory import ELSEWHERE, Memory
+from tests.proxy.toxiproxy.in_memory import ELSEWHERE, Count, Memory
 
 REDIS = {"name": "redis", "listen": "localhost:26379", "upstream": "localhost:6379"}
 SLOW = {"type": "latency", "attributes": {"latency": 100, "jitter": 10}}
@@ -457,6 +457,33 @@ class OtherTests(APICase):
         self.assertEqual(
             answer.headers["Content-Type"], "application/json;charset=utf-8"
         )
+
+    def test_the_metrics(self) -> None:
+        self.ask("POST", "/proxies", REDIS)
+        stream = self.api.streams.open["127.0.0.1:26379"]
+        stream.journal.bytes_up, stream.journal.bytes_down = 100, 20
+        stream.links += [Count(3, 4), Count(5, 6)]
+
+        def sent(direction: str) -> float:
+            answer = self.ask("GET", "/metrics")
+            self.assertTrue(answer.headers["Content-Type"].startswith("text/plain"))
+            labels = (
+                f'direction="{direction}",listener="127.0.0.1:26379",'
+                'proxy="redis",upstream="localhost:6379"'
+            )
+            name = f"toxiproxy_proxy_sent_bytes_total{{{labels}}} "
+            for line in answer.body.decode().splitlines():
+                if line.startswith(name):
+                    return float(line.removeprefix(name))
+            raise AssertionError(answer.body)
+
+        self.assertEqual((sent("upstream"), sent("downstream")), (108, 30))
+        # They go on counting when the proxy is closed and opened again.
+        for enabled in (False, True):
+            self.ask("POST", "/proxies/redis", {"enabled": enabled})
+            self.assertEqual((sent("upstream"), sent("downstream")), (108, 30))
+        self.api.streams.open["127.0.0.1:26379"].links.append(Count(1, 1))
+        self.assertEqual((sent("upstream"), sent("downstream")), (109, 31))
 
     def test_every_request_has_an_identifier(self) -> None:
         found = {

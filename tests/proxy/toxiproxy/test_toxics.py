@@ -64,6 +64,13 @@ class StageTests(ClockCase):
         self.assertEqual(stages("timeout", timeout=0), [Timeout(None)])
         self.assertEqual(stages("timeout"), [Timeout(None)])
 
+    def test_reset_peer_resets_so_long_after_the_first_byte(self) -> None:
+        self.assertEqual(
+            stages("reset_peer", timeout=500), [Break("reset", silence=0.5)]
+        )
+        self.assertEqual(stages("reset_peer"), [Break("reset")])
+        self.assertEqual(stages("reset_peer", timeout=-1), [Break("reset")])
+
     def test_slicer_has_bytes_and_microseconds(self) -> None:
         self.assertEqual(
             stages("slicer", average_size=64, size_variation=32, delay=10_000),
