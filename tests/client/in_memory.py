@@ -48,6 +48,7 @@ class Connection(StringTransport):
         """What TLS was begun with, if it was."""
         self._fileno = fileno
         self._pull_producer: Any = None
+        self.push_producer: Any = None
 
     # What a TCP transport has, and StringTransport has not.
 
@@ -64,18 +65,22 @@ class Connection(StringTransport):
         """No connection of OpenSSL's."""
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        assert not streaming
+        assert self.producer is None
+        if streaming:
+            self.push_producer = producer
+            return
         self._pull_producer = producer
         producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
         # In TLS there is nobody to be told then.
         assert self.state != "gone", "unregistered from what is gone"
-        assert self._pull_producer is not None
-        self._pull_producer = None
+        assert self._pull_producer is not None or self.push_producer is not None
+        self._pull_producer = self.push_producer = None
 
     def loseConnection(self) -> None:
-        assert self._pull_producer is None, "it waits for what is yet to be produced"
+        waits = "it waits for what is yet to be produced"
+        assert self._pull_producer is None is self.push_producer, waits
         self.state = "closing"
 
     def abortConnection(self) -> None:
@@ -94,7 +99,8 @@ class Connection(StringTransport):
 
     def take_request(self) -> bytes:
         """The kernel takes all that was written: returns it."""
-        self._pull_producer.resumeProducing()
+        if self._pull_producer is not None:
+            self._pull_producer.resumeProducing()
         request: bytes = self.value()
         self.clear()
         return request
@@ -120,7 +126,8 @@ class Connection(StringTransport):
     def _end(self, reason: Exception) -> None:
         self.state = "gone"
         # As Twisted does, before the protocol hears of it.
-        producer, self._pull_producer = self._pull_producer, None
+        producer = self._pull_producer or self.push_producer
+        self._pull_producer = self.push_producer = None
         if producer is not None:
             producer.stopProducing()
         self.protocol.connectionLost(Failure(reason))

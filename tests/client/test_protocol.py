@@ -29,6 +29,10 @@ REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 WHOLE = HEAD + b"hello"
 LAST = WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+)
 OVER = ["exchange over", None]
 
 
@@ -105,6 +109,18 @@ class ConnectionTests(ClockCase):
     def stop(self) -> None:
         self.told.append("stop opening")
 
+    def response_goes_on(self, connection: OurConnection) -> None:
+        self.told += ["goes on", connection.reader.take()]
+
+    def room_to_send(self, has_room: bool) -> None:
+        self.told.append("room" if has_room else "no room")
+
+    def switched_bytes(self, data: bytes) -> None:
+        self.told.append(data)
+
+    def exchange_switched(self, connection: OurConnection, early: bytes) -> None:
+        self.told += ["switched", early]
+
     def expect(self, *told: Any) -> None:
         """What it told since it was last asked."""
         self.assertEqual(self.told, [*told])
@@ -175,6 +191,94 @@ class ConnectionTests(ClockCase):
         theirs.answer(WHOLE)
         self.expect("bytes")
         return ours, theirs
+
+    def switched(self) -> tuple[OurConnection, Connection]:
+        """Both ends of one on which the server has switched to another protocol."""
+        ours, theirs = self.busy()
+        ours.follower = self
+        ours.reader.may_switch = True
+        theirs.answer(SWITCH + b"early")
+        self.expect("bytes", "switched", b"early")
+        return ours, theirs
+
+    # Followed.
+
+    def test_a_request_that_is_sent_while_it_comes(self) -> None:
+        ours, theirs = self.ready()
+        ours.follower = self
+        ours.begin(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n")
+        ours.send_more(b"ab")
+        theirs.push_producer.pauseProducing()
+        theirs.push_producer.resumeProducing()
+        self.expect("no room", "room")
+        ours.send_more(b"cd")
+        ours.send_no_more()
+        self.expect("sent")
+        self.assertTrue(theirs.take_request().endswith(b"\r\n\r\nabcd"))
+        theirs.answer(HEAD + b"he")
+        self.expect("bytes", "goes on", b"he")
+        theirs.answer(b"llo")
+        self.expect("bytes", "free", *OVER)
+        self.assertEqual(ours.reader.take(), b"llo")
+        self.assertIsNone(ours.follower)
+
+    def test_its_response_comes_before_its_end(self) -> None:
+        ours, theirs = self.ready()
+        ours.follower = self
+        ours.begin(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n")
+        theirs.answer(WHOLE)
+        self.expect("bytes")
+        ours.send_more(b"abcd")
+        ours.send_no_more()
+        theirs.finish()
+        self.expect("gone", *OVER)
+        self.assertTrue(ours.is_whole)
+
+    def test_a_paused_one_is_read_again_for_the_next(self) -> None:
+        ours, theirs = self.busy()
+        ours.follower = self
+        theirs.answer(HEAD)
+        ours.pause()
+        self.assertEqual(theirs.producerState, "paused")
+        # TLS may have more than what was read.
+        theirs.answer(b"hello")
+        self.expect("bytes", "goes on", b"", "bytes", "free", *OVER)
+        self.assertEqual(theirs.producerState, "producing")
+
+    def test_another_protocol(self) -> None:
+        ours, theirs = self.switched()
+        theirs.answer(b"more")
+        self.expect(b"more")
+        ours.pass_on(b"there")
+        self.assertEqual(theirs.take_request(), b"there")
+        theirs.push_producer.pauseProducing()
+        theirs.push_producer.resumeProducing()
+        self.expect("no room", "room")
+        ours.pause()
+        self.assertEqual(theirs.producerState, "paused")
+        ours.resume()
+        self.assertEqual(theirs.producerState, "producing")
+        ours.close()
+        theirs.finish()
+        self.expect("gone", *OVER)
+
+    def test_another_protocol_breaks(self) -> None:
+        ours, theirs = self.switched()
+        theirs.reset()
+        self.expect("gone", "exchange over", ConnectionLost)
+        ours, theirs = self.switched()
+        theirs.close()
+        self.expect("gone", *OVER)
+        ours, theirs = self.switched()
+        ours.abort()
+        theirs.finish()
+        self.expect("gone", *OVER)
+
+    def test_another_protocol_that_nobody_asked_for(self) -> None:
+        ours, theirs = self.busy()
+        theirs.answer(SWITCH)
+        theirs.finish()
+        self.expect("bytes", "gone", "exchange over", MalformedResponse)
 
     # Open.
 

@@ -61,6 +61,11 @@ class ChunkReader:
             self._trailers = TrailerReader(self._most_trailers)
         return self._trailers.feed(data, at)
 
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """The fields behind the body, once they are whole."""
+        return () if self._trailers is None else self._trailers.fields
+
     def end(self) -> None:
         """Judge the trailers, if nothing more will come; raises `MalformedResponse`."""
         if self._trailers is not None:

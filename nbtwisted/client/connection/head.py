@@ -34,7 +34,17 @@ from nbtwisted.http1.syntax import BLANK_LINE
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.printable import printable
 
-__all__ = ["HeadReader", "ParsedHead", "TrailerReader", "parse_head"]
+__all__ = [
+    "SWITCHED",
+    "SWITCHING",
+    "HeadReader",
+    "ParsedHead",
+    "TrailerReader",
+    "parse_head",
+]
+
+SWITCHING = 101
+"""The status of a server that goes on in another protocol: RFC 9110, 15.2.2."""
 
 MOST_FIELDS = 1000
 """Header fields; Apache takes a hundred by default, and Node 2,000."""
@@ -47,7 +57,7 @@ _FIELDS = re.compile("([^:]+):[ \t]*((?:[^\r]*[^\r \t])?)[ \t]*\r\n")
 """The fields of a head that is known to be well-formed, and has one line for each."""
 
 
-_SWITCHED = "the server switched protocols, though it was not asked to"
+SWITCHED = "the server switched protocols, though it was not asked to"
 _NO_BLANK_LINE = "a head, or trailers, without a blank line behind it"
 
 _BEFORE_TRAILERS = b"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
@@ -191,7 +201,10 @@ def _feed(
     try:
         llhttp.feed_data(text)
     except HttpParserUpgrade:
-        raise MalformedResponse(_SWITCHED) from None
+        # It was fed nothing behind the head, so this is its end.
+        if llhttp.get_status_code() != SWITCHING:
+            raise MalformedResponse(SWITCHED) from None
+        section.is_whole = True
     except HttpParserCallbackError:
         raise MalformedResponse(section.fault) from None
     except HttpParserError as error:
@@ -212,7 +225,7 @@ def _in_plain_words(error: HttpParserError) -> str:
     if text.startswith("Expected HTTP/"):
         return "the answer does not begin with HTTP/"
     if text == "Pause on CONNECT/Upgrade":
-        return _SWITCHED
+        return SWITCHED
     is_name = "-" in text.partition(" ")[0]
     return text if is_name else text[:1].lower() + text[1:]
 
@@ -315,4 +328,11 @@ class TrailerReader(_Lines):
         # A blank line may begin with the end of the last chunk's line, but no field.
         self._text += _BEFORE_TRAILERS
         self._feed(len(self._text))
+        self._begins_at = len(self._text)
         self._is_in_fields = True
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The trailers, once they are whole, as a head has its fields."""
+        text = b"\r\n" + _unfolded(self._text[self._begins_at :])
+        return tuple(_FIELDS.findall(text.decode("latin-1"), 2))

@@ -52,7 +52,8 @@ class TLSOptions(TypedDict, total=False):
 class Pool:
     """Opens connections, and keeps those that are free if they are to be kept alive.
 
-    No more are kept than make `most` together with those in use. `overrides` gives
+    No more are kept than make `most` together with those in use, and no more than
+    `most_idle` if that is given. `overrides` gives
     hosts and ports the addresses that they are to have; the host `*` is each that is
     not among them. `unix_socket` is the path of a socket to connect to in place of any
     host, and `family` 4 or 6 to use addresses of one kind only. `tls` is whom to trust
@@ -70,6 +71,7 @@ class Pool:
         limits: Limits,
         keeps_alive: bool,
         most: int,
+        most_idle: int | None = None,
         tls: TLSOptions | None = None,
         overrides: Mapping[tuple[str, int], Sequence[str]] | None = None,
         unix_socket: str | None = None,
@@ -81,6 +83,7 @@ class Pool:
         self._limits = limits
         self._keeps_alive = keeps_alive
         self._most = most
+        self._most_idle = most_idle
         self._overrides = overrides or {}
         self._unix_socket = unix_socket and socket_path(unix_socket)
         self._resolver = resolver or Resolver(reactor, family=family)
@@ -176,6 +179,10 @@ class Pool:
         route = self._in_use.pop(connection)
         self._idle[connection] = route
         self._idle_at.setdefault(route, []).append(connection)
+        if self._most_idle is not None and len(self._idle) > self._most_idle:
+            oldest = next(iter(self._idle))
+            self._forget(oldest)
+            self._leave(oldest)
 
     def connection_gone(self, connection: Connection) -> None:
         """Forget it."""

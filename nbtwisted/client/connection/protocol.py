@@ -50,18 +50,21 @@ class State(enum.Enum):
     | IDLE | `send`, all of which the kernel takes at once | RECEIVING |
     | | `send`, of which some has to wait | SENDING |
     | | a byte comes that nobody asked for | CLOSING |
+    | | `begin`, of a request whose body is still arriving | SENDING |
     | SENDING | the kernel has the last byte | RECEIVING |
     | | a response is whole before that, or not due yet | CLOSING |
     | RECEIVING | the response is whole, and may be followed | IDLE; SETTLING in TLS |
     | | it is whole and the last, or can no longer become whole | CLOSING |
+    | | it is whole: the server has switched to another protocol | SWITCHED |
+    | SWITCHED | bytes pass both ways, until `close` or `abort` | CLOSING |
     | SETTLING | the next turn of the reactor | IDLE |
     | | a byte comes that nobody asked for | CLOSING |
     | CLOSING | `connectionLost` | GONE |
     | GONE | | |
 
-    `abort` leads from TUNNELLING, SECURING, IDLE, SENDING, RECEIVING and SETTLING to
-    CLOSING, and from OPENING to GONE; `connectionLost` leads from TUNNELLING, SECURING,
-    IDLE, SENDING, RECEIVING and SETTLING to GONE.
+    `abort` leads from TUNNELLING, SECURING, IDLE, SENDING, RECEIVING, SWITCHED and
+    SETTLING to CLOSING, and from OPENING to GONE; `connectionLost` leads from
+    TUNNELLING, SECURING, IDLE, SENDING, RECEIVING, SWITCHED and SETTLING to GONE.
     """
 
     OPENING = enum.auto()
@@ -70,6 +73,7 @@ class State(enum.Enum):
     IDLE = enum.auto()
     SENDING = enum.auto()
     RECEIVING = enum.auto()
+    SWITCHED = enum.auto()
     SETTLING = enum.auto()
     CLOSING = enum.auto()
     GONE = enum.auto()
@@ -102,6 +106,22 @@ class Listener(Interface):
         The response is whole, or the `error` says why not; after `abort` there may be
         neither.
         """
+
+
+class Follower(Interface):
+    """Whoever takes a response while it comes, or sends a request while it does."""
+
+    def response_goes_on(self, connection: Connection) -> None:
+        """Some of the response was read, and it is not whole."""
+
+    def room_to_send(self, has_room: bool) -> None:
+        """Whether the kernel takes more of the request."""
+
+    def switched_bytes(self, data: bytes) -> None:
+        """Bytes of the other protocol have come, after `exchange_switched`."""
+
+    def exchange_switched(self, connection: Connection, early: bytes) -> None:
+        """The server has switched to another protocol, and some of that has come."""
 
 
 class Opens(Interface):
@@ -153,6 +173,8 @@ class Connection(Protocol):
         self.fileno: int | None = None
         self.is_whole = False
         """Whether the response to the request that was sent last is."""
+        self.follower: Follower | None = None
+        """Who follows this request and its response, if the listener does."""
         self._reactor = reactor
         self._keeper = keeper
         self._handshake = handshake
@@ -164,6 +186,9 @@ class Connection(Protocol):
         # What is still to be handed to the transport.
         self._unsent = memoryview(b"")
         self._has_begun = False
+        self._is_pushed = False
+        """Whether others send what there is to be sent."""
+        self._is_paused = False
         self._settling: IDelayedCall | None = None
 
     def send(self, message: Message) -> None:
@@ -181,10 +206,59 @@ class Connection(Protocol):
             self.transport.write(head)
         self._request_size = len(head) + len(body)
         self._has_begun = False
+        self._is_pushed = False
         # A pull producer is asked when it is new, and once more when its last bytes are
         # with the kernel: the one way to know when the request was sent.
         self.transport.registerProducer(self, False)
         self.state = State.SENDING
+
+    def begin(self, head: bytes) -> None:
+        """Send the head of a request, for the listener; it is IDLE.
+
+        The body follows by `send_more` and `send_no_more`.
+        """
+        self.is_whole = False
+        self.reader.reset(head.startswith(b"HEAD "))
+        self._request_size = SMALL_REQUEST + 1
+        self._has_begun = True
+        self.state = State.SENDING
+        # A push producer: it is told when to pause.
+        self._is_pushed = True
+        self.transport.registerProducer(self, True)
+        self.transport.write(head)
+
+    def send_more(self, data: bytes) -> None:
+        """Send more of a request that was begun."""
+        if self.state is State.SENDING:
+            self.transport.write(data)
+
+    def send_no_more(self) -> None:
+        """All of a request that was begun is sent."""
+        if self.state is State.SENDING:
+            self.transport.unregisterProducer()
+            self._be_sent()
+
+    def pauseProducing(self) -> None:
+        """Take no more of a request, or of another protocol."""
+        if self.follower is not None:
+            self.follower.room_to_send(False)
+
+    def pass_on(self, data: bytes) -> None:
+        """Send bytes of another protocol, once the server has switched to it."""
+        if self.state is State.SWITCHED:
+            self.transport.write(data)
+
+    def pause(self) -> None:
+        """Read no further, until `resume`."""
+        if self.state in (State.SENDING, State.RECEIVING, State.SWITCHED):
+            self._is_paused = True
+            self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._is_paused and self.state not in (State.CLOSING, State.GONE):
+            self._is_paused = False
+            self.transport.resumeProducing()
 
     def _be_sent(self) -> None:
         self.state = State.RECEIVING
@@ -193,6 +267,10 @@ class Connection(Protocol):
 
     def resumeProducing(self) -> None:
         """Send the next piece; or all is sent, unless it is asked because it is new."""
+        if self._is_pushed:
+            if self.follower is not None:
+                self.follower.room_to_send(True)
+            return
         if self.state is not State.SENDING:
             return
         if self._unsent:
@@ -263,6 +341,10 @@ class Connection(Protocol):
         if self.state is State.TUNNELLING:
             self._go_on_tunnelling(data)
             return
+        if self.state is State.SWITCHED:
+            if self.follower is not None:
+                self.follower.switched_bytes(data)
+            return
         if self.state is not State.RECEIVING and not self._takes_early():
             return
         assert self.listener is not None
@@ -274,6 +356,8 @@ class Connection(Protocol):
         else:
             if self.is_whole:
                 self._finish()
+            elif self.follower is not None:
+                self.follower.response_goes_on(self)
 
     def _takes_early(self) -> bool:
         """Whether what came can be a response, though not all of the request was sent.
@@ -293,7 +377,14 @@ class Connection(Protocol):
 
     def _finish(self) -> None:
         """The response is whole: be free, or close."""
-        if self.state is State.SENDING:
+        early = self.reader.behind_switch
+        if early is not None and self.state is State.RECEIVING:
+            self.state = State.SWITCHED
+            self._is_pushed = True
+            self.transport.registerProducer(self, True)
+            assert self.follower is not None
+            self.follower.exchange_switched(self, early)
+        elif self.state is State.SENDING:
             # It would wait until the server has taken all of the request.
             self.abort()
         elif not (self._keeps_alive and self.reader.can_be_followed):
@@ -310,6 +401,8 @@ class Connection(Protocol):
         self.state = State.IDLE
         self._settling = None
         self._was_used = True
+        self.follower = None
+        self.resume()
         listener, self.listener = self.listener, None
         self._keeper.connection_free(self)
         assert listener is not None
@@ -323,6 +416,8 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close it in an orderly way."""
         if self._handshake is None:
+            if self.state is State.SWITCHED:
+                self.transport.unregisterProducer()
             self.state = State.CLOSING
             self.transport.loseConnection()
         else:
@@ -336,7 +431,7 @@ class Connection(Protocol):
             opening.stop()
             self.could_not_open(None)
         elif self.state is not State.GONE:
-            if self.state is State.SENDING:
+            if self.state in (State.SENDING, State.SWITCHED):
                 self.transport.unregisterProducer()
             self._settle_no_more()
             self.state = State.CLOSING
@@ -365,6 +460,8 @@ class Connection(Protocol):
         elif self.state in (State.SENDING, State.RECEIVING):
             self._error = self._error_at_the_end(reason)
             self.is_whole = self._error is None
+        elif self.state is State.SWITCHED and not reason.check(ConnectionDone):
+            self._error = ConnectionLost("the connection broke")
         self._settle_no_more()
         self._be_gone()
 

@@ -7,6 +7,7 @@ Theory of operation. A response is read in parts, one after another:
     LENGTH    so many bytes                                  WHOLE
     CHUNKS    trailers behind the last chunk (`chunks.py`)   WHOLE
     TO_END    the orderly end of the connection              WHOLE
+    SWITCHED  the head, a 101: another protocol follows      WHOLE
     WHOLE     `reset`                                        HEAD
 
 The head says which part is behind it (RFC 9112, 6.3). However the bytes are cut, the
@@ -23,7 +24,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from nbtwisted.client.connection.chunks import ChunkReader
-from nbtwisted.client.connection.head import HeadReader, ParsedHead, parse_head
+from nbtwisted.client.connection.head import (
+    SWITCHED,
+    SWITCHING,
+    HeadReader,
+    ParsedHead,
+    parse_head,
+)
 from nbtwisted.client.errors import (
     EmptyResponse,
     MalformedResponse,
@@ -61,10 +68,11 @@ class Part(Enum):
     LENGTH = "length"
     CHUNKS = "chunks"
     TO_END = "to end"
+    SWITCHED = "switched"
     WHOLE = "whole"
 
 
-_HEAD, _LENGTH, _CHUNKS, _TO_END, _WHOLE = Part
+_HEAD, _LENGTH, _CHUNKS, _TO_END, _SWITCHED, _WHOLE = Part
 
 
 class ResponseReader:
@@ -79,6 +87,11 @@ class ResponseReader:
     received         bytes of the response so far
     can_be_followed  whether the response is whole, and the connection is good for the
                      next: not if more was received, for nobody asked for that
+    interim          the interim heads so far
+    may_switch       whether the server was asked to switch to another protocol
+    behind_switch    what came behind the head of a 101, which is the whole response
+
+    `take` gives the body as it comes, and forgets it.
 
     Without `keeps_body` the bytes are counted as they pass, and `raw` and `body` are
     empty.
@@ -97,8 +110,12 @@ class ResponseReader:
         "_limits",
         "_part",
         "_remembers",
+        "_taken",
+        "behind_switch",
         "can_be_followed",
         "head",
+        "interim",
+        "may_switch",
         "received",
         "size",
     )
@@ -131,8 +148,28 @@ class ResponseReader:
         self._data = b""
         self._head_reader = None
         self._head_size = 0
-        self._interim = 0
+        self._taken = 0
         self._chunks = None
+        self.interim: tuple[Head, ...] = ()
+        self.may_switch = False
+        self.behind_switch: bytes | None = None
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """The fields behind a body in chunks, once it is whole."""
+        return () if self._chunks is None else self._chunks.trailers
+
+    def take(self) -> bytes:
+        """Give what came of the body since the last time; `raw` begins anew."""
+        if self._chunks is not None:
+            body = bytes(self._chunks.body)
+            self._chunks.body.clear()
+        else:
+            fresh = self.size - self._taken
+            body = self.raw[len(self._data) - fresh :] if fresh else b""
+        self._taken = self.size
+        self._data = b""
+        return body
 
     @property
     def has_begun(self) -> bool:
@@ -258,8 +295,14 @@ class ResponseReader:
         head, length, is_chunked, self._keeps_alive = parsed
         limits = self._limits
         if head.status < 200:
-            self._interim += 1
-            if self._interim > _MOST_INTERIM:
+            if head.status == SWITCHING:
+                if not self.may_switch:
+                    raise MalformedResponse(SWITCHED)
+                self.head = head
+                self._part = _SWITCHED
+                return True
+            self.interim += (head,)
+            if len(self.interim) > _MOST_INTERIM:
                 raise MalformedResponse(f"more than {_MOST_INTERIM} interim answers")
             return False
         self.head = head
@@ -303,6 +346,10 @@ class ResponseReader:
                 return chunks.feed(data, start)
             finally:
                 self.size = chunks.size
+        if part is _SWITCHED:
+            self.behind_switch = data[start:]
+            self._keeps_alive = False
+            return len(data)
         if part is _TO_END:
             self.size += len(data) - start
             if self.size > self._limits.body:

@@ -87,7 +87,7 @@ class RequestHeaders:
         """The values of each `X-Nbtwisted-Name`, as of a parameter `_name`."""
         if self._controls is None:
             self._controls = tuple(
-                (b"_" + name[len(_CONTROL) :], tuple(values))
+                (b"_" + name[len(_CONTROL) :].replace(b"-", b"_"), tuple(values))
                 for name, values in self.by_name.items()
                 if name.startswith(_CONTROL)
             )

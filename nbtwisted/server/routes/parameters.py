@@ -13,8 +13,10 @@ from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.controls import (
     CONTROLS,
     NO_CONTROLS,
+    SERVED,
     Controls,
     UnreadableControl,
+    Vocabulary,
     read_controls,
 )
 from nbtwisted.server.model.delay import NO_DELAY, Delay, parse_seconds
@@ -161,16 +163,26 @@ def duration(longest: float) -> Callable[[str], float]:
     return partial(parse_seconds, longest=longest)
 
 
-def controls(request: Request, max_delay: float, *, lenient: bool) -> Controls:
+def controls(
+    request: Request,
+    max_delay: float,
+    *,
+    lenient: bool,
+    vocabulary: Vocabulary = SERVED,
+    in_query: bool = True,
+) -> Controls:
     """The controls of a request; raises `Refused` for one that cannot be read.
 
-    A parameter that begins with `_` has to be a control, unless `lenient`.
+    They are those of a `vocabulary`, in the header and `in_query`, if that is to be. A
+    parameter that begins with `_` has to be a control, unless `lenient`.
     """
-    given = _given(request, lenient)
+    given = request.headers.controls
+    if in_query:
+        given = _given(request, lenient, vocabulary)
     if not given:
         return NO_CONTROLS
     try:
-        return _read((given, max_delay))
+        return _read((given, max_delay, vocabulary))
     except UnreadableControl as error:
         raise Refused(
             unreadable(error.control, error.value, error.expected, error.error)
@@ -181,6 +193,10 @@ _NAMES = frozenset(f"_{name}".encode() for name in CONTROLS)
 
 Given = tuple[tuple[bytes, tuple[bytes, ...]], ...]
 """The names of controls, with `_` before them, and the values of each."""
+
+
+def _is_known(name: bytes, vocabulary: Vocabulary) -> bool:
+    return name[1:].decode("latin-1") in vocabulary.names
 
 
 def _texts(given: Given) -> dict[str, list[str]]:
@@ -194,13 +210,14 @@ def _texts(given: Given) -> dict[str, list[str]]:
     return texts
 
 
-def _is_short(it: tuple[Given, float]) -> bool:
+def _is_short(it: tuple[Given, float, Vocabulary]) -> bool:
     size = sum(len(value) for _, values in it[0] for value in values)
     return size <= LONGEST_REMEMBERED
 
 
-_read = Memo[tuple[Given, float], Controls](
-    lambda it: read_controls(_texts(it[0]), max_delay=it[1]), fits=_is_short
+_read = Memo[tuple[Given, float, Vocabulary], Controls](
+    lambda it: read_controls(_texts(it[0]), max_delay=it[1], vocabulary=it[2]),
+    fits=_is_short,
 )
 
 
@@ -212,7 +229,7 @@ def refuse_controls(request: Request, *, lenient: bool) -> None:
         raise Refused(refusal(400, error, control=control, expected=expected))
 
 
-def _given(request: Request, lenient: bool) -> Given:
+def _given(request: Request, lenient: bool, vocabulary: Vocabulary = SERVED) -> Given:
     """The controls of a request: of its target, and of its header fields."""
     of_headers = request.headers.controls
     if not (request.query or of_headers):
@@ -220,6 +237,6 @@ def _given(request: Request, lenient: bool) -> Given:
     given = [
         (name, tuple(values))
         for name, values in arguments(request).items()
-        if name[:1] == b"_" and (not lenient or name in _NAMES)
+        if name[:1] == b"_" and (not lenient or _is_known(name, vocabulary))
     ]
     return (*given, *of_headers)
