@@ -66,8 +66,8 @@ class Hub(Protocol):
     def open_upstream(self, link: Link) -> None:
         """Open the connection to the upstream."""
 
-    def is_loop(self, link: Link, side: Side) -> bool:
-        """Whether the other end of a side is the hub itself."""
+    def find_loop(self, link: Link, side: Side) -> None:
+        """End the link, if the other end of a side is the hub itself."""
 
     def link_over(self, link: Link) -> None:
         """Nothing is left of it."""
@@ -106,6 +106,7 @@ class Link:
             )
         ]
         self._deadline: IDelayedCall | None = None
+        self._opening: IDelayedCall | None = None
         self._first_to_end: str | None = None
 
     @property
@@ -141,7 +142,8 @@ class Link:
 
     def side_made(self, side: Side) -> None:
         """One has connected: with the client, stages begin to act."""
-        if side is self.client:
+        self._hub.find_loop(self, side)
+        if side is self.client and self.state is LinkState.OPENING:
             hub = self._hub
             self._deadline = hub.reactor.callLater(hub.connect_timeout, self._too_late)
             stages = hub.stages_of(self.number)
@@ -152,19 +154,27 @@ class Link:
         """The client is there, or the upstream."""
         if self.state is not LinkState.OPENING:
             return
-        if self._hub.is_loop(self, side):
-            self.entry.upstream_error = "connect: the upstream is this proxy itself"
-            self._end("loop", Side.abort)
-            return
         if side is self.client:
-            self._hub.open_upstream(self)
+            # Before that, all is heard that has come by now: perhaps this client is the
+            # proxy itself, and to open another connection would be to go on for ever.
+            self._opening = self.reactor.callLater(0, self._open_upstream)
             return
-        self._open_in_time()
+        self._stop_waiting()
         self._set_state(LinkState.OPEN)
         self.entry.outcome = "open"
         for flow in self._flows:
             flow.pump()
         self._end_if_done()
+
+    def _open_upstream(self) -> None:
+        self._opening = None
+        self._hub.open_upstream(self)
+
+    def end_loop(self) -> None:
+        """Its client, or its upstream, is the proxy itself."""
+        if self.state in _PASSES:
+            self.entry.upstream_error = "connect: the upstream is this proxy itself"
+            self._end("loop", Side.abort)
 
     def received(self, side: Side, data: bytes) -> None:
         """One has sent bytes."""
@@ -242,10 +252,11 @@ class Link:
 
     # Its end.
 
-    def _open_in_time(self) -> None:
-        deadline, self._deadline = self._deadline, None
-        if deadline is not None:
-            deadline.cancel()
+    def _stop_waiting(self) -> None:
+        for call in (self._deadline, self._opening):
+            if call is not None:
+                call.cancel()
+        self._deadline = self._opening = None
 
     def _too_late(self) -> None:
         self._deadline = None
@@ -267,7 +278,7 @@ class Link:
         was_opening = self.state is LinkState.OPENING
         self._set_state(LinkState.CLOSING)
         self.entry.outcome = outcome
-        self._open_in_time()
+        self._stop_waiting()
         for flow in self._flows:
             flow.drop()
         if was_opening:

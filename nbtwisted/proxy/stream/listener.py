@@ -270,13 +270,16 @@ class StreamProxy:
         """Open the connection to the upstream."""
         self._opener.open(link.upstream)
 
-    def is_loop(self, link: Link, side: Side) -> bool:
-        """Whether a link's client, or its upstream, is this proxy itself."""
+    def find_loop(self, link: Link, side: Side) -> None:
+        """End a link, if its client or its upstream is this proxy; and that link."""
         if side is link.client:
-            place = _place(side.transport.getPeer())
-            return place is not None and self._loops.add_client(link.number, place)
-        place = _place(side.transport.getHost())
-        return place is not None and self._loops.add_upstream(link.number, place)
+            place, add = _place(side.transport.getPeer()), self._loops.add_client
+        else:
+            place, add = _place(side.transport.getHost()), self._loops.add_upstream
+        other = None if place is None else add(link.number, place)
+        if other is not None:
+            for number in (link.number, other):
+                self._links[number].end_loop()
 
     def link_over(self, link: Link) -> None:
         """Nothing is left of it."""

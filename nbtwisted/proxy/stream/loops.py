@@ -12,7 +12,7 @@ class Loops:
     """Where the connections of a proxy's links come from, at both ends.
 
     A connection that comes from where another one of the proxy's own begins is that
-    one. Which of its two ends is told first is left to chance.
+    one. Which of its two ends is heard of first is left to chance.
     """
 
     def __init__(self) -> None:
@@ -20,15 +20,15 @@ class Loops:
         self._upstreams: dict[Address, int] = {}
         self._of_links: dict[int, list[tuple[dict[Address, int], Address]]] = {}
 
-    def add_client(self, number: int, address: Address) -> bool:
-        """Note where a link's client is; returns whether that is the proxy itself."""
+    def add_client(self, number: int, address: Address) -> int | None:
+        """Note where a link's client is; returns the link whose upstream that is."""
         self._note(self._clients, number, address)
-        return address in self._upstreams
+        return self._upstreams.get(address)
 
-    def add_upstream(self, number: int, address: Address) -> bool:
-        """Note where a connection to the upstream begins; returns as `add_client`."""
+    def add_upstream(self, number: int, address: Address) -> int | None:
+        """Note where a link's upstream begins; returns the link whose client it is."""
         self._note(self._upstreams, number, address)
-        return address in self._clients
+        return self._clients.get(address)
 
     def _note(self, ends: dict[Address, int], number: int, address: Address) -> None:
         ends[address] = number

@@ -146,13 +146,16 @@ class Proxied:
         """The open links."""
         return list(self.proxy.links)
 
-    def connect(self, peer: int | None = None) -> End:
-        """A client connects."""
+    def connect(self, peer: int | None = None, *, turn: bool = True) -> End:
+        """A client connects; unless it is not its turn, the upstream is asked for."""
         self._next_port += 1
         port = peer or self._next_port
         factory = self.clock.tcpServers[-1][1]
         protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", port))
-        return self._make(protocol, 9000, port)
+        end = self._make(protocol, 9000, port)
+        if turn:
+            self.clock.advance(0)
+        return end
 
     def answer(self, number: int = -1, host: int | None = None) -> End:
         """The upstream takes a connection, by default the last."""
