@@ -10,6 +10,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from nbtwisted.proxy.stream.journal import LinkEntry, LinkJournal
+from nbtwisted.proxy.stream.viewed import ViewedLinks
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.routes.live import MOST_VIEWERS, SCRIPTS, SECONDS_A_FRAME
 from nbtwisted.server.routes.viewing import MOST_HELD
@@ -159,8 +161,28 @@ class EventsTests(LiveCase):
 
     def test_what_a_proxy_is_in_front_of(self) -> None:
         self.server.upstream = "http://127.0.0.1:9000"
-        (_, hello), _ = events_in(self.watch().received)
-        self.assertEqual(hello["upstream"], "http://127.0.0.1:9000")
+        (_, hello), (_, frame) = events_in(self.watch().received)
+        self.assertEqual(
+            (hello["upstream"], hello["has_links"]), ("http://127.0.0.1:9000", False)
+        )
+        self.assertNotIn("links", frame)
+        page = self.ask("/__admin/live").body
+        self.assertIn(b'<body class="has-upstream">', page)
+
+    def test_links(self) -> None:
+        self.assertIn(b'<body class="">', self.ask("/__admin/live").body)
+        journal = LinkJournal()
+        self.server.links = ViewedLinks(lambda: [("", journal)])
+        self.server.upstream = "tcp://[::1]:5432<b>"
+        page = self.ask("/__admin/live").body
+        self.assertIn(b'<body class="has-upstream has-links">', page)
+        self.assertIn(b"before tcp://[::1]:5432&lt;b&gt; passes on", page)
+        viewer = self.watch()
+        (_, hello), (_, frame) = events_in(viewer.received)
+        self.assertEqual((hello["has_links"], frame["links"]["rows"]), (True, []))
+        journal.begin(LinkEntry(1, 0.0, "127.0.0.1:9"))
+        (row,) = self.frame(viewer)["links"]["rows"]
+        self.assertEqual((row["number"], row["outcome"]), (1, "opening"))
 
     def test_a_slow_viewer_misses_frames_and_nothing_else(self) -> None:
         viewer = self.watch()

@@ -94,6 +94,19 @@ class LinkJournal:
         self._open: dict[int, LinkEntry] = {}
         self._over: deque[LinkEntry] = deque(maxlen=size)
 
+    @property
+    def open(self) -> int:
+        """How many links are open."""
+        return len(self._open)
+
+    def newest_open(self) -> Iterator[LinkEntry]:
+        """The open links, the newest first, as they are taken."""
+        return reversed(self._open.values())
+
+    def latest_over(self) -> Iterator[LinkEntry]:
+        """The links that are over, the last to end first, as they are taken."""
+        return reversed(self._over)
+
     def begin(self, entry: LinkEntry) -> None:
         """Note a link that begins."""
         self._open[entry.number] = entry

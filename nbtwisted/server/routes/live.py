@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from html import escape
 from pathlib import Path
 
-from nbtwisted.printable import printable
+from nbtwisted.printable import printable, printable_ends
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.body import Endless, Whole
 from nbtwisted.server.model.key import LONGEST_KEY
@@ -24,6 +25,7 @@ from nbtwisted.server.routes.viewing import (
     Viewer,
     event,
 )
+from nbtwisted.server.routes.viewing_links import LinksViewer
 from nbtwisted.timeline.page import asset as shared_asset
 
 __all__ = ["MOST_VIEWERS", "SCRIPTS", "SECONDS_A_FRAME"]
@@ -35,9 +37,12 @@ SECONDS_A_FRAME = 0.25
 
 SECONDS_TO_RETRY = 2
 
+LONGEST_UPSTREAM = 120
+"""Characters of it in the page's title."""
+
 SCRIPTS = (
     *("elements", "words", "clock", "stream", "axis", "lanes", "details", "rows"),
-    *("overview", "figures", "rules", "controls", "live"),
+    *("overview", "figures", "rules", "bytes", "links", "controls", "live"),
 )
 """The page's modules; each imports only those before it."""
 
@@ -48,15 +53,24 @@ _NOT_KEPT = ("Cache-Control", "no-store")
 
 @route("/__admin/live")
 def page(server: Server, request: Request) -> Behaviour:
-    """Answer with the page."""
-    return _file(_asset("live.html"), "text/html")
+    """Answer with the page: of requests, of a proxy's requests, or of its links."""
+    title, kinds = "What the server holds, live", []
+    if server.upstream is not None:
+        upstream = printable_ends(server.upstream, longest=LONGEST_UPSTREAM)
+        title = f"What the proxy before {upstream} holds, live"
+        kinds.append("has-upstream")
+    if server.links is not None:
+        title = title.replace("holds", "passes on")
+        kinds.append("has-links")
+    text = _asset("live.html").replace("{kinds}", " ".join(kinds))
+    return _file(text.replace("{title}", escape(title)), "text/html")
 
 
 @route("/__admin/live.css")
 def style(server: Server, request: Request) -> Behaviour:
     """Answer with its style sheet."""
     shared = shared_asset("colours.css") + shared_asset("look.css")
-    return _file(shared + _asset("live.css"), "text/css")
+    return _file(shared + _asset("live.css") + _asset("links.css"), "text/css")
 
 
 @route("/__admin/live/<name>.js")
@@ -87,9 +101,13 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
     in_flight = server.in_flight
     journal = in_flight.journal
     viewer = Viewer(journal, server.overview, server.rules, key)
+    links = None if server.links is None else LinksViewer(server.links)
 
     def frame() -> bytes:
-        told = viewer.frame(in_flight.unix_time(), is_draining=in_flight.is_draining)
+        now = in_flight.unix_time()
+        told = viewer.frame(now, is_draining=in_flight.is_draining)
+        if links is not None:
+            told["links"] = links.frame(now)
         return event("frame", told)
 
     hello = {
@@ -97,6 +115,7 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
         "seed": str(server.seed),
         "key": key,
         "upstream": server.upstream,
+        "has_links": links is not None,
         "seconds_a_frame": SECONDS_A_FRAME,
         "most_rows": MOST_ROWS,
         "most_held": MOST_HELD,

@@ -48,6 +48,7 @@ from nbtwisted.server.routes.parameters import (
 )
 from nbtwisted.server.routes.totals import totals_as_json
 from nbtwisted.server.routes.viewing import Overview
+from nbtwisted.server.routes.viewing_links import Links
 from nbtwisted.server.rules.in_force import Rules
 from nbtwisted.server.rules.reading import Reading, no_file
 
@@ -101,6 +102,7 @@ class Server:
     reactor_figures  what a reactor that records its time has to say
     fault_ports      the open ports whose connections fail
     upstream         of a proxy: what it is in front of, as people are told
+    links            of a proxy for any protocol: its links, for viewers
 
     `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
     what was expected, and `vocabulary` are the controls that rules may have. The other
@@ -137,6 +139,7 @@ class Server:
         self.reactor_figures = recorder.figures if recorder is not None else None
         self.fault_ports: list[FaultPort] = []
         self.upstream: str | None = None
+        self.links: Links | None = None
         self.in_flight = InFlightRequests(
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),
             unix_time,

@@ -1,8 +1,9 @@
 // What can be done: pause, filter and reset. Importing it is enough.
 
 import * as clock from "./clock.js";
-import { by } from "./elements.js";
+import { by, hasLinks } from "./elements.js";
 import { inFlight, tell } from "./figures.js";
+import * as links from "./links.js";
 import * as stream from "./stream.js";
 import { number } from "./words.js";
 
@@ -43,12 +44,20 @@ by("key").addEventListener("input", () => {
 });
 
 by("reset").addEventListener("click", () => {
-  by("ask-text").textContent = "It forgets the journal, the totals and every key, and "
-    + "lets go of what is held: what waits is answered at once, what is half sent or "
-    + "stalled loses its connection. "
-    + `${number(inFlight)} ${inFlight === 1 ? "request is" : "requests are"} in flight.`;
+  by("ask-text").textContent = hasLinks ? whatEnds() : whatIsReleased();
   by("ask").showModal();
 });
+
+function whatIsReleased() {
+  return "It forgets the journal, the totals and every key, and lets go of what is held: what "
+    + "waits is answered at once, what is half sent or stalled loses its connection. "
+    + `${number(inFlight)} ${inFlight === 1 ? "request is" : "requests are"} in flight.`;
+}
+
+function whatEnds() {
+  return "It forgets the journal and the totals, and ends what is open. "
+    + `${number(links.open)} ${links.open === 1 ? "link is" : "links are"} open.`;
+}
 
 by("leave").addEventListener("click", () => by("ask").close());
 
@@ -57,9 +66,9 @@ by("go").addEventListener("click", async () => {
   try {
     const answer = await fetch("reset", { method: "POST" });
     const told = await answer.json();
-    const were = told.released === 1 ? "request was" : "requests were";
+    const what = (hasLinks ? "link" : "request") + (told.released === 1 ? " was" : "s were");
     if (!answer.ok) tell(`Not reset: ${told.error}.`);
-    else tell(`Reset: ${number(told.released)} ${were} let go.`);
+    else tell(`Reset: ${number(told.released)} ${what} ${hasLinks ? "ended" : "let go"}.`);
   } catch {
     tell("Not reset: the server did not answer.");
   }

@@ -18,3 +18,6 @@ export function put(id, text) {
 
 // Whether nothing is to move but what a frame moves.
 export const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+// Whether the page is one of links, and not of requests.
+export const hasLinks = document.body.classList.contains("has-links");

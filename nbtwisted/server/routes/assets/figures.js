@@ -12,13 +12,6 @@ export function tell(text) {
   by("said").textContent = text;
 }
 
-// Of a server that is a proxy.
-export function nameUpstream(upstream) {
-  if (upstream === null) return;
-  put("title", `What the proxy before ${upstream} holds, live`);
-  by("key-upstream").hidden = false;
-}
-
 export function draw({ counts, lateness, of }) {
   inFlight = counts.in_flight;
   drawFigures(counts, lateness);

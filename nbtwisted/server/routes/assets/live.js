@@ -12,6 +12,8 @@
 //   overview  all requests, in columns
 //   figures   figures and sentences
 //   rules     the rules, with a switch for each
+//   bytes     a link's bytes over time
+//   links     a lane for each link, of a proxy for any protocol
 //   controls  pause, filter, reset
 //
 // Each imports only such as are above it.
@@ -19,9 +21,10 @@
 import * as axis from "./axis.js";
 import * as clock from "./clock.js";
 import "./controls.js";
-import { still } from "./elements.js";
+import { hasLinks, still } from "./elements.js";
 import * as figures from "./figures.js";
 import * as lanes from "./lanes.js";
+import * as links from "./links.js";
 import * as overview from "./overview.js";
 import * as rows from "./rows.js";
 import * as rules from "./rules.js";
@@ -34,6 +37,7 @@ function draw() {
   axis.draw();
   rows.draw(drawnAt);
   overview.move(drawnAt);
+  links.draw(drawnAt);
 }
 
 function move() {
@@ -50,11 +54,14 @@ axis.begin(() => {
 });
 requestAnimationFrame(move);
 stream.begin({
-  hello({ upstream }) {
-    figures.nameUpstream(upstream);
+  hello(told) {
+    // Of another kind than the one that made the page, it has another page.
+    const hasUpstream = document.body.classList.contains("has-upstream");
+    if (told.has_links !== hasLinks || (told.upstream !== null) !== hasUpstream) location.reload();
   },
   anotherServer() {
     overview.forget();
+    links.forget();
     clock.forget();
     figures.tell("This is another server than before: it was started anew.");
   },
@@ -67,8 +74,9 @@ stream.begin({
     lanes.tidy();
     rows.tellWaits();
     overview.remember(told);
-    axis.fit(rows.ages(clock.time()));
-    figures.draw(told);
+    if (told.links) links.update(told.links, told.now, told.since, isFirst);
+    axis.fit([...rows.ages(clock.time()), ...links.ages(clock.time())]);
+    if (!hasLinks) figures.draw(told);
     rules.update(told);
     overview.draw();
     draw();

@@ -6,7 +6,9 @@ import { time } from "./clock.js";
 import * as details from "./details.js";
 import { by, make } from "./elements.js";
 import * as lanes from "./lanes.js";
-import { IN_FLIGHT, kind, label, partOfUpstream, state } from "./words.js";
+import {
+  IN_FLIGHT, kind, label, milliseconds, name, number, partOfUpstream, state, timeOfDay,
+} from "./words.js";
 
 const rows = new Map(); // by the request's number
 
@@ -22,7 +24,7 @@ export const ages = (now) => [...rows.values()].map(({ told }) => now - told.cam
 
 export function add(told) {
   if (rows.has(told.id)) return update(told);
-  const row = { told };
+  const row = { told, facts };
   row.element = make("li");
   row.button = make("button", "lane");
   row.button.type = "button";
@@ -97,6 +99,25 @@ function show(row) {
 function tellState(row) {
   const text = state(row.told, time());
   if (row.said !== text) row.state.textContent = row.said = text;
+}
+
+function facts(t) {
+  const orNotYet = (s) => (s === null ? "not yet" : milliseconds(s));
+  const all = [
+    ["request", name(t), "wide"],
+    ["outcome", t.outcome], ["status", t.status ?? "none"], ["fault", t.fault ?? "none"],
+    ["asked", orNotYet(t.asked)], ["held", orNotYet(t.held)],
+    ["bytes sent", number(t.sent)], ["came", timeOfDay(t.came)],
+    ["from", t.peer], ["number", t.id],
+  ];
+  if (t.asking_since !== null) {
+    const isOver = t.outcome !== IN_FLIGHT && t.upstream === null;
+    all.splice(6, 0, ["upstream took", isOver ? "no answer" : orNotYet(t.upstream)]);
+  }
+  if (t.upstream_error !== null) all.push(["error on the upstream's side", t.upstream_error]);
+  if (t.rule !== null) all.push(["rule", t.rule]);
+  if (t.key !== name(t)) all.push(["key", t.key]);
+  return all;
 }
 
 // Those that wait say for how long.

@@ -65,6 +65,13 @@ const english = new Intl.NumberFormat("en");
 
 export const number = (count) => english.format(count);
 
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  for (; bytes >= 999.5 && at < units.length - 1; at++) bytes /= 1000;
+  return `${at && bytes < 9.95 ? bytes.toFixed(1) : Math.round(bytes)} ${units[at]}`;
+}
+
 export function seconds(s) {
   if (s < 10) return `${s.toFixed(1)} s`;
   return s < 120 ? `${Math.round(s)} s` : `${Math.round(s / 60)} min`;
