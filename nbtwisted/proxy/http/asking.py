@@ -312,16 +312,23 @@ class Asking:
             and self._request.method in _IDEMPOTENT
         )
         if is_stale:
+            if self._recorded is not None:
+                self._recorded.asked()
             self._begin(reuse=False)
             return
         error.forget_frames()
         body, tunnel, raw = self._body, self._tunnel, reader.raw
+        content = reader.take() if tunnel is None else b""
+        if body is None and tunnel is None and reader.head is not None:
+            self._record(reader.head, content)
+        elif body is not None and self._recorded is not None:
+            self._recorded.piece(content)
         self._be_over(error)
         if tunnel is not None:
             tunnel.upstream_over(by_reset=True)
         elif body is not None:
             by_reset = isinstance(error, (ConnectionLost, DeadlinePassed))
-            body.feed(reader.take())
+            body.feed(content)
             body.fail(BodyBroke(str(error), by_reset=by_reset))
         else:
             upstream = self._upstream
