@@ -177,6 +177,9 @@ class EventsTests(LiveCase):
         page = self.ask("/__admin/live").body
         self.assertIn(b'<body class="has-upstream has-links">', page)
         self.assertIn(b"before tcp://[::1]:5432&lt;b&gt; passes on", page)
+        self.server.upstream = None
+        page = self.ask("/__admin/live").body
+        self.assertIn(b"What the proxy passes on, live", page)
         viewer = self.watch()
         (_, hello), (_, frame) = events_in(viewer.received)
         self.assertEqual((hello["has_links"], frame["links"]["rows"]), (True, []))

@@ -78,7 +78,7 @@ class LinksCase(ClockCase):
         self.links = Links()
         self.now = START
         self.viewer = LinksViewer(self.links)
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[int, dict[str, Any]] = {}
 
     def begin(self, port: str = "", **more: Any) -> Link:
         link = Link(self.links.came + 1, self.now, **more)
@@ -120,7 +120,7 @@ class LinksViewerTests(LinksCase):
             frame["rows"],
             [
                 {
-                    "id": "1 ",
+                    "id": 1,
                     "port": "",
                     "number": 1,
                     "peer": "127.0.0.1:9",
@@ -155,7 +155,7 @@ class LinksViewerTests(LinksCase):
         self.assertEqual(frame["outcomes"], {"reset by upstream": 1})
         # It can be read for a while.
         self.assertEqual(self.frame(SECONDS_AFTER_END - 0.5)["gone"], [])
-        self.assertEqual(self.frame(0.5)["gone"], ["1 "])
+        self.assertEqual(self.frame(0.5)["gone"], [1])
 
     def test_what_came_and_ended_between_two_frames(self) -> None:
         self.end(self.begin())
@@ -173,7 +173,7 @@ class LinksViewerTests(LinksCase):
         self.frame()
         self.end(link)
         self.frame()
-        self.assertEqual(self.frame(-3600)["gone"], ["1 "])
+        self.assertEqual(self.frame(-3600)["gone"], [1])
 
     def test_links_of_several_ports_may_have_the_same_number(self) -> None:
         self.links.opened += [
@@ -186,6 +186,13 @@ class LinksViewerTests(LinksCase):
             [("mail\\x1b", 1), ("redis", 1)],
         )
         self.assertEqual(self.frame()["rows"], [])
+
+    def test_a_port_that_is_opened_again_begins_to_count_anew(self) -> None:
+        link = self.begin("redis")
+        self.frame()
+        self.end(link)
+        self.links.opened.append(PlacedLink("redis", Link(1, self.now)))
+        self.assertEqual([row["number"] for row in self.frame()["rows"]], [1])
 
     def test_of_an_error_little_is_shown_and_nothing_acts(self) -> None:
         self.begin(upstream_error="connect: \x1b[2J" + "x" * 5000, peer="p" * 5000)

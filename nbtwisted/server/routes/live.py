@@ -60,7 +60,7 @@ def page(server: Server, request: Request) -> Behaviour:
         title = f"What the proxy before {upstream} holds, live"
         kinds.append("has-upstream")
     if server.links is not None:
-        title = title.replace("holds", "passes on")
+        title = title.replace("server", "proxy").replace("holds", "passes on")
         kinds.append("has-links")
     text = _asset("live.html").replace("{kinds}", " ".join(kinds))
     return _file(text.replace("{title}", escape(title)), "text/html")

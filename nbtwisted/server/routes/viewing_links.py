@@ -152,7 +152,8 @@ class _Lane:
     """A link that a viewer is shown."""
 
     placed: PlacedLink
-    id: str
+    id: int
+    """Another one for each lane: numbers of links begin anew with their port."""
     told: tuple[Any, ...] = ()
     """The values of `_CHANGING`."""
     leaves: float = math.inf
@@ -200,7 +201,9 @@ class LinksViewer:
 
     def __init__(self, links: Links) -> None:
         self._links = links
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[int, _Lane] = {}
+        """By the identity of the link."""
+        self._last_id = 0
         self._ended_before: int | None = None
         self._summed_at = -math.inf
         self._sum = (0, 0)
@@ -222,26 +225,21 @@ class LinksViewer:
         just_ended = 0 if before is None else max(ended - before, 0)
         changes = [lane.change() for lane in lanes.values() if lane.look(now)]
         # One that would leave later than it can: the clock was set back.
-        gone = [
-            lane.id
-            for lane in lanes.values()
+        leave = [
+            each
+            for each, lane in lanes.items()
             if lane.is_over and not 0 < lane.leaves - now <= SECONDS_AFTER_END
         ]
         known = set(lanes)
-        for each in gone:
-            del lanes[each]
+        gone = [lanes.pop(each).id for each in leave]
         still_open = sum(not lane.is_over for lane in lanes.values())
         begun = _others(links.newest_open(), known, MOST_OPEN - still_open)
         over = [each for each, lane in lanes.items() if lane.is_over]
         for each in over[: max(len(lanes) + len(begun) - MOST_LANES, 0)]:
-            del lanes[each]
-            gone.append(each)
+            gone.append(lanes.pop(each).id)
         room = MOST_LANES - len(lanes) - len(begun)
         begun += _others(islice(links.latest_over(), just_ended), known, room)
-        new = sorted(begun, key=lambda lane: lane.placed.link.came)
-        for lane in new:
-            lane.look(now)
-            lanes[lane.id] = lane
+        new = [self._lane(placed, now) for placed in sorted(begun, key=_came)]
         up, down = self._bytes(now)
         return {
             "open": links.open,
@@ -254,6 +252,12 @@ class LinksViewer:
             "rows": [lane.whole(now) for lane in new],
             "shown": sum(not lane.is_over for lane in lanes.values()),
         }
+
+    def _lane(self, placed: PlacedLink, now: float) -> _Lane:
+        self._last_id += 1
+        lane = self._lanes[id(placed.link)] = _Lane(placed, self._last_id)
+        lane.look(now)
+        return lane
 
     def _bytes(self, now: float) -> tuple[int, int]:
         """Of all links, those that are open too."""
@@ -270,9 +274,14 @@ class LinksViewer:
         return self._sum
 
 
-def _others(links: Iterator[PlacedLink], known: set[str], room: int) -> list[_Lane]:
-    """Lanes of links that are not known, as many as there is room for."""
+def _came(placed: PlacedLink) -> float:
+    return placed.link.came
+
+
+def _others(
+    links: Iterator[PlacedLink], known: set[int], room: int
+) -> list[PlacedLink]:
+    """Links that are not known, as many as there is room for."""
     if room <= 0:
         return []
-    lanes = (_Lane(placed, f"{placed.link.number} {placed.port}") for placed in links)
-    return list(islice((lane for lane in lanes if lane.id not in known), room))
+    return list(islice((it for it in links if id(it.link) not in known), room))
