@@ -135,11 +135,11 @@ def latency(bench: Bench) -> Iterator[Row]:
             times = [round_trip(link) for _ in range(20)]
         right = min(times) >= 100
         yield Row("latency", f"100 ms, {stream}", range_of(times), right)
-    drawn = toxic("latency", latency=100, jitter=50)
+    drawn = toxic("latency", latency=40, jitter=20)
     with bench.link(drawn) as link:
-        times = [round_trip(link) for _ in range(60)]
-    right = 50 <= min(times) < 65 and max(times) > 135
-    yield Row("latency", "100 ms, jitter 50 ms", range_of(times), right)
+        times = [round_trip(link) for _ in range(200)]
+    right = 20 <= min(times) < 25 and max(times) > 55
+    yield Row("latency", "40 ms, jitter 20 ms", range_of(times), right)
     both = (
         toxic("latency", latency=50),
         toxic("latency", stream="upstream", latency=50),

@@ -70,7 +70,7 @@ class ToxiproxyAPI:
         """Close all proxies, cut their links, and end the connections of the API."""
         if self._site is not None:
             self._site.abort_connections()
-        return Deferred.fromCoroutine(self.collection.clear())
+        return Deferred.fromCoroutine(self.collection.close())
 
 
 class _App:

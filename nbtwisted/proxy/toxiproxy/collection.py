@@ -23,6 +23,9 @@ MOST_PROXIES = 1_000
 MOST_TOXICS = 10_000
 """Of all proxies together."""
 
+AT_ONCE = 20
+"""Ports that are opened or closed in one turn of the reactor: some 3 ms."""
+
 
 class Wanted(NamedTuple):
     """A proxy that somebody wants to have."""
@@ -43,6 +46,7 @@ class Collection:
         self._streams = streams
         self._proxies: dict[str, NamedProxy] = {}
         self._changing = DeferredLock()
+        self._is_closed = False
 
     def __len__(self) -> int:
         return len(self._proxies)
@@ -79,6 +83,7 @@ class Collection:
                     done.append(await self._add_or_replace(each))
                 except ApiError as error:
                     return done, error
+                await self._let_others(len(done))
         return done, None
 
     async def update(self, name: str, change: Callable[[Wanted], Wanted]) -> NamedProxy:
@@ -99,17 +104,20 @@ class Collection:
     async def reset(self) -> None:
         """Enable all proxies, and remove all toxics; raises `ApiError`."""
         async with self._changing:
-            for proxy in self:
+            for number, proxy in enumerate(self, 1):
                 await proxy.enable()
                 proxy.remove_toxics()
+                await self._let_others(number)
 
-    async def clear(self) -> None:
-        """Close all proxies and forget them."""
+    async def close(self) -> None:
+        """Close all proxies and forget them, for good: no others are added."""
+        self._is_closed = True
         async with self._changing:
             proxies = list(self)
             self._proxies.clear()
-            for proxy in proxies:
+            for number, proxy in enumerate(proxies, 1):
                 await proxy.disable()
+                await self._let_others(number)
 
     def add_toxic(self, name: str, toxic: Toxic) -> None:
         """Add a toxic to a proxy; raises `ApiError`."""
@@ -120,7 +128,13 @@ class Collection:
             )
         proxy.add_toxic(toxic)
 
+    async def _let_others(self, done: int) -> None:
+        if done % AT_ONCE == 0:
+            await self._streams.next_turn()
+
     async def _add(self, wanted: Wanted) -> NamedProxy:
+        if self._is_closed:
+            raise ApiError("the proxy is about to stop", 503)
         if len(self._proxies) >= MOST_PROXIES and wanted.name not in self._proxies:
             raise ApiError(f"too many proxies: expected at most {MOST_PROXIES}", 400)
         name, listen, upstream, enabled = wanted

@@ -73,6 +73,9 @@ class OpensStreams(Protocol):
     ) -> Stream:
         """A stream of the proxy of this name."""
 
+    def next_turn(self) -> Deferred[None]:
+        """Fires when others had their turn."""
+
 
 class NamedProxy:
     """One proxy of the API.
@@ -96,6 +99,11 @@ class NamedProxy:
         self._stream: Stream | None = None
         self._passed_before = (0, 0)
         """Through streams that are over: bytes to the upstream, and to the client."""
+
+    @property
+    def stream(self) -> Stream | None:
+        """The open port; None while there is none."""
+        return self._stream
 
     @property
     def passed(self) -> tuple[int, int]:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
 from nbtwisted.printable import printable
 from nbtwisted.proxy.stream.listener import StreamProxy
 from nbtwisted.proxy.stream.place import Upstream
@@ -46,6 +49,10 @@ class Streams:
             seed=Random(f"{self._seed} {name}").getrandbits(SEED_BITS),
             stages=stages,
         )
+
+    def next_turn(self) -> Deferred[None]:
+        """Fires when others had their turn."""
+        return deferLater(self._reactor, 0)
 
 
 def _endpoint(address: Address) -> str:

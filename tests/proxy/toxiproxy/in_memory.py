@@ -19,7 +19,7 @@ from nbtwisted.proxy.toxiproxy.errors import ApiError
 from nbtwisted.proxy.toxiproxy.listening import Address
 from nbtwisted.proxy.toxiproxy.routes import Routes
 from nbtwisted.server.model.behaviour import Behaviour
-from nbtwisted.server.model.body import Whole
+from nbtwisted.server.model.body import Generated, Whole
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import Addresses, Request
 
@@ -89,6 +89,7 @@ class MemoryStreams:
     open      those whose port is open, by their addresses
     is_slow   whether a port takes its time to close
     closing   what the closing ports wait for
+    turns     how often others had their turn
     """
 
     def __init__(self, *, allow_remote: bool = False) -> None:
@@ -97,6 +98,7 @@ class MemoryStreams:
         self.last_free = FIRST_FREE
         self.is_slow = False
         self.closing: list[Deferred[None]] = []
+        self.turns = 0
 
     def check_upstream(self, upstream: str) -> None:
         if ":" not in upstream:
@@ -109,6 +111,10 @@ class MemoryStreams:
         stream.set_stages(stages)
         return stream
 
+    def next_turn(self) -> Deferred[None]:
+        self.turns += 1
+        return succeed(None)
+
 
 class Answer:
     """A response: its status, headers and body."""
@@ -116,8 +122,8 @@ class Answer:
     def __init__(self, behaviour: Behaviour) -> None:
         (self.status,) = behaviour.statuses.choices
         self.headers = dict(behaviour.headers)
-        assert isinstance(behaviour.body, Whole)
-        self.body = behaviour.body.content
+        assert isinstance(behaviour.body, Generated | Whole)
+        self.body = b"".join(behaviour.body.pieces())
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -165,6 +171,6 @@ class Memory:
         (answer,) = self.begin(method, target, body, **more)
         return answer
 
-    def clear(self) -> Deferred[None]:
+    def close(self) -> Deferred[None]:
         """Close everything."""
-        return Deferred.fromCoroutine(self.collection.clear())
+        return Deferred.fromCoroutine(self.collection.close())

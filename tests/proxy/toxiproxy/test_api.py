@@ -39,7 +39,7 @@ class SiteCase(ClockCase):
 class SiteTests(SiteCase):
     def test_requests_on_one_connection(self) -> None:
         visit = self.visit()
-        visit.send(asking("GET", "/proxies"))
+        visit.send(asking("GET", "/version"))
         visit.send(asking("POST", "/proxies", REDIS))
         visit.send(asking("DELETE", "/proxies/redis"))
         got = answers(visit.received, ["GET", "POST", "DELETE"])
@@ -49,6 +49,21 @@ class SiteTests(SiteCase):
         self.assertEqual(headers["content-length"], str(len(body)))
         self.assertEqual(json.loads(body)["listen"], "127.0.0.1:26379")
         self.assertNotIn("content-length", got[2][1])
+
+    def test_the_list_is_made_while_it_is_sent(self) -> None:
+        visit = self.visit()
+        for name in ("b", 'a"', "c"):
+            given = {**REDIS, "name": name, "listen": ""}
+            visit.send(asking("POST", "/proxies", given))
+        visit.send(asking("GET", "/proxies"))
+        self.clock.advance(0.1)
+        *_, (status, headers, body) = answers(visit.received, ["POST"] * 3 + ["GET"])
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["transfer-encoding"], "chunked")
+        listed = json.loads(body)
+        self.assertEqual(list(listed), ['a"', "b", "c"])
+        for name, proxy in listed.items():
+            self.assertEqual(proxy["name"], name)
 
     def test_no_page_may_read_it(self) -> None:
         visit = self.visit()

@@ -442,12 +442,25 @@ class WaitingTests(APICase):
         self.api.streams.closing.pop().callback(None)
         self.assertEqual([it.status for it in answers + made], [200, 201])
 
-    def test_clearing_closes_every_port(self) -> None:
+    def test_closing_closes_every_port_for_good(self) -> None:
         for name in ("a", "b"):
             self.ask("POST", "/proxies", {**REDIS, "name": name, "listen": ""})
-        self.successResultOf(self.api.clear())
+        self.successResultOf(self.api.close())
         self.assertEqual(self.listening(), [])
         self.assertEqual(self.ask("GET", "/proxies").json(), {})
+        self.refused(503, "the proxy is about to stop", "POST", "/proxies", REDIS)
+        self.assertEqual(self.ask("POST", "/populate", [REDIS]).status, 503)
+
+    def test_others_have_their_turn_while_many_are_opened_and_closed(self) -> None:
+        many = [{"name": f"{n}", "upstream": "localhost:1"} for n in range(50)]
+        for do in (
+            lambda: self.ask("POST", "/populate", many),
+            lambda: self.ask("POST", "/reset"),
+            self.api.close,
+        ):
+            before = self.api.streams.turns
+            do()
+            self.assertEqual(self.api.streams.turns - before, 2)
 
 
 class OtherTests(APICase):
