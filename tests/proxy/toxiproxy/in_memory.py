@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from errno import EADDRINUSE
 from typing import Any, cast
@@ -60,6 +60,8 @@ class MemoryStream:
         self.links: list[Count] = []
 
     def start(self) -> Deferred[IListeningPort]:
+        if self._streams.fails is not None:
+            return fail(self._streams.fails)
         host, number = self.address.host, self.address.port
         if not number:
             self._streams.last_free += 1
@@ -69,7 +71,12 @@ class MemoryStream:
             used = OSError(EADDRINUSE, "Address already in use")
             return fail(CannotListenError(host, number, used))
         self._streams.open[str(self.address)] = self
-        return succeed(cast(IListeningPort, _Port(self.address)))
+        port = cast(IListeningPort, _Port(self.address))
+        if not self._streams.is_slow:
+            return succeed(port)
+        opening: Deferred[IListeningPort] = Deferred()
+        self._streams.opening.append(lambda: opening.callback(port))
+        return opening
 
     def stop(self) -> Deferred[None]:
         del self._streams.open[str(self.address)]
@@ -87,7 +94,9 @@ class MemoryStreams:
     """Opens streams that only remember.
 
     open      those whose port is open, by their addresses
-    is_slow   whether a port takes its time to close
+    fails     why no port can be opened
+    is_slow   whether a port takes its time to open and to close
+    opening   lets the next port be open
     closing   what the closing ports wait for
     turns     how often others had their turn
     """
@@ -96,7 +105,9 @@ class MemoryStreams:
         self.allow_remote = allow_remote
         self.open: dict[str, MemoryStream] = {}
         self.last_free = FIRST_FREE
+        self.fails: Exception | None = None
         self.is_slow = False
+        self.opening: list[Callable[[], None]] = []
         self.closing: list[Deferred[None]] = []
         self.turns = 0
 

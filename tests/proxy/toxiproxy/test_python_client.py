@@ -51,7 +51,7 @@ class ClientCase(ReactorCase):
 
     def connect(self, proxy: Proxy) -> socket.socket:
         host, _, port = proxy.listen.rpartition(":")
-        return socket.create_connection((host, int(port)), PATIENCE)
+        return socket.create_connection((host.strip("[]"), int(port)), PATIENCE)
 
     def is_up(self, proxy: Proxy) -> bool:
         host, _, port = proxy.listen.rpartition(":")
@@ -112,6 +112,12 @@ class VocabularyTests(ClientCase):
         made = self.create(enabled=False, listen="127.0.0.1:43215")
         self.assertEqual((made.enabled, made.listen), (False, "127.0.0.1:43215"))
         self.assertFalse(self.is_up(made))
+
+    @in_thread
+    def test_an_address_of_ipv6(self) -> None:
+        made = self.create(listen="[::1]:0")
+        self.assertRegex(made.listen, r"^\[::1\]:[1-9][0-9]*$")
+        self.round_trip(made)
 
     @in_thread
     def test_names_are_taken_once(self) -> None:

@@ -6,6 +6,7 @@ Toxiproxy's own tests of its API (api_test.go) say what is expected.
 from __future__ import annotations
 
 import json
+from errno import EMFILE
 from typing import Any
 from unittest.mock import patch
 
@@ -97,6 +98,12 @@ class ProxyTests(APICase):
         self.assertEqual(list(self.ask("GET", "/proxies").json()), ["redis"])
         self.assertEqual(self.ask("DELETE", "/proxies/redis").status, 204)
         self.assertEqual(self.ask("POST", "/proxies", other).status, 201)
+
+    def test_no_more_descriptors(self) -> None:
+        self.api.streams.fails = OSError(EMFILE, "Too many open files")
+        message = "listen tcp 127.0.0.1:26379: bind: too many open files"
+        self.refused(500, message, "POST", "/proxies", REDIS)
+        self.assertEqual(self.ask("GET", "/proxies").json(), {})
 
     def test_an_address_that_others_can_reach(self) -> None:
         message = (
@@ -441,6 +448,16 @@ class WaitingTests(APICase):
         self.assertEqual(made, [])
         self.api.streams.closing.pop().callback(None)
         self.assertEqual([it.status for it in answers + made], [200, 201])
+
+    def test_a_toxic_that_comes_while_the_port_opens(self) -> None:
+        self.ask("POST", "/proxies", {**REDIS, "enabled": False})
+        self.api.streams.is_slow = True
+        answers = self.api.begin("POST", "/proxies/redis", {"enabled": True})
+        self.ask("POST", "/proxies/redis/toxics", SLOW)
+        self.assertEqual((answers, self.stages()), ([], []))
+        self.api.streams.opening.pop()()
+        self.assertEqual([it.status for it in answers], [200])
+        self.assertEqual([it.name for it in self.stages()], ["latency_downstream"])
 
     def test_closing_closes_every_port_for_good(self) -> None:
         for name in ("a", "b"):
