@@ -275,7 +275,7 @@ class ConnectionTests(ClockCase):
         self.expect("gone", *OVER)
 
     def test_another_protocol_that_nobody_asked_for(self) -> None:
-        ours, theirs = self.busy()
+        _, theirs = self.busy()
         theirs.answer(SWITCH)
         theirs.finish()
         self.expect("bytes", "gone", "exchange over", MalformedResponse)
