@@ -53,13 +53,13 @@ class State(enum.Enum):
     | OPENING | a connection is ready | SENDING |
     | SENDING | all of the request is sent | WAITING |
     | | the answer's head has come | RECEIVING |
-    | WAITING | the answer's head has come | RECEIVING |
+    | | a kept connection was closed, and it is sent again | OPENING |
+    | WAITING | the answer's head has come, and not all of the rest | RECEIVING |
     | | the upstream switches to another protocol | SWITCHED |
     | | a kept connection was closed, and it is sent again | OPENING |
-    | RECEIVING | the answer is whole, or breaks off | OVER |
-    | SWITCHED | one of the ends leaves | OVER |
 
-    `stop`, a connection that cannot be had, and one that breaks lead to OVER.
+    The end of the answer, whatever it is, and `stop` lead from OPENING, SENDING,
+    WAITING, RECEIVING and SWITCHED to OVER.
     """
 
     OPENING = "connecting"

@@ -33,6 +33,7 @@ from nbtwisted.reactor.sending import prompt_writer
 from nbtwisted.server.engine.exchange import Exchange, IllegalTransition
 from nbtwisted.server.engine.upstream import Tunnel
 from nbtwisted.server.http1.addresses import addresses_of
+from nbtwisted.server.http1.client_end import ClientEnd
 from nbtwisted.server.http1.delivery import Delivery, has_left
 from nbtwisted.server.http1.framing import (
     BadRequest,
@@ -294,7 +295,8 @@ class Channel(Protocol):
             self._end_slow_reading()
             self._open(request.with_body(first), head.is_persistent)
             return True
-        self._incoming = incoming = IncomingBody(head, first, self._on_incoming)
+        incoming = IncomingBody(self._reader, head, first, self._on_incoming)
+        self._incoming = incoming
         self._open(request.with_incoming(incoming), head.is_persistent)
         return False
 
@@ -305,26 +307,22 @@ class Channel(Protocol):
 
     def _pass_on(self, incoming: IncomingBody) -> None:
         """Give what is here of the body of the request that is being answered."""
-        reader = self._reader
+        if self._turn is not None:
+            return
+        self._begin_time()
         try:
-            while incoming.wants and reader.left and self._turn is None:
-                piece, is_last = reader.next_piece(incoming.head)
-                if piece:
-                    self._begin_time()
-                    incoming.take(piece)
-                if self._incoming is not incoming:
-                    return
-                if is_last:
-                    self._incoming = None
-                    self._end_slow_reading()
-                    incoming.end(reader.trailers)
-                    return
-                if reader.has_stopped:
-                    self._go_on_next_turn()
-                elif not piece:
-                    return
+            is_whole = incoming.read_on()
         except BadRequest as bad:
             self._refuse_incoming(bad)
+            return
+        if self._incoming is not incoming:
+            return
+        if is_whole:
+            self._incoming = None
+            self._end_slow_reading()
+            incoming.end()
+        elif self._reader.has_stopped:
+            self._go_on_next_turn()
 
     def _refuse_incoming(self, bad: BadRequest) -> None:
         self._drop_incoming()
@@ -463,26 +461,10 @@ class Channel(Protocol):
         self._tunnel = tunnel
         early = self._reader.take_rest()
         self._hold(0)
-        tunnel.start(self)
-        if early and self._tunnel is tunnel:
-            tunnel.received(early)
-
-    def pass_on(self, data: bytes) -> None:
-        """Send bytes of a tunnel: as every client's; so are those that follow."""
         assert self._exchange is not None
-        self._exchange.entry.sent += len(data)
-        self.write(data)
-
-    def upstream_left(self, *, by_reset: bool) -> None:  # noqa: D102
-        self._tunnel = None
-        if self._exchange is not None:
-            self._exchange.end_tunnel(by_reset=by_reset)
-
-    def pause_reading(self) -> None:  # noqa: D102
-        self.transport.pauseProducing()
-
-    def resume_reading(self) -> None:  # noqa: D102
-        self.transport.resumeProducing()
+        tunnel.start(ClientEnd(self._exchange, self.transport))
+        if early:
+            tunnel.received(early)
 
     def close(self) -> None:
         """Close the connection in an orderly way, after the last byte (FIN)."""

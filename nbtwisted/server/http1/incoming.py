@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nbtwisted.server.http1.framing import Head
-from nbtwisted.server.model.headers import Lines
+from nbtwisted.server.http1.framing import Head, RequestReader
 from nbtwisted.server.model.request import Receiver
 
 __all__ = ["IncomingBody"]
 
 
 class IncomingBody:
-    """Gives pieces of a body as its connection reads them.
+    """Gives pieces of the body behind a `head` as they are here, from a `reader`.
 
-    head     the head before it
-    wants    whether it takes a piece now
-
-    `first` has come already. `on_change` is called when `wants` may have changed.
+    `first` has been read already. `on_change` is called when `wants` may have changed.
     """
 
-    __slots__ = ("_first", "_is_over", "_is_paused", "_on_change", "_receiver", "head")
+    __slots__ = (
+        *("_first", "_head", "_is_over", "_is_paused", "_on_change", "_reader"),
+        "_receiver",
+    )
 
-    def __init__(self, head: Head, first: bytes, on_change: Callable[[], None]) -> None:
-        self.head = head
+    def __init__(
+        self,
+        reader: RequestReader,
+        head: Head,
+        first: bytes,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._reader = reader
+        self._head = head
         self._first = first
         self._on_change = on_change
         self._receiver: Receiver | None = None
@@ -33,7 +39,7 @@ class IncomingBody:
     @property
     def length(self) -> int | None:
         """As every incoming body's."""
-        return self.head.length
+        return self._head.length
 
     @property
     def wants(self) -> bool:
@@ -63,13 +69,22 @@ class IncomingBody:
         self._is_over = True
         self._receiver = None
 
-    def take(self, piece: bytes) -> None:
-        """Its connection has read a piece."""
-        if self._receiver is not None and piece:
-            self._receiver.take(piece)
+    def read_on(self) -> bool:
+        """Give what is here, as long as it is wanted; returns whether it is whole now.
 
-    def end(self, trailers: Lines) -> None:
-        """Its connection has read all of it."""
+        Raises `BadRequest`.
+        """
+        reader = self._reader
+        while self.wants and reader.left:
+            piece, is_last = reader.next_piece(self._head)
+            if piece and self._receiver is not None:
+                self._receiver.take(piece)
+            if is_last or reader.has_stopped or not piece:
+                return is_last
+        return False
+
+    def end(self) -> None:
+        """All of it was given."""
         receiver, self._receiver, self._is_over = self._receiver, None, True
         if receiver is not None:
-            receiver.end(trailers)
+            receiver.end(self._reader.trailers)
