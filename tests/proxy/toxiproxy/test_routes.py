@@ -447,6 +447,8 @@ class WaitingTests(APICase):
         made = self.api.begin("POST", "/proxies", {**REDIS, "name": "b"})
         self.assertEqual(made, [])
         self.api.streams.closing.pop().callback(None)
+        self.assertEqual([it.status for it in answers + made], [200])
+        self.api.streams.opening.pop()()
         self.assertEqual([it.status for it in answers + made], [200, 201])
 
     def test_a_toxic_that_comes_while_the_port_opens(self) -> None:
