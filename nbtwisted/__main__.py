@@ -1,4 +1,4 @@
-"""The `nbtwisted` command: `serve`, `get`, `load`, `trace` and `study`."""
+"""The `nbtwisted` command: `serve`, `proxy`, `get`, `load`, `trace` and `study`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["main"]
 
 USAGE = """\
 usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
+       nbtwisted proxy [UPSTREAM]       make a real server slow, or break what it says
        nbtwisted get [OPTIONS] [URL …]  send many requests at once, print raw answers
        nbtwisted load [OPTIONS] URL …   keep a server busy, say how long it took
        nbtwisted trace [OPTIONS] SCRIPT say what a Twisted program's time goes into
@@ -28,12 +29,16 @@ def main() -> NoReturn:
     end_quietly_when_interrupted()
     command, *arguments = sys.argv[1:] or ["--help"]
     # Each command's imports are its own: a client starts without a server's.
-    if command in ("serve", "get", "load"):
+    if command in ("serve", "proxy", "get", "load"):
         choose(arguments)
     if command == "serve":
         from nbtwisted.server.command import main as serve
 
         sys.exit(serve(arguments))
+    elif command == "proxy":
+        from nbtwisted.proxy.command import main as proxy
+
+        sys.exit(proxy(arguments))
     elif command == "get":
         from nbtwisted.client.command import main as get
 
@@ -56,7 +61,8 @@ def main() -> NoReturn:
     elif command == "--version":
         show(f"nbtwisted {__version__}\n", program="nbtwisted")
         sys.exit()
-    say(f"nbtwisted: error: {command!r}: expected serve, get, load, trace or study")
+    expected = "serve, proxy, get, load, trace or study"
+    say(f"nbtwisted: error: {command!r}: expected {expected}")
     sys.exit(2)
 
 

@@ -32,7 +32,7 @@ from nbtwisted.server.service.options import (
     tcp_endpoint,
 )
 
-__all__ = ["NO_PORT", "ProxyOptions", "read_options"]
+__all__ = ["NO_PORT", "ProxyOptions", "has_tls", "read_options"]
 
 NO_PORT = -1
 """That operators have none."""
@@ -51,6 +51,11 @@ _WITHOUT_UPSTREAM = (
 """Options that act without an upstream."""
 
 _TLS_ENDPOINTS = ("ssl:", "tls:", "haproxy:ssl:", "haproxy:tls:")
+
+
+def has_tls(description: str) -> bool:
+    """Whether an endpoint speaks TLS by itself."""
+    return description.startswith(_TLS_ENDPOINTS)
 
 
 def _upstream(text: str) -> Origin | Upstream:
@@ -265,12 +270,15 @@ def _given(options: ProxyOptions) -> list[str]:
 def _check_tls(options: ProxyOptions, parser: OneLineParser) -> None:
     """Have the parser complain of TLS that is said by halves, or twice."""
     named_by = options.named_by
+    if options.insecure and options.cacert is not None:
+        expected = "expected no -k beside it, which asks no authority"
+        parser.error(f"{named_by['cacert']}: {expected}")
     if options.tls_cert is None:
         if options.tls_key is not None:
             parser.error(f"{named_by['tls_key']}: expected --tls-cert FILE beside it")
         return
     for description in options.listen:
-        if description.startswith(_TLS_ENDPOINTS):
+        if has_tls(description):
             parser.error(
                 f"{named_by['tls_cert']}: expected no endpoint with TLS of its own "
                 f"beside it ({named_by['listen']} {description})"

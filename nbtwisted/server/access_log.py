@@ -13,7 +13,7 @@ from nbtwisted.background_writer import BackgroundWriter
 from nbtwisted.printable import printable
 from nbtwisted.server.engine.journal import Entry
 
-__all__ = ["AccessLog", "line"]
+__all__ = ["AccessLog", "line", "quoted"]
 
 
 class AccessLog:
@@ -98,13 +98,13 @@ def line(entry: Entry) -> str:
         printable(entry.peer, longest=80),
         "- -",
         entry.time.strftime("[%d/%b/%Y:%H:%M:%S +0000]"),
-        _quoted(b" ".join((entry.method, entry.target, entry.version)))
+        quoted(b" ".join((entry.method, entry.target, entry.version)))
         if entry.method
         else '"-"',
         str(entry.status or "-"),
         str(entry.sent),
-        _quoted(headers.get(b"referer", b"-")),
-        _quoted(headers.get(b"user-agent", b"-")),
+        quoted(headers.get(b"referer", b"-")),
+        quoted(headers.get(b"user-agent", b"-")),
         f"asked={_seconds(entry.asked)}",
         f"held={_seconds(entry.held)}",
         f"fault={entry.fault or '-'}",
@@ -113,7 +113,8 @@ def line(entry: Entry) -> str:
     return " ".join(fields)
 
 
-def _quoted(raw: bytes) -> str:
+def quoted(raw: bytes) -> str:
+    """A text between quotation marks, on which no reader can stumble."""
     text = printable(raw.decode("utf-8", "backslashreplace"), longest=2000)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -9,6 +9,7 @@ without a traceback.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 import socket
@@ -23,7 +24,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.protocols.policies import WrappingFactory
 
-__all__ = ["BACKLOG", "completed", "listen"]
+__all__ = ["BACKLOG", "completed", "lets_others_in", "listen", "on_loopback"]
 
 BACKLOG = 8192
 """Connections that may wait to be accepted, below the kernel's own cap (on Linux
@@ -59,6 +60,26 @@ def completed(description: str) -> str:
         # Nobody gets in before: Twisted sets the mode between bind() and listen().
         description += f":mode={UNIX_MODE}"
     return description
+
+
+def on_loopback(description: str) -> str:
+    """The description, for this machine alone unless it has an interface."""
+    kind, given = _read(description.removeprefix(_PROXIED))
+    if "interface" in given or "interface" not in _PARAMETERS.get(kind, ()):
+        return description
+    return description + ":interface=" + (r"\:\:1" if kind == "tcp6" else "127.0.0.1")
+
+
+def lets_others_in(description: str) -> bool:
+    """Whether other machines can connect to where a description listens."""
+    kind, given = _read(description.removeprefix(_PROXIED))
+    if "interface" not in _PARAMETERS.get(kind, ()):
+        return False
+    try:
+        address = ipaddress.ip_address(_unquoted(given.get("interface", "")))
+    except ValueError:
+        return True
+    return not address.is_loopback
 
 
 class _ByProxy(HAProxyProtocolWrapper):
@@ -105,7 +126,7 @@ def _make_way(description: str) -> None:
     kind, given = _read(description.removeprefix(_PROXIED))
     if kind != "unix" or not given.get("address"):
         return
-    path = re.sub(r"\\(.)", r"\1", given["address"])
+    path = _unquoted(given["address"])
     with socket.socket(socket.AF_UNIX) as probe:
         # A full backlog would block.
         probe.setblocking(False)
@@ -140,6 +161,10 @@ def _read(description: str) -> tuple[str, dict[str, str]]:
         elif argument:
             given[next(names, "")] = argument
     return kind, given
+
+
+def _unquoted(argument: str) -> str:
+    return re.sub(r"\\(.)", r"\1", argument)
 
 
 def _unlock(path: str) -> None:

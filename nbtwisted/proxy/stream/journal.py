@@ -56,6 +56,11 @@ class LinkEntry:
     outcome: str = "opening"
     samples: Samples = field(default_factory=Samples)
 
+    def has_rule(self, name: str) -> bool:
+        """Whether a stage of the rule of this name acts, or did at last."""
+        names = chain.from_iterable(self.acting.values())
+        return any(each.startswith((f"{name}: ", f"{name} (")) for each in names)
+
     def as_json(self) -> dict[str, Any]:
         """The entry as JSON values."""
         return {

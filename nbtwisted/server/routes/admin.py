@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.server.model.behaviour import Behaviour, json_behaviour, refusal
-from nbtwisted.server.model.body import Generated, Whole
+from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.request import Request
+from nbtwisted.server.routes.listing import listed
 from nbtwisted.server.routes.parameters import Refused, parameter
 from nbtwisted.server.routes.router import Server, route
 
@@ -55,17 +54,14 @@ def requests(server: Server, request: Request) -> Behaviour:
     key = parameter(request, "key", str, None)
     rule = parameter(request, "rule", str, None)
 
-    def pieces() -> Iterator[bytes]:
-        # Ten thousand entries at once would take most of a second.
-        yield b'{"requests": ['
-        separator = b"\n"
-        journal = server.in_flight.journal
-        for entry in journal.entries(since=since or 0, key=key, rule=rule):
-            yield separator + json.dumps(entry.as_json(), sort_keys=True).encode()
-            separator = b",\n"
-        yield b"\n]}\n"
-
-    return Behaviour(Generated(pieces))
+    journal = server.in_flight.journal
+    return listed(
+        "requests",
+        lambda: (
+            entry.as_json()
+            for entry in journal.entries(since=since or 0, key=key, rule=rule)
+        ),
+    )
 
 
 @route("/__admin/stats")

@@ -41,6 +41,9 @@ class Service(ABC):
     what_is_held = "responses"
     """What it drains, for people."""
 
+    kind: type[DelayServer] = DelayServer
+    """Of the server."""
+
     def __init__(
         self,
         options: ServiceOptions,
@@ -56,7 +59,7 @@ class Service(ABC):
         self._seconds = options.drain
         self._draining: Deferred[None] | None = None
         self._log = self._open_log()
-        self.server = DelayServer(
+        self.server = self.kind(
             clock=IReactorTime(reactor),
             max_delay=options.max_delay,
             send_timeout=options.send_timeout,
