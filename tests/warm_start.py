@@ -46,6 +46,7 @@ _IMPORTED = (
         "nbtwisted.load.reporting.report",
         "nbtwisted.load.local",
     ),
+    *("nbtwisted.proxy.options", "nbtwisted.proxy.stream.rules"),
     *("nbtwisted.server.access_log", "nbtwisted.server.engine.in_flight"),
     *("nbtwisted.server.http1.framing", "nbtwisted.server.http1.watch"),
     *("nbtwisted.server.options", "nbtwisted.server.routes.conditional"),

@@ -49,11 +49,13 @@ class Proxying(Service):
 
     async def open(self) -> list[str]:
         """Open all ports; returns sentences that say where. Raises `CannotServe`."""
-        return [
+        said = [
             *await self._open_ports(),
             *await self._open_for_operators(),
             *await self._open_api(),
         ]
+        self._probe()
+        return said
 
     @abstractmethod
     async def _open_ports(self) -> list[str]:
@@ -106,13 +108,15 @@ class Proxying(Service):
         where = place(with_tls if is_tls else scheme, description, port.getHost())
         return f"proxying {where} to {self.server.upstream}"
 
-    def _probe(self, host: str, port: int) -> None:
+    def _probe(self) -> None:
         """Warn of an upstream that cannot be reached, as soon as that is known."""
+        upstream = self.options.upstream
 
         def complain(error: RequestError) -> None:
             self._say(f"warning: {self.server.upstream} cannot be reached: {error}")
 
-        probe(self._reactor, host, port, complain)
+        if upstream is not None:
+            probe(self._reactor, upstream.host, upstream.port, complain)
 
 
 @contextmanager

@@ -79,7 +79,6 @@ class ProxyingStreams(Proxying):
                 reactor, description, proxy.factory, named
             )
         _check_no_loop(proxy.upstream, list(ports.values()))
-        self._probe(proxy.upstream.host, proxy.upstream.port)
         return [
             self._sentence("tcp", "tls+tcp", description, port)
             for description, port in ports.items()

@@ -28,6 +28,9 @@ _READY = re.compile(r"serving on http://127\.0\.0\.1:(\d+)/|Site starting on (\d
 class RunningServer:
     """Starts `command` and waits for its ready line; as a context, ends it."""
 
+    ready = _READY
+    """The line, with the port."""
+
     def __init__(self, command: Sequence[str] = BY_MODULE, **environment: str) -> None:
         self.process = warm_start.Popen(
             command,
@@ -39,8 +42,8 @@ class RunningServer:
         self.output = ""
         for line in self.process.stdout:
             self.output += line
-            if ready := _READY.search(line):
-                self.port = int(ready[1] or ready[2])
+            if ready := self.ready.search(line):
+                self.port = int(ready[ready.lastindex or 0])
                 break
         else:
             self.process.wait()
