@@ -23,8 +23,7 @@ _SIZE = re.compile(rb"0|[1-9a-f][0-9a-f]{0,15}")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 
 FOR_ONE_CONNECTION = {
-    *(b"keep-alive", b"proxy-connection", b"proxy-authenticate"),
-    *(b"proxy-authorization", b"te", b"upgrade", b"http2-settings"),
+    *(b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"http2-settings"),
 }
 """Fields that go no further than one connection, unless Connection names them anew."""
 

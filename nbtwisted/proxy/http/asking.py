@@ -279,7 +279,8 @@ class Asking:
         """The request is whole."""
         if self._connection is not None:
             if self._is_chunked:
-                fields = b"".join(b"%b: %b\r\n" % line for line in _allowed(trailers))
+                passed = self._upstream.forwarding.trailers(trailers)
+                fields = b"".join(b"%b: %b\r\n" % line for line in passed)
                 self._connection.send_more(b"0\r\n%b\r\n" % fields)
             self._connection.send_no_more()
 
@@ -386,12 +387,6 @@ def _reason(head: Head) -> str:
         if reason.isascii()
         else reason.encode("latin-1").decode("utf-8", "surrogateescape")
     )
-
-
-def _allowed(trailers: Lines) -> Lines:
-    texts = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in trailers)
-    kept = {name for name, _ in trailer_lines(texts)}
-    return tuple(line for line in trailers if line[0].decode("latin-1") in kept)
 
 
 def _nobody() -> None:

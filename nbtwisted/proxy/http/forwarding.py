@@ -13,15 +13,15 @@ from nbtwisted.client.result import Head
 from nbtwisted.client.target import Origin
 from nbtwisted.http1.framing import elements
 from nbtwisted.memo import LONGEST_REMEMBERED, Memo
-from nbtwisted.server.model.headers import HeaderLines, RequestHeaders
+from nbtwisted.server.model.headers import HeaderLines, Lines, RequestHeaders
 from nbtwisted.server.model.request import Request
 
 __all__ = ["Forwarding", "answer_headers", "asks_to_switch", "trailer_lines"]
 
 _OF_ONE_CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding")
-) | {b"upgrade"}
-"""RFC 9110, 7.6.1."""
+) | {b"upgrade", b"http2-settings"}
+"""RFC 9110, 7.6.1, and RFC 7540, 3.2.1."""
 
 _FRAMING = frozenset((b"content-length", b"expect", b"host"))
 """Fields that are written anew."""
@@ -35,6 +35,8 @@ _NOT_OF_TRAILERS = frozenset(
     (b"authorization", b"content-encoding", b"content-range", b"content-type")
 ) | {b"cookie", b"set-cookie", b"trailer"}
 """Fields that mean nothing, or too much, behind a body: RFC 9110, 6.5.1."""
+
+_FORBIDDEN_TRAILERS = _OF_ONE_CONNECTION | _FRAMING | _NOT_OF_TRAILERS
 
 _is_address = re.compile(r"[0-9A-Fa-f.:]+").fullmatch
 
@@ -106,6 +108,15 @@ class Forwarding:
             *(method, target, host, fields.lines, framing),
         )
 
+    def trailers(self, lines: Lines) -> Lines:
+        """The trailers of a request that are passed on."""
+        return tuple(
+            line
+            for line in lines
+            if (lowered := line[0].lower()) not in _FORBIDDEN_TRAILERS
+            and not lowered.startswith(self._control)
+        )
+
     def _make_fields(self, headers: RequestHeaders) -> _Fields:
         options = elements(headers.by_name.get(b"connection", ()))
         dropped = frozenset((*self._dropped, *options))
@@ -174,11 +185,10 @@ answer_headers = Memo(_make_answer_headers, fits=_fits)
 
 def trailer_lines(fields: tuple[tuple[str, str], ...]) -> HeaderLines:
     """The trailers of an answer that are passed on."""
-    forbidden = _OF_ONE_CONNECTION | _FRAMING | _NOT_OF_TRAILERS
     return tuple(
         (name, _as_text(value))
         for name, value in fields
-        if name.lower().encode("latin-1") not in forbidden
+        if name.lower().encode("latin-1") not in _FORBIDDEN_TRAILERS
     )
 
 

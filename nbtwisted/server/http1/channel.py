@@ -293,12 +293,16 @@ class Channel(Protocol):
         first, is_last = self._reader.next_piece(head)
         if is_last:
             self._end_slow_reading()
+        if is_last and not self._reader.trailers:
             self._open(request.with_body(first), head.is_persistent)
             return True
         incoming = IncomingBody(self._reader, head, first, self._on_incoming)
-        self._incoming = incoming
+        if is_last:
+            incoming.end()
+        else:
+            self._incoming = incoming
         self._open(request.with_incoming(incoming), head.is_persistent)
-        return False
+        return is_last
 
     def _on_incoming(self) -> None:
         if self._incoming is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nbtwisted.server.http1.framing import Head, RequestReader
+from nbtwisted.server.model.headers import Lines
 from nbtwisted.server.model.request import Receiver
 
 __all__ = ["IncomingBody"]
@@ -18,7 +19,7 @@ class IncomingBody:
 
     __slots__ = (
         *("_first", "_head", "_is_over", "_is_paused", "_on_change", "_reader"),
-        "_receiver",
+        *("_receiver", "_trailers"),
     )
 
     def __init__(
@@ -35,6 +36,8 @@ class IncomingBody:
         self._receiver: Receiver | None = None
         self._is_paused = False
         self._is_over = False
+        self._trailers: Lines | None = None
+        """Of a body that was read before anybody took it."""
 
     @property
     def length(self) -> int | None:
@@ -52,6 +55,10 @@ class IncomingBody:
         if self._first:
             first, self._first = self._first, b""
             receiver.take(first)
+        if self._trailers is not None and self._receiver is not None:
+            self._receiver = None
+            receiver.end(self._trailers)
+            return
         self._on_change()
 
     def pause(self) -> None:
@@ -88,3 +95,5 @@ class IncomingBody:
         receiver, self._receiver, self._is_over = self._receiver, None, True
         if receiver is not None:
             receiver.end(self._reader.trailers)
+        else:
+            self._trailers = self._reader.trailers
