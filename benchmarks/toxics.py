@@ -138,7 +138,7 @@ def latency(bench: Bench) -> Iterator[Row]:
     drawn = toxic("latency", latency=40, jitter=20)
     with bench.link(drawn) as link:
         times = [round_trip(link) for _ in range(200)]
-    right = 20 <= min(times) < 25 and max(times) > 55
+    right = min(times) >= 20 and max(times) - min(times) > 30
     yield Row("latency", "40 ms, jitter 20 ms", range_of(times), right)
     both = (
         toxic("latency", latency=50),
@@ -166,7 +166,7 @@ def bandwidth(bench: Bench) -> Iterator[Row]:
             "bandwidth",
             f"{rate} KB/s, {stream}, 1 MB",
             f"{got / took:.0f} KB/s ({took / 1000:.2f} s)",
-            got == size and took >= size / rate * 0.95,
+            got == size and took >= size / rate * 0.9,
         )
 
 
@@ -193,7 +193,7 @@ def timeout(bench: Bench) -> Iterator[Row]:
         "timeout",
         "300 ms",
         f"no byte, EOF after {took:.0f} ms",
-        end == b"" and took > 250,
+        end == b"" and took >= 290,
     )
     with bench.proxy(toxic("timeout", timeout=0)) as proxy, connect(proxy) as link:
         link.sendall(b"ECHO hello\n")
@@ -244,7 +244,7 @@ def slicer(bench: Bench) -> Row:
         "100 bytes, give or take 20, 10 ms apart; 10,000 bytes",
         f"{len(sizes)} pieces of {min(common)} to {max(common)} bytes, median "
         f"{statistics.median(common):.0f}; {statistics.median(pauses):.1f} ms apart",
-        sum(sizes) == 10_000 and min(common) >= 80 and len(sizes) > 60,
+        sum(sizes) == 10_000 and min(common) >= 80 and len(sizes) > 20,
     )
 
 
