@@ -48,7 +48,6 @@ class HARRecorder:
         self._now = now
         self._memory = Memory(most_held)
         self._without_room = 0
-        self._is_closed = False
         self._writer = EntryWriter(
             path,
             partial(entry_of, most=most, with_secrets=with_secrets),
@@ -72,17 +71,15 @@ class HARRecorder:
             is_over=self._is_over,
         )
 
-    def close(self, patience: float = PATIENCE) -> None:
-        """Complete the file; say how many exchanges are not in it, if any are not.
+    def close(self, patience: float = PATIENCE) -> str:
+        """Complete the file; what the disk does not take in `patience` seconds is lost.
 
-        What the disk does not take in `patience` seconds is lost.
+        Returns a sentence that says how much is not in it, or nothing.
         """
         self._writer.close(patience)
         lost = self.lost
-        if lost and not self._is_closed:
-            are = "exchange is" if lost == 1 else "exchanges are"
-            self._tell(f"{lost:,} {are} not in {self._path}")
-        self._is_closed = True
+        are = "exchange is" if lost == 1 else "exchanges are"
+        return f"{lost:,} {are} not in {self._path}" if lost else ""
 
     def _is_over(self, passed: Passed | None, cost: int) -> None:
         if passed is not None:
