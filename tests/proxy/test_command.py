@@ -207,14 +207,14 @@ class RunTests(SynchronousTestCase):
                 client.connect(path)
                 client.sendall(b"by a path")
                 self.assertEqual(client.recv(9), b"by a path")
-            proxy.stop()
+            proxy.stop(signal.SIGINT)
             self.assertFalse(os.path.exists(path))
 
     def test_no_port_for_operators(self) -> None:
         proxy = ProxyWithoutOperators(self.upstream.url, *FREE, "--admin-port", "none")
         self.addCleanup(proxy.__exit__, None, None, None)
         self.linked(proxy)
-        proxy.stop()
+        proxy.stop(signal.SIGINT)
         self.assertNotIn("operators", proxy.output)
 
     def test_tls_for_clients(self) -> None:
