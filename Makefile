@@ -135,6 +135,10 @@ toxics: $(VENV)/.test ## measure what each of Toxiproxy's toxics does: half a mi
 stopped: $(VENV)/.run ## stop 10,000 requests at random, again and again, and resume them: a minute
 	$(BIN)/python -m benchmarks.stopped $(STOPPED)
 
+.PHONY: real
+real: $(VENV)/.real ## put the proxy before PostgreSQL, Redis and nginx, where they are installed: half a minute
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(wildcard tests/proxy/with_*.py)
+
 .PHONY: cluster
 cluster: $(VENV)/.test ## run load and get on machines whose network loses packets, as root: a minute
 	$(BIN)/python -m benchmarks.cluster $(CLUSTER)
@@ -173,7 +177,7 @@ clean: ## remove what the other targets made
 $(VENV)/.run: $(PROJECT) $(VENV)/.python
 	$(call install,--editable .)
 
-$(VENV)/.test $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: $(PROJECT) $(VENV)/.python
+$(VENV)/.test $(VENV)/.real $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: $(PROJECT) $(VENV)/.python
 	$(call install,--editable '.[$*]')
 	@touch $(VENV)/.run
 
