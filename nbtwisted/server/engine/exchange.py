@@ -321,7 +321,7 @@ class Exchange:
         self.entry.upstream = took
         headers = answer.headers
         if reply.headers:
-            headers = in_place_of(reply.headers, headers)
+            headers = in_place_of(headers, reply.headers)
         self._reply = reply = reply._replace(
             status=answer.status,
             reason=answer.reason,

@@ -214,6 +214,40 @@ class ActingTests(ProxyCase):
         self.upstream().answer(answer(status="404 Not Here"))
         self.assertIn(b"HTTP/1.1 404 Not Here\r\n", visit.received)
 
+    def test_a_header_in_place_of_the_upstream_s(self) -> None:
+        self.proxy()
+        visit = self.visit()
+        visit.get("/", "X-Nbtwisted-Header: x-a: ours", "X-Nbtwisted-Header: B: new")
+        self.upstream().answer(answer(b"hello", "X-A: theirs", "X-C: kept"))
+        reply = visit.reply()
+        names = ("x-a", "b", "x-c")
+        self.assertEqual([reply.headers[n] for n in names], ["ours", "new", "kept"])
+        self.assertNotIn(b"theirs", visit.received)
+
+    def test_a_rule(self) -> None:
+        self.proxy()
+        rules = self.server.rules
+        rules.add(
+            *rules.parse({"match": {"path": "/slow/*"}, "delay": "1s", "name": "slow"})
+        )
+        visit = self.visit()
+        visit.get("/slow/1")
+        self.upstream().answer(answer())
+        self.assertEqual(visit.received, b"")
+        self.clock.advance(1)
+        self.assertEqual(visit.reply().body, b"hello")
+        self.assertEqual(self.entry()["rule"], "slow")
+
+    def test_a_limit(self) -> None:
+        self.proxy()
+        visit = self.visit()
+        for _ in range(2):
+            visit.get("/", "X-Nbtwisted-Limit: 1/10s")
+            if not self.accepted:
+                self.upstream().answer(answer())
+        self.assertIn(b"HTTP/1.1 429 ", visit.received)
+        self.assertEqual(len(self.network.tcpClients), 1)
+
     def test_on_the_answer(self) -> None:
         for fault, expected in [
             ("truncate", b"\r\n\r\nhello"),
