@@ -130,7 +130,7 @@ class RulesFile:
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             raise _unreadable("text in UTF-8", line) from None
-        rule_set = RuleSet(parse_text(text, self._rules.reading))
+        rule_set = self._rules.set_of(parse_text(text, self._rules.reading))
         # They are remembered, and take a while to find.
         _ = rule_set.warnings
         return rule_set

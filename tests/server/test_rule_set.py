@@ -8,8 +8,10 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nbtwisted.server.model.controls import STREAMED
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import NO_ADDRESSES, Request
+from nbtwisted.server.rules.in_force import Rules
 from nbtwisted.server.rules.match import Match
 from nbtwisted.server.rules.reading import Reading, no_file, parse_rules
 from nbtwisted.server.rules.rule import Rule
@@ -137,6 +139,13 @@ class FindingTests(ClockCase):
                 self.assertEqual(len(warnings), count, matches)
         twice = RuleSet(parsed({"path": "/a"}, {"path": "/a"}))
         self.assertEqual(len(twice.warnings), 1)
+
+    def test_none_is_in_the_way_where_all_act(self) -> None:
+        rules = Rules(lambda: 0.0, Reading(300.0, no_file, STREAMED))
+        for name in ("a", "b"):
+            [rule] = parse_rules([{"name": name, "delay": "1s"}], rules.reading)
+            rules.add(rule)
+        self.assertEqual(rules.current.warnings, [])
 
     def test_no_more_is_compared_than_may_be(self) -> None:
         alike = "/".join(["", *["**", "a"] * 30])

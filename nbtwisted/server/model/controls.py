@@ -234,10 +234,15 @@ class Controls:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The controls that are known somewhere, without `_`, and the faults."""
+    """The controls that are known somewhere, without `_`, and the faults.
+
+    all_rules_act   whether all rules act together; otherwise the first that is for a
+                    request does
+    """
 
     names: tuple[str, ...]
     faults: tuple[str, ...] = tuple(FAULTS)
+    all_rules_act: bool = False
 
 
 def read_controls(
@@ -493,6 +498,8 @@ PROXIED = Vocabulary((*CONTROLS, "ask_delay"))
 """Of a proxy of HTTP."""
 
 STREAMED = Vocabulary(
-    ("delay", "rate", "fault", *_OF_STREAMS), ("reset", "stall", "close")
+    ("delay", "rate", "fault", *_OF_STREAMS),
+    ("reset", "stall", "close"),
+    all_rules_act=True,
 )
 """Of a proxy of streams."""

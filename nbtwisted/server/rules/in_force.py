@@ -135,6 +135,10 @@ class Rules:
     def _names(self) -> Set[str]:
         return {each.rule.name for each in self._all()}
 
+    def set_of(self, rules: Iterable[Rule]) -> RuleSet:
+        """These rules as a set of the kind that is in force; raises `TooManyRules`."""
+        return RuleSet(rules, all_act=self.reading.vocabulary.all_rules_act)
+
     # What changes them. All of these raise `TooManyRules`, and change nothing then.
 
     def set_origin(self, origin: Origin, rules: Iterable[Rule] | RuleSet) -> None:
@@ -142,7 +146,7 @@ class Rules:
 
         A `RuleSet` is taken as it is if there are no rules of other origins.
         """
-        rule_set = rules if isinstance(rules, RuleSet) else RuleSet(rules)
+        rule_set = rules if isinstance(rules, RuleSet) else self.set_of(rules)
         now = self._now()
         standing = [_stand(rule, origin, now) for rule in rule_set.rules]
         before = {each.rule.name: each.rule for each in self._standing[origin]}
@@ -227,7 +231,7 @@ class Rules:
     ) -> None:
         rules = [each.rule for origin in Origin for each in standing[origin]]
         # An index of ten thousand rules takes a tenth of a second to make.
-        self._set = known if len(known.rules) == len(rules) else RuleSet(rules)
+        self._set = known if len(known.rules) == len(rules) else self.set_of(rules)
         self._standing = standing
         self._next_expiry = min(
             (each.expires for all_of in standing.values() for each in all_of),

@@ -39,12 +39,14 @@ class TooManyRules(ValueError):
 class RuleSet:
     """Rules in their order, of which the first that is for a request decides.
 
-    rules   all of them
+    rules     all of them
+    all_act   whether all decide together: then none is in the way of another
 
     Raises `TooManyRules`.
     """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], *, all_act: bool = False) -> None:
+        self._all_act = all_act
         self.rules: Sequence[Rule] = tuple(rules)
         if len(self.rules) > MOST_RULES:
             raise TooManyRules(f"at most {MOST_RULES} rules")
@@ -123,7 +125,8 @@ class RuleSet:
     def warnings(self) -> Sequence[str]:
         """Sentences about rules that can never act, or are not what they look like."""
         of_rules = chain.from_iterable(rule.warnings for rule in self.rules)
-        about_all = chain(self._of_one_name(), self._shadowed())
+        shadowed = () if self._all_act else self._shadowed()
+        about_all = chain(self._of_one_name(), shadowed)
         return list(islice(chain(of_rules, about_all), MOST_WARNINGS))
 
     def _of_one_name(self) -> Iterable[str]:
