@@ -272,11 +272,13 @@ class StreamProxy:
 
     def find_loop(self, link: Link, side: Side) -> None:
         """End a link, if its client or its upstream is this proxy; and that link."""
+        here, there = _place(side.transport.getHost()), _place(side.transport.getPeer())
+        if here is None or there is None:
+            return
         if side is link.client:
-            place, add = _place(side.transport.getPeer()), self._loops.add_client
+            other = self._loops.add_client(link.number, (there, here))
         else:
-            place, add = _place(side.transport.getHost()), self._loops.add_upstream
-        other = None if place is None else add(link.number, place)
+            other = self._loops.add_upstream(link.number, (here, there))
         if other is not None:
             for number in (link.number, other):
                 self._links[number].end_loop()

@@ -161,7 +161,8 @@ class Proxied:
         """The upstream takes a connection, by default the last."""
         protocol = self.clock.tcpClients[number][2].buildProtocol(None)
         self._next_port += 1
-        return self._make(protocol, host or self._next_port, 5432)
+        port = self.proxy.upstream.port
+        return self._make(protocol, host or self._next_port, port)
 
     def refuse(self) -> None:
         """The upstream refuses the last connection."""

@@ -393,6 +393,12 @@ class EndTests(LinkCase):
                     "connect: the upstream is this proxy itself",
                 )
 
+    def test_one_port_of_two_connections_is_no_loop(self) -> None:
+        proxied = self.proxied(upstream=Upstream("127.0.0.1", 9001))
+        proxied.connect(peer=50_000)
+        proxied.answer(-1, host=50_000)
+        self.assertEqual([link.state for link in proxied.links], [LinkState.OPEN])
+
 
 class MoveTests(SynchronousTestCase):
     def test_the_table_has_the_moves_that_are_made(self) -> None:
