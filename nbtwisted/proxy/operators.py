@@ -9,6 +9,7 @@ from nbtwisted.numeral import parse_whole_number
 from nbtwisted.proxy.link_totals import totals_of
 from nbtwisted.proxy.stream.listener import State, StreamProxy
 from nbtwisted.proxy.stream.ruled import RuledStages
+from nbtwisted.proxy.stream.viewed import ViewedLinks
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.model.behaviour import Behaviour, refusal
 from nbtwisted.server.model.request import Request
@@ -30,6 +31,9 @@ class StreamServer(DelayServer):
         self._proxies: dict[str, StreamProxy] = {}
         self._by_rules: StreamProxy | None = None
         self._stages: RuledStages | None = None
+        self.links = ViewedLinks(
+            lambda: [(name, it.journal) for name, it in self.proxies.items()]
+        )
 
     @property
     def proxies(self) -> Mapping[str, StreamProxy]:

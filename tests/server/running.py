@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
+from typing_extensions import Self
+
 from tests import warm_start
 
 BY_MODULE = (
@@ -79,7 +81,7 @@ class RunningServer:
             self.output += rest.read()
         return self.process.wait(timeout=10)
 
-    def __enter__(self) -> RunningServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

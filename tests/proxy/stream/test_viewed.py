@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from nbtwisted.proxy.operators import StreamServer
 from nbtwisted.proxy.stream.journal import LinkEntry, LinkJournal
+from nbtwisted.proxy.stream.listener import State
 from nbtwisted.proxy.stream.viewed import ViewedLinks
 from nbtwisted.server.routes.viewing_links import Links, LinksViewer
 from tests.guard import ClockCase
@@ -59,3 +62,16 @@ class ViewedLinksTests(ClockCase):
         (row,) = LinksViewer(self.links).frame(START + 75)["rows"]
         self.assertEqual(row["samples"], [(70.0, 0, 20)])
         self.assertEqual(row["interval"], 0.1)
+
+
+class OperatorsTests(ClockCase):
+    def test_they_see_the_links_of_ports_that_are_not_closed(self) -> None:
+        server = StreamServer(clock=self.clock)
+        port: Any = SimpleNamespace(state=State.OPEN, journal=LinkJournal())
+        server.add("redis", port)
+        entry = LinkEntry(1, START, "127.0.0.1:9")
+        port.journal.begin(entry)
+        assert server.links is not None
+        self.assertEqual(list(server.links.newest_open()), [("redis", entry)])
+        port.state = State.CLOSED
+        self.assertEqual((list(server.links.newest_open()), server.links.open), ([], 0))

@@ -1,0 +1,87 @@
+"""The live page of a proxy for any protocol: its links are lanes of bytes."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
+from tests.browser.scene import GONE, says
+from tests.proxy.running import Echo, RunningProxy
+
+WAYS = [(1280, False), (390, True)]
+"""Widths, and whether it is dark."""
+
+
+def watched(proxy: RunningProxy, open_page: OpenPage, **how: Any) -> Page:
+    """The live page of a proxy."""
+    url = f"http://127.0.0.1:{proxy.operators_port}/__admin/live"
+    # The proxy ends before its page.
+    page = open_page(url, complaints=GONE, **how)
+    says(page, "#connection", "connected")
+    return page
+
+
+def talk(sizes: dict[socket.socket, int]) -> None:
+    """Send so many bytes to an echo, from each client, and wait until they are back."""
+    for client, size in sizes.items():
+        client.sendall(b"x" * size)
+    for client, size in sizes.items():
+        while size:
+            size -= len(client.recv(size))
+
+
+@pytest.mark.parametrize(("width", "dark"), WAYS)
+def test_links_are_lanes_of_bytes(
+    open_page: OpenPage, shoot: Shoot, width: int, dark: bool
+) -> None:
+    echo = Echo()
+    rule = "_delay=50ms&_fault=reset&_after=200kB"
+    with RunningProxy(echo.url, "--port", "0", "--default", rule) as proxy:
+        page = watched(proxy, open_page, width=width, dark=dark)
+        expect(page.get_by_role("heading", level=1)).to_contain_text(echo.url)
+        says(page, "#nothing", "No link is open.")
+        clients = [proxy.connect() for _ in range(3)]
+        first, second, _ = clients
+        lanes = page.locator("#links li")
+        expect(lanes).to_have_count(3)
+        says(page, "#sample", "All 3 open links are shown.")
+        for turn in range(20):
+            # Each twice as much as the one before it.
+            talk({it: 50 << at + turn % 5 for at, it in enumerate(clients)})
+        talk({first: 2000, second: 60_000})
+        # The newest is on top.
+        expect(lanes.first).to_contain_text("#3")
+        expect(lanes.nth(1).locator(".totals")).to_have_text("↑ 72 kB ↓ 72 kB")
+        expect(lanes.last.locator(".totals")).to_have_text("↑ 8.2 kB ↓ 8.2 kB")
+        for direction in ("up", "down"):
+            drawn = lanes.last.locator(f"path.{direction}").get_attribute("d") or ""
+            assert drawn.count("M") > 2, direction
+        says(page, "#links-bytes", "↑ 105 kB ↓ 105 kB")
+        first.close()
+        expect(lanes.last.locator(".state")).to_have_text("client closed")
+        clients.append(proxy.connect())
+        clients[-1].sendall(b"x" * 500_000)
+        expect(lanes.first.locator(".state")).to_have_text("reset here")
+        says(page, "#links-broken", "1")
+        # By keys, from the newest on.
+        expect(page.locator("#links button[tabindex='0']")).to_have_count(1)
+        page.locator("#links button[tabindex='0']").focus()
+        page.keyboard.press("End")
+        says(page, "#facts", "client closed")
+        page.keyboard.press("Home")
+        says(page, "#facts", "reset here")
+        page.evaluate("scrollTo(0, 0)")
+        shoot(page, f"links-{'dark' if dark else 'light'}-{width}")
+        assert serious_faults(page) == []
+        assert not is_too_wide(page)
+        page.get_by_role("button", name="Reset…").click()
+        says(page, "#ask-text", "2 links are open.")
+        page.get_by_role("button", name="Reset", exact=True).click()
+        says(page, "#said", "Reset: 2 links were ended.")
+        for client in clients:
+            client.close()
+    echo.close()
