@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 from twisted.internet import reactor
 
+from nbtwisted.client.target import Origin
 from nbtwisted.proxy.options import ProxyOptions, read_options
 from nbtwisted.proxy.serving import Proxying
+from nbtwisted.proxy.serving_http import ProxyingHTTP
 from nbtwisted.proxy.serving_streams import ProxyingStreams
 from nbtwisted.server.service.running import run_until_told
 
@@ -26,4 +28,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _proxying(options: ProxyOptions, say: Callable[[str], None]) -> Proxying:
-    return ProxyingStreams(options, reactor, say)
+    kind = ProxyingHTTP if isinstance(options.upstream, Origin) else ProxyingStreams
+    return kind(options, reactor, say)

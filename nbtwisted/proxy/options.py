@@ -39,8 +39,7 @@ NO_PORT = -1
 
 _OF_HTTP = (
     *("upstream_errors", "controls", "forwarded", "record", "record_bodies"),
-    "record_secrets",
-    "send_timeout",
+    *("record_secrets", "send_timeout", "allow_files"),
 )
 """Options that act on HTTP alone."""
 

@@ -55,13 +55,6 @@ class Options(ServiceOptions):
         action="append",
         metavar="KIND[:PORT]",
     )
-    allow_files: str | None = option(
-        None,
-        str,
-        "let rules send the files in DIR, and not only those in their own folder",
-        action=Once,
-        metavar="DIR",
-    )
     har: str | None = option(
         None,
         str,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.options import Options
 from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
@@ -30,14 +28,7 @@ class Serving(Service):
     def __init__(
         self, options: Options, reactor: Any, say: Callable[[str], None]
     ) -> None:
-        if options.allow_files is not None and not Path(options.allow_files).is_dir():
-            named = options.named_by["allow_files"]
-            raise CannotServe(f"{named}: {options.allow_files}: expected a folder")
-        super().__init__(
-            *(options, reactor, say),
-            lenient=options.lenient,
-            read_file=BodyFiles(_folders(options)).read,
-        )
+        super().__init__(options, reactor, say, lenient=options.lenient)
         if options.har is not None:
             _play(options, self.server.rules, say)
 
@@ -93,9 +84,3 @@ def _play(options: Options, rules: Rules, say: Callable[[str], None]) -> None:
         raise CannotServe(f"{named}: cannot play {options.har}: {error}") from None
     for remark in remarks:
         say(f"{options.har}: {remark}")
-
-
-def _folders(options: Options) -> list[Path]:
-    """The folders of rules' files: a path without a folder is in the first."""
-    own = [] if options.rules is None else [Path(options.rules).resolve().parent]
-    return [*own, *([] if options.allow_files is None else [Path(options.allow_files)])]

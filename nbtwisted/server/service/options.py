@@ -115,6 +115,13 @@ class ServiceOptions(WithOptions):
         action=Once,
         metavar="CONTROLS",
     )
+    allow_files: str | None = option(
+        None,
+        str,
+        "let rules send the files in DIR, and not only those in their own folder",
+        action=Once,
+        metavar="DIR",
+    )
     max_delay: float = option(
         DEFAULT_MAX_DELAY,
         positive_duration,

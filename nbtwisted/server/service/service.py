@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -12,6 +13,7 @@ from twisted.python.failure import Failure
 
 from nbtwisted.gc_tuning import give_back
 from nbtwisted.server.access_log import AccessLog
+from nbtwisted.server.body_files import BodyFiles
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.rules.in_force import Origin
 from nbtwisted.server.rules.reading import parse_default
@@ -51,6 +53,9 @@ class Service(ABC):
         say: Callable[[str], None],
         **settings: Any,
     ) -> None:
+        if options.allow_files is not None and not Path(options.allow_files).is_dir():
+            named = options.named_by["allow_files"]
+            raise CannotServe(f"{named}: {options.allow_files}: expected a folder")
         self.options = options
         self.given_up = 0
         self.rules_file: RulesFile | None = None
@@ -69,6 +74,7 @@ class Service(ABC):
             on_end=self._log.write if self._log is not None else None,
             access_log_lost=self._lost if self._log is not None else None,
             on_quiet=self._tidy_up,
+            read_file=BodyFiles(_folders(options)).read,
             **settings,
         )
         self._set_rules()
@@ -150,3 +156,10 @@ class Service(ABC):
     def _give_up(self, failure: Failure) -> None:
         failure.trap(CancelledError, TimeoutError)
         self.given_up = self.held
+
+
+def _folders(options: ServiceOptions) -> list[Path]:
+    """The folders of rules' files: a path without a folder is in the first."""
+    named = [] if options.allow_files is None else [Path(options.allow_files)]
+    own = [] if options.rules is None else [Path(options.rules).resolve().parent]
+    return [*own, *named]
