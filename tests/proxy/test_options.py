@@ -29,6 +29,7 @@ REFUSED = {
     "expected no endpoint with TLS of its own beside it (--listen ssl:1",
     "http://a --record-bodies 2MB": "--record-bodies: expected --record FILE beside it",
     "http://a --record-secrets": "--record-secrets: expected --record FILE beside it",
+    "https://a -k --cacert f": "--cacert: expected no -k beside it",
     "http://a --record f --access-log f": "expected another file than",
     "http://a --default _after=2s": "there is no field after",
     "http://a --listen tcp:1 --port 1": "expected neither --port nor --host beside it",
@@ -75,8 +76,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options.default, "_ask_delay=1s&_status=503")
 
     def test_certificates(self) -> None:
-        options = self.read("https://a -k --cacert ca.pem --tls-cert c --tls-key k")
-        self.assertTrue(options.insecure)
+        self.assertTrue(self.read("https://a -k").insecure)
+        options = self.read("https://a --cacert ca.pem --tls-cert c --tls-key k")
         self.assertEqual(options.cacert, "ca.pem")
         self.assertEqual((options.tls_cert, options.tls_key), ("c", "k"))
 
