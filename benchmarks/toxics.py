@@ -1,7 +1,7 @@
 """Each toxic of `--toxiproxy-api`, asked for and measured: one table.
 
-`python -m benchmarks.toxics`, or `make toxics`: Toxiproxy's Python client drives the
-API in a process of its own, and plain sockets measure what a client sees. Half a
+`python -m benchmarks.toxics`, or `make toxics`: Toxiproxy's Python client drives
+`nbtwisted proxy`, and plain sockets measure what a client sees. Half a
 minute; the times of a busy machine are longer. Nothing is judged here but what a busy
 machine does not change: bytes, ends of connections, and that no delay is too short.
 Exits with 1 if one of these is wrong.
@@ -10,7 +10,6 @@ Exits with 1 if one of these is wrong.
 from __future__ import annotations
 
 import itertools
-import json
 import socket
 import statistics
 import subprocess
@@ -21,6 +20,8 @@ from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from toxiproxy import Proxy, Toxiproxy
+
+from tests.proxy.toxiproxy.running import RunningAPI
 
 SEED = 7
 LINKS = 500
@@ -39,31 +40,33 @@ class Row(NamedTuple):
 
 
 class Bench:
-    """The server, and a client of it."""
+    """The command with its API, an upstream, and a client of both."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.toxics_server", str(SEED)],
+        self._upstream = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.toxics_upstream"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._process.stdout is not None
-        api, self._upstream = json.loads(self._process.stdout.readline())
+        assert self._upstream.stdout is not None
+        self._port = int(self._upstream.stdout.readline())
+        self._api = RunningAPI("--seed", str(SEED))
         self.toxiproxy = Toxiproxy()
-        self.toxiproxy.update_api_consumer("127.0.0.1", api)
+        self.toxiproxy.update_api_consumer("127.0.0.1", self._api.port)
         self._made = 0
 
     def close(self) -> None:
-        """End the server."""
-        self._process.communicate(timeout=PATIENCE)
+        """End both."""
+        self._api.stop()
+        self._upstream.communicate(timeout=PATIENCE)
 
     @contextmanager
     def proxy(self, *toxics: dict[str, Any]) -> Iterator[Proxy]:
         """A proxy in front of the upstream, with these toxics."""
         self._made += 1
         proxy = self.toxiproxy.create(
-            upstream=f"127.0.0.1:{self._upstream}", name=f"measured {self._made}"
+            upstream=f"127.0.0.1:{self._port}", name=f"measured {self._made}"
         )
         try:
             for toxic in toxics:

@@ -15,10 +15,12 @@ from typing import Any
 from toxiproxy import Proxy, Toxiproxy
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from toxiproxy.utils import can_connect_to
+from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThread
 
 from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
 from tests.guard import ReactorCase
+from tests.proxy.toxiproxy.running import RunningAPI
 from tests.proxy.toxiproxy.upstream import ObeyingFactory
 
 PATIENCE = 20.0
@@ -30,19 +32,24 @@ class ClientCase(ReactorCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.api = ToxiproxyAPI(self.reactor, seed=7)
-        api, upstream = (
-            self.reactor.listenTCP(0, factory, interface="127.0.0.1")
-            for factory in (self.api.site(), ObeyingFactory())
-        )
-        self.api_port: int = api.getHost().port
-        self.upstream = f"localhost:{upstream.getHost().port}"
+        upstream = self.listen(ObeyingFactory())
+        self.upstream = f"localhost:{upstream}"
+        self.api_port = self.serve()
         self.toxiproxy = Toxiproxy()
         self.toxiproxy.update_api_consumer("127.0.0.1", self.api_port)
         self.addCleanup(self.toxiproxy.update_api_consumer, "127.0.0.1", 8474)
-        for port in (upstream, api):
-            self.addCleanup(port.stopListening)
-        self.addCleanup(self.api.stop)
+
+    def serve(self) -> int:
+        """Have an API, and return its port."""
+        api = ToxiproxyAPI(self.reactor, seed=7)
+        self.addCleanup(api.stop)
+        return self.listen(api.site())
+
+    def listen(self, factory: Factory) -> int:
+        port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number: int = port.getHost().port
+        return number
 
     # In the thread.
 
@@ -203,6 +210,19 @@ class VocabularyTests(ClientCase):
                 made.add_toxic(**wrong)
         with self.assertRaises(ProxyExists):
             made.add_toxic(type="latency")
+
+
+class VocabularyOfTheCommandTests(VocabularyTests):
+    """The same, of `nbtwisted proxy --toxiproxy-api` in a process of its own."""
+
+    def setUp(self) -> None:
+        # Before it is seen which sockets are open: the first process leaves one.
+        self._running = RunningAPI()
+        self.addCleanup(self._running.stop)
+        super().setUp()
+
+    def serve(self) -> int:
+        return self._running.port
 
 
 class EffectTests(ClientCase):
