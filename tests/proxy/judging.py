@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import h11
 
-__all__ = ["Arrived", "answers", "requests"]
+__all__ = ["Arrived", "CutShort", "answers", "requests"]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _FIELD = re.compile(
@@ -26,6 +26,14 @@ FOR_ONE_CONNECTION = {
     *(b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"http2-settings"),
 }
 """Fields that go no further than one connection, unless Connection names them anew."""
+
+
+FRAMING = {b"content-length", b"transfer-encoding", b"host"}
+"""Fields that cannot be for one connection only, nor behind a body."""
+
+
+class CutShort(AssertionError):
+    """A body has not all come; what there is of it is canonical."""
 
 
 @dataclass
@@ -110,7 +118,7 @@ def _message(data: bytes, line: re.Pattern[bytes]) -> tuple[Arrived, bytes]:
     assert len(lengths + codings) <= 1, message
     assert all(_LENGTH.fullmatch(length) for length in lengths), message
     assert codings in ([], [b"chunked"]), message
-    assert not {b"content-length", b"transfer-encoding", b"host"} & named, message
+    assert not FRAMING & named, message
     return message, rest
 
 
@@ -125,26 +133,33 @@ def _read_body(message: Arrived, rest: bytes, *, ends_with_connection: bool) -> 
     if message.values(b"transfer-encoding"):
         while True:
             line, end, rest = rest.partition(b"\r\n")
-            assert end, "no last chunk"
+            if not end:
+                raise CutShort("no last chunk")
             assert _SIZE.fullmatch(line), f"chunk line {line!r}"
             size = int(line, 16)
             if not size:
                 break
-            assert rest[size : size + 2] == b"\r\n", f"chunk {rest[: size + 2]!r}"
+            end = rest[size : size + 2]
+            if len(rest) < size + 2 and b"\r\n".startswith(end):
+                raise CutShort("no end of a chunk")
+            assert end == b"\r\n", f"chunk {rest[: size + 2]!r}"
             message.body += rest[:size]
             rest = rest[size + 2 :]
         while True:
             line, end, rest = rest.partition(b"\r\n")
-            assert end, "no blank line behind the last chunk"
+            if not end:
+                raise CutShort("no blank line behind the last chunk")
             if not line:
                 return rest
             message.trailers.append(_field(line))
+            assert message.trailers[-1][0].lower() not in FRAMING, line
     lengths = message.values(b"content-length")
     if not lengths and ends_with_connection:
         message.body = rest
         return b""
     size = int(lengths[0]) if lengths else 0
-    assert len(rest) >= size, f"{len(rest)} of {size} bytes"
+    if len(rest) < size:
+        raise CutShort(f"{len(rest)} of {size} bytes")
     message.body = rest[:size]
     return rest[size:]
 

@@ -61,6 +61,7 @@ class JudgingTests(SynchronousTestCase):
             CHUNKED + b"2\r\nok\r\n0\r\n",
             CHUNKED + b"2\r\nok\r\n0\r\nB:c\r\n\r\n",
             CHUNKED + b"2\r\nok0\r\n\r\n",
+            CHUNKED + b"0\r\nContent-Length: 9\r\n\r\n",
         ):
             with self.assertRaises(AssertionError, msg=data):
                 requests(data)

@@ -13,6 +13,7 @@ __all__ = [
     "ANSWERS_TAKEN",
     "BROKEN_ANSWERS",
     "HIDDEN",
+    "HIDDEN_ANSWER",
     "HIDING_REQUESTS",
     "REQUESTS_REFUSED",
     "REQUESTS_TAKEN",
