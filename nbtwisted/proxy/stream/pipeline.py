@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
 
-from nbtwisted.proxy.stream.stage import Placed
+from nbtwisted.proxy.stream.stage import Latency, Placed, Slices
 from nbtwisted.proxy.stream.steps import Item, Signal, Step, step_of
 
 __all__ = ["MOST_HELD", "MOST_ITEMS", "Pipeline"]
@@ -34,14 +34,24 @@ class Pipeline:
     acting      names of the stages that act, in their order
     """
 
-    __slots__ = ("_placed", "_random_of", "_ready", "_steps", "acting", "is_clear")
+    __slots__ = (
+        "_placed",
+        "_random_of",
+        "_ready",
+        "_ready_size",
+        "_steps",
+        "acting",
+        "is_clear",
+    )
 
     def __init__(self, random_of: Callable[[Placed], Random]) -> None:
         self._random_of = random_of
         # Those that do not act are there, too: they do not begin to some time later.
         self._placed: list[tuple[Placed, Step | None]] = []
         self._steps: list[Step] = []
-        self._ready: deque[Item] = deque()
+        # None most of the time: a deque takes 700 bytes, and there are many pipelines.
+        self._ready: deque[Item] | None = None
+        self._ready_size = 0
         self.acting: tuple[str, ...] = ()
         self.is_clear = True
 
@@ -68,8 +78,12 @@ class Pipeline:
                     if old is not None:
                         kept[place] = old
                     continue
-            random = self._random_of(placed)
-            acts = random.random() < placed.probability
+            random = _NEVER_DRAWN_FROM
+            if _draws(placed):
+                random = self._random_of(placed)
+            acts = placed.probability >= 1 or (
+                placed.probability > 0 and random.random() < placed.probability
+            )
             step = step_of(placed.stage, random, now) if acts else None
             if step is not None and old is not None and step.follow(old):
                 kept[place] = step
@@ -99,7 +113,7 @@ class Pipeline:
                     items = [Signal.CLOSE]
                 for item in items:
                     if following is None:
-                        self._ready.append(item)
+                        self._be_ready(item)
                     else:
                         following.put(item, now)
 
@@ -108,8 +122,15 @@ class Pipeline:
         if self._steps:
             self._steps[0].put(item, now)
         else:
-            self._ready.append(item)
+            self._be_ready(item)
             self.is_clear = False
+
+    def _be_ready(self, item: Item) -> None:
+        if self._ready is None:
+            self._ready = deque()
+        self._ready.append(item)
+        if isinstance(item, bytes):
+            self._ready_size += len(item)
 
     def take(self, now: float) -> Item | None:
         """The next bytes that are due, or what becomes of the link; None if nothing is.
@@ -118,7 +139,11 @@ class Pipeline:
         """
         if self._ready:
             item = self._ready.popleft()
-            self._judge()
+            if isinstance(item, bytes):
+                self._ready_size -= len(item)
+            if not self._ready:
+                self._ready = None
+                self._judge()
             return item
         steps = self._steps
         while steps:
@@ -144,7 +169,7 @@ class Pipeline:
     def discard(self) -> None:
         """Do nothing more: what is held is lost."""
         self._placed, self._steps = [], []
-        self._ready.clear()
+        self._ready, self._ready_size = None, 0
         self._judge()
 
     @property
@@ -171,8 +196,7 @@ class Pipeline:
     @property
     def held(self) -> int:
         """Bytes."""
-        ready = sum(len(item) for item in self._ready if isinstance(item, bytes))
-        return ready + sum(step.held for step in self._steps)
+        return self._ready_size + sum(step.held for step in self._steps)
 
     @property
     def is_full(self) -> bool:
@@ -186,7 +210,7 @@ class Pipeline:
 
     @property
     def _items(self) -> int:
-        return len(self._ready) + sum(map(len, self._steps))
+        return len(self._ready or ()) + sum(map(len, self._steps))
 
     @property
     def is_stuck(self) -> bool:
@@ -195,3 +219,16 @@ class Pipeline:
 
     def _judge(self) -> None:
         self.is_clear = not self._steps and not self._ready
+
+
+_NEVER_DRAWN_FROM = Random(0)
+
+
+def _draws(placed: Placed) -> bool:
+    """Whether anything of a stage is left to chance: a Random takes 2.5 KB."""
+    stage = placed.stage
+    if isinstance(stage, Latency) and not stage.delay.is_fixed:
+        return True
+    if isinstance(stage, Slices) and stage.variation:
+        return True
+    return 0 < placed.probability < 1

@@ -60,7 +60,8 @@ class Step:
         """Bytes."""
         self.alarm = _NEVER
         """When it does something by itself, whatever has come."""
-        self._queue: deque[tuple[float, Item]] = deque()
+        # With when each may pass, and when it came.
+        self._queue: deque[tuple[float, Item, float]] = deque()
 
     def __len__(self) -> int:
         """Items that are held."""
@@ -78,7 +79,10 @@ class Step:
 
     def put(self, item: Item, at: float) -> None:
         """Take an item, which came at this time, behind all others."""
-        self._queue.append((at, item))
+        self._hold(item, at, at)
+
+    def _hold(self, item: Item, due: float, came: float) -> None:
+        self._queue.append((due, item, came))
         if isinstance(item, bytes):
             self.held += len(item)
 
@@ -88,7 +92,7 @@ class Step:
         Returns an item with its time, or a signal that overtakes what is held after
         this step, or nothing.
         """
-        at, item = self._queue.popleft()
+        at, item, _ = self._queue.popleft()
         if isinstance(item, bytes):
             self.held -= len(item)
         return at, item
@@ -108,7 +112,7 @@ class Step:
 
     def let_go(self) -> list[tuple[float, Item]]:
         """All that is held, with when it came: the step acts no more."""
-        held = list(self._queue)
+        held = [(came, item) for _, item, came in self._queue]
         self._queue.clear()
         self.held = 0
         return held
@@ -124,24 +128,11 @@ class _Latency(Step):
         super().__init__()
         self._draw = stage.delay.draw
         self._random = random
-        self._came: deque[float] = deque()
         self._last = now
 
     def put(self, item: Item, at: float) -> None:
         self._last = max(self._last, at + self._draw(self._random))
-        self._came.append(at)
-        super().put(item, self._last)
-
-    def take(self, now: float) -> tuple[float, Item] | Signal | None:
-        self._came.popleft()
-        return super().take(now)
-
-    def let_go(self) -> list[tuple[float, Item]]:
-        came = list(self._came)
-        self._came.clear()
-        return [
-            (at, item) for at, (_, item) in zip(came, super().let_go(), strict=True)
-        ]
+        self._hold(item, self._last, at)
 
 
 class _Rate(Step):
@@ -158,7 +149,7 @@ class _Rate(Step):
     def due(self) -> float:
         if not self._queue:
             return _NEVER
-        came, item = self._queue[0]
+        came, item, _ = self._queue[0]
         begins = max(self._free, came)
         if not isinstance(item, bytes):
             return begins
@@ -166,7 +157,7 @@ class _Rate(Step):
 
     def take(self, now: float) -> tuple[float, Item] | Signal | None:
         at = max(self.due, now - CATCH_UP)
-        _, item = self._queue[0]
+        _, item, _ = self._queue[0]
         if not isinstance(item, bytes):
             self._queue.popleft()
             return at, item
@@ -198,7 +189,7 @@ class _Slices(Step):
 
     def take(self, now: float) -> tuple[float, Item] | Signal | None:
         at = max(self.due, now - CATCH_UP)
-        _, item = self._queue[0]
+        _, item, _ = self._queue[0]
         if not isinstance(item, bytes):
             self._queue.popleft()
             return at, item
@@ -239,12 +230,12 @@ class _SlowClose(Step):
     def due(self) -> float:
         if not self._queue:
             return _NEVER
-        came, item = self._queue[0]
+        came, item, _ = self._queue[0]
         return came + self._seconds if item is Signal.END else came
 
     def take(self, now: float) -> tuple[float, Item] | Signal | None:
         at = self.due
-        _, item = self._queue[0]
+        _, item, _ = self._queue[0]
         super().take(now)
         return at, item
 
@@ -330,7 +321,7 @@ class _Break(Step):
             return self._break(self._breaks_at)
         if self.alarm <= came:
             return self.ring()
-        _, item = self._queue[0]
+        _, item, _ = self._queue[0]
         if not isinstance(item, bytes) or self._left is None:
             return super().take(now)
         if self._left == 0:
@@ -341,7 +332,7 @@ class _Break(Step):
         if len(piece) == len(item):
             self._queue.popleft()
         else:
-            self._queue[0] = came, item[len(piece) :]
+            self._queue[0] = came, item[len(piece) :], came
         if self._left == 0:
             self._breaks_at = came
         return came, piece
