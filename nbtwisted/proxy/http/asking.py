@@ -105,8 +105,9 @@ class Asking:
         )
         self._recorded = None
         if upstream.recorder is not None:
-            url = upstream.place + target.decode("ascii")
-            self._recorded = upstream.recorder.begin(request, url)
+            # RFC 9112, 3.3: a URL has no path for the target *.
+            path = "" if target == b"*" else target.decode("ascii")
+            self._recorded = upstream.recorder.begin(request, upstream.place + path)
 
     def start(self) -> None:
         """Ask."""

@@ -104,6 +104,12 @@ class PassingTests(RecordedCase):
         upstream.answer(b"6\r\n world\r\n0\r\n\r\n")
         self.assertEqual(self.content()["text"], "hello world")
 
+    def test_an_upstream_as_a_whole(self) -> None:
+        self.record()
+        self.visit().get("*", method="OPTIONS")
+        self.upstream().answer(answer())
+        self.assertEqual(self.entry()["request"]["url"], UPSTREAM)
+
     def test_a_head_alone(self) -> None:
         self.record()
         self.visit().get("/", method="HEAD")
