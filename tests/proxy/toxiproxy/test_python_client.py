@@ -16,6 +16,7 @@ from toxiproxy import Proxy, Toxiproxy
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from toxiproxy.utils import can_connect_to
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
@@ -32,8 +33,9 @@ class ClientCase(ReactorCase):
 
     def setUp(self) -> None:
         super().setUp()
-        upstream = self.listen(ObeyingFactory())
-        self.upstream = f"localhost:{upstream}"
+        self._obeying = ObeyingFactory()
+        self.addCleanup(self._end_upstream)
+        self.upstream = f"localhost:{self.listen(self._obeying)}"
         self.api_port = self.serve()
         self.toxiproxy = Toxiproxy()
         self.toxiproxy.update_api_consumer("127.0.0.1", self.api_port)
@@ -44,6 +46,12 @@ class ClientCase(ReactorCase):
         api = ToxiproxyAPI(self.reactor, seed=7)
         self.addCleanup(api.stop)
         return self.listen(api.site())
+
+    async def _end_upstream(self) -> None:
+        # Another process may end its connections some time later.
+        self._obeying.abort_connections()
+        while self._obeying.open:
+            await deferLater(self.reactor, 0.01)
 
     def listen(self, factory: Factory) -> int:
         port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")

@@ -8,8 +8,11 @@ CLOSE       closes the connection
 
 from __future__ import annotations
 
-from twisted.internet.protocol import Factory
+from typing import Any
+
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
 
 __all__ = ["Obeying", "ObeyingFactory"]
 
@@ -18,8 +21,15 @@ class Obeying(LineReceiver):
     """A connection that obeys."""
 
     delimiter = b"\n"
+    factory: Any
     _to_take = 0
     _taken = 0
+
+    def connectionMade(self) -> None:
+        self.factory.open.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.factory.open.discard(self)
 
     def lineReceived(self, line: bytes) -> None:
         command, _, rest = line.partition(b" ")
@@ -43,7 +53,16 @@ class Obeying(LineReceiver):
 
 
 class ObeyingFactory(Factory):
-    """Makes them."""
+    """Makes them, and knows those that are open."""
 
     protocol = Obeying
     noisy = False
+
+    def __init__(self) -> None:
+        self.open: set[Obeying] = set()
+
+    def abort_connections(self) -> None:
+        """End those that are open."""
+        for each in list(self.open):
+            transport: Any = each.transport
+            transport.abortConnection()
