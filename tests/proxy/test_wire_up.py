@@ -119,6 +119,11 @@ class RequestTests(ClockCase):
             ],
         )
 
+    def test_names_that_cgi_has_for_others_do_not_arrive(self) -> None:
+        fields = b"Content_Length: 9\r\nTransfer_encoding: chunked\r\nA_B: c\r\n"
+        (found,) = self.arrive([ASKS[:-2] + fields + b"\r\n"])
+        self.assertEqual(found.without(*ADDED), [(b"A_B", b"c")])
+
     def test_controls_do_not_arrive(self) -> None:
         fields = b"X-Nbtwisted-Delay: 0\r\nx-nbtwisted-KEY: 1\r\n"
         data = START + fields + CODING + b"\r\n1\r\nx\r\n0\r\nX-Nbtwisted-A: b\r\n\r\n"

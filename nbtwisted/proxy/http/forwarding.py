@@ -124,6 +124,8 @@ class Forwarding:
             b"%b: %b\r\n" % (name, value)
             for name, value in headers.lines
             if (lowered := name.lower()) not in dropped
+            # Where fields become variables (CGI, WSGI), these are the same.
+            and lowered.replace(b"_", b"-") not in self._dropped
             and not lowered.startswith(self._control)
         ]
         lines.append(b"Via: 1.1 %b\r\n" % self._pseudonym)
