@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
-from tests.browser.scene import GONE, says
+from tests.browser.scene import WAYS, says, watched
 from tests.proxy.running import Echo, RunningProxy
-
-WAYS = [(1280, False), (390, True)]
-"""Widths, and whether it is dark."""
-
-
-def watched(proxy: RunningProxy, open_page: OpenPage, **how: Any) -> Page:
-    """The live page of a proxy."""
-    url = f"http://127.0.0.1:{proxy.operators_port}/__admin/live"
-    # The proxy ends before its page.
-    page = open_page(url, complaints=GONE, **how)
-    says(page, "#connection", "connected")
-    return page
 
 
 def talk(sizes: dict[socket.socket, int]) -> None:
@@ -74,6 +61,7 @@ def test_links_are_lanes_of_bytes(
         says(page, "#facts", "client closed")
         page.keyboard.press("Home")
         says(page, "#facts", "reset here")
+        says(page, "#facts", "acting on the way to the client")
         page.evaluate("scrollTo(0, 0)")
         shoot(page, f"links-{'dark' if dark else 'light'}-{width}")
         assert serious_faults(page) == []

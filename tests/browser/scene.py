@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.proxy.running import RunningProxy
 from tests.server.running import RunningServer
 
-__all__ = ["GONE", "Scene", "listening_on", "rows", "says"]
+__all__ = ["GONE", "WAYS", "Scene", "listening_on", "rows", "says", "watched"]
 
 GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET")
 """What Chromium says of a server that is gone; nobody can keep it from saying so."""
+
+
+WAYS = [(1280, False), (390, True)]
+"""Widths at which a page is looked at, and whether it is dark."""
 
 
 class Scene:
@@ -76,3 +82,12 @@ def rows(page: Page, text: str = "") -> Any:
 
 def says(page: Page, element: str, text: str) -> None:
     expect(page.locator(element)).to_contain_text(text, timeout=15_000)
+
+
+def watched(proxy: RunningProxy, open_page: Callable[..., Page], **how: Any) -> Page:
+    """The live page of a proxy."""
+    url = f"http://127.0.0.1:{proxy.operators_port}/__admin/live"
+    # The proxy ends before its page.
+    page = open_page(url, complaints=GONE, **how)
+    says(page, "#connection", "connected")
+    return page

@@ -43,6 +43,7 @@ class Link:
     took: float | None = None
     outcome: str = "open"
     upstream_error: str | None = None
+    acting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     samples: Samples = field(default_factory=Samples)
 
 
@@ -130,6 +131,7 @@ class LinksViewerTests(LinksCase):
                     "outcome": "opening",
                     "took": None,
                     "upstream_error": None,
+                    "acting": {},
                     "interval": 0.1,
                     "samples": [[0.5, 10, 20]],
                 }
@@ -186,6 +188,17 @@ class LinksViewerTests(LinksCase):
             [("mail\\x1b", 1), ("redis", 1)],
         )
         self.assertEqual(self.frame()["rows"], [])
+
+    def test_what_acts_on_it(self) -> None:
+        link = self.begin(acting={"up": (), "down": ("slow",)})
+        (row,) = self.frame()["rows"]
+        self.assertEqual(row["acting"], {"down": ["slow"]})
+        self.assertEqual(self.frame()["changes"], [])
+        link.acting["up"] = tuple(f"stage {number}" for number in range(100))
+        (change,) = self.frame()["changes"]
+        self.assertEqual(change["acting"]["down"], ["slow"])
+        self.assertEqual(change["acting"]["up"][-2:], ["stage 9", "and 90 more"])
+        self.assertEqual(len(change["acting"]["up"]), 11)
 
     def test_a_port_that_is_opened_again_begins_to_count_anew(self) -> None:
         link = self.begin("redis")

@@ -9,7 +9,7 @@ in all, which are added up once a second if there are many.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -46,6 +46,9 @@ SECONDS_BETWEEN_SUMS = 1.0
 
 LONGEST_SHOWN = 120
 """Characters of a port's name or an address."""
+
+MOST_STAGES = 10
+"""Stages of a link that are named, in each direction."""
 
 LONGEST_ERROR = 300
 """Characters of what is wrong with an upstream."""
@@ -94,6 +97,10 @@ class SeenLink(Protocol):
     @property
     def outcome(self) -> str:
         """Its state as long as it is open, and then how it ended."""
+
+    @property
+    def acting(self) -> Mapping[str, Sequence[str]]:
+        """What acts on it, or did at last: names by direction, `up` or `down`."""
 
     @property
     def upstream_error(self) -> str | None:
@@ -156,15 +163,17 @@ class _Lane:
     """Another one for each lane: numbers of links begin anew with their port."""
     told: tuple[Any, ...] = ()
     """The values of `_CHANGING`."""
+    acting: object = ()
+    """What acted on it when it was looked at, by direction."""
     leaves: float = math.inf
 
     def look(self, now: float) -> bool:
         """Look at the link; returns whether it has changed."""
         link = self.placed.link
-        state = _state_of(link)
-        if state == self.told:
+        state, acting = _state_of(link), tuple(link.acting.items())
+        if state == self.told and acting == self.acting:
             return False
-        self.told = state
+        self.told, self.acting = state, acting
         if link.took is not None:
             self.leaves = now + SECONDS_AFTER_END
         return True
@@ -179,7 +188,11 @@ class _Lane:
         error = told["upstream_error"]
         if error is not None:
             told["upstream_error"] = printable(error, longest=LONGEST_ERROR)
-        return {"id": self.id, **told}
+        acting = {
+            side: [printable_ends(it, longest=LONGEST_SHOWN) for it in names]
+            for side, names in _some(self.placed.link.acting)
+        }
+        return {"id": self.id, **told, "acting": acting}
 
     def whole(self, now: float) -> dict[str, Any]:
         """All fields, and its bytes of lately."""
@@ -272,6 +285,17 @@ class LinksViewer:
                 down += link.down
             self._sum = up, down
         return self._sum
+
+
+def _some(
+    acting: Mapping[str, Sequence[str]],
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Those directions in which something acts, and as much as is named of that."""
+    for side, names in acting.items():
+        if names:
+            more = [f"and {len(names) - MOST_STAGES} more"]
+            few = len(names) <= MOST_STAGES
+            yield side, names if few else [*names[:MOST_STAGES], *more]
 
 
 def _came(placed: PlacedLink) -> float:

@@ -165,6 +165,8 @@ function facts(t) {
     ["took", t.took === null ? "still open" : milliseconds(t.took)],
     ["bytes to the upstream", number(t.up)], ["bytes to the client", number(t.down)],
   ];
+  const sides = { up: "acting on the way to the upstream", down: "acting on the way to the client" };
+  for (const [side, names] of Object.entries(t.acting)) all.push([sides[side] ?? side, names.join(", ")]);
   if (t.upstream_error !== null) all.push(["error on the upstream's side", t.upstream_error]);
   return all;
 }

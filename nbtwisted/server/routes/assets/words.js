@@ -54,7 +54,10 @@ export function state(told, now) {
     return `${fault ?? "due"} ${left < 0.05 ? "now" : `in ${seconds(left)}`}`;
   }
   const what = [status, fault].filter((part) => part !== null).join(" ");
-  if (outcome === IN_FLIGHT) return kind(told) === "stalled" ? what : `${what} sending`;
+  if (outcome === IN_FLIGHT) {
+    if (kind(told) === "stalled") return what;
+    return status === 101 ? `${what} passing on` : `${what} sending`;
+  }
   if (outcome === "answered" || outcome === "broken") return what || outcome;
   // There is room for no more.
   if (outcome === "upstream failed" && what) return `upstream: ${what}`;

@@ -1,0 +1,71 @@
+"""The live page of a proxy: what the upstream took, and what was added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
+from tests.browser.scene import WAYS, rows, says, watched
+from tests.proxy.running import RunningProxy
+from tests.server.running import RunningServer
+
+
+@pytest.fixture
+def upstream() -> Iterator[RunningServer]:
+    with RunningServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize(("width", "dark"), WAYS)
+def test_an_upstream_has_a_stroke_of_its_own(
+    upstream: RunningServer,
+    open_page: OpenPage,
+    shoot: Shoot,
+    width: int,
+    dark: bool,
+) -> None:
+    with RunningProxy(f"http://127.0.0.1:{upstream.port}", "--port", "0") as proxy:
+        page = watched(proxy, open_page, width=width, dark=dark)
+        title = page.get_by_role("heading", level=1)
+        expect(title).to_contain_text(f"the proxy before {upstream.url.rstrip('/')}")
+        key = page.get_by_role("list", name="What the bars mean")
+        expect(key.get_by_text("at the upstream")).to_be_visible()
+        clients = []
+        for target, fields in [
+            ("/delay/1500ms", "X-Nbtwisted-Delay: 1s\r\n"),
+            ("/delay/30s", ""),
+            ("/get?_fault=reset&_delay=500ms", ""),
+            ("/delay/2s", "X-Nbtwisted-Ask-Delay: 1s\r\nX-Nbtwisted-Delay: 9s\r\n"),
+        ]:
+            client = proxy.connect()
+            head = f"GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
+            client.sendall(head.encode())
+            clients.append(client)
+        waits, failed = rows(page, "1500ms"), rows(page, "reset")
+        expect(waits.locator(".state")).to_contain_text("at upstream")
+        # It has answered, and what was asked of us is left.
+        expect(waits.locator(".state")).to_contain_text("due in")
+        expect(failed.locator(".state")).to_have_text("upstream: 502")
+        expect(waits.locator(".state")).to_have_text("200")
+        says(page, "#summary", "1 at the upstream")
+        theirs, all_of_it = (
+            waits.locator(part).bounding_box() for part in (".theirs", ".bar-of-one")
+        )
+        assert theirs is not None
+        assert all_of_it is not None
+        # Of two and a half seconds, one and a half.
+        assert 0.4 < theirs["width"] / all_of_it["width"] < 0.8
+        assert theirs["x"] < all_of_it["x"] + 0.2 * all_of_it["width"]
+        failed.locator("button").hover()
+        says(page, "#facts", "error on the upstream's side")
+        waits.locator("button").hover()
+        says(page, "#facts", "upstream took")
+        page.evaluate("scrollTo(0, 0)")
+        shoot(page, f"proxy-{'dark' if dark else 'light'}-{width}")
+        assert serious_faults(page) == []
+        assert not is_too_wide(page)
+        for client in clients:
+            client.close()
