@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall
 
 from nbtwisted.client.errors import ConnectTimeout, RequestError
 from nbtwisted.proxy.stream.flow import Flow
@@ -68,6 +68,9 @@ class Hub(Protocol):
 
     def find_loop(self, link: Link, side: Side) -> None:
         """End the link, if the other end of a side is the hub itself."""
+
+    def shown(self, address: IAddress | None) -> str:
+        """An address as it is shown."""
 
     def link_over(self, link: Link) -> None:
         """Nothing is left of it."""
@@ -149,6 +152,10 @@ class Link:
             stages = hub.stages_of(self.number)
             if stages:
                 self.set_stages(stages)
+
+    def peer_known(self, side: Side) -> None:
+        """Where the client comes from has been said by another proxy before it."""
+        self.entry.peer = self._hub.shown(side.transport.getPeer())
 
     def side_open(self, side: Side) -> None:
         """The client is there, or the upstream."""

@@ -26,5 +26,11 @@ def link_line(entry: LinkEntry, upstream: str) -> str:
             f"took={entry.took or 0.0:.3f}",
             f"stages={quoted(', '.join(names).encode())}",
             f"outcome={quoted(entry.outcome.encode())}",
+            *_error(entry.upstream_error),
         )
     )
+
+
+def _error(error: str | None) -> tuple[str, ...]:
+    """Why there is no upstream, if it is so."""
+    return () if error is None else (f"error={quoted(error.encode())}",)

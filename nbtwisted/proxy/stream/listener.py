@@ -245,7 +245,7 @@ class StreamProxy:
         """A client has connected: the protocol for it."""
         self._last_number += 1
         number = self._last_number
-        entry = LinkEntry(number, self.now(), _shown(address))
+        entry = LinkEntry(number, self.now(), self.shown(address))
         if (
             len(self._links) >= self._most_links
             or self._is_draining
@@ -265,6 +265,14 @@ class StreamProxy:
         self.journal.begin(entry)
         self._watch.add(link)
         return link.client
+
+    def shown(self, address: IAddress | None) -> str:
+        """An address as the journal has it."""
+        place = _place(address)
+        if place is None:
+            return "unix"
+        host, port = place
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def open_upstream(self, link: Link) -> None:
         """Open the connection to the upstream."""
@@ -346,13 +354,6 @@ def _all_alike(stages: Sequence[Placed]) -> Callable[[int], Sequence[Placed]]:
 
 def _place(address: Any) -> Address | None:
     if isinstance(address, (IPv4Address, IPv6Address)):
-        return address.host, address.port
+        # As an IPv6 socket that takes IPv4, too, has those.
+        return address.host.removeprefix("::ffff:"), address.port
     return None
-
-
-def _shown(address: IAddress | None) -> str:
-    place = _place(address)
-    if place is None:
-        return "unix"
-    host, port = place
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

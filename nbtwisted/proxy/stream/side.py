@@ -17,6 +17,9 @@ from twisted.internet.interfaces import (
     ISSLTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
+
+# Twisted's only name for it.
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -46,6 +49,9 @@ class LinkOfSides(Interface):
 
     def side_made(self, side: Side) -> None:
         """There is a connection, on which TLS may have to be begun."""
+
+    def peer_known(self, side: Side) -> None:
+        """Where it comes from has been said by another proxy before it."""
 
     def side_open(self, side: Side) -> None:
         """It can be written to."""
@@ -107,6 +113,8 @@ class Side(Protocol):
         self._set_options()
         self._is_tls = ISSLTransport.providedBy(self.transport)
         self._link.side_made(self)
+        if isinstance(self.transport, HAProxyProtocolWrapper):
+            self.dataReceived = self._receive_first  # type: ignore[method-assign]
         if not (self._is_tls or self._is_shut):
             self._be_open()
 
@@ -137,6 +145,12 @@ class Side(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Hand bytes on."""
+        self._link.received(self, data)
+
+    def _receive_first(self, data: bytes) -> None:
+        """Hand on the first bytes behind a PROXY header."""
+        del self.dataReceived
+        self._link.peer_known(self)
         self._link.received(self, data)
 
     # What it does to the connection when the link says so.

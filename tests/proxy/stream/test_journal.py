@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.proxy.stream.journal import MOST_LANES, LinkEntry, LinkJournal
+from nbtwisted.proxy.stream.link_line import link_line
 from nbtwisted.proxy.stream.samples import MOST_SAMPLES, Samples
 
 
@@ -85,6 +86,21 @@ class JournalTests(SynchronousTestCase):
                 "stages": {"up": [], "down": ["slow"]},
                 "upstream_error": "connect: no",
             },
+        )
+
+    def test_an_entry_is_a_line_of_the_access_log(self) -> None:
+        entry = LinkEntry(3, 1_800_000_000.5, "127.0.0.1:4", up=1, down=2, took=0.5)
+        entry.acting = {"up": ("slow",), "down": ("slow", 'a "b"')}
+        entry.outcome = "reset"
+        line = (
+            "127.0.0.1:4 - - [15/Jan/2027:08:00:00 +0000] "
+            '"tcp://db:5432" up=1 down=2 took=0.500 stages="slow, a \\"b\\"" '
+            'outcome="reset"'
+        )
+        self.assertEqual(link_line(entry, "tcp://db:5432"), line)
+        entry.upstream_error = "connect: refused"
+        self.assertEqual(
+            link_line(entry, "tcp://db:5432"), f'{line} error="connect: refused"'
         )
 
     def test_lanes_are_of_links_that_were_there(self) -> None:

@@ -109,11 +109,13 @@ class SocketsCase(ReactorCase):
     async def proxied(self, *stages: Placed, **options: Any) -> StreamProxy:
         proxy = StreamProxy(
             self.reactor,
-            listen="tcp:0:interface=127.0.0.1",
-            upstream=options.pop("upstream", self.upstream),
             seed=1,
             stages=stages,
-            **options,
+            **{
+                "listen": "tcp:0:interface=127.0.0.1",
+                "upstream": self.upstream,
+                **options,
+            },
         )
         await proxy.start()
         self.addCleanup(proxy.stop)
@@ -309,6 +311,38 @@ class SocketTests(SocketsCase):
             upstream.socket.close()
 
     @on_reactor
+    async def test_clients_come_by_a_unix_socket(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            proxy = await self.proxied(listen=f"unix:{folder}/s")
+            own = socket.socket(socket.AF_UNIX)
+            own.connect(f"{folder}/s")
+            client, upstream = self.peer(own), await self.accepted()
+            await client.send(b"ask")
+            client.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual(await upstream.receive_all(), (b"ask", "end"))
+            await upstream.send(b"answer")
+            upstream.socket.close()
+            self.assertEqual(await client.receive_all(), (b"answer", "end"))
+            await self.over(proxy, "closed by client")
+            (entry,) = proxy.journal.entries()
+            self.assertEqual(entry.peer, "unix")
+            await proxy.stop()
+
+    @on_reactor
+    async def test_clients_come_by_another_proxy(self) -> None:
+        proxy = await self.proxied(listen="haproxy:tcp:0:interface=127.0.0.1")
+        client, upstream = await self.pair(proxy)
+        await client.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\nask")
+        self.assertEqual(await upstream.receive(), b"ask")
+        await upstream.send(b"answer")
+        upstream.socket.close()
+        self.assertEqual(await client.receive_all(), (b"answer", "end"))
+        client.socket.close()
+        await self.over(proxy, "closed by upstream")
+        (entry,) = proxy.journal.entries()
+        self.assertEqual(entry.peer, "192.0.2.7:1234")
+
+    @on_reactor
     async def test_it_starts_again_after_it_has_stopped(self) -> None:
         proxy = await self.proxied()
         await proxy.stop()
@@ -383,6 +417,37 @@ class TLSTests(SocketsCase):
         await upstream.receive_all()
         upstream.socket.close()
         await self.over(proxy, "closed by client")
+
+    @on_reactor
+    async def test_an_upstream_in_tls_may_answer_after_the_client_has_ended(
+        self,
+    ) -> None:
+        proxy = await self.proxied(
+            upstream=self.in_tls, tls={"authorities": self.authorities}
+        )
+        client, upstream = await self.pair(proxy)
+        await self.as_server(upstream, "127.0.0.1")
+        await client.send(b"ask")
+        client.socket.shutdown(socket.SHUT_WR)
+        self.assertEqual(await upstream.receive_all(), (b"ask", "end"))
+        await upstream.send(b"answer")
+        upstream.socket.close()
+        self.assertEqual(await client.receive_all(), (b"answer", "end"))
+        await self.over(proxy, "closed by client")
+
+    @on_reactor
+    async def test_an_endpoint_may_have_its_own_tls(self) -> None:
+        proxy = await self.proxied(
+            listen=f"ssl:0:interface=127.0.0.1:privateKey={self.certificate}"
+            f":certKey={self.certificate}"
+        )
+        client = self.client(proxy)
+        await self.as_client(client)
+        upstream = await self.accepted()
+        await client.send(b"ask")
+        self.assertEqual(await upstream.receive(), b"ask")
+        # Twisted's own, of how it reads the files.
+        self.flushWarnings()
 
     @on_reactor
     async def test_a_large_answer_is_whole_before_the_end(self) -> None:
