@@ -142,6 +142,31 @@ def serious_faults(page: Page) -> list[str]:
     ]
 
 
+def look_from_all_sides(page: Page, shoot: Shoot, name: str) -> None:
+    """Take its pictures, light and dark, of each width; and see that all can use it."""
+    ways = [(width, dark) for width in reversed(WIDTHS) for dark in (False, True)]
+    for width, dark in ways:
+        _turn(page, width, dark)
+        shoot(page, f"{name}-{'dark' if dark else 'light'}-{width}")
+        assert not is_too_wide(page), width
+    # One of each.
+    for width, dark in ways[::3]:
+        _turn(page, width, dark)
+        assert serious_faults(page) == []
+
+
+def _turn(page: Page, width: int, dark: bool) -> None:
+    page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    page.evaluate(
+        """() => {
+            scrollTo(0, 0);
+            const next = (then) => requestAnimationFrame(then);
+            return new Promise((done) => next(() => next(done)));
+        }"""
+    )
+
+
 def is_too_wide(page: Page) -> bool:
     """Whether the page has to be scrolled sideways."""
     wide = page.evaluate(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage, Shoot, is_too_wide, serious_faults
-from tests.browser.scene import WAYS, says, watched
+from tests.browser.conftest import OpenPage, Shoot, look_from_all_sides
+from tests.browser.scene import says, watched
 from tests.proxy.running import Echo, RunningProxy
 
 
@@ -21,14 +22,19 @@ def talk(sizes: dict[socket.socket, int]) -> None:
             size -= len(client.recv(size))
 
 
-@pytest.mark.parametrize(("width", "dark"), WAYS)
-def test_links_are_lanes_of_bytes(
-    open_page: OpenPage, shoot: Shoot, width: int, dark: bool
-) -> None:
+@pytest.fixture
+def echo() -> Iterator[Echo]:
     echo = Echo()
+    yield echo
+    echo.close()
+
+
+def test_links_are_lanes_of_bytes(
+    echo: Echo, open_page: OpenPage, shoot: Shoot
+) -> None:
     rule = "_delay=50ms&_fault=reset&_after=200kB"
     with RunningProxy(echo.url, "--port", "0", "--default", rule) as proxy:
-        page = watched(proxy, open_page, width=width, dark=dark)
+        page = watched(proxy, open_page)
         expect(page.get_by_role("heading", level=1)).to_contain_text(echo.url)
         says(page, "#nothing", "No link is open.")
         clients = [proxy.connect() for _ in range(3)]
@@ -62,14 +68,10 @@ def test_links_are_lanes_of_bytes(
         page.keyboard.press("Home")
         says(page, "#facts", "reset here")
         says(page, "#facts", "acting on the way to the client")
-        page.evaluate("scrollTo(0, 0)")
-        shoot(page, f"links-{'dark' if dark else 'light'}-{width}")
-        assert serious_faults(page) == []
-        assert not is_too_wide(page)
+        look_from_all_sides(page, shoot, "links")
         page.get_by_role("button", name="Reset…").click()
         says(page, "#ask-text", "2 links are open.")
         page.get_by_role("button", name="Reset", exact=True).click()
         says(page, "#said", "Reset: 2 links were ended.")
         for client in clients:
             client.close()
-    echo.close()

@@ -14,14 +14,10 @@ from playwright.sync_api import Page, expect
 from tests.proxy.running import RunningProxy
 from tests.server.running import RunningServer
 
-__all__ = ["GONE", "WAYS", "Scene", "listening_on", "rows", "says", "watched"]
+__all__ = ["GONE", "Scene", "listening_on", "rows", "says", "watched"]
 
 GONE = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET")
 """What Chromium says of a server that is gone; nobody can keep it from saying so."""
-
-
-WAYS = [(1280, False), (390, True)]
-"""Widths at which a page is looked at, and whether it is dark."""
 
 
 class Scene:
