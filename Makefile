@@ -92,7 +92,7 @@ check: $(VENV)/.dev ## format, lint, type-check, and see who imports whom
 	$(BIN)/lint-imports --no-logo --no-cache
 
 .PHONY: soak
-soak: $(VENV)/.run ## show that the server loses and leaks nothing: eight minutes, one table
+soak: $(VENV)/.run ## show that server and proxy lose and leak nothing: twelve minutes, one table
 	$(BIN)/python -m benchmarks.soak $(SOAK)
 
 .PHONY: conformance

@@ -18,8 +18,13 @@ plain sockets: a witness that shares no code with what it watches.
     uploads      bodies of 1 MB that are nearly all there, by the hundred
     greedy       one client that asks for what takes long to do, and five others
     mixed        all kinds of answers and of faults at once, for --seconds
+    proxy        proxies in HTTP mode and in TCP mode, for --seconds: slow and broken
+                 answers, uploads, clients that leave, and an upstream that is killed
+                 and started again; each request is followed at its client, in the
+                 proxy's journal and at the upstream
 
-Those that mostly wait (half-sent, kept-reader, zero-window) run at the same time.
+Those that mostly wait (half-sent, kept-reader, zero-window, and proxy) run at the same
+time.
 
 *Lost* is what a client should have had and did not get, or not as it should be.
 *Leaked* is what the server still holds when its clients are gone: a request in flight,
@@ -43,6 +48,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from benchmarks.soak.clients import WAVE, together
@@ -50,6 +56,7 @@ from benchmarks.soak.figures import MOST_COMPLAINTS_SHOWN, Row, Settings, say
 from benchmarks.soak.greedy import greedy
 from benchmarks.soak.mixed import mixed
 from benchmarks.soak.pipelining import leavers, pipelined_closes, pipelined_drain
+from benchmarks.soak.proxied import proxied, running_proxy
 from benchmarks.soak.scenarios import half_sent, many_held, storm, told_to_stop
 from benchmarks.soak.server import Server, running_server
 from benchmarks.soak.slow_readers import (
@@ -61,7 +68,7 @@ from benchmarks.soak.slow_readers import (
 from benchmarks.soak.uploads import uploads
 
 SECONDS_OF_A_SCENARIO = 180.0
-"""After which it is given up; the mixed one has --seconds more."""
+"""After which it is given up; those that go on for --seconds have so much more."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,10 @@ class Scenario:
     """Of the server."""
     mostly_waits: bool = False
     """Whether it can run beside others, and neither disturbs the other."""
+    running: Callable[..., AbstractAsyncContextManager[Server]] = running_server
+    """Starts the server, and ends it."""
+    is_long: bool = False
+    """Whether it goes on for --seconds."""
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -88,7 +99,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "drain": Scenario(pipelined_drain),
     "uploads": Scenario(uploads),
     "greedy": Scenario(greedy),
-    "mixed": Scenario(mixed),
+    "mixed": Scenario(mixed, is_long=True),
+    "proxy": Scenario(proxied, mostly_waits=True, running=running_proxy, is_long=True),
 }
 
 
@@ -97,9 +109,9 @@ async def run(name: str, settings: Settings) -> Row:
     say(f"{name} ...")
     row = Row(name)
     began = time.monotonic()
-    limit = SECONDS_OF_A_SCENARIO + (settings.seconds if name == "mixed" else 0.0)
     scenario = SCENARIOS[name]
-    async with running_server(*scenario.options) as server:
+    limit = SECONDS_OF_A_SCENARIO + (settings.seconds if scenario.is_long else 0.0)
+    async with scenario.running(*scenario.options) as server:
         try:
             await asyncio.wait_for(scenario.act(server, settings, row), limit)
         # Whatever went wrong, the other scenarios have something to tell.
@@ -110,7 +122,7 @@ async def run(name: str, settings: Settings) -> Row:
         complaints = server.complaints(await server.wait())
     for complaint in complaints[:MOST_COMPLAINTS_SHOWN]:
         say(f"  complaint: {complaint}")
-    row.complaints = len(complaints)
+    row.complaints += len(complaints)
     row.seconds = time.monotonic() - began
     say(f"  {name} is {'good' if row.is_good else 'BAD'}: {row.note}")
     return row
@@ -168,7 +180,7 @@ def read_arguments() -> argparse.Namespace:
         type=float,
         default=300.0,
         metavar="N",
-        help="how long the mixed scenario goes on, at least 20 (default: 300)",
+        help="how long mixed and proxy go on, at least 20 (default: 300)",
     )
     parser.add_argument(
         "--connections",

@@ -296,7 +296,7 @@ class Samples:
     """MB, each after the part of the time that had passed."""
     most_descriptors: int = 0
 
-    async def take(self, server: Server, tally: Tally) -> None:
+    async def take(self, server: Server, done: Callable[[], int]) -> None:
         """Take them until the time is over, beginning after a warm-up."""
         await asyncio.sleep(0.2 * self.seconds)
         began = time.monotonic() - 0.2 * self.seconds
@@ -306,7 +306,7 @@ class Samples:
             self.most_descriptors = max(self.most_descriptors, server.descriptors())
             if elapsed - said >= STILL_SECONDS:
                 said = elapsed
-                say(f"  {elapsed:.0f} s: {tally.done} requests, {self._last:.1f} MB")
+                say(f"  {elapsed:.0f} s: {done()} requests, {self._last:.1f} MB")
             await asyncio.sleep(1.0)
 
     @property
@@ -332,7 +332,8 @@ async def mixed(server: Server, settings: Settings, row: Row) -> None:
     workers = [Worker(server.port, number, tally) for number in range(WORKERS)]
     try:
         await together(
-            samples.take(server, tally), *(worker.work(deadline) for worker in workers)
+            samples.take(server, lambda: tally.done),
+            *(worker.work(deadline) for worker in workers),
         )
     finally:
         row.done, row.unit, row.lost = tally.done, "requests", tally.lost()

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import (
@@ -14,9 +15,10 @@ from collections.abc import (
     Awaitable,
     Callable,
     Mapping,
+    Sequence,
 )
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.soak.clients import ask
 from benchmarks.soak.figures import Unexpected
@@ -40,6 +42,7 @@ class Server:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.port = 0
+        self.admin_port = 0
         self.lines: list[str] = []
         self._process = process
         self._ready = asyncio.Event()
@@ -54,9 +57,15 @@ class Server:
 
     async def stats(self) -> Mapping[str, Any]:
         """What it says of itself."""
-        answer = await ask(self.port, "/__admin/stats")
+        answer = await ask(self.admin_port, "/__admin/stats")
         figures: Mapping[str, Any] = json.loads(answer.body)
         return figures
+
+    async def requests(self, since: int) -> Sequence[Mapping[str, Any]]:
+        """The requests of its journal that came after one with this id."""
+        answer = await ask(self.admin_port, f"/__admin/requests?since={since}")
+        entries: Sequence[Mapping[str, Any]] = json.loads(answer.body)["requests"]
+        return entries
 
     async def in_flight(self) -> int:
         """How many requests it holds."""
@@ -83,10 +92,14 @@ class Server:
             await asyncio.sleep(0.2)
         return seen
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
     def terminate(self) -> None:
         """Tell it to stop."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        self.signal(signal.SIGTERM)
 
     async def wait(self) -> int:
         """Its exit code, when it has ended; kills it if it never would."""
@@ -115,27 +128,38 @@ class Server:
             self.lines.append(line)
             match = re.search(r"serving on http://127\.0\.0\.1:(\d+)/", line)
             if match:
-                self.port = int(match[1])
+                self.port = self.admin_port = int(match[1])
                 self._ready.set()
         self._ready.set()
+
+
+AnyServer = TypeVar("AnyServer", bound=Server)
 
 
 @contextlib.asynccontextmanager
 async def running_server(*options: str) -> AsyncIterator[Server]:
     """A server that has started, and which does not outlive the context."""
+    async with started(Server, (*COMMAND, *options)) as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def started(
+    kind: type[AnyServer], command: Sequence[str]
+) -> AsyncIterator[AnyServer]:
+    """What a command starts, once it listens; it does not outlive the context."""
     environment = {k: v for k, v in os.environ.items() if "NBTWISTED" not in k}
     # Python hides some warnings by default, such as those of files not closed.
     environment["PYTHONWARNINGS"] = "default"
     process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *options,
+        *command,
         cwd=PROJECT,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         limit=2**20,
     )
-    server = Server(process)
+    server = kind(process)
     try:
         await server.ready()
         yield server
