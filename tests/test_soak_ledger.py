@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.soak import proxy_ledger
-from benchmarks.soak.proxy_client import Reply, uploaded
+from benchmarks.soak.proxy_client import Carried, Reply, uploaded
 from benchmarks.soak.proxy_kinds import KINDS, Ending
 from benchmarks.soak.proxy_ledger import Ledger, Sent, Written, read_written
 
@@ -118,6 +118,41 @@ class JournalTests(LedgerCase):
         self.assertEqual(
             [*ledger.losses], ["unknown: the journal has what nobody sent"]
         )
+
+
+class LinkTests(LedgerCase):
+    def lost(
+        self, is_whole: bool = True, is_down: bool = False, **entry: Any
+    ) -> list[str]:
+        carried = Carried("127.0.0.1:9", 10.0, 11.0, 5, 7, is_whole)
+        ledger = Ledger(is_http=False, down=[(10.5, 12.0)] if is_down else [])
+        whole = {"id": 1, "peer": "127.0.0.1:9", "up": 5, "down": 7, "took": 1.0}
+        whole |= {"state": "closed by client"} | entry
+        ledger.judge_links([carried], [whole] if entry else [])
+        return [*ledger.losses]
+
+    def test_a_connection_whose_bytes_have_passed_is_not_lost(self) -> None:
+        self.assertEqual(self.lost(up=5), [])
+
+    def test_one_that_the_journal_does_not_have_is(self) -> None:
+        self.assertEqual(len(self.lost()), 1)
+
+    def test_one_of_which_bytes_are_missing_is(self) -> None:
+        (loss,) = self.lost(down=6)
+        self.assertIn("(5, 6) bytes passed, and its client has 5 up and 7 down", loss)
+
+    def test_unless_its_client_left(self) -> None:
+        self.assertEqual(self.lost(is_whole=False, down=6, state="reset by client"), [])
+
+    def test_the_upstream_ends_it_only_when_it_is_killed(self) -> None:
+        self.assertEqual(len(self.lost(state="closed by upstream")), 1)
+        self.assertEqual(self.lost(is_down=True, state="closed by upstream"), [])
+
+    def test_one_that_is_not_over_is(self) -> None:
+        self.assertEqual(len(self.lost(took=None)), 1)
+
+    def test_one_that_nobody_made_is(self) -> None:
+        self.assertEqual(len(self.lost(peer="127.0.0.1:8")), 2)
 
 
 class UpstreamTests(LedgerCase):

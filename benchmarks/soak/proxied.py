@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.soak.clients import together
 from benchmarks.soak.figures import Row, Settings, Unexpected, say
 from benchmarks.soak.mixed import Samples
-from benchmarks.soak.proxy_client import Sender
+from benchmarks.soak.proxy_client import Carried, Sender
 from benchmarks.soak.proxy_kinds import KINDS, PLAIN_KINDS, UPSTREAM_TIMEOUT, Kind
 from benchmarks.soak.proxy_ledger import Ledger, Sent, read_written
 from benchmarks.soak.scenarios import without_outcome
@@ -148,6 +148,8 @@ class Run:
     ledger: Ledger
     entries: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     """The journal's, of requests that are over."""
+    carried: list[Carried] = field(default_factory=list)
+    """All connections that were made."""
     samples: Samples | None = None
     descriptors: int = 0
     timers: int = 0
@@ -163,7 +165,12 @@ class Run:
             await asyncio.sleep(pause)
             name = random.choice([*self.kinds])
             await self.send(sender, name, next(counter))
+        self.leave(sender)
+
+    def leave(self, sender: Sender) -> None:
+        """Have a worker leave, and take over what it made."""
         sender.close()
+        self.carried += sender.carried
 
     async def send(self, sender: Sender, name: str, number: int) -> None:
         """Send one request, and note how it ends."""
@@ -266,7 +273,7 @@ async def _go_on(
         for name in run.kinds:
             sender = Sender(run.proxy.port, 0)
             await run.send(sender, name, number := number + 1)
-            sender.close()
+            run.leave(sender)
     # Nothing goes on then, and no connection is kept to be used again.
     await upstream.kill()
     for run in runs:

@@ -6,16 +6,18 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 import zlib
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from benchmarks.soak.clients import SMALLEST_BUFFER, open_connection, read_chunks
 from benchmarks.soak.figures import Unexpected
 from benchmarks.soak.proxy_kinds import Ending, Kind, Leaving
 from benchmarks.soak.upstream import LARGE, PLAIN, body_of
 
-__all__ = ["Reply", "Sender", "uploaded"]
+__all__ = ["Carried", "Reply", "Sender", "uploaded"]
 
 SECONDS_TO_END = 15.0
 SECONDS_OF_A_STALL = 0.7
@@ -35,6 +37,33 @@ class Reply:
     is_kept: bool = False
 
 
+@dataclass
+class Carried:
+    """A connection, and the bytes that passed over it as its client saw them.
+
+    peer: its own address and port, as the proxy names it.
+    began, ended: seconds of a monotonic clock.
+    is_whole: whether all that was sent was answered, and nothing was left unread.
+    """
+
+    peer: str
+    began: float
+    ended: float = 0.0
+    sent: int = 0
+    received: int = 0
+    is_whole: bool = True
+
+
+class _Counting(asyncio.StreamReader):
+    """A reader that counts what comes."""
+
+    count = 0
+
+    def feed_data(self, data: Any) -> None:
+        self.count += len(data)
+        super().feed_data(data)
+
+
 def uploaded(number: int) -> bytes:
     """The body of a request that has one."""
     return body_of(number, UPLOAD_SIZES[number % len(UPLOAD_SIZES)])
@@ -47,7 +76,10 @@ class Sender:
         self._port = port
         self._number = number
         self._random = Random(number)
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._streams: tuple[_Counting, asyncio.StreamWriter] | None = None
+        self._carried = Carried("", 0.0)
+        self.carried: list[Carried] = []
+        """The connections that it has left."""
 
     async def send(self, kind: Kind, number: int) -> Reply:
         """Send a request, and see how it ends; raises `Unexpected`.
@@ -72,27 +104,33 @@ class Sender:
 
     def close(self) -> None:
         """Leave the connection, in order."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        if self._streams is None:
+            return
+        reader, writer = self._streams
+        self._streams = None
+        writer.close()
+        self._carried.received = reader.count
+        self._carried.ended = time.monotonic()
+        self.carried.append(self._carried)
 
     async def _send(self, kind: Kind, number: int) -> Reply:
         reader, writer = await self._connection(kind)
-        writer.write(_head(kind, number))
+        carried = self._carried
+        carried.sent += _write(writer, _head(kind, number))
         if kind.leaving is not None:
+            carried.is_whole = False
             return await self._leave(kind.leaving, number)
-        sending = asyncio.ensure_future(_upload(writer, kind, number))
+        sending = asyncio.ensure_future(_upload(writer, carried, kind, number))
         try:
             reply = await _receive(reader, kind, number)
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                 await sending
+        carried.is_whole &= reply.ending is Ending.ANSWERED
         return reply
 
-    async def _connection(
-        self, kind: Kind
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connection(self, kind: Kind) -> tuple[_Counting, asyncio.StreamWriter]:
         if self._streams is not None:
             reader, _ = self._streams
             # Who keeps a connection looks whether the other side has.
@@ -102,8 +140,15 @@ class Sender:
             is_small = kind.leaving is Leaving.IN_BODY
             buffer = SMALLEST_BUFFER if is_small else None
             connection = await open_connection(self._port, self._number, buffer)
-            limit = SMALLEST_BUFFER if is_small else 2**16
-            self._streams = await asyncio.open_connection(sock=connection, limit=limit)
+            host, port = connection.getsockname()
+            self._carried = Carried(f"{host}:{port}", time.monotonic())
+            loop = asyncio.get_running_loop()
+            reader = _Counting(SMALLEST_BUFFER if is_small else 2**16, loop)
+            transport, protocol = await loop.create_connection(
+                lambda: asyncio.StreamReaderProtocol(reader), sock=connection
+            )
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+            self._streams = reader, writer
         return self._streams
 
     async def _leave(self, when: Leaving, number: int) -> Reply:
@@ -137,7 +182,14 @@ def _head(kind: Kind, number: int) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def _upload(writer: asyncio.StreamWriter, kind: Kind, number: int) -> None:
+def _write(writer: asyncio.StreamWriter, data: bytes) -> int:
+    writer.write(data)
+    return len(data)
+
+
+async def _upload(
+    writer: asyncio.StreamWriter, carried: Carried, kind: Kind, number: int
+) -> None:
     if kind.method != "POST":
         return
     body = uploaded(number)
@@ -147,9 +199,9 @@ async def _upload(writer: asyncio.StreamWriter, kind: Kind, number: int) -> None
             piece = body[start : start + PIECE]
             if kind.in_chunks:
                 piece = b"%x\r\n%b\r\n" % (len(piece), piece)
-            writer.write(piece)
+            carried.sent += _write(writer, piece)
             await writer.drain()
-        writer.write(b"0\r\n\r\n" if kind.in_chunks else b"")
+        carried.sent += _write(writer, b"0\r\n\r\n" if kind.in_chunks else b"")
         await writer.drain()
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from benchmarks.soak.figures import MOST_COMPLAINTS_SHOWN, say
-from benchmarks.soak.proxy_client import Reply, uploaded
+from benchmarks.soak.proxy_client import Carried, Reply, uploaded
 from benchmarks.soak.proxy_kinds import Ending, Kind, Leaving
 
 __all__ = ["Ledger", "Sent", "Written", "read_written"]
 
 FAILED = "upstream failed"
+_ENDED_BY_UPSTREAM = ("closed by upstream", "reset by upstream")
 
 
 @dataclass
@@ -134,6 +136,38 @@ class Ledger:
         elif self.was_down(sent):
             expected |= {FAILED}
         return "" if outcome in expected else str(outcome)
+
+    def judge_links(
+        self, carried: Sequence[Carried], entries: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Look at what a proxy in TCP mode says of connections, once all are over."""
+        by_peer: dict[str, list[Mapping[str, Any]]] = {}
+        for entry in sorted(entries, key=lambda each: int(each["id"])):
+            by_peer.setdefault(entry["peer"], []).append(entry)
+        for each in sorted(carried, key=lambda each: each.began):
+            # A port may be used again, much later.
+            found = by_peer.get(each.peer)
+            if found:
+                self._judge_link(each, found.pop(0))
+            elif each.is_whole:
+                self.lose(0, "a connection is not in the journal")
+        for entry in chain.from_iterable(by_peer.values()):
+            self.lose(0, f"the journal has a connection that nobody made: {entry}")
+
+    def _judge_link(self, carried: Carried, entry: Mapping[str, Any]) -> None:
+        state, sizes = entry["state"], (entry["up"], entry["down"])
+        if entry["took"] is None:
+            self.lose(0, f"a connection is not over: {state}")
+        if not carried.is_whole:
+            return
+        if sizes != (carried.sent, carried.received):
+            expected = f"{carried.sent} up and {carried.received} down"
+            self.lose(0, f"{sizes} bytes passed, and its client has {expected}")
+        # It may have been kept when the upstream was killed.
+        killed = any(carried.began <= up and carried.ended >= d for d, up in self.down)
+        expected_states = {"closed by client", *(_ENDED_BY_UPSTREAM if killed else ())}
+        if state not in expected_states:
+            self.lose(0, f"a connection is {state}")
 
     def judge_upstream(self, written: Mapping[int, Written]) -> None:
         """Look at what the upstream has written down."""
