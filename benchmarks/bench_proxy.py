@@ -86,8 +86,8 @@ def proxies(place: Path, port: int, upstream: int) -> dict[str, Server]:
     hold = f"{HOLD_SECONDS:g}"
     commands = {
         **dict.fromkeys((HTTP, BY_UPSTREAM), http),
-        BEFORE_SENDING: (*http, "--default", f"delay={hold}"),
-        BEFORE_ASKING: (*http, "--default", f"ask_delay={hold}"),
+        BEFORE_SENDING: (*http, "--default", f"_delay={hold}"),
+        BEFORE_ASKING: (*http, "--default", f"_ask_delay={hold}"),
         TCP: (*ours, f"tcp://{authority}"),
         NGINX: _nginx(place, "proxy_pass.conf", port, upstream),
         NGINX_STREAM: _nginx(place, "stream.conf", port, upstream),
