@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
@@ -40,6 +41,11 @@ class ProxyApp:
         self._upstream = upstream
         self._controls_from = controls_from
         self._asks = Behaviour(NO_BODY, headers=(), upstream=upstream)
+        # Nothing of it is left to chance, so what it draws is the same each time.
+        self._drawn = {
+            is_head: self._asks.draw(Random(0), 0, is_head=is_head)
+            for is_head in (False, True)
+        }
 
     def decide(self, request: Request) -> Behaviour:
         """As every app's."""
@@ -63,6 +69,8 @@ class ProxyApp:
             if rule is None or rule.is_fixed:
                 request.behaviour, request.rules = behaviour, rule_set
                 request.reply = request.response = None
+                if behaviour is self._asks:
+                    request.reply = self._drawn[request.method == b"HEAD"]
             return behaviour
         except TooMany as error:
             return too_many(error).behaviour

@@ -36,7 +36,7 @@ from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.engine.journal import Entry
 from nbtwisted.server.engine.source import PacedSource
 from nbtwisted.server.engine.upstream import AskedUpstream, Asking, Tunnel
-from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, in_place_of
+from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, Reply, in_place_of
 from nbtwisted.server.model.body import Arriving, BodyBroke
 from nbtwisted.server.model.faults import SECONDS_A_HEADER_BYTE, Ending
 from nbtwisted.server.model.headers import HeaderLines
@@ -322,13 +322,12 @@ class Exchange:
         headers = answer.headers
         if reply.headers:
             headers = in_place_of(headers, reply.headers)
-        self._reply = reply = reply._replace(
-            status=answer.status,
-            reason=answer.reason,
-            headers=headers,
-            body=answer.body,
-            has_body=reply.has_body and answer.status not in BODILESS,
-            upstream_took=took,
+        has_body = reply.has_body and answer.status not in BODILESS
+        # Which takes half of the time of _replace().
+        self._reply = reply = Reply(
+            *(reply.asked, answer.status, headers, answer.body, has_body),
+            *(reply.fault, reply.drip, reply.rate, reply.interval, reply.trailers),
+            *(reply.idle, reply.upstream, reply.ask_delay, answer.reason, took),
         )
         self._wait_for(reply.asked)
 
