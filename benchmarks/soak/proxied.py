@@ -42,6 +42,8 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_START = 10.0
 SECONDS_TO_CLEAN_UP = 5.0
 MOST_GROWTH = 1.2
+SLOWED = "_delay=uniform(0ms,3ms)&_slice=20000,1000,1ms&_direction=both"
+"""What the proxy in TCP mode does."""
 
 
 class Upstream:
@@ -90,6 +92,11 @@ class Proxy(Server):
 
     upstream: Upstream
 
+    @property
+    def admin_port(self) -> int:
+        """That of operators alone."""
+        return self._admin_port
+
     async def timers(self) -> int:
         """How many calls its reactor has still to make."""
         told = len(self._timers)
@@ -113,10 +120,12 @@ class Proxy(Server):
 
 @contextlib.asynccontextmanager
 async def running_proxy() -> AsyncIterator[Proxy]:
-    """A proxy in HTTP mode, before an upstream that does not run yet."""
+    """A proxy in HTTP mode, and the upstream that it is in front of."""
     with tempfile.TemporaryDirectory() as folder:
         upstream = Upstream(_free_port(), Path(folder) / "upstream")
         try:
+            # A proxy warns of one that is not there.
+            await upstream.start()
             url = f"http://127.0.0.1:{upstream.port}"
             more = ("--upstream-timeout", f"{UPSTREAM_TIMEOUT:g}s")
             async with _proxy_before(upstream, url, *more) as proxy:
@@ -147,7 +156,7 @@ class Run:
     kinds: Mapping[str, Kind]
     ledger: Ledger
     entries: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    """The journal's, of requests that are over."""
+    """The journal's, of what is over, by their ids."""
     carried: list[Carried] = field(default_factory=list)
     """All connections that were made."""
     samples: Samples | None = None
@@ -184,14 +193,17 @@ class Run:
 
     async def look_at_journal(self) -> None:
         """Take over what is over since the last look."""
-        found = await self.proxy.requests(self._since)
-        in_flight = [each["id"] for each in found if each["outcome"] == "in flight"]
+        found = await self.proxy.journal(
+            "requests" if self.ledger.is_http else "links", self._since
+        )
+        there = []
         for entry in found:
-            number = re.search(r"n=(\d+)$", entry["target"])
-            if number and entry["outcome"] != "in flight":
-                self.entries[int(number[1])] = entry
+            if entry["took"] is None:
+                there.append(entry["id"])
+            else:
+                self.entries[entry["id"]] = entry
         last = max((each["id"] for each in found), default=self._since)
-        self._since = min(in_flight, default=last + 1) - 1
+        self._since = min(there, default=last + 1) - 1
 
     async def follow_journal(self) -> None:
         """Go on with that until cancelled."""
@@ -233,7 +245,8 @@ async def proxied(server: Server, settings: Settings, row: Row) -> None:
     """Requests of all kinds through both proxies, for a long time."""
     assert isinstance(server, Proxy)
     upstream = server.upstream
-    async with _proxy_before(upstream, f"tcp://127.0.0.1:{upstream.port}") as tcp:
+    tcp_upstream = f"tcp://127.0.0.1:{upstream.port}"
+    async with _proxy_before(upstream, tcp_upstream, "--default", SLOWED) as tcp:
         down: list[tuple[float, float]] = []
         runs = [
             Run(server, KINDS, Ledger(down=down)),
@@ -266,7 +279,6 @@ async def _go_on(
     seconds: float,
 ) -> None:
     http, tcp = runs
-    await upstream.start()
     # What is kept for the first of each kind is not leaked.
     number = 0
     for run in runs:
@@ -302,27 +314,34 @@ async def _go_on(
     for run in runs:
         run.samples = Samples(seconds)
         samples.append(run.samples.take(run.proxy, lambda: len(http.ledger.sent)))
-    following = asyncio.ensure_future(http.follow_journal())
+    following = [asyncio.ensure_future(run.follow_journal()) for run in runs]
     try:
         await together(*samples, *workers, kill_again_and_again())
     finally:
-        following.cancel()
+        for each in following:
+            each.cancel()
     await upstream.kill()
 
 
 async def _judge(upstream: Upstream, runs: Sequence[Run]) -> None:
     http, tcp = runs
-    await http.look_at_journal()
-    stats = await http.proxy.stats()
-    for _ in range(without_outcome(stats)):
-        http.ledger.lose(0, "it has no outcome in the totals")
     written = read_written(upstream.written())
     for run in runs:
+        await run.look_at_journal()
         run.ledger.judge_endings()
         others = tcp if run is http else http
         its_own = {n: w for n, w in written.items() if n not in others.ledger.sent}
         run.ledger.judge_upstream(its_own)
-    http.ledger.judge_journal(http.entries)
+    for _ in range(without_outcome(await http.proxy.stats())):
+        http.ledger.lose(0, "it has no outcome in the totals")
+    http.ledger.judge_journal(
+        {
+            int(number[1]): entry
+            for entry in http.entries.values()
+            if (number := re.search(r"n=(\d+)$", entry["target"]))
+        }
+    )
+    tcp.ledger.judge_links(tcp.carried, tcp.entries.values())
 
 
 def _free_port() -> int:

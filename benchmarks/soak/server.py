@@ -28,7 +28,11 @@ COMMAND = (
     *("--listen", "tcp:0:interface=127.0.0.1", "--seed", "1"),
 )
 PROJECT = Path(__file__).resolve().parents[2]
-EXPECTED_LINE = re.compile(r"nbtwisted: (serving on|waiting up to) ")
+EXPECTED_LINE = re.compile(
+    r"nbtwisted: (serving on|waiting up to|proxying|operators at) "
+)
+LISTENS = re.compile(r"(?:serving on|proxying) \w+://127\.0\.0\.1:(\d+)")
+LISTENS_TO_OPERATORS = re.compile(r"operators at \w+://127\.0\.0\.1:(\d+)")
 
 SECONDS_TO_START = 20.0
 SECONDS_TO_STOP = 15.0
@@ -42,17 +46,22 @@ class Server:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.port = 0
-        self.admin_port = 0
+        self._admin_port = 0
         self.lines: list[str] = []
         self._process = process
         self._ready = asyncio.Event()
         self._listening = asyncio.ensure_future(self._listen())
 
+    @property
+    def admin_port(self) -> int:
+        """The port of operators: that of clients, unless it has one of its own."""
+        return self.port
+
     async def ready(self) -> None:
         """Return when it listens; raises `Unexpected` if it never does."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._ready.wait(), SECONDS_TO_START)
-        if not self.port:
+        if not (self.port and self.admin_port):
             raise Unexpected(f"the server did not start: {self.lines}")
 
     async def stats(self) -> Mapping[str, Any]:
@@ -61,15 +70,16 @@ class Server:
         figures: Mapping[str, Any] = json.loads(answer.body)
         return figures
 
-    async def requests(self, since: int) -> Sequence[Mapping[str, Any]]:
-        """The requests of its journal that came after one with this id."""
-        answer = await ask(self.admin_port, f"/__admin/requests?since={since}")
-        entries: Sequence[Mapping[str, Any]] = json.loads(answer.body)["requests"]
+    async def journal(self, of: str, since: int) -> Sequence[Mapping[str, Any]]:
+        """The `requests` (or `links`) that came after one with this id."""
+        answer = await ask(self.admin_port, f"/__admin/{of}?since={since}")
+        entries: Sequence[Mapping[str, Any]] = json.loads(answer.body)[of]
         return entries
 
     async def in_flight(self) -> int:
         """How many requests it holds."""
-        return int((await self.stats())["in_flight"])
+        stats = await self.stats()
+        return int(stats.get("in_flight", stats.get("open")))
 
     def descriptors(self) -> int:
         """How many files it has open."""
@@ -126,9 +136,11 @@ class Server:
         async for raw in self._process.stdout:
             line = raw.decode(errors="backslashreplace").rstrip()
             self.lines.append(line)
-            match = re.search(r"serving on http://127\.0\.0\.1:(\d+)/", line)
-            if match:
-                self.port = self.admin_port = int(match[1])
+            if match := LISTENS.search(line):
+                self.port = int(match[1])
+            if match := LISTENS_TO_OPERATORS.search(line):
+                self._admin_port = int(match[1])
+            if self.port and self.admin_port:
                 self._ready.set()
         self._ready.set()
 
