@@ -122,13 +122,17 @@ class JournalTests(LedgerCase):
 
 class LinkTests(LedgerCase):
     def lost(
-        self, is_whole: bool = True, is_down: bool = False, **entry: Any
+        self,
+        is_whole: bool = True,
+        is_down: bool = False,
+        refused: int = 0,
+        **entry: Any,
     ) -> list[str]:
         carried = Carried("127.0.0.1:9", 10.0, 11.0, 5, 7, is_whole)
         ledger = Ledger(is_http=False, down=[(10.5, 12.0)] if is_down else [])
         whole = {"id": 1, "peer": "127.0.0.1:9", "up": 5, "down": 7, "took": 1.0}
         whole |= {"state": "closed by client"} | entry
-        ledger.judge_links([carried], [whole] if entry else [])
+        ledger.judge_links([carried], refused, [whole] if entry else [])
         return [*ledger.losses]
 
     def test_a_connection_whose_bytes_have_passed_is_not_lost(self) -> None:
@@ -153,6 +157,11 @@ class LinkTests(LedgerCase):
 
     def test_one_that_nobody_made_is(self) -> None:
         self.assertEqual(len(self.lost(peer="127.0.0.1:8")), 2)
+
+    def test_unless_its_client_was_refused(self) -> None:
+        entry: Any = {"peer": "127.0.0.1:8", "state": "upstream failed"}
+        self.assertEqual(len(self.lost(is_whole=False, **entry)), 1)
+        self.assertEqual(self.lost(is_whole=False, refused=1, **entry), [])
 
 
 class UpstreamTests(LedgerCase):
@@ -182,6 +191,13 @@ class UpstreamTests(LedgerCase):
             self.lost("plain", OK, twice), ["plain: its upstream was asked 2 times"]
         )
         self.assertEqual(self.lost("plain", OK, twice, is_down=True), [])
+
+    def test_or_if_it_ended_the_connection_without_a_word(self) -> None:
+        twice = "asked 2\nasked 2\nwhole 2 0 0\nwhole 2 0 0"
+        self.assertEqual(self.lost("upstream is empty", BAD_GATEWAY, twice), [])
+        self.assertEqual(
+            len(self.lost("upstream is empty", BAD_GATEWAY, f"{twice}\nasked 2")), 1
+        )
 
     def test_a_post_is_never_sent_twice(self) -> None:
         twice = "asked 2\nasked 2"

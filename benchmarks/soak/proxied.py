@@ -35,8 +35,10 @@ __all__ = ["proxied", "running_proxy"]
 HTTP_WORKERS, TCP_WORKERS = 40, 12
 MEAN_PAUSE = 0.1
 """Seconds between the requests of a worker: in five minutes, as many as in an hour."""
-SECONDS_BETWEEN_KILLS = 5.0
+SECONDS_BETWEEN_KILLS = 6.0
 SECONDS_DOWN = 1.0
+SECONDS_OF_A_KILL = 3.0
+"""Until it is there again, and what was asked meanwhile is over."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """At the journal, which has the last thousand requests that are over."""
 SECONDS_TO_START = 10.0
@@ -51,7 +53,6 @@ class Upstream:
 
     def __init__(self, port: int, log: Path) -> None:
         self.port = port
-        self.kills = 0
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
@@ -80,7 +81,6 @@ class Upstream:
             self._process.kill()
             await self._process.wait()
             self._process = None
-            self.kills += 1
 
     def written(self) -> str:
         """The lines that it has written."""
@@ -96,6 +96,11 @@ class Proxy(Server):
     def admin_port(self) -> int:
         """That of operators alone."""
         return self._admin_port
+
+    def complaints(self, exit_code: int) -> list[str]:
+        """As every server's; it was asked for its timers."""
+        found = super().complaints(exit_code)
+        return [line for line in found if not line.startswith(TIMERS)]
 
     async def timers(self) -> int:
         """How many calls its reactor has still to make."""
@@ -159,6 +164,8 @@ class Run:
     """The journal's, of what is over, by their ids."""
     carried: list[Carried] = field(default_factory=list)
     """All connections that were made."""
+    refused: int = 0
+    """Those that were not, for the proxy reset them at once."""
     samples: Samples | None = None
     descriptors: int = 0
     timers: int = 0
@@ -180,6 +187,7 @@ class Run:
         """Have a worker leave, and take over what it made."""
         sender.close()
         self.carried += sender.carried
+        self.refused += sender.refused
 
     async def send(self, sender: Sender, name: str, number: int) -> None:
         """Send one request, and note how it ends."""
@@ -266,7 +274,7 @@ async def proxied(server: Server, settings: Settings, row: Row) -> None:
         say(f"  complaint: {complaint}")
     row.complaints += len(complaints)
     row.note = (
-        f"{row.done / settings.seconds:.0f} a second, upstream killed {upstream.kills} "
+        f"{row.done / settings.seconds:.0f} a second, upstream killed {len(down)} "
         f"times; HTTP: {runs[0].ledger}; {runs[0].memory}; "
         f"TCP: {runs[1].ledger}; {runs[1].memory}"
     )
@@ -300,7 +308,7 @@ async def _go_on(
     ]
 
     async def kill_again_and_again() -> None:
-        while time.monotonic() + 2 * SECONDS_BETWEEN_KILLS < deadline:
+        while time.monotonic() + SECONDS_BETWEEN_KILLS + SECONDS_OF_A_KILL < deadline:
             await asyncio.sleep(SECONDS_BETWEEN_KILLS)
             away = time.monotonic()
             await upstream.kill()
@@ -341,7 +349,7 @@ async def _judge(upstream: Upstream, runs: Sequence[Run]) -> None:
             if (number := re.search(r"n=(\d+)$", entry["target"]))
         }
     )
-    tcp.ledger.judge_links(tcp.carried, tcp.entries.values())
+    tcp.ledger.judge_links(tcp.carried, tcp.refused, tcp.entries.values())
 
 
 def _free_port() -> int:

@@ -80,6 +80,8 @@ class Sender:
         self._carried = Carried("", 0.0)
         self.carried: list[Carried] = []
         """The connections that it has left."""
+        self.refused = 0
+        """Those that were reset before they were there."""
 
     async def send(self, kind: Kind, number: int) -> Reply:
         """Send a request, and see how it ends; raises `Unexpected`.
@@ -114,7 +116,11 @@ class Sender:
         self.carried.append(self._carried)
 
     async def _send(self, kind: Kind, number: int) -> Reply:
-        reader, writer = await self._connection(kind)
+        try:
+            reader, writer = await self._connection(kind)
+        except ConnectionResetError:
+            self.refused += 1
+            return Reply(Ending.RESET)
         carried = self._carried
         carried.sent += _write(writer, _head(kind, number))
         if kind.leaving is not None:

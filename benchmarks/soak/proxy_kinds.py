@@ -51,6 +51,7 @@ class Kind:
     ending      how it ends while the upstream is there
     status      of a whole answer
     is_asked    whether the upstream is to be asked
+    ends_unread whether the upstream ends the connection without a byte of an answer
     outcomes    one of which the proxy's journal is to have for it
     """
 
@@ -62,6 +63,7 @@ class Kind:
     ending: Ending = Ending.ANSWERED
     status: int = 200
     is_asked: bool = True
+    ends_unread: bool = False
     outcomes: tuple[str, ...] = ("answered",)
 
     def ends_well(self, ending: Ending, status: int) -> bool:
@@ -83,8 +85,9 @@ def _fault(name: str, ending: Ending, path: str = "/plain") -> Kind:
     return Kind(path, field=field, ending=ending, outcomes=outcomes)
 
 
-def _failing(path: str, status: int) -> Kind:
-    return Kind(path, status=status, outcomes=("upstream failed",))
+def _failing(path: str, status: int, *, ends_unread: bool = False) -> Kind:
+    failed = ("upstream failed",)
+    return Kind(path, status=status, ends_unread=ends_unread, outcomes=failed)
 
 
 PLAIN_KINDS: Mapping[str, Kind] = {
@@ -119,8 +122,8 @@ KINDS: Mapping[str, Kind] = {
     "malformed-chunk": _fault("malformed-chunk", Ending.BROKEN, "/chunked"),
     "stall": _fault("stall", Ending.STALLED),
     "stall-body": _fault("stall-body", Ending.STALLED, "/large"),
-    "upstream resets": _failing("/reset", 502),
-    "upstream is empty": _failing("/empty", 502),
+    "upstream resets": _failing("/reset", 502, ends_unread=True),
+    "upstream is empty": _failing("/empty", 502, ends_unread=True),
     "upstream is garbage": _failing("/garbage", 502),
     "upstream stalls": _failing("/stall", 504),
     "upstream truncates": Kind(
