@@ -55,6 +55,11 @@ class End(StringTransport):
         assert self.state != "gone", "unregistered from what is gone"
         super().unregisterProducer()
 
+    def resumeProducing(self) -> None:
+        assert self.state == "open", "read on from what is gone"
+        assert not self._has_ended, "read on behind the end"
+        super().resumeProducing()
+
     def loseWriteConnection(self) -> None:
         assert self.producer is None, "it waits for what is yet to be produced"
         self.is_shut = True

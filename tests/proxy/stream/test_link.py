@@ -9,7 +9,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.proxy.stream.link import Link, LinkState
-from nbtwisted.proxy.stream.pipeline import MOST_HELD
+from nbtwisted.proxy.stream.pipeline import MOST_HELD, MOST_ITEMS
 from nbtwisted.proxy.stream.place import Upstream
 from nbtwisted.proxy.stream.side import LONGEST_FAREWELL
 from nbtwisted.proxy.stream.stage import (
@@ -217,6 +217,19 @@ class EndTests(LinkCase):
         self.assertEqual(client.take(), b"last")
         self.assertFalse(client.is_shut)
         self.advance(2.0)
+        self.assertTrue(client.is_shut)
+
+    def test_a_side_that_has_ended_is_not_read_on(self) -> None:
+        proxied = self.proxied(*down(Latency(Delay((1.0,)))))
+        client, upstream = proxied.pair()
+        for _ in range(MOST_ITEMS - 1):
+            upstream.send(b"a")
+        self.assertTrue(upstream.is_read)
+        # That is one too many.
+        upstream.end()
+        self.assertFalse(upstream.is_read)
+        self.advance(1.5)
+        self.assertEqual(client.take(), b"a" * (MOST_ITEMS - 1))
         self.assertTrue(client.is_shut)
 
     def test_a_reset_is_passed_on(self) -> None:
