@@ -1,4 +1,4 @@
-"""Fixtures for pytest: a slow, broken server beside a test, or in its hands.
+"""Fixtures for pytest: a slow, broken server beside a test, or a proxy of a real one.
 
     def test_retries(slow_server):
         answer = requests.get(slow_server.url + "/get?_seq=503,200&_key=a")
@@ -11,6 +11,11 @@
     def test_gives_up_connecting(slow_server):
         assert not shop.has_orders(slow_server.fault_port("no-accept").url)
 
+    def test_waits_for_the_database(fault_proxy, database):
+        proxy = fault_proxy(("127.0.0.1", database.port))
+        with proxy.rule(delay="2s", fault="reset", after="10kB"):
+            assert not shop.has_stock(proxy.host, proxy.port)
+
 `slow_server` runs in a process of its own, whatever HTTP client a test uses: it shares
 no reactor, lock or patched clock with the code under test. One process serves a whole
 session, because a new one takes 0.3 s and a new port milliseconds; each test has a
@@ -22,10 +27,15 @@ makes servers that live until the session ends:
     def payments(slow_server_factory):
         return slow_server_factory(rules="payments.toml", default="_delay=50ms")
 
-The mark `slow_server` tells either how it is to be:
+`fault_proxy` makes proxies, in the same process. Each is in front of an upstream: a URL
+(`http://…`, `https://…`, `tcp://host:port` or `tls+tcp://host:port`), a pair of a host
+and a port, or a server of ours. It is closed when the test ends.
+
+The mark `slow_server` tells either server how it is to be, and `fault_proxy` a proxy:
 
     @pytest.mark.slow_server(seed=7, max_delay=10, max_in_flight=2, lenient=True)
     @pytest.mark.slow_server(rules=[{"match": {"path": "/a"}, "status": 503}])
+    @pytest.mark.fault_proxy(default="_delay=1s", upstream_timeout=5, insecure=True)
 
 `rules` is a list, or the path of a file as `nbtwisted serve --rules` takes it; a
 relative one begins where pytest was started.
@@ -40,12 +50,14 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from nbtwisted.testing.fault_proxy import FaultProxy, place_of
 from nbtwisted.testing.rules import RuleInForce, TakesRules, as_in_json
 from nbtwisted.testing.server_beside import (
     ServerProcess,
@@ -57,19 +69,33 @@ if TYPE_CHECKING:
     from nbtwisted.testing.slow_app import SlowApp
 
 __all__ = [
+    "FaultProxy",
+    "FaultProxyFactory",
     "RuleInForce",
     "SlowServer",
     "SlowServerFactory",
     "SlowServerWarning",
     "TakesRules",
+    "fault_proxy",
     "slow_app",
     "slow_server",
     "slow_server_factory",
 ]
 
-SETTINGS = ("seed", "max_delay", "max_in_flight", "lenient", "rules", "default")
+T = TypeVar("T")
 
-WITH_A_PROCESS = {"slow_server", "slow_server_factory"}
+_OF_BOTH = ("seed", "max_delay", "max_in_flight", "rules", "default")
+
+SETTINGS = {
+    "slow_server": (*_OF_BOTH, "lenient"),
+    "fault_proxy": (
+        *(*_OF_BOTH, "controls", "upstream_errors"),
+        *("upstream_timeout", "insecure", "cacert"),
+    ),
+}
+"""By the mark that has them."""
+
+WITH_A_PROCESS = {"slow_server", "slow_server_factory", "fault_proxy"}
 """The fixtures that need the process of the servers."""
 
 
@@ -85,17 +111,25 @@ class _Servers(ServerProcess):
 
     def open(self, **settings: Any) -> SlowServer:
         """Have a server opened."""
+        return self._patiently(partial(super().open, **settings))
+
+    def open_proxy(self, upstream: str, **settings: Any) -> FaultProxy:
+        """Have a proxy opened."""
+        return self._patiently(partial(super().open_proxy, upstream, **settings))
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again if the process has died."""
         try:
-            return super().open(**settings)
+            return ask()
         except ServerProcessDied as died:
             _warn(died)
             try:
-                return super().open(**settings)
+                return ask()
             except ServerProcessDied as again:
                 pytest.fail(f"{again}\nSo did the one before.", pytrace=False)
 
-    def close(self, server: SlowServer) -> None:
-        """Have a server closed."""
+    def close(self, server: SlowServer | FaultProxy) -> None:
+        """Have a server or a proxy closed."""
         try:
             super().close(server)
         except ServerProcessDied as died:
@@ -123,13 +157,44 @@ class SlowServerFactory:
 
     def __call__(self, **settings: Any) -> SlowServer:
         """Make a server."""
-        server = self._process.open(**{"seed": 0, **_checked(settings)})
+        checked = _checked("slow_server", settings)
+        server = self._process.open(**{"seed": 0, **checked})
         self._servers.append(server)
         return server
 
     def _close(self) -> None:
         for server in self._servers:
             self._process.close(server)
+
+
+class FaultProxyFactory:
+    """Makes proxies that live until the test ends, each on a port of its own.
+
+    Call it with an upstream, and with settings that the mark `fault_proxy` takes.
+    Raises `ValueError` for one that cannot be.
+    """
+
+    def __init__(self, process: _Servers, name: str, settings: dict[str, Any]) -> None:
+        self._process = process
+        self._name = name
+        self._settings = settings
+        self._proxies: list[FaultProxy] = []
+
+    def __call__(self, upstream: object, **settings: Any) -> FaultProxy:
+        """Make a proxy in front of an upstream: a URL, a pair, or a server of ours."""
+        place, checked = place_of(upstream), _checked("fault_proxy", settings)
+        # Two of one test do not fail in the same way.
+        seed = _seed(
+            f"{self._name} {len(self._proxies)}" if self._proxies else self._name
+        )
+        settings = {"seed": seed, **self._settings, **checked}
+        proxy = self._process.open_proxy(place, **settings)
+        self._proxies.append(proxy)
+        return proxy
+
+    def _close(self) -> None:
+        for proxy in self._proxies:
+            self._process.close(proxy)
 
 
 _PROCESS = pytest.StashKey[_Servers]()
@@ -149,12 +214,13 @@ def _process_of(config: pytest.Config) -> _Servers:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest of our mark."""
-    config.addinivalue_line(
-        "markers",
-        f"slow_server({', '.join(SETTINGS)}): "
-        "how the fixtures slow_server and slow_app are to be",
-    )
+    """Tell pytest of our marks."""
+    for mark, what in (
+        ("slow_server", "the fixtures slow_server and slow_app are"),
+        ("fault_proxy", "what the fixture fault_proxy makes is"),
+    ):
+        settings = ", ".join(SETTINGS[mark])
+        config.addinivalue_line("markers", f"{mark}({settings}): how {what} to be")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -181,7 +247,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def slow_server(request: pytest.FixtureRequest) -> Iterator[SlowServer]:
     """A slow, broken HTTP server of this test's own, in a process beside it."""
     process = _process_of(request.config)
-    with _usage_errors():
+    with _usage_errors("slow_server"):
         server = process.open(**_settings(request))
     yield server
     process.close(server)
@@ -196,63 +262,97 @@ def slow_server_factory(request: pytest.FixtureRequest) -> Iterator[SlowServerFa
 
 
 @pytest.fixture
+def fault_proxy(request: pytest.FixtureRequest) -> Iterator[FaultProxyFactory]:
+    """Makes proxies in front of real servers, in the process of `slow_server`."""
+    with _usage_errors("fault_proxy"):
+        settings = _marked(request, "fault_proxy")
+    process = _process_of(request.config)
+    factory = FaultProxyFactory(process, request.node.nodeid, settings)
+    yield factory
+    factory._close()
+
+
+@pytest.fixture
 def slow_app(request: pytest.FixtureRequest) -> SlowApp:
     """The same app as a twisted.web resource; its `clock` is a `task.Clock`."""
     # Not before a test wants it: this picks Twisted's reactor.
     from nbtwisted.testing.slow_app import SlowApp
 
-    with _usage_errors():
+    with _usage_errors("slow_server"):
         return SlowApp(**_settings(request))
 
 
+def _seed(name: str) -> int:
+    return zlib.crc32(name.encode())
+
+
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """A test's settings; raises `ValueError`."""
-    settings: dict[str, Any] = {"seed": zlib.crc32(request.node.nodeid.encode())}
-    for mark in reversed(list(request.node.iter_markers("slow_server"))):
-        settings.update(_checked(mark.kwargs, *mark.args))
+    """The settings of a test's slow server; raises `ValueError`."""
+    return {"seed": _seed(request.node.nodeid), **_marked(request, "slow_server")}
+
+
+def _marked(request: pytest.FixtureRequest, mark: str) -> dict[str, Any]:
+    """The settings of a test's marks of this name; raises `ValueError`."""
+    settings: dict[str, Any] = {}
+    for each in reversed(list(request.node.iter_markers(mark))):
+        settings.update(_checked(mark, each.kwargs, *each.args))
     return settings
 
 
 @contextmanager
-def _usage_errors() -> Iterator[None]:
+def _usage_errors(mark: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise pytest.UsageError(f"slow_server: {error}") from None
+        raise pytest.UsageError(f"{mark}: {error}") from None
 
 
-def _checked(given: Mapping[str, Any], *nameless: object) -> dict[str, Any]:
+def _checked(mark: str, given: Mapping[str, Any], *nameless: object) -> dict[str, Any]:
     """Settings as the server takes them; raises `ValueError`."""
     for name in (*nameless, *given):
-        if name not in SETTINGS:
-            raise ValueError(f"{name!r}: expected " + ", ".join(SETTINGS))
+        if name not in SETTINGS[mark]:
+            raise ValueError(f"{name!r}: expected " + ", ".join(SETTINGS[mark]))
     for name, value in given.items():
         expected = _expected(name, value)
         if expected is not None:
             raise ValueError(f"{name}={value!r}: expected {expected}")
     settings = dict(given)
-    rules = given.get("rules")
-    if isinstance(rules, (str, os.PathLike)):
-        # A test may change the folder, and the server's process has its own.
-        settings["rules"] = os.path.abspath(rules)
-    elif rules is not None:
-        settings["rules"] = as_in_json(rules)
+    for name in ("rules", "cacert"):
+        value = given.get(name)
+        if isinstance(value, (str, os.PathLike)):
+            # A test may change the folder, and the server's process has its own.
+            settings[name] = os.path.abspath(value)
+        elif value is not None:
+            settings[name] = as_in_json(value)
     return settings
+
+
+_WORDS = {
+    "controls": ("headers", "all", "none"),
+    "upstream_errors": ("status", "pass"),
+}
 
 
 def _expected(name: str, value: Any) -> str | None:
     """What a setting should have been; None if it is right."""
-    if name == "lenient":
+    if name in ("lenient", "insecure"):
         return None if isinstance(value, bool) else "True or False"
+    if name in _WORDS:
+        words = _WORDS[name]
+        return None if value in words else " or ".join(map(repr, words))
+    if name == "cacert":
+        is_right = isinstance(value, (str, os.PathLike))
+        return None if is_right else "the path of a file"
     if name == "rules":
         is_right = isinstance(value, (str, os.PathLike, list, tuple))
         return None if is_right else "a list of rules, or the path of a file of them"
     if name == "default":
         is_right = isinstance(value, str)
         return None if is_right else "controls such as _delay=50ms&_fault=reset:0.01"
-    kinds = (int, float) if name == "max_delay" else (int,)
-    lowest = {"seed": 0, "max_delay": 1e-9, "max_in_flight": 1}[name]
+    is_time = name in ("max_delay", "upstream_timeout")
+    kinds = (int, float) if is_time else (int,)
+    lowest = {"seed": 0, "max_in_flight": 1}.get(name, 1e-9)
     if isinstance(value, kinds) and not isinstance(value, bool) and value >= lowest:
         return None
-    number = "a number" if name == "max_delay" else "a whole number"
+    number = "a number" if is_time else "a whole number"
     return f"{number}, not negative"

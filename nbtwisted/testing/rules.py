@@ -111,7 +111,8 @@ class TakesRules(ABC):
                 raise ValueError(f"{field}={value!r}: expected it not in match, too")
             wanted[field] = value
         rule = {field.removesuffix("_"): value for field, value in fields.items()}
-        rule |= {"name": name, "match": wanted}
+        # Rules of streams have none.
+        rule |= {"name": name, **({"match": wanted} if wanted else {})}
         self._add_rule(as_in_json(rule))
         return RuleInForce(self, name)
 

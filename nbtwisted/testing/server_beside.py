@@ -17,6 +17,7 @@ import time
 from typing import IO, Any
 
 from nbtwisted.server.model.fault_port import FaultPort, check_kind
+from nbtwisted.testing.fault_proxy import FaultProxy
 from nbtwisted.testing.operated import SECONDS_TO_ANSWER, OperatedServer
 
 __all__ = ["ServerProcess", "ServerProcessDied", "SlowServer"]
@@ -67,7 +68,7 @@ class ServerProcess:
     def __init__(self, *outlived_by: int) -> None:
         self._outlived_by = outlived_by
         self._is_over = False
-        self._open: set[SlowServer] = set()
+        self._open: set[SlowServer | FaultProxy] = set()
         self._start()
 
     def open(self, **settings: Any) -> SlowServer:
@@ -78,12 +79,27 @@ class ServerProcess:
         Raises `ValueError` for rules that cannot be read. If the process has been
         stopped, a new one starts.
         """
-        answer = self._tell({"open": settings})
-        if "refused" in answer:
-            raise ValueError(answer["refused"])
+        answer = self._ask_for({"open": settings})
         server = SlowServer(answer["port"], settings["seed"], self)
         self._open.add(server)
         return server
+
+    def open_proxy(self, upstream: str, **settings: Any) -> FaultProxy:
+        """Have a proxy opened in front of an upstream; raises `ServerProcessDied`.
+
+        The settings are those of `opened_proxy`, and `seed`. Raises `ValueError` for
+        those that cannot be, and for an upstream that cannot be read.
+        """
+        ports = self._ask_for({"proxy": {"upstream": upstream, **settings}})
+        proxy = FaultProxy(upstream, settings["seed"], ports)
+        self._open.add(proxy)
+        return proxy
+
+    def _ask_for(self, what: dict[str, Any]) -> dict[str, Any]:
+        answer = self._tell(what)
+        if "refused" in answer:
+            raise ValueError(answer["refused"])
+        return answer
 
     def open_fault_port(self, server: SlowServer, kind: str) -> FaultPort:
         """Have a port opened beside a server's own.
@@ -97,8 +113,8 @@ class ServerProcess:
             raise OSError(answer["refused"])
         return FaultPort(**answer)
 
-    def close(self, server: SlowServer) -> None:
-        """Have a server closed; raises `ServerProcessDied`.
+    def close(self, server: SlowServer | FaultProxy) -> None:
+        """Have a server or a proxy closed; raises `ServerProcessDied`.
 
         Nothing is to be done if its process has ended since.
         """

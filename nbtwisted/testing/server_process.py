@@ -1,11 +1,12 @@
-"""A process of servers, one for each test that asks for it on stdin.
+"""A process of servers and proxies, for the tests that ask for them on stdin.
 
 Each line on stdin is a JSON object, and gets a line on stdout:
 
-    {"open": {"seed": 7, "max_delay": 300.0}}    {"port": 40001}
-    {"open": {"seed": 7, "default": "_x"}}       {"refused": "no such control …"}
-    {"fault_port": "silent", "of": 40001}        {"kind": "silent", "port": 40002, …}
-    {"close": 40001}                             {"closed": 40001}
+    {"open": {"seed": 7, "max_delay": 300.0}}        {"port": 40001}
+    {"open": {"seed": 7, "default": "_x"}}           {"refused": "no such control …"}
+    {"fault_port": "silent", "of": 40001}            {"port": 40002, …}
+    {"proxy": {"upstream": "tcp://a:1", "seed": 7}}  {"port": 40003, …}
+    {"close": 40001}                                 {"closed": 40001}
 
 The process ends when its stdin is closed. Forked children of its parent may hold the
 other end of that, so it also ends with the processes whose PIDs are its arguments: its
@@ -22,22 +23,19 @@ from threading import Event, Thread
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.interfaces import IReactorTCP, IReactorTime
+from twisted.internet.defer import Deferred
 from twisted.internet.stdio import StandardIO
+from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 
-from nbtwisted import steady_clock
 from nbtwisted.command_line import raise_open_files
 from nbtwisted.gc_tuning import leave_startup_to_itself
 from nbtwisted.reactor.timers import run_on_steady_clock
-from nbtwisted.server.http1.site import DelaySite
-from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
-from nbtwisted.testing.with_rules import server_with_rules
+from nbtwisted.server.ports.fault_ports import CannotOpen
+from nbtwisted.testing.opened import Opened, OpenedServer
 
-JOURNAL_SIZE = 10_000
-"""Requests that each server remembers: tests may look at more than operators."""
-
-BACKLOG = 1024
+_logger = Logger(namespace="nbtwisted")
 
 SECONDS_TO_NOTICE = 0.25
 """At most, until the process ends after its parent."""
@@ -50,54 +48,47 @@ class _Dispenser(LineOnlyReceiver):
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._open: dict[int, tuple[Any, DelaySite, FaultPorts]] = {}
+        self._open: dict[int, Opened] = {}
 
     def lineReceived(self, line: bytes) -> None:
-        """Open or close a server."""
+        """Open or close a server or a proxy."""
         asked = json.loads(line)
+        done = Deferred.fromCoroutine(self._do(asked))
+        done.addErrback(self._refuse).addCallback(self._say).addErrback(self._fail)
+
+    async def _do(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Returns the answer; raises `ValueError` and `CannotOpen`."""
         if "open" in asked:
-            try:
-                self._say({"port": self._new(**asked["open"])})
-            except ValueError as error:
-                self._say({"refused": str(error)})
-        elif "fault_port" in asked:
-            _, _, fault_ports = self._open[asked["of"]]
-            try:
-                self._say(asdict(fault_ports.open(asked["fault_port"])))
-            except CannotOpen as error:
-                self._say({"refused": str(error)})
-        else:
-            self._end(asked["close"])
-            self._say({"closed": asked["close"]})
+            return await self._begin(OpenedServer(self._reactor, **asked["open"]))
+        if "proxy" in asked:
+            # It takes 0.1 s to import.
+            from nbtwisted.testing.opened_proxies import opened_proxy
+
+            return await self._begin(opened_proxy(self._reactor, **asked["proxy"]))
+        if "fault_port" in asked:
+            server = self._open[asked["of"]]
+            assert isinstance(server, OpenedServer)
+            return asdict(server.open_fault_port(asked["fault_port"]))
+        self._open.pop(asked["close"]).close()
+        return {"closed": asked["close"]}
+
+    async def _begin(self, opened: Opened) -> dict[str, Any]:
+        ports = await opened.open()
+        self._open[ports["port"]] = opened
+        return ports
+
+    def _refuse(self, failure: Failure) -> dict[str, Any]:
+        failure.trap(ValueError, CannotOpen)
+        return {"refused": str(failure.value)}
+
+    def _fail(self, failure: Failure) -> None:
+        _logger.failure("what was asked for cannot be done", failure)
+        self._reactor.stop()
 
     def connectionLost(self, reason: Any = None) -> None:
         """Stdin is closed: stop."""
         if self._reactor.running:
             self._reactor.stop()
-
-    def _new(self, **settings: Any) -> int:
-        server = server_with_rules(
-            clock=IReactorTime(self._reactor),
-            journal_size=JOURNAL_SIZE,
-            # The gaps between requests are measured by the journal's times.
-            unix_time=steady_clock.now,
-            **settings,
-        )
-        site = DelaySite(server, self._reactor)
-        factory: Any = site
-        listening: Any = IReactorTCP(self._reactor).listenTCP(
-            0, factory, BACKLOG, interface="127.0.0.1"
-        )
-        port: int = listening.getHost().port
-        fault_ports = FaultPorts(self._reactor, site, server.fault_ports)
-        self._open[port] = (listening, site, fault_ports)
-        return port
-
-    def _end(self, port: int) -> None:
-        listening, site, fault_ports = self._open.pop(port)
-        listening.stopListening()
-        fault_ports.close()
-        site.abort_connections()
 
     def _say(self, value: Any) -> None:
         self.sendLine(json.dumps(value).encode())  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.twisted_web import DelayResource
 from nbtwisted.server.http1.watch import Watch
 from nbtwisted.server.routes.rules import as_json
@@ -36,6 +37,7 @@ class SlowApp(DelayResource, TakesRules):
         # A whole number, so that sums of a test's own numbers are exact.
         began = int(time.time())
         server = server_with_rules(
+            DelayServer,
             clock=self.clock,
             now=self.clock.seconds,
             unix_time=lambda: began + self.clock.seconds(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -18,20 +18,24 @@ from nbtwisted.server.rules_file import RulesFile
 __all__ = ["server_with_rules"]
 
 
+T = TypeVar("T", bound=DelayServer)
+
+
 def server_with_rules(
+    kind: type[T],
     *,
     clock: IReactorTime,
     rules: str | Sequence[Mapping[str, Any]] = (),
     default: str | None = None,
     **settings: Any,
-) -> DelayServer:
-    """Make a server; raises `ValueError` for rules that cannot be read.
+) -> T:
+    """Make a server of a kind; raises `ValueError` for rules that cannot be read.
 
     `rules` is the path of a file, which is read once, or a list of rules; `default` is
     as `--default`. The other settings are those of `DelayServer`.
     """
     folders = [Path(rules).parent] if isinstance(rules, str) else []
-    server = DelayServer(clock=clock, read_file=BodyFiles(folders).read, **settings)
+    server = kind(clock=clock, read_file=BodyFiles(folders).read, **settings)
     if default is not None:
         default_rule = parse_default(default, server.rules.reading)
         server.rules.set_origin(Origin.DEFAULT, [default_rule])

@@ -14,7 +14,7 @@ from typing import Any
 from tests import warm_start
 from tests.server.running import RunningServer, read_all
 
-__all__ = ["Echo", "RunningProxy", "run"]
+__all__ = ["Echo", "RunningProxy", "received", "run"]
 
 BY_MODULE = (sys.executable, "-m", "nbtwisted.proxy")
 
@@ -86,3 +86,14 @@ class Echo:
                     return
                 if not data:
                     return
+
+
+def received(client: socket.socket, size: int) -> bytes:
+    """So many bytes, in however many pieces they come."""
+    data = b""
+    while len(data) < size:
+        piece = client.recv(size - len(data))
+        if not piece:
+            raise AssertionError(f"the end after {data!r}")
+        data += piece
+    return data

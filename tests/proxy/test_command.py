@@ -13,7 +13,7 @@ import tempfile
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.proxy.running import Echo, RunningProxy, run
+from tests.proxy.running import Echo, RunningProxy, received, run
 from tests.server.running import read_all
 
 FREE = ("--port", "0")
@@ -278,17 +278,6 @@ class RunTests(SynchronousTestCase):
 
 class ProxyWithoutOperators(RunningProxy):
     ready = re.compile(r"proxying tcp://127\.0\.0\.1:(\d+) to")
-
-
-def received(client: socket.socket, size: int) -> bytes:
-    """So many bytes, in however many pieces they come."""
-    data = b""
-    while len(data) < size:
-        piece = client.recv(size - len(data))
-        if not piece:
-            raise AssertionError(f"the end after {data!r}")
-        data += piece
-    return data
 
 
 def fetched(url: str) -> str:
