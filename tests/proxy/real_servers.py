@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 __all__ = [
     "FILE_SIZE",
     "PSQL_ENVIRONMENT",
@@ -74,7 +76,10 @@ def until(condition: Callable[[], object], *, seconds: float = 10) -> None:
 
 @contextmanager
 def postgresql() -> Iterator[RealServer]:
-    """Run PostgreSQL; its superuser is `postgres`, who needs no password."""
+    """Run PostgreSQL; its superuser is `postgres`, who needs no password.
+
+    It speaks TLS to those who want it.
+    """
     with _folder() as folder:
         data = str(folder / "data")
         _run(
@@ -82,7 +87,15 @@ def postgresql() -> Iterator[RealServer]:
             *("--no-sync", "--no-instructions", "--encoding=UTF8", "--locale=C"),
             folder=folder,
         )
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        (folder / "cert").write_bytes(certificate.cert_chain_pems[0].bytes())
+        (folder / "key").write_bytes(certificate.private_key_pem.bytes())
+        (folder / "key").chmod(0o600)
+        _give_away(folder)
         settings = {
+            "ssl": "on",
+            "ssl_cert_file": str(folder / "cert"),
+            "ssl_key_file": str(folder / "key"),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",
@@ -99,16 +112,15 @@ def postgresql() -> Iterator[RealServer]:
 
 
 def psql(
-    server: RealServer | str, command: str, **options: Any
+    server: RealServer | str, command: str, *, sslmode: str = "disable"
 ) -> subprocess.CompletedProcess[str]:
-    """Run psql with one command; `server` may be HOST:PORT. It does not ask for TLS."""
+    """Run psql with one command; `server` may be HOST:PORT."""
     return subprocess.run(
-        [*psql_command(server), "-c", command],
+        [*psql_command(server, sslmode=sslmode), "-c", command],
         text=True,
         capture_output=True,
         timeout=30,
         env=PSQL_ENVIRONMENT,
-        **options,
     )
 
 
@@ -119,10 +131,12 @@ PSQL_ENVIRONMENT = {
 }
 
 
-def psql_command(server: RealServer | str, *, name: str = "psql") -> list[str]:
+def psql_command(
+    server: RealServer | str, *, name: str = "psql", sslmode: str = "disable"
+) -> list[str]:
     """psql, which prints nothing but values; `name` is what the server calls it."""
     address = server if isinstance(server, str) else server.address
-    url = f"postgresql://postgres@{address}/postgres?sslmode=disable"
+    url = f"postgresql://postgres@{address}/postgres?sslmode={sslmode}"
     return [
         *(_need("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"),
         f"{url}&application_name={name}&gssencmode=disable",

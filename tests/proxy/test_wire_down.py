@@ -94,6 +94,22 @@ class AnswerTests(ClockCase):
                 # On another connection.
                 self.assertEqual(len(ends.arrived), 2, name)
 
+    def test_nothing_that_comes_meanwhile_is_taken_for_another(self) -> None:
+        with RawEnds(PLAIN) as ends:
+            ends.send(ASKS)
+            # Nobody has asked for this.
+            ends.say(HIDDEN_ANSWER)
+            ends.send(ASKS)
+            self.assertNotIn(b"idden", ends.received)
+            self.assertEqual(len(ends.arrived), 2)
+
+    def test_the_same_request_has_another_answer_each_time(self) -> None:
+        answers = [PLAIN[:-2] + b"%d!" % number for number in range(5)]
+        with RawEnds(*answers) as ends:
+            for number, answer in enumerate(answers):
+                ends.send(ASKS)
+                self.assertTrue(ends.received.endswith(answer[-6:]), number)
+
     def test_what_is_passed_on_as_it_is(self) -> None:
         for name, data in BROKEN_ANSWERS.items():
             with RawEnds(data, closes=True, errors="pass") as ends:

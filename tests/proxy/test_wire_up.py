@@ -169,6 +169,19 @@ class RequestTests(ClockCase):
             self.assertEqual(len(ends.arrived), 1)
             self.assertNotIn(b"hidden", ends.arrived[0])
 
+    def test_an_answer_before_the_end_of_the_request(self) -> None:
+        head = START + b"Content-Length: %d\r\n\r\n" % len(HIDDEN)
+        for closes in (b"", b"Connection: close\r\n"):
+            with RawEnds() as ends:
+                ends.send(head + HIDDEN[:5])
+                ends.say(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n" + closes + b"\r\n")
+                self.assertTrue(ends.received.startswith(b"HTTP/1.1 403 No\r\n"))
+                # What follows may be the rest of the body, and may be a request.
+                self.assertTrue(ends.is_closed)
+                ends.send(HIDDEN[5:] + HIDDEN)
+                self.assertEqual(ends.arrived, [ends.arrived[0]])
+                self.assertTrue(ends.arrived[0].endswith(b"\r\n\r\n" + HIDDEN[:5]))
+
     def test_what_has_passed_here_before(self) -> None:
         for via in (b"1.1 nbtwisted-here", b"1.0 a, 1.1 nbtwisted-here (x)"):
             found = self.arrive([ASKS[:-2] + b"Via: " + via + b"\r\n\r\n"])

@@ -169,6 +169,18 @@ def test_reset_in_the_middle_of_an_answer(
     until(lambda: psql(proxy.address, "SELECT repeat('x', 3000000)").returncode == 0)
 
 
+def test_the_tls_of_postgresql_itself(proxy: RuledProxy) -> None:
+    # It begins in the clear: so it passes as bytes like others, and is cut like others.
+    query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    assert psql(proxy.address, query, sslmode="require").stdout == "t\n"
+    proxy.rule("cut", fault="reset", after="500kB")
+    big = "SELECT repeat(md5(random()::text), 100000)"
+    done = psql(proxy.address, big, sslmode="require")
+    assert (done.returncode, done.stdout) == (2, "")
+    proxy.remove("cut")
+    assert psql(proxy.address, big, sslmode="require").returncode == 0
+
+
 def test_one_connection_in_two(database: RealServer, proxy: RuledProxy) -> None:
     proxy.rule("flaky", steps=[{"fault": "reset"}, {}] * 3)
     codes = [
