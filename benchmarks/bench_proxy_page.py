@@ -68,8 +68,8 @@ PROXY_SECTIONS = (
         "Latency that a proxy adds",
         "1 kB answers, 100 requests a second by `nbtwisted load -q 100` (an open loop: "
         "from the moment when each was due) for "
-        f"{LATENCY_SECONDS} s. *Added* is over the row without a proxy, in the same "
-        "round.",
+        f"{LATENCY_SECONDS} s. *Added* is over the same to nginx itself, asked at "
+        "the same time.",
         ("proxy-latency",),
         (
             Figure("p50", "ms, p50", "{:.2f}", less_is_better=True),
