@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from twisted.internet.defer import DeferredLock
 
+from nbtwisted.printable import printable
 from nbtwisted.proxy.toxiproxy.errors import (
     ApiError,
     proxy_already_exists,
     proxy_not_found,
 )
+from nbtwisted.proxy.toxiproxy.listening import Address
 from nbtwisted.proxy.toxiproxy.named_proxy import NamedProxy, OpensStreams
+from nbtwisted.proxy.toxiproxy.rings import leads_back
 from nbtwisted.proxy.toxiproxy.toxics import Toxic
 
 __all__ = ["MOST_PROXIES", "MOST_TOXICS", "Collection", "Wanted"]
@@ -78,6 +82,8 @@ class Collection:
         """
         done: list[NamedProxy] = []
         async with self._changing:
+            if len({each.name for each in wanted} | set(self._proxies)) > MOST_PROXIES:
+                return done, _too_many_proxies()
             for each in wanted:
                 try:
                     done.append(await self._add_or_replace(each))
@@ -136,10 +142,10 @@ class Collection:
         if self._is_closed:
             raise ApiError("the proxy is about to stop", 503)
         if len(self._proxies) >= MOST_PROXIES and wanted.name not in self._proxies:
-            raise ApiError(f"too many proxies: expected at most {MOST_PROXIES}", 400)
+            raise _too_many_proxies()
         name, listen, upstream, enabled = wanted
-        self._streams.check_upstream(upstream)
-        proxy = NamedProxy(name, listen, upstream, self._streams)
+        self._streams.place_of(upstream)
+        proxy = NamedProxy(name, listen, upstream, self._streams, self._check_ring)
         if enabled:
             await proxy.enable()
         self._proxies[name] = proxy
@@ -152,3 +158,17 @@ class Collection:
                 return existing
             await existing.disable()
         return await self._add(wanted)
+
+    def _check_ring(self, address: Address, upstream: str) -> None:
+        others = [
+            (it.address, partial(self._streams.place_of, it.upstream))
+            for it in self._proxies.values()
+            if it.is_enabled and it.address is not None
+        ]
+        if leads_back(address, self._streams.place_of(upstream), others):
+            shown = printable(upstream, longest=80)
+            raise ApiError(f"upstream {shown}: it leads back to this proxy", 400)
+
+
+def _too_many_proxies() -> ApiError:
+    return ApiError(f"too many proxies: expected at most {MOST_PROXIES}", 400)

@@ -17,6 +17,7 @@ from nbtwisted.proxy.toxiproxy.errors import (
     toxic_not_found,
 )
 from nbtwisted.proxy.toxiproxy.listening import Address, parse_listen
+from nbtwisted.proxy.toxiproxy.rings import Place
 from nbtwisted.proxy.toxiproxy.toxics import Toxic
 
 __all__ = ["MOST_TOXICS_OF_ONE", "NamedProxy", "OpensStreams", "Stream"]
@@ -65,8 +66,8 @@ class OpensStreams(Protocol):
     allow_remote: bool
     """Whether they may listen where other machines can connect."""
 
-    def check_upstream(self, upstream: str) -> None:
-        """Raise `ApiError` for an upstream that cannot be read."""
+    def place_of(self, upstream: str) -> Place:
+        """The host and port of an upstream; raises `ApiError`."""
 
     def make(
         self, name: str, address: Address, upstream: str, stages: Sequence[Placed]
@@ -83,19 +84,29 @@ class NamedProxy:
     name       tells it from others
     listen     its address, as it was written; as it is, once it was open
     upstream   `host:port`
+    address    of its port, once it was open
     toxics     those of both directions, in the order in which they were added
+
+    `check` raises `ApiError` for an address that must not lead to an upstream.
 
     Two changes of one proxy must not overlap: the collection sees to it.
     """
 
     def __init__(
-        self, name: str, listen: str, upstream: str, streams: OpensStreams
+        self,
+        name: str,
+        listen: str,
+        upstream: str,
+        streams: OpensStreams,
+        check: Callable[[Address, str], None] = lambda address, upstream: None,
     ) -> None:
         self.name = name
         self.listen = listen
         self.upstream = upstream
+        self.address: Address | None = None
         self.toxics: list[Toxic] = []
         self._streams = streams
+        self._check = check
         self._stream: Stream | None = None
         self._passed_before = (0, 0)
         """Through streams that are over: bytes to the upstream, and to the client."""
@@ -136,6 +147,7 @@ class NamedProxy:
         if self._stream is not None:
             return
         address = parse_listen(self.listen, allow_remote=self._streams.allow_remote)
+        self._check(address, self.upstream)
         stream = self._streams.make(self.name, address, self.upstream, self._stages())
         try:
             port = await stream.start()
@@ -145,7 +157,8 @@ class NamedProxy:
         # A toxic may have been added meanwhile.
         stream.set_stages(self._stages())
         number: int = cast(Any, port.getHost()).port
-        self.listen = str(Address(address.host, number))
+        self.address = Address(address.host, number)
+        self.listen = str(self.address)
 
     async def disable(self) -> None:
         """Close its port and cut its links, unless that is done."""
@@ -162,7 +175,7 @@ class NamedProxy:
 
     async def update(self, listen: str, upstream: str, *, enabled: bool) -> None:
         """Change it; links are cut if port or upstream change. Raises `ApiError`."""
-        self._streams.check_upstream(upstream)
+        self._streams.place_of(upstream)
         if self.differs(listen, upstream):
             await self.disable()
             self.listen, self.upstream = listen, upstream

@@ -15,6 +15,7 @@ from nbtwisted.proxy.stream.place import Upstream
 from nbtwisted.proxy.stream.stage import Placed
 from nbtwisted.proxy.toxiproxy.errors import ApiError
 from nbtwisted.proxy.toxiproxy.listening import Address
+from nbtwisted.proxy.toxiproxy.rings import Place
 
 __all__ = ["Streams"]
 
@@ -34,9 +35,10 @@ class Streams:
         self._reactor = reactor
         self._seed = seed
 
-    def check_upstream(self, upstream: str) -> None:
-        """Raise `ApiError` for an upstream that cannot be read."""
-        _parse(upstream)
+    def place_of(self, upstream: str) -> Place:
+        """The host and port of an upstream; raises `ApiError`."""
+        read = _parse(upstream)
+        return read.host, read.port
 
     def make(
         self, name: str, address: Address, upstream: str, stages: Sequence[Placed]

@@ -111,9 +111,11 @@ class MemoryStreams:
         self.closing: list[Deferred[None]] = []
         self.turns = 0
 
-    def check_upstream(self, upstream: str) -> None:
-        if ":" not in upstream:
+    def place_of(self, upstream: str) -> tuple[str, int]:
+        host, colon, port = upstream.rpartition(":")
+        if not colon:
             raise ApiError("bad upstream", 400)
+        return host.strip("[]"), int(port)
 
     def make(
         self, name: str, address: Address, upstream: str, stages: Sequence[Placed]

@@ -228,6 +228,58 @@ class UpdateTests(APICase):
         self.assertEqual(self.stages(), [])
 
 
+class RingTests(APICase):
+    def make(self, name: str, listen: int, upstream: int, host: str = "") -> Any:
+        return self.ask(
+            "POST",
+            "/proxies",
+            {
+                "name": name,
+                "listen": f"localhost:{listen}",
+                "upstream": f"{host or 'localhost'}:{upstream}",
+            },
+        )
+
+    def test_a_proxy_that_leads_to_itself(self) -> None:
+        for host in ("localhost", "127.0.0.1"):
+            answer = self.make("a", 1, 1, host)
+            self.assertEqual(answer.status, 400)
+            self.assertEqual(
+                answer.json()["error"],
+                f"upstream {host}:1: it leads back to this proxy",
+            )
+        self.assertEqual(self.make("a", 1, 1, "example.com").status, 201)
+
+    def test_a_ring_of_some(self) -> None:
+        self.assertEqual(self.make("a", 1, 2).status, 201)
+        self.assertEqual(self.make("b", 2, 3).status, 201)
+        self.assertEqual(self.make("c", 3, 1).status, 400)
+        # One that is there already, of which this one would not be a part.
+        self.assertEqual(self.make("d", 4, 1).status, 201)
+        self.assertEqual(self.make("c", 3, 5).status, 201)
+        upstream = {"upstream": "localhost:1"}
+        message = "upstream localhost:1: it leads back to this proxy"
+        self.refused(400, message, "POST", "/proxies/c", upstream)
+        # It is as it would be if its port were taken.
+        self.assertFalse(self.ask("GET", "/proxies/c").json()["enabled"])
+        self.refused(400, message, "POST", "/reset")
+
+    def test_a_wildcard_is_everywhere(self) -> None:
+        self.api = Memory(allow_remote=True)
+        self.ask = self.api.ask
+        for host in ("127.0.0.1", "[::1]", "localhost"):
+            given = {"name": "a", "listen": ":1", "upstream": f"{host}:1"}
+            self.assertEqual(self.ask("POST", "/proxies", given).status, 400)
+        given = {"name": "a", "listen": ":1", "upstream": "192.168.1.9:1"}
+        self.assertEqual(self.ask("POST", "/proxies", given).status, 201)
+
+    def test_a_disabled_one_leads_nowhere(self) -> None:
+        self.make("a", 1, 2)
+        self.ask("POST", "/proxies/a", {"enabled": False})
+        self.assertEqual(self.make("b", 2, 1).status, 201)
+        self.assertEqual(self.ask("POST", "/proxies/a", {"enabled": True}).status, 400)
+
+
 class PopulateTests(APICase):
     def populate(self, *proxies: Any) -> Any:
         answer = self.ask("POST", "/populate", list(proxies))
@@ -410,6 +462,11 @@ class LimitTests(APICase):
             self.refused(400, message, "POST", "/proxies", REDIS)
             answer = self.ask("POST", "/populate", [REDIS])
             self.assertEqual(answer.json()["error"], message)
+            self.assertIsNone(answer.json()["proxies"])
+            # None of those that would be too many is opened.
+            answer = self.ask("POST", "/populate", [{**REDIS, "name": "1"}, REDIS])
+            self.assertEqual(answer.json()["error"], message)
+            self.assertNotIn("127.0.0.1:26379", self.listening())
             # One that is there may be replaced.
             answer = self.ask("POST", "/populate", [{**REDIS, "name": "1"}])
             self.assertEqual(answer.status, 201)
