@@ -165,6 +165,7 @@ class ResponseReader:
             body = bytes(self._chunks.body)
             self._chunks.body.clear()
         else:
+            # Nothing is copied of a piece that is nothing but body.
             fresh = self.size - self._taken
             body = self.raw[len(self._data) - fresh :] if fresh else b""
         self._taken = self.size
@@ -209,7 +210,7 @@ class ResponseReader:
                 self._part = _WHOLE
                 return True
         if self._keeps_body:
-            if before:
+            if self._data:
                 self._keep(data)
             else:
                 self._data = data

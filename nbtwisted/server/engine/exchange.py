@@ -30,13 +30,12 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from nbtwisted.http1.framing import BODILESS
 from nbtwisted.server.engine.connection import Connection
 from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.engine.journal import Entry
 from nbtwisted.server.engine.source import PacedSource
 from nbtwisted.server.engine.upstream import AskedUpstream, Asking, Tunnel
-from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour, Reply, in_place_of
+from nbtwisted.server.model.behaviour import OUR_FAULT, Behaviour
 from nbtwisted.server.model.body import Arriving, BodyBroke
 from nbtwisted.server.model.faults import SECONDS_A_HEADER_BYTE, Ending
 from nbtwisted.server.model.headers import HeaderLines
@@ -319,16 +318,7 @@ class Exchange:
     def answered(self, answer: UpstreamAnswer) -> None:  # noqa: D102
         reply, took = self._reply, self._engine.now() - self._asked_at
         self.entry.upstream = took
-        headers = answer.headers
-        if reply.headers:
-            headers = in_place_of(headers, reply.headers)
-        has_body = reply.has_body and answer.status not in BODILESS
-        # Which takes half of the time of _replace().
-        self._reply = reply = Reply(
-            *(reply.asked, answer.status, headers, answer.body, has_body),
-            *(reply.fault, reply.drip, reply.rate, reply.interval, reply.trailers),
-            *(reply.idle, reply.upstream, reply.ask_delay, answer.reason, took),
-        )
+        self._reply = reply.answered(answer, took)
         self._wait_for(reply.asked)
 
     def switched(self, answer: UpstreamAnswer, tunnel: Tunnel) -> None:  # noqa: D102

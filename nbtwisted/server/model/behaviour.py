@@ -25,7 +25,7 @@ from nbtwisted.server.model.controls import (
 from nbtwisted.server.model.delay import NO_DELAY, Delay
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.template import TextBody, Values, filled_headers
-from nbtwisted.server.model.upstream import Upstream
+from nbtwisted.server.model.upstream import Upstream, UpstreamAnswer
 
 __all__ = [
     "EMPTY",
@@ -35,7 +35,6 @@ __all__ = [
     "Part",
     "Reply",
     "completed",
-    "in_place_of",
     "json_behaviour",
     "json_body",
     "refusal",
@@ -93,6 +92,23 @@ class Reply(NamedTuple):
     """The upstream's reason phrase; None if this is no answer of an upstream's."""
     upstream_took: float | None = None
     """Seconds until the upstream's answer was there."""
+
+    def answered(self, answer: UpstreamAnswer, took: float) -> Reply:
+        """The reply with what the upstream has answered, `took` seconds after asking.
+
+        Headers that it has are in the place of the upstream's.
+        """
+        headers = answer.headers
+        if self.headers:
+            headers = _in_place_of(headers, self.headers)
+        # Which takes a third of the time of _replace().
+        values = list(self)
+        values[_ANSWERED] = (
+            *(answer.status, headers, answer.body),
+            self.has_body and answer.status not in BODILESS,
+        )
+        values[_TOLD] = answer.reason, took
+        return tuple.__new__(Reply, values)
 
 
 @dataclass(frozen=True)
@@ -240,7 +256,7 @@ class Behaviour(NamedTuple):
                 body = body.filled(values)
         assert not isinstance(body, TextBody)
         if said.drawn_headers is not None:
-            headers = in_place_of(said.drawn_headers(random), headers)
+            headers = _in_place_of(said.drawn_headers(random), headers)
         return Reply(
             asked,
             status,
@@ -259,13 +275,17 @@ class Behaviour(NamedTuple):
         )
 
 
+_ANSWERED = slice(Reply._fields.index("status"), Reply._fields.index("fault"))
+_TOLD = slice(Reply._fields.index("reason"), None)
+"""The fields of a reply that an answer has, as they stand there."""
+
 _POSITIONS = {name: position for position, name in enumerate(Behaviour._fields)}
 _BODY, _HEADERS, _PART, _INSTEAD, _OVER, _UPSTREAM = map(
     Behaviour._fields.index, ("body", "headers", "part", "instead", "over", "upstream")
 )
 
 
-def in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
+def _in_place_of(headers: HeaderLines, given: HeaderLines) -> HeaderLines:
     """The headers, but for those whose name was given, and then the given ones."""
     names = {name.lower() for name, _ in given}
     return (*[line for line in headers if line[0].lower() not in names], *given)
