@@ -49,6 +49,7 @@ class End(StringTransport):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert streaming
+        assert self.state == "open", "registered with what is closing"
         super().registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:

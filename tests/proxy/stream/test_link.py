@@ -270,6 +270,15 @@ class EndTests(LinkCase):
         self.assertEqual(self.finish_all(client, upstream), ["aborting", "aborting"])
         self.assert_over(proxied, "closed")
 
+    def test_who_was_not_read_is_read_until_it_closes_as_well(self) -> None:
+        proxied = self.proxied(*down(Break("close", after_seconds=2.0)))
+        client, upstream = proxied.pair()
+        while upstream.is_read:
+            upstream.send(PIECE)
+        self.advance(2.01)
+        self.assertTrue(upstream.is_read)
+        self.assertTrue(client.is_shut)
+
     def test_a_time_is_kept_while_nobody_takes_anything(self) -> None:
         proxied = self.proxied(*down(Break("reset", after_seconds=2.0)))
         client, upstream = proxied.pair()
@@ -361,6 +370,13 @@ class EndTests(LinkCase):
         self.assertEqual(proxied.links, [])
         del opening, client, upstream, other
 
+    def test_who_does_not_take_what_it_is_sent_is_not_waited_for(self) -> None:
+        proxied = self.proxied()
+        client, upstream = proxied.pair()
+        upstream.send(PIECE + PIECE)
+        proxied.proxy.stop()
+        self.assertEqual((client.state, upstream.state), ("aborting", "closing"))
+
     def test_one_too_many_is_reset(self) -> None:
         proxied = self.proxied(most_links=1)
         proxied.pair()
@@ -405,6 +421,14 @@ class EndTests(LinkCase):
                     proxied.reports[0].upstream_error,
                     "connect: the upstream is this proxy itself",
                 )
+
+    def test_a_connection_that_is_over_is_no_loop(self) -> None:
+        proxied = self.proxied(upstream=Upstream("127.0.0.1", 9000))
+        client, upstream = proxied.connect(), proxied.answer(-1, host=50_000)
+        client.reset()
+        upstream.finish()
+        proxied.connect(peer=50_000)
+        self.assertEqual([link.state for link in proxied.links], [LinkState.OPENING])
 
     def test_one_port_of_two_connections_is_no_loop(self) -> None:
         proxied = self.proxied(upstream=Upstream("127.0.0.1", 9001))

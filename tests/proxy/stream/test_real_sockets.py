@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import socket
@@ -17,8 +18,10 @@ import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from nbtwisted.proxy.stream.link import LinkState
 from nbtwisted.proxy.stream.listener import State, StreamProxy
 from nbtwisted.proxy.stream.place import Upstream
+from nbtwisted.proxy.stream.side import KEEPALIVE, LONGEST_SILENCE
 from nbtwisted.proxy.stream.stage import Break, Direction, Latency, Placed, Rate
 from nbtwisted.server.model.delay import Delay
 from tests.guard import ReactorCase
@@ -209,6 +212,48 @@ class SocketTests(SocketsCase):
         client.socket.close()
         upstream.socket.close()
         await self.over(proxy, "closed")
+
+    @on_reactor
+    async def test_who_takes_nothing_of_its_rest_is_reset(self) -> None:
+        stage = Placed("cut", Direction.DOWN, Break("close", after_bytes=20_000_000))
+        proxy = await self.proxied(stage)
+        client, upstream = await self.pair(proxy, SO_RCVBUF=2**14)
+        # All but the last of it passes through the client's hands.
+        sending = Deferred.fromCoroutine(self._send_large(upstream))
+        (link,) = proxy.links
+        received = 0
+        while link.state is LinkState.OPEN:
+            received += len(await client.receive())
+            await self.turn()
+        now = self.reactor.seconds()
+        link.look(now)
+        link.look(now + LONGEST_SILENCE - 1)
+        await self.turn()
+        self.assertFalse(link.client.is_gone)
+        link.look(now + LONGEST_SILENCE + 1)
+        came, how = await client.receive_all()
+        self.assertEqual(how, "reset")
+        self.assertLess(received + len(came), 20_000_000)
+        upstream.reset()
+        with contextlib.suppress(OSError):
+            await sending
+        await self.over(proxy, "closed")
+
+    @on_reactor
+    async def test_small_pieces_are_sent_at_once_and_silence_is_asked_about(
+        self,
+    ) -> None:
+        proxy = await self.proxied()
+        client, upstream = await self.pair(proxy)
+        await client.send(b"a")
+        await upstream.receive()
+        (link,) = proxy.links
+        for side in (link.client, link.upstream):
+            own: socket.socket = side.transport.socket
+            self.assertTrue(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            self.assertTrue(own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+            idle = own.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            self.assertEqual(idle, KEEPALIVE["TCP_KEEPIDLE"])
 
     @on_reactor
     async def test_a_client_that_breaks_is_found_though_it_is_not_read(self) -> None:
@@ -433,6 +478,26 @@ class TLSTests(SocketsCase):
         await upstream.send(b"answer")
         upstream.socket.close()
         self.assertEqual(await client.receive_all(), (b"answer", "end"))
+        await self.over(proxy, "closed by client")
+
+    @on_reactor
+    async def test_a_client_that_ends_tls_is_left_when_it_has_taken_all(self) -> None:
+        proxy = await self.proxied(certificate=self.certificate)
+        client = self.client(proxy, SO_RCVBUF=2**14)
+        await self.as_client(client)
+        upstream = await self.accepted()
+        (link,) = proxy.links
+        while not link.client.is_congested:
+            await upstream.send(bytes(2**16))
+            await self.turn()
+        # What follows it is not read as TLS any more.
+        raw = self.peer(socket.socket(fileno=os.dup(client.socket.fileno())))
+        with contextlib.suppress(ssl.SSLError, BlockingIOError):
+            client.socket.unwrap()  # type: ignore[attr-defined]
+        self.assertEqual((await raw.receive_all())[1], "end")
+        raw.socket.close()
+        client.socket.close()
+        upstream.socket.close()
         await self.over(proxy, "closed by client")
 
     @on_reactor
