@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -69,6 +69,7 @@ requests = st.tuples(
 
 
 class AnyBodyTests(SynchronousTestCase):
+    @settings(max_examples=100, deadline=None)
     @given(st.lists(requests, max_size=5))
     def test_each_is_answered(self, asked: list[tuple[str, str, bytes]]) -> None:
         api = Memory()
