@@ -281,8 +281,8 @@ class _Break(Step):
         self.alarm = _NEVER if seconds is None else now + seconds
         if seconds is None and size is None:
             size = 0
-        self._left = size
-        """Bytes that may still pass; None for any number."""
+        self._most = self._left = size
+        """Bytes that may pass in all, and that still may; None for any number."""
         self._signal = {"reset": Signal.RESET, "close": Signal.CLOSE}.get(stage.how)
         """What follows; None for nothing at all."""
         self._breaks_at = _NEVER
@@ -312,6 +312,12 @@ class _Break(Step):
         # Behind a signal nothing passes; a stall may be over some time.
         if not self.has_lost:
             super().put(item, at)
+
+    def follow(self, other: Step) -> bool:
+        if isinstance(other, _Break) and self._left is not None:
+            # Those that have passed by other figures count.
+            self._left = max(self._left - (other._most or 0) + (other._left or 0), 0)
+        return super().follow(other)
 
     def take(self, now: float) -> tuple[float, Item] | Signal | None:
         if self._is_silent:

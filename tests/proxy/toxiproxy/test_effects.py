@@ -166,6 +166,34 @@ class EffectTests(EffectCase):
         self.have()
         self.assertEqual(client.take(), b"late")
 
+    def test_a_change_of_what_has_lost_bytes_goes_on_losing(self) -> None:
+        silent = toxic("timeout")
+        client, upstream = self.pair(silent)
+        upstream.send(b"lost")
+        self.assertEqual(self.watch(client, 100), [])
+        fields = parse_object(b'{"attributes": {"timeout": 60}}', "{}")
+        self.have(updated(silent, fields))
+        upstream.send(b"lost, too")
+        self.assertEqual(self.watch(client, 100), [(160, "end")])
+
+    def test_bytes_that_passed_count_for_a_limit_that_is_changed(self) -> None:
+        limit = toxic("limit_data", bytes=10)
+        client, upstream = self.pair(limit)
+        upstream.send(b"123456")
+        self.assertEqual(client.take(), b"123456")
+        fields = parse_object(b'{"attributes": {"bytes": 8}, "toxicity": 7}', "{}")
+        self.have(updated(limit, fields))
+        upstream.send(b"7890")
+        self.assertEqual(client.take(), b"78")
+        self.assertTrue(client.is_shut)
+
+    def test_another_toxicity_leaves_what_is_under_way(self) -> None:
+        slow = toxic("latency", latency=50)
+        client, upstream = self.pair(slow)
+        upstream.send(b"answer")
+        self.have(updated(slow, parse_object(b'{"toxicity": 7}', "{}")))
+        self.assertEqual(self.watch(client, 60), [(50, b"answer")])
+
     def test_they_act_one_after_another(self) -> None:
         client, upstream = self.pair(
             toxic("latency", latency=30), toxic("limit_data", bytes=2)
