@@ -275,6 +275,18 @@ class RunTests(SynchronousTestCase):
         self.assertEqual((link["port"], link["up"]), ("echo", 4))
         self.assertEqual(proxy.stop(), 0)
 
+    def test_the_api_for_other_machines_if_it_is_told_so(self) -> None:
+        wanted = {"name": "a", "listen": "0.0.0.0:0", "upstream": "127.0.0.1:1"}
+        for endpoint, is_remote in {"tcp:0": False, r"tcp:0:0.0.0.0": True}.items():
+            proxy = RunningProxy("--toxiproxy-api", endpoint)
+            self.addCleanup(proxy.__exit__, None, None, None)
+            api = re.search(r"API at http://(.*):(\d+)/", proxy.next_line())
+            assert api is not None, proxy.output
+            self.assertEqual(api[1], "0.0.0.0" if is_remote else "127.0.0.1")
+            proxy.operators_port = int(api[2])
+            made = proxy.operators("POST", "/proxies", wanted)
+            self.assertEqual("name" in made, is_remote, made)
+
 
 class ProxyWithoutOperators(RunningProxy):
     ready = re.compile(r"proxying tcp://127\.0\.0\.1:(\d+) to")

@@ -14,9 +14,40 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.site import DelaySite
-from nbtwisted.server.listening import completed, listen
+from nbtwisted.server.listening import completed, lets_others_in, listen, on_loopback
 
 BACKLOG = ":backlog=8192"
+
+
+class ForWhomTests(SynchronousTestCase):
+    def test_this_machine_alone_unless_it_has_an_interface(self) -> None:
+        for description, expected in {
+            "tcp:8474": "tcp:8474:interface=127.0.0.1",
+            "tcp6:8474": r"tcp6:8474:interface=\:\:1",
+            "haproxy:tcp:8474": "haproxy:tcp:8474:interface=127.0.0.1",
+            "tcp:8474:interface=0.0.0.0": "tcp:8474:interface=0.0.0.0",
+            "tcp:8474:10.0.0.1": "tcp:8474:10.0.0.1",
+            "unix:/tmp/a": "unix:/tmp/a",
+            "systemd:domain=INET:index=0": "systemd:domain=INET:index=0",
+        }.items():
+            self.assertEqual(on_loopback(description), expected)
+            self.assertEqual(on_loopback(expected), expected)
+
+    def test_whether_other_machines_can_connect(self) -> None:
+        for description, expected in {
+            "tcp:1": True,
+            "tcp:1:interface=": True,
+            "tcp:1:interface=0.0.0.0": True,
+            "tcp:1:interface=10.0.0.1": True,
+            "tcp:1:interface=127.0.0.1": False,
+            "tcp:1:127.0.0.2": False,
+            r"tcp6:1:interface=\:\:": True,
+            r"tcp6:1:interface=\:\:1": False,
+            "haproxy:tcp:1": True,
+            "ssl:1:privateKey=k:certKey=c": True,
+            "unix:/tmp/a": False,
+        }.items():
+            self.assertIs(lets_others_in(description), expected, description)
 
 
 class ByProxyTests(SynchronousTestCase):
