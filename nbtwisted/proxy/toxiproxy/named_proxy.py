@@ -112,11 +112,6 @@ class NamedProxy:
         """Through streams that are over: bytes to the upstream, and to the client."""
 
     @property
-    def stream(self) -> Stream | None:
-        """The open port; None while there is none."""
-        return self._stream
-
-    @property
     def passed(self) -> tuple[int, int]:
         """Bytes that have passed to the upstream, and to the client."""
         up, down = self._passed_before

@@ -11,7 +11,7 @@ from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from nbtwisted.proxy.toxiproxy.admission import BROWSER, check_caller
 from nbtwisted.proxy.toxiproxy.collection import Collection, Wanted
@@ -110,8 +110,6 @@ class Routes:
             allowed = ", ".join(sorted(error.valid_methods or ()))
             refused = ApiError(f"method not allowed: expected {allowed}", 405)
             return _refusal(refused, ("Allow", allowed))
-        except HTTPException as error:
-            return _refusal(ApiError(error.name.lower(), error.code or 500))
 
     def _fail(self, why: Failure, request: Request) -> Behaviour:
         _logger.failure(

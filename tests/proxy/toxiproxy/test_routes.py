@@ -210,6 +210,11 @@ class UpdateTests(APICase):
         self.refused(500, message, "PATCH", "/proxies/redis", {"listen": "nowhere"})
         self.assertEqual(self.listening(), ["127.0.0.1:26379"])
 
+    def test_what_is_neither_true_nor_false(self) -> None:
+        message = "bad request body: enabled: expected true or false"
+        self.refused(400, message, "POST", "/proxies/redis", {"enabled": "no"})
+        self.assertEqual(self.listening(), ["127.0.0.1:26379"])
+
     def test_its_name_stays(self) -> None:
         self.assertEqual(self.change(name="other")["name"], "redis")
 
