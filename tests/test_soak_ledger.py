@@ -96,8 +96,8 @@ class JournalTests(LedgerCase):
         self.assertEqual(loss, "plain: the journal has status 404, and its client 200")
 
     def test_an_outcome_that_is_another_is(self) -> None:
-        (loss,) = self.lost("left", Reply(Ending.LEFT), outcome="answered")
-        self.assertEqual(loss, "left: the journal has answered")
+        (loss,) = self.lost("left", Reply(Ending.LEFT), outcome="broken")
+        self.assertEqual(loss, "left: the journal has broken")
 
     def test_an_upstream_that_failed_has_an_error(self) -> None:
         entry = {"outcome": "upstream failed", "status": 502}
@@ -128,9 +128,10 @@ class LinkTests(LedgerCase):
         refused: int = 0,
         **entry: Any,
     ) -> list[str]:
-        carried = Carried("127.0.0.1:9", 10.0, 11.0, 5, 7, is_whole)
+        carried = Carried("127.0.0.1:9", 100.0, 10.0, 11.0, 5, 7, is_whole)
         ledger = Ledger(is_http=False, down=[(10.5, 12.0)] if is_down else [])
         whole = {"id": 1, "peer": "127.0.0.1:9", "up": 5, "down": 7, "took": 1.0}
+        whole["time"] = "1970-01-01T00:01:40Z"
         whole |= {"state": "closed by client"} | entry
         ledger.judge_links([carried], refused, [whole] if entry else [])
         return [*ledger.losses]
@@ -157,6 +158,26 @@ class LinkTests(LedgerCase):
 
     def test_one_that_nobody_made_is(self) -> None:
         self.assertEqual(len(self.lost(peer="127.0.0.1:8")), 2)
+
+    def test_a_port_that_is_used_again_is_told_by_its_time(self) -> None:
+        ledger = Ledger(is_http=False)
+        same = {"peer": "127.0.0.1:9", "took": 1.0, "state": "closed by client"}
+        entries = [
+            {**same, "id": 1, "up": 1, "down": 2, "time": "1970-01-01T00:00:10Z"},
+            {
+                **same,
+                "id": 2,
+                "up": 3,
+                "down": 4,
+                "time": "1970-01-01T00:01:10.500000Z",
+            },
+        ]
+        carried = [
+            Carried("127.0.0.1:9", 70.0, 70.0, 71.0, 3, 4),
+            Carried("127.0.0.1:9", 10.0, 10.0, 11.0, 1, 2),
+        ]
+        ledger.judge_links(carried, 0, entries)
+        self.assertEqual(ledger.losses, {})
 
     def test_unless_its_client_was_refused(self) -> None:
         entry: Any = {"peer": "127.0.0.1:8", "state": "upstream failed"}

@@ -42,11 +42,13 @@ class Carried:
     """A connection, and the bytes that passed over it as its client saw them.
 
     peer: its own address and port, as the proxy names it.
+    came: Unix time at which it was made, in seconds.
     began, ended: seconds of a monotonic clock.
     is_whole: whether all that was sent was answered, and nothing was left unread.
     """
 
     peer: str
+    came: float
     began: float
     ended: float = 0.0
     sent: int = 0
@@ -77,7 +79,7 @@ class Sender:
         self._number = number
         self._random = Random(number)
         self._streams: tuple[_Counting, asyncio.StreamWriter] | None = None
-        self._carried = Carried("", 0.0)
+        self._carried = Carried("", 0.0, 0.0)
         self.carried: list[Carried] = []
         """The connections that it has left."""
         self.refused = 0
@@ -147,7 +149,8 @@ class Sender:
             buffer = SMALLEST_BUFFER if is_small else None
             connection = await open_connection(self._port, self._number, buffer)
             host, port = connection.getsockname()
-            self._carried = Carried(f"{host}:{port}", time.monotonic())
+            peer = f"{host}:{port}"
+            self._carried = Carried(peer, time.time(), time.monotonic())
             loop = asyncio.get_running_loop()
             reader = _Counting(SMALLEST_BUFFER if is_small else 2**16, loop)
             transport, protocol = await loop.create_connection(

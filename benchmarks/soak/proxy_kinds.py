@@ -73,8 +73,9 @@ class Kind:
 
 
 def _left(when: Leaving, path: str, method: str = "GET") -> Kind:
-    # What is small is with the kernel when its client leaves.
-    more = ("answered",) if when is Leaving.IN_BODY else ()
+    # What is here is with the kernel when its client leaves; so may be what was slow,
+    # if that is seen late.
+    more = () if when is Leaving.IN_UPLOAD else ("answered",)
     outcomes = ("cancelled", *more)
     return Kind(path, method, leaving=when, ending=Ending.LEFT, outcomes=outcomes)
 

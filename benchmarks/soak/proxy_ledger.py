@@ -11,6 +11,8 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -148,13 +150,15 @@ class Ledger:
         So many were refused: they were reset before their clients had them.
         """
         by_peer: dict[str, list[Mapping[str, Any]]] = {}
-        for entry in sorted(entries, key=lambda each: int(each["id"])):
+        for entry in entries:
             by_peer.setdefault(entry["peer"], []).append(entry)
-        for each in sorted(carried, key=lambda each: each.began):
-            # A port may be used again, much later.
+        for each in carried:
             found = by_peer.get(each.peer)
             if found:
-                self._judge_link(each, found.pop(0))
+                # A port may be used again, later.
+                nearest = min(found, key=partial(_seconds_between, each))
+                found.remove(nearest)
+                self._judge_link(each, nearest)
             elif each.is_whole:
                 self.lose(0, "a connection is not in the journal")
         for entry in chain.from_iterable(by_peer.values()):
@@ -211,6 +215,11 @@ class Ledger:
             if (reply := each.reply)
         )
         return ", ".join(f"{count} {name}" for name, count in by_ending.most_common())
+
+
+def _seconds_between(carried: Carried, entry: Mapping[str, Any]) -> float:
+    time = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+    return abs(time.timestamp() - carried.came)
 
 
 def _wrong_bodies(number: int, bodies: Iterable[tuple[int, int]]) -> Iterator[str]:
