@@ -153,7 +153,10 @@ class Exchange:
         if behaviour is OUR_FAULT:
             self._outcome = "failed"
         if reply.upstream is None:
-            self._wait_for(reply.asked)
+            if reply.asked:
+                self._wait_for(reply.asked)
+            else:
+                self._send()
         else:
             entry.asked += reply.ask_delay
             self._wait_for(reply.ask_delay)

@@ -220,7 +220,9 @@ class Behaviour(NamedTuple):
             self.steps
             or self.has_random_body
             or self.drawn_headers
-            or not (self.delay.is_fixed and self.ask_delay.is_fixed)
+            or not self.delay.is_fixed
+            # Most have none.
+            or not (self.ask_delay is NO_DELAY or self.ask_delay.is_fixed)
             or len(self.statuses.choices) > 1
             or (self.fault and self.fault.probability < 1)
         )
@@ -271,7 +273,7 @@ class Behaviour(NamedTuple):
             said.trailers,
             self.idle,
             self.upstream if status == _OF_THE_UPSTREAM else None,
-            self.ask_delay.draw(random),
+            0.0 if self.ask_delay is NO_DELAY else self.ask_delay.draw(random),
         )
 
 
