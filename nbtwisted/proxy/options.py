@@ -26,6 +26,8 @@ from nbtwisted.server.rules.reading import Reading, no_file
 from nbtwisted.server.service.options import (
     ServiceOptions,
     check_default,
+    drain_option,
+    in_flight_option,
     parse_port,
     port_option,
     read_service_options,
@@ -117,6 +119,10 @@ class ProxyOptions(ServiceOptions):
     )
     # Beside `serve`.
     port: int = port_option(8001)
+    max_in_flight: float = in_flight_option(
+        "refuse requests with 503, or reset connections,"
+    )
+    drain: float = drain_option("responses that are held, and for open links")
     tls_cert: str | None = option(
         None,
         str,

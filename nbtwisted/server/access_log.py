@@ -90,7 +90,8 @@ def _is_at(descriptor: int, path: str) -> bool:
 def line(entry: Entry) -> str:
     """The line of a request: Apache's fields, then `asked`, `held` and others.
 
-    `asked` is the seconds that the response was to wait, `held` those that it did.
+    `asked` is the seconds that the response was to wait, `held` those that it did. If a
+    proxy's upstream was asked, `upstream` is the seconds that it took.
     """
     headers = {name.lower(): value for name, value in entry.headers}
     fields = [
@@ -108,8 +109,13 @@ def line(entry: Entry) -> str:
         f"asked={_seconds(entry.asked)}",
         f"held={_seconds(entry.held)}",
         f"fault={entry.fault or '-'}",
-        f"outcome={entry.outcome}",
+        # One of them has two words.
+        f"outcome={entry.outcome.replace(' ', '-')}",
     ]
+    if entry.asking_since is not None or entry.upstream_error is not None:
+        fields.append(f"upstream={_seconds(entry.upstream)}")
+    if entry.upstream_error is not None:
+        fields.append(f"upstream_error={quoted(entry.upstream_error.encode())}")
     return " ".join(fields)
 
 

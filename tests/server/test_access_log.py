@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.server.access_log import AccessLog
+from nbtwisted.server.access_log import AccessLog, line
 from nbtwisted.server.engine.journal import Entry
 
 
@@ -51,6 +51,18 @@ class AccessLogTests(SynchronousTestCase):
         log.write(entry("/a"))
         log.close()
         self.assertRegex(self.read(), '^before\n127.0.0.1 .* "GET /a HTTP/1.1" .*\n$')
+
+    def test_an_upstream_that_was_asked(self) -> None:
+        self.assertNotIn("upstream", line(entry("/a")))
+        asked = entry("/a")
+        asked.asking_since, asked.upstream = 1.8e9, 0.25
+        self.assertTrue(line(asked).endswith(" outcome=answered upstream=0.250"))
+        asked.upstream, asked.upstream_error = None, 'connect: "refused"'
+        asked.outcome = "upstream failed"
+        expected = (
+            r'outcome=upstream-failed upstream=- upstream_error="connect: \"refused\""'
+        )
+        self.assertTrue(line(asked).endswith(" " + expected), line(asked))
 
     def test_moved_as_logrotate_does(self) -> None:
         log = self.log()

@@ -29,6 +29,8 @@ from nbtwisted.server.rules.rule import UnreadableRule
 __all__ = [
     "ServiceOptions",
     "check_default",
+    "drain_option",
+    "in_flight_option",
     "parse_port",
     "port_option",
     "read_service_options",
@@ -76,6 +78,24 @@ def port_option(default: int) -> Any:
         "the TCP port to listen on, in place of --listen; 0 is any free one",
         outdone_by=("listen",),
         metavar="N",
+    )
+
+
+def in_flight_option(refuse: str) -> Any:
+    """The field of the most that may be in flight, and what is done about more."""
+    return option(
+        math.inf,
+        count,
+        f"{refuse} while N are in flight (default: no limit)",
+        metavar="N",
+    )
+
+
+def drain_option(what: str) -> Any:
+    """The field of the time to drain, and what of."""
+    # Kubernetes' default for a container.
+    return option(
+        30.0, duration, f"how long a SIGTERM waits for {what}", metavar="DURATION"
     )
 
 
@@ -135,19 +155,8 @@ class ServiceOptions(WithOptions):
         "(default: another one each time)",
         metavar="N",
     )
-    max_in_flight: float = option(
-        math.inf,
-        count,
-        "refuse requests with 503 while N are in flight (default: no limit)",
-        metavar="N",
-    )
-    # Kubernetes' default for a container.
-    drain: float = option(
-        30.0,
-        duration,
-        "how long a SIGTERM waits for the responses that are held",
-        metavar="DURATION",
-    )
+    max_in_flight: float = in_flight_option("refuse requests with 503")
+    drain: float = drain_option("the responses that are held")
     send_timeout: float = option(
         DEFAULT_SEND_TIMEOUT,
         positive_duration,
