@@ -13,6 +13,7 @@ import tempfile
 
 from tests.pages import ROOT, blocks, mismatches
 from tests.server.running import RunningServer
+from tests.terminals import Terminals, behind_the_proxy, mismatches_in_order
 
 PAGES = ("README.md", "README.ja.md")
 
@@ -67,6 +68,12 @@ def main() -> int:
                 ).stdout
                 if printed != expected:
                     wrong.append(f"{page}: {command}\n{printed}")
+            with Terminals(activated, root=clone, nbtwisted=["nbtwisted"]) as terminals:
+                wrong += mismatches_in_order(
+                    *(behind_the_proxy(page), terminals, activated),
+                    root=clone,
+                    run_too="$ nbtwisted get",
+                )
     for mismatch in wrong:
         print(mismatch)
     examples = sum(len(blocks(page, "console")) for page in PAGES)

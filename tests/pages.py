@@ -11,14 +11,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 
-__all__ = ["ROOT", "blocks", "matches", "mismatches"]
+__all__ = ["ROOT", "blocks", "matches", "mismatches", "printed_by"]
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 # "…" alone on a line stands for any lines.
 ANYTHING = "…"
 # What bars are drawn with.
-STROKES = "[·┊╌∩═━─▁▂▃▄▅▆▇█┄↻»╳]"
+STROKES = "[·┊╌∩═━─≈▁▂▃▄▅▆▇█┄↻»╳]"
 # What the study draws of a program, beside its requests.
 MEASURES = "user|system|waiting|memory|ユーザ|システム|待ち|メモリ"
 # The port that the pages show.
@@ -66,28 +66,35 @@ def _mismatches(
         if "| jq " in prompt and shutil.which("jq") is None:
             continue  # a program that not every machine has
         command = instead.get(prompt[2:], prompt[2:])
-        command = command.replace("/tmp/", folder).replace("~/", folder)
-        printed = subprocess.run(
-            command.replace(SHOWN_PORT, f"127.0.0.1:{port}"),
-            shell=True,
-            cwd=root,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        ).stdout
-        printed = printed.replace(folder, "/tmp/").replace(str(port), "8000")
-        lines = [
-            line
-            for line in printed.splitlines()
-            # Of the machine, and not of what the page shows.
-            if not line.startswith("Warning: the client was ")
-        ]
-        if not matches(expected, lines):
+        printed = printed_by(
+            command.replace(SHOWN_PORT, f"127.0.0.1:{port}"), environment, root, folder
+        ).replace(str(port), "8000")
+        if not matches(expected, printed.splitlines()):
             wrong.append(f"{page}: {command}\n{printed}")
     return wrong
+
+
+def printed_by(
+    command: str, environment: Mapping[str, str], root: pathlib.Path, folder: str
+) -> str:
+    """What a page's command prints, with `folder` in the place of `/tmp/` and `~/`."""
+    printed = subprocess.run(
+        command.replace("/tmp/", folder).replace("~/", folder),
+        shell=True,
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    ).stdout
+    return "".join(
+        line + "\n"
+        for line in printed.replace(folder, "/tmp/").splitlines()
+        # Of the machine, and not of what the page shows.
+        if not line.startswith("Warning: the client was ")
+    )
 
 
 def matches(expected: list[str], printed: list[str]) -> bool:

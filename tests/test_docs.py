@@ -17,10 +17,13 @@ from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.model.browsers import is_for_operators
 from tests.pages import ROOT, blocks, matches, mismatches
 from tests.server.running import BY_MODULE, RunningServer
+from tests.terminals import Terminals, behind_the_proxy, mismatches_in_order
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
 PAGES += ["docs/study.md", "docs/rules.md", "docs/recordings.md", "docs/cluster.md"]
+# What is running stands in the page itself.
+IN_ORDER = ["docs/proxy.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
 # What the pages' server is started with.
 RULES = {
@@ -38,6 +41,7 @@ INSTEAD = {
     "pip install requests": "true",
     "pip install pytest requests treq": "true",
     "pip install 'nbtwisted[cluster]'": "true",
+    "pip install toxiproxy-python": "true",
 }
 
 
@@ -47,27 +51,41 @@ class DocsTests(SynchronousTestCase):
             self.assertNotIn("jq", "".join(blocks(page, "console")))
 
     def check_page(self, page: str) -> None:
-        environment = {
-            **os.environ,
-            "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
-            "COLUMNS": "80",
-        }
-        environment.pop("NBTWISTED_URL", None)
+        environment = _environment()
         # The pages say when what they show depends on the seed.
         started = [*BY_MODULE, "--seed", "1", *RULES.get(page, [])]
         with RunningServer(started) as server:
             wrong = mismatches(page, server.port, environment, instead=INSTEAD)
         self.assertEqual(wrong, [], "\n".join(wrong))
 
+    def check_page_in_order(self, page: str) -> None:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        environment = _environment()
+        with Terminals(environment) as terminals:
+            wrong = mismatches_in_order(text, terminals, environment, instead=INSTEAD)
+        self.assertEqual(wrong, [], "\n".join(wrong))
+
+    def test_the_proxy_of_the_readme(self) -> None:
+        environment = _environment()
+        for page in ("README.md", "README.ja.md"):
+            with Terminals(environment) as terminals:
+                wrong = mismatches_in_order(
+                    behind_the_proxy(page),
+                    terminals,
+                    environment,
+                    run_too="$ nbtwisted get",
+                )
+            self.assertEqual(wrong, [], "\n".join(wrong))
+
     def test_shown_code_is_that_of_the_examples(self) -> None:
         examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
-        for page in PAGES:
+        for page in [*PAGES, *IN_ORDER]:
             for block in blocks(page, "python"):
                 self.assertTrue(any(block in text for text in examples), block)
 
     def test_shown_rules_are_those_of_the_examples(self) -> None:
         examples = [path.read_text() for path in (ROOT / "examples").rglob("*.toml")]
-        for page in PAGES:
+        for page in [*PAGES, *IN_ORDER]:
             for block in blocks(page, "toml"):
                 self.assertTrue(any(block in text for text in examples), block)
 
@@ -99,7 +117,7 @@ class DocsTests(SynchronousTestCase):
             self.assertEqual(flag in ours, here != "no", flag)
 
     def test_links_lead_somewhere(self) -> None:
-        for page in [*PAGES, *NOT_RUN_HERE]:
+        for page in [*PAGES, *IN_ORDER, *NOT_RUN_HERE]:
             text = (ROOT / page).read_text(encoding="utf-8")
             for link in re.findall(r"\]\(([^)#]+)\)", text):
                 if not link.startswith("https://"):
@@ -133,6 +151,17 @@ class DocsTests(SynchronousTestCase):
         self.assertFalse(matches(["system calls: poll 9"], ["system calls: a 1", "b"]))
 
 
+def _environment() -> dict[str, str]:
+    """The environment of a shell that has what is tested on its path."""
+    environment = {
+        **os.environ,
+        "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "80",
+    }
+    environment.pop("NBTWISTED_URL", None)
+    return environment
+
+
 def _outline(page: str) -> list[list[str]]:
     """The depth, the blocks, and the links and pictures of each section of a page.
 
@@ -156,9 +185,11 @@ def _outline(page: str) -> list[list[str]]:
 
 
 def _test_of(page: str) -> Callable[[DocsTests], None]:
+    if page in IN_ORDER:
+        return lambda case: case.check_page_in_order(page)
     return lambda case: case.check_page(page)
 
 
-for _page in PAGES:
+for _page in [*PAGES, *IN_ORDER]:
     # A test for each, so that they can run side by side.
     setattr(DocsTests, "test_" + re.sub(r"\W", "_", _page), _test_of(_page))
