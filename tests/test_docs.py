@@ -21,17 +21,12 @@ from tests.terminals import Terminals, behind_the_proxy, mismatches_in_order
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
-PAGES += ["docs/study.md", "docs/rules.md", "docs/recordings.md", "docs/cluster.md"]
+PAGES += ["docs/study.md", "docs/rules.md", "docs/cluster.md"]
 # What is running stands in the page itself.
-IN_ORDER = ["docs/proxy.md"]
+IN_ORDER = ["docs/proxy.md", "docs/recordings.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
 # What the pages' server is started with.
-RULES = {
-    "docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")],
-    "docs/recordings.md": [
-        *("--har", str(ROOT / "examples" / "orders.har"), "--timing", "recorded")
-    ],
-}
+RULES = {"docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")]}
 FLAG = r"(?<![\w-])--?[A-Za-z0-9#][\w.-]*"
 PATHS = [rule.endpoint for rule in DelayServer.app.url_map.iter_rules()]
 # What a stranger's machine needs, and this one has: `make readme` runs these, too.
