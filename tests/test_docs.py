@@ -13,6 +13,7 @@ from contextlib import redirect_stdout
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.options.get import read_options
+from nbtwisted.proxy.options import read_options as read_options_of_proxy
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.model.browsers import is_for_operators
 from tests.pages import ROOT, blocks, matches, mismatches
@@ -110,6 +111,20 @@ class DocsTests(SynchronousTestCase):
         self.assertEqual(len(shown), len({flag for flag, _ in shown}))
         for flag, here in shown:
             self.assertEqual(flag in ours, here != "no", flag)
+
+    def test_the_page_of_the_proxy_has_its_options(self) -> None:
+        text = (ROOT / "docs/proxy.md").read_text(encoding="utf-8")
+        _, _, section = text.partition("\n## The command\n")
+        section, _, _ = section.partition("\n## ")
+        cells = re.findall(r"^\| (`.*?`) \| .*\|$", section, re.M)
+        shown = {*re.findall(FLAG, " ".join(cells))}
+        told = io.StringIO()
+        with redirect_stdout(told), self.assertRaises(SystemExit):
+            read_options_of_proxy(["--help"])
+        # Ends of header fields' names have hyphens, too.
+        ours = {flag for flag in re.findall(FLAG, told.getvalue()) if flag.islower()}
+        ours -= {"--har"}
+        self.assertEqual(shown | {"-h", "--help", "--version", "--insecure"}, ours)
 
     def test_links_lead_somewhere(self) -> None:
         for page in [*PAGES, *IN_ORDER, *NOT_RUN_HERE]:
