@@ -38,8 +38,8 @@ class LinkOfFlows(Protocol):
     def flow_stuck(self, flow: Flow) -> None:
         """Nothing more passes."""
 
-    def broken(self, signal: Signal) -> None:
-        """A stage ends the link."""
+    def broken(self, flow: Flow, signal: Signal) -> None:
+        """A stage of this direction ends the link."""
 
 
 class Flow:
@@ -88,8 +88,11 @@ class Flow:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing will pass any more, whatever may be held."""
-        return self.is_over or (self.source.has_ended and self._pipeline.is_stuck)
+        """Whether nothing will pass any more, and nothing be read."""
+        source = self.source
+        return self.is_over or (
+            self._pipeline.is_stuck and (source.has_ended or source.is_paused)
+        )
 
     @property
     def is_stuck(self) -> bool:
@@ -154,7 +157,7 @@ class Flow:
 
     def _judge(self, signal: Signal) -> None:
         if signal is not Signal.END:
-            self._link.broken(signal)
+            self._link.broken(self, signal)
             return
         self.drop()
         self.sink.shut()

@@ -13,9 +13,10 @@ from nbtwisted.client.errors import ConnectTimeout, RequestError
 from nbtwisted.proxy.stream.flow import Flow
 from nbtwisted.proxy.stream.journal import LinkEntry
 from nbtwisted.proxy.stream.pipeline import Pipeline
-from nbtwisted.proxy.stream.side import Side, UpstreamSide
+from nbtwisted.proxy.stream.side import Side
 from nbtwisted.proxy.stream.stage import Direction, Placed
 from nbtwisted.proxy.stream.steps import Signal
+from nbtwisted.proxy.stream.upstream_side import UpstreamSide
 
 __all__ = ["Hub", "Link", "LinkState"]
 
@@ -28,7 +29,7 @@ class LinkState(enum.Enum):
     | OPENING | the upstream takes the connection | OPEN |
     | | it does not; the client breaks; a stage ends the link; `stop` | CLOSING |
     | OPEN | the end of one side has passed to the other | ENDING |
-    | | one breaks; a stage ends the link; both end, in a stall; `stop` | CLOSING |
+    | | one breaks; a stage ends the link; all is stuck or has ended; `stop` | CLOSING |
     | ENDING | the other end has passed as well, or cannot any more | CLOSING |
     | | one breaks; a stage ends the link; `stop` | CLOSING |
     | CLOSING | both connections are gone | GONE |
@@ -250,12 +251,15 @@ class Link:
             self.entry.outcome = "stalled"
         self._end_if_done()
 
-    def broken(self, signal: Signal) -> None:
-        """A stage ends the link."""
-        if signal is Signal.RESET:
+    def broken(self, flow: Flow, signal: Signal) -> None:
+        """A stage of one direction ends the link."""
+        if signal is Signal.CLOSE:
+            self._end("closed", Side.finish)
+        elif signal is Signal.RESET:
             self._end("reset", Side.abort)
         else:
-            self._end("closed", Side.finish)
+            sink = flow.sink
+            self._end("reset", lambda side: side.cut(gently=side is sink))
 
     # Its end.
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from nbtwisted.client.connection.opening import Opening, interleaved
 from nbtwisted.client.connection.resolving import Resolver
 from nbtwisted.proxy.stream.place import Upstream
-from nbtwisted.proxy.stream.side import LinkOfSides, UpstreamSide
+from nbtwisted.proxy.stream.side import LinkOfSides
+from nbtwisted.proxy.stream.upstream_side import UpstreamSide
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.pool import TLSOptions

@@ -6,11 +6,12 @@ import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
+    IDelayedCall,
     IHalfCloseableProtocol,
     IHandshakeListener,
     IPushProducer,
@@ -27,11 +28,7 @@ from nbtwisted.client.errors import RequestError
 from nbtwisted.reactor.sending import prompt_writer
 from nbtwisted.server.http1.delivery import Delivery, innermost
 
-if TYPE_CHECKING:
-    from nbtwisted.client.connection.opening import Opening
-    from nbtwisted.client.connection.tls import Handshake
-
-__all__ = ["LinkOfSides", "Side", "UpstreamSide"]
+__all__ = ["LinkOfSides", "Side"]
 
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Seconds of silence before the kernel asks whether the other machine is still there,
@@ -43,9 +40,18 @@ LONGEST_SILENCE = 30.0
 LONGEST_FAREWELL = 5.0
 """Seconds in which the other end is to close, too, when it has been sent everything."""
 
+LONGEST_CUT = 2.0
+"""Seconds for which a reset waits until what came before it has been delivered."""
+
+SECONDS_BETWEEN_LOOKS = 0.005
+"""At how much of it has been."""
+
 
 class LinkOfSides(Interface):
     """The link that a side is of."""
+
+    reactor: Any
+    now: Callable[[], float]
 
     def side_made(self, side: Side) -> None:
         """There is a connection, on which TLS may have to be begun."""
@@ -80,6 +86,7 @@ class Side(Protocol):
     was_open       whether it has been there, with its handshake
     is_open        whether it can be written to
     is_congested   whether it should not be, for it has not taken what it was sent
+    is_paused      whether it is not being read
     has_ended      whether no more comes from it
     is_gone        whether the connection is no more
     """
@@ -98,7 +105,7 @@ class Side(Protocol):
         self.is_gone = False
         self._link = link
         self._is_tls = False
-        self._is_paused = False
+        self.is_paused = False
         # Whether nothing more is to be written; and whether all of it has left.
         self._is_shut = False
         self._is_flushed = False
@@ -107,6 +114,7 @@ class Side(Protocol):
         # Followed when it is to end.
         self._delivery: Delivery | None = None
         self._delivered_at: float | None = None
+        self._cutting: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """Be ready, or shake hands first."""
@@ -157,14 +165,14 @@ class Side(Protocol):
 
     def pause(self) -> None:
         """Read no more for now."""
-        if not self._is_paused and not self.is_gone:
-            self._is_paused = True
+        if not self.is_paused and not self.is_gone:
+            self.is_paused = True
             self.transport.pauseProducing()
 
     def resume(self) -> None:
         """Read on."""
-        if self._is_paused and not self.is_gone:
-            self._is_paused = False
+        if self.is_paused and not self.is_gone:
+            self.is_paused = False
             # A connection that has ended would end again and again.
             if not self.has_ended:
                 self.transport.resumeProducing()
@@ -213,10 +221,43 @@ class Side(Protocol):
     def abort(self) -> None:
         """Reset the connection: the other end sees ECONNRESET."""
         if not self.is_gone:
+            self._cut_no_more()
             self._is_shut = True
             self.is_open = False
             self._unregister()
             self.transport.abortConnection()
+
+    def cut(self, *, gently: bool) -> None:
+        """Reset it, if `gently` when the other end's machine has what was sent.
+
+        That is waited for for `LONGEST_CUT`: a reset takes away what is on its way.
+        """
+        if self.is_gone or not gently:
+            self.abort()
+            return
+        self._is_shut = True
+        self.is_open = False
+        self._unregister()
+        self._delivery = Delivery()
+        self._delivery.written = 1
+        self._cut_if_delivered(self._link.now() + LONGEST_CUT)
+
+    def _cut_if_delivered(self, until: float) -> None:
+        assert self._delivery is not None
+        self._cutting = None
+        now = self._link.now()
+        self._delivery.look(self.transport, now)
+        if self._delivery.is_complete or now >= until:
+            self.abort()
+        else:
+            self._cutting = self._link.reactor.callLater(
+                SECONDS_BETWEEN_LOOKS, self._cut_if_delivered, until
+            )
+
+    def _cut_no_more(self) -> None:
+        cutting, self._cutting = self._cutting, None
+        if cutting is not None:
+            cutting.cancel()
 
     def _unregister(self) -> None:
         if self._is_producing:
@@ -229,7 +270,7 @@ class Side(Protocol):
             return
         if self._delivery is not None:
             self._look_at_the_end(self._delivery, now)
-        elif self._is_paused and _is_broken(self.transport):
+        elif self.is_paused and _is_broken(self.transport):
             self.abort()
 
     def _look_at_the_end(self, delivery: Delivery, now: float) -> None:
@@ -278,85 +319,13 @@ class Side(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is no more."""
+        self._cut_no_more()
         self.is_gone = True
         self.is_open = False
         self._is_producing = False
         # Many end TLS without saying so, and for Twisted that is as good as a reset.
         is_clean = self._is_tls or reason.check(ConnectionDone) is not None
         self._link.side_gone(self, is_clean)
-
-
-class UpstreamSide(Side):
-    """The connection to the upstream, which is opened first.
-
-    With a `handshake` it is TLS.
-    """
-
-    def __init__(self, link: LinkOfSides, handshake: Handshake | None) -> None:
-        super().__init__("upstream", link)
-        self.opening: Opening | None = None
-        self._handshake = handshake
-        self._error: RequestError | None = None
-
-    @property
-    def listener(self) -> UpstreamSide:
-        """Told that there are addresses."""
-        return self
-
-    def host_resolved(self) -> None:
-        """There are addresses to connect to."""
-
-    def could_not_open(self, error: RequestError | None) -> None:
-        """There is no connection, for this reason or because nobody wants it."""
-        self.opening = None
-        self.is_gone = True
-        if error is not None:
-            self._link.upstream_failed(error)
-
-    def give_up(self) -> None:
-        """Open it no more; reset it, if it is open."""
-        opening, self.opening = self.opening, None
-        if opening is not None:
-            opening.stop()
-            self.is_gone = True
-        elif self.transport is not None:
-            self.abort()
-        else:
-            self.is_gone = True
-
-    def connectionMade(self) -> None:
-        """Be ready, or shake hands first."""
-        self.opening = None
-        super().connectionMade()
-
-    def _be_open(self) -> None:
-        if self._handshake is not None and not self._is_tls:
-            self._is_tls = True
-            self.transport.startTLS(self._handshake)
-        else:
-            super()._be_open()
-
-    def handshakeCompleted(self) -> None:
-        """Be ready, if the certificate is for this host."""
-        assert self._handshake is not None
-        try:
-            self._handshake.check_name(self.transport.getHandle())
-        except RequestError as error:
-            error.forget_frames()
-            self._error = error
-            self.abort()
-        else:
-            self._be_open()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is no more: perhaps it has never been ready."""
-        if self.was_open or self._handshake is None:
-            super().connectionLost(reason)
-        else:
-            self.is_gone = True
-            self._link.upstream_failed(
-                self._error or self._handshake.error(reason.value)
-            )
 
 
 def _is_broken(transport: Any) -> bool:

@@ -92,7 +92,9 @@ class SlowClose:
 class Timeout:
     """Nothing passes, and what comes is lost.
 
-    seconds   until the link is closed, from when the stage begins to act; None: never
+    The link is closed when the stage is taken away, for its bytes are missing.
+
+    seconds   until it is closed anyway, from when the stage begins to act; None: never
     """
 
     seconds: float | None

@@ -43,8 +43,10 @@ class Signal(Enum):
     """This direction has ended."""
     CLOSE = "close"
     """The link is to be closed."""
+    CUT = "cut"
+    """The link is to be reset when those before it have been delivered."""
     RESET = "reset"
-    """The link is to be reset."""
+    """The link is to be reset at once."""
 
 
 Item = bytes | Signal
@@ -244,7 +246,6 @@ class _Timeout(Step):
     def __init__(self, stage: Timeout, random: Random, now: float) -> None:
         super().__init__()
         self.alarm = _NEVER if stage.seconds is None else now + stage.seconds
-        self._has_lost = False
 
     @property
     def due(self) -> float:
@@ -256,10 +257,11 @@ class _Timeout(Step):
 
     @property
     def has_lost(self) -> bool:
-        return self._has_lost
+        # Mostly; and what becomes of a link should not depend on whether it has yet.
+        return True
 
     def put(self, item: Item, at: float) -> None:
-        self._has_lost = True
+        """Lose it."""
 
     def take(self, now: float) -> tuple[float, Item] | Signal | None:
         return self.ring()
@@ -270,8 +272,7 @@ class _Timeout(Step):
 
     def follow(self, other: Step) -> bool:
         super().follow(other)
-        self._has_lost |= other.has_lost
-        return True
+        return isinstance(other, _Timeout) or not other.has_lost
 
 
 class _Break(Step):
@@ -283,7 +284,7 @@ class _Break(Step):
             size = 0
         self._most = self._left = size
         """Bytes that may pass in all, and that still may; None for any number."""
-        self._signal = {"reset": Signal.RESET, "close": Signal.CLOSE}.get(stage.how)
+        self._signal = {"reset": Signal.CUT, "close": Signal.CLOSE}.get(stage.how)
         """What follows; None for nothing at all."""
         self._breaks_at = _NEVER
         """When the last byte that may pass has done so, until that is told."""
@@ -345,7 +346,9 @@ class _Break(Step):
 
     def ring(self) -> Signal | None:
         self._break(self.alarm)
-        return self._signal if self._is_broken else None
+        if not self._is_broken:
+            return None
+        return Signal.RESET if self._signal is Signal.CUT else self._signal
 
     def _break(self, at: float) -> tuple[float, Signal] | None:
         if self._silence:

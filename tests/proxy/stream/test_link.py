@@ -311,6 +311,17 @@ class EndTests(LinkCase):
         self.assertEqual(self.finish_all(client, upstream), ["closing", "closing"])
         self.assert_over(proxied, "stalled")
 
+    def test_a_stall_that_is_full_is_over_when_its_receiver_has_ended(self) -> None:
+        proxied = self.proxied(*down(Break("stall")))
+        client, upstream = proxied.pair()
+        while upstream.is_read:
+            upstream.send(PIECE)
+        self.assertIs(proxied.links[0].state, LinkState.OPEN)
+        client.end()
+        # Nobody would read the other end.
+        self.assertTrue(upstream.is_read)
+        self.assertIs(proxied.links[0].state, LinkState.CLOSING)
+
     def test_a_stall_is_over_when_its_stage_is_gone(self) -> None:
         proxied = self.proxied(*down(Break("stall")))
         client, upstream = proxied.pair()

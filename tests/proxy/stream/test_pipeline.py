@@ -83,6 +83,15 @@ class StageTests(SynchronousTestCase):
         out = through(pipeline(Slices(3, 0, 0.5)), (1.0, b"abcdefgh"), (1.0, END))
         self.assertEqual(out, [(1.0, b"abc"), (1.5, b"def"), (2.0, b"gh"), (2.5, END)])
 
+    def test_slices_make_up_for_a_late_timer_but_not_for_a_pause(self) -> None:
+        late = pipeline(Slices(1, 0, 0.02))
+        late.feed(bytes(1000), 0.0)
+        given = 0
+        while late.take(5.0) is not None:
+            given += 1
+        # Those of the last 0.1 s, and the one that was due before.
+        self.assertEqual(given, 6)
+
     def test_slices_vary(self) -> None:
         out = through(pipeline(Slices(10, 4)), (0.0, bytes(1000)))
         sizes = {len(item) for _, item in out[:-1] if isinstance(item, bytes)}
@@ -107,7 +116,7 @@ class StageTests(SynchronousTestCase):
 
     def test_a_break_without_more_comes_with_the_first_byte(self) -> None:
         out = through(pipeline(Break("reset")), (1.0, b"a"))
-        self.assertEqual(out, [(1.0, Signal.RESET)])
+        self.assertEqual(out, [(1.0, Signal.CUT)])
 
     def test_what_ends_before_its_break_just_ends(self) -> None:
         out = through(pipeline(Break("reset", after_bytes=3)), (1.0, b"ab"), (2.0, END))
@@ -116,7 +125,7 @@ class StageTests(SynchronousTestCase):
     def test_the_first_of_time_and_bytes_breaks(self) -> None:
         both = Break("reset", after_seconds=5.0, after_bytes=2)
         self.assertEqual(
-            through(pipeline(both), (1.0, b"abc")), [(1.0, b"ab"), (1.0, Signal.RESET)]
+            through(pipeline(both), (1.0, b"abc")), [(1.0, b"ab"), (1.0, Signal.CUT)]
         )
         self.assertEqual(
             through(pipeline(both), (1.0, b"a")), [(1.0, b"a"), (5.0, Signal.RESET)]
@@ -125,7 +134,7 @@ class StageTests(SynchronousTestCase):
     def test_a_silence_comes_before_the_end(self) -> None:
         silent = Break("reset", silence=2.0)
         out = through(pipeline(silent), (1.0, b"a"), (2.0, b"b"), (2.5, END))
-        self.assertEqual(out, [(3.0, Signal.RESET)])
+        self.assertEqual(out, [(3.0, Signal.CUT)])
         silent = Break("close", after_bytes=2, silence=2.0)
         out = through(pipeline(silent, latency(5.0)), (1.0, b"abc"))
         self.assertEqual(out, [(6.0, b"ab"), (8.0, Signal.CLOSE)])
@@ -242,18 +251,24 @@ class ChangeTests(SynchronousTestCase):
         changed.set_stages([], 3.0)
         self.assertEqual([changed.take(3.0), changed.take(3.0)], [b"ab", END])
 
-    def test_a_timeout_that_is_removed_closes_if_bytes_were_lost(self) -> None:
-        clean, lossy = pipeline(Timeout(None)), pipeline(Timeout(None))
-        lossy.feed(b"a", 1.0)
-        for each in (clean, lossy):
-            each.set_stages([], 2.0)
-        self.assertIsNone(clean.take(2.0))
-        self.assertIs(lossy.take(2.0), Signal.CLOSE)
+    def test_a_timeout_that_is_removed_closes(self) -> None:
+        for fed in ([], [b"a"]):
+            changed = pipeline(Timeout(None))
+            for item in fed:
+                changed.feed(item, 1.0)
+            changed.set_stages([], 2.0)
+            self.assertIs(changed.take(2.0), Signal.CLOSE)
 
-    def test_a_timeout_of_another_length_remembers_the_loss(self) -> None:
+    def test_one_that_becomes_another_stage_closes_as_well(self) -> None:
+        changed = pipeline(Timeout(None))
+        changed.set_stages(placed(Rate(10)), 2.0)
+        self.assertIs(changed.take(2.0), Signal.CLOSE)
+
+    def test_a_timeout_of_another_length_goes_on(self) -> None:
         changed = pipeline(Timeout(None))
         changed.feed(b"a", 1.0)
         changed.set_stages(placed(Timeout(50.0)), 2.0)
         self.assertIsNone(changed.take(2.0))
+        self.assertEqual(changed.due, 52.0)
         changed.set_stages([], 3.0)
         self.assertIs(changed.take(3.0), Signal.CLOSE)

@@ -18,10 +18,11 @@ import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from nbtwisted.proxy.stream.link import LinkState
+from nbtwisted import steady_clock
+from nbtwisted.proxy.stream.link import Link, LinkState
 from nbtwisted.proxy.stream.listener import State, StreamProxy
 from nbtwisted.proxy.stream.place import Upstream
-from nbtwisted.proxy.stream.side import KEEPALIVE, LONGEST_SILENCE
+from nbtwisted.proxy.stream.side import KEEPALIVE, LONGEST_CUT, LONGEST_SILENCE
 from nbtwisted.proxy.stream.stage import Break, Direction, Latency, Placed, Rate
 from nbtwisted.server.model.delay import Delay
 from tests.guard import ReactorCase
@@ -77,10 +78,12 @@ class Peer:
         """What comes next; nothing at the end."""
         return await self._when_it_can(lambda: self.socket.recv(size))
 
-    async def receive_all(self) -> tuple[bytes, str]:
-        """All there is, and how it ended."""
+    async def receive_all(self, *, turns: bool = False) -> tuple[bytes, str]:
+        """All there is, and how it ended; slowly, if others have `turns`."""
         came = b""
         while True:
+            if turns:
+                await self._case.turn()
             try:
                 data = await self.receive()
             except ConnectionResetError:
@@ -201,6 +204,49 @@ class SocketTests(SocketsCase):
         await self.over(proxy, "reset")
 
     @on_reactor
+    async def test_a_reset_waits_for_the_bytes_before_it(self) -> None:
+        stage = Placed("cut", Direction.DOWN, Break("reset", after_bytes=1_000_000))
+        proxy = await self.proxied(stage)
+        client, upstream, _ = await self._pair_with_small_buffers(proxy)
+        sending = Deferred.fromCoroutine(self._send_large(upstream))
+        received, how = await client.receive_all(turns=True)
+        self.assertEqual((len(received), how), (1_000_000, "reset"))
+        with contextlib.suppress(OSError):
+            await sending
+        await self.over(proxy, "reset")
+
+    @on_reactor
+    async def test_but_not_for_who_takes_nothing(self) -> None:
+        stage = Placed("cut", Direction.DOWN, Break("reset", after_bytes=1_000_000))
+        proxy = await self.proxied(stage)
+        client, upstream, link = await self._pair_with_small_buffers(proxy)
+        sending = Deferred.fromCoroutine(self._send_large(upstream))
+        await self._receive_while_open(client, link)
+        proxy.now = link.now = lambda: steady_clock.now() + LONGEST_CUT
+        await self.until(lambda: not proxy.links)
+        self.assertEqual((await client.receive_all())[1], "reset")
+        with contextlib.suppress(OSError):
+            await sending
+
+    async def _pair_with_small_buffers(
+        self, proxy: StreamProxy
+    ) -> tuple[Peer, Peer, Link]:
+        client, upstream = await self.pair(proxy, SO_RCVBUF=2**14)
+        (link,) = proxy.links
+        await self.until(lambda: link.state is LinkState.OPEN)
+        own: socket.socket = link.client.transport.socket
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
+        return client, upstream, link
+
+    async def _receive_while_open(self, client: Peer, link: Link) -> int:
+        """Take what comes until the link is to end; returns how much that was."""
+        received = 0
+        while link.state is LinkState.OPEN:
+            received += len(await client.receive())
+            await self.turn()
+        return received
+
+    @on_reactor
     async def test_who_is_closed_gets_all_that_came_before(self) -> None:
         stage = Placed("cut", Direction.DOWN, Break("close", after_bytes=100_000))
         proxy = await self.proxied(stage)
@@ -215,16 +261,11 @@ class SocketTests(SocketsCase):
 
     @on_reactor
     async def test_who_takes_nothing_of_its_rest_is_reset(self) -> None:
-        stage = Placed("cut", Direction.DOWN, Break("close", after_bytes=20_000_000))
+        stage = Placed("cut", Direction.DOWN, Break("close", after_bytes=1_000_000))
         proxy = await self.proxied(stage)
-        client, upstream = await self.pair(proxy, SO_RCVBUF=2**14)
-        # All but the last of it passes through the client's hands.
+        client, upstream, link = await self._pair_with_small_buffers(proxy)
         sending = Deferred.fromCoroutine(self._send_large(upstream))
-        (link,) = proxy.links
-        received = 0
-        while link.state is LinkState.OPEN:
-            received += len(await client.receive())
-            await self.turn()
+        received = await self._receive_while_open(client, link)
         now = self.reactor.seconds()
         link.look(now)
         link.look(now + LONGEST_SILENCE - 1)
@@ -233,7 +274,7 @@ class SocketTests(SocketsCase):
         link.look(now + LONGEST_SILENCE + 1)
         came, how = await client.receive_all()
         self.assertEqual(how, "reset")
-        self.assertLess(received + len(came), 20_000_000)
+        self.assertLess(received + len(came), 1_000_000)
         upstream.reset()
         with contextlib.suppress(OSError):
             await sending
@@ -262,7 +303,7 @@ class SocketTests(SocketsCase):
         client, upstream = await self.pair(proxy)
         (link,) = proxy.links
         sent = 0
-        while not link.client._is_paused:
+        while not link.client.is_paused:
             await client.send(bytes(2**16))
             sent += 2**16
         client.reset()
@@ -435,7 +476,7 @@ class TLSTests(SocketsCase):
 
     async def as_server(self, peer: Peer, *names: str) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_alpn_protocols(["postgresql"])
+        context.set_alpn_protocols(["http/1.1"])
         self.authority.issue_cert(*names).configure_cert(context)
         await peer.begin_tls(context, server_side=True)
 
@@ -450,6 +491,9 @@ class TLSTests(SocketsCase):
         await self.as_client(client)
         upstream = await self.accepted()
         await self.as_server(upstream, "127.0.0.1")
+        secured: Any = upstream.socket
+        # Nobody knows what is spoken, so nothing is offered.
+        self.assertIsNone(secured.selected_alpn_protocol())
         await client.send(b"ask" * 100_000)
         got = b""
         while len(got) < 300_000:
@@ -569,6 +613,17 @@ class TLSTests(SocketsCase):
         self.assertRaises(BlockingIOError, self.listening.accept)
 
     @on_reactor
+    async def test_a_key_may_have_a_file_of_its_own(self) -> None:
+        issued = self.authority.issue_cert("localhost")
+        key = f"{self.certificate}.key"
+        issued.private_key_pem.write_to_path(key)
+        issued.cert_chain_pems[0].write_to_path(self.certificate)
+        proxy = await self.proxied(certificate=self.certificate, key=key)
+        client = self.client(proxy)
+        await self.as_client(client)
+        await self.accepted()
+
+    @on_reactor
     async def test_files_that_are_no_certificates(self) -> None:
         Path(self.authorities).write_text("nothing", encoding="ascii")
         for path, error in [(self.authorities, ValueError), ("/none", OSError)]:
@@ -577,4 +632,4 @@ class TLSTests(SocketsCase):
 
 
 def _paused(proxy: StreamProxy) -> Sequence[Any]:
-    return [link for link in proxy.links if link.upstream._is_paused]
+    return [link for link in proxy.links if link.upstream.is_paused]

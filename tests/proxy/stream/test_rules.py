@@ -176,6 +176,16 @@ class RuledStagesTests(ClockCase):
         self.clock.advance(2.01)
         self.assertEqual(self.acting(), [("a: rate",)])
 
+    def test_there_is_one_timer_for_all_of_them(self) -> None:
+        during = [{"from": 2, "until": 3, "rate": 10}]
+        for name in "abc":
+            self.rules.add(*parse({"name": name, "during": during, "for": "9s"}))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.ruled.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.rules.remove("a")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_a_rule_is_gone_when_its_time_is_over(self) -> None:
         self.proxied.pair()
         self.rules.add(*parse({"name": "a", "rate": 10, "for": "2s"}))
