@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime
 from nbtwisted.client.connection.pool import TLSOptions
 from nbtwisted.client.errors import RequestError
 from nbtwisted.proxy.options import NO_PORT, ProxyOptions, has_tls
-from nbtwisted.proxy.probe import probe
+from nbtwisted.proxy.probe import Probe
 from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
 from nbtwisted.proxy.toxiproxy.named_proxy import OpensStreams
 from nbtwisted.server.http1.site import DelaySite
@@ -129,7 +129,12 @@ class Proxying(Service):
             self._say(f"warning: {self.server.upstream} cannot be reached: {error}")
 
         if upstream is not None:
-            probe(self._reactor, upstream.host, upstream.port, complain)
+            probe = Probe(
+                *(self._reactor, upstream.host, upstream.port),
+                seconds=self.options.upstream_timeout,
+                complain=complain,
+            )
+            self._reactor.addSystemEventTrigger("before", "shutdown", probe.stop)
 
 
 @contextmanager
