@@ -8,8 +8,8 @@ from enum import Enum
 
 __all__ = ["KINDS", "PLAIN_KINDS", "UPSTREAM_TIMEOUT", "Ending", "Kind", "Leaving"]
 
-UPSTREAM_TIMEOUT = 2.0
-"""Seconds that the proxy waits for its upstream."""
+UPSTREAM_TIMEOUT = 5.0
+"""Seconds that the proxy waits for its upstream, which a busy machine can hold up."""
 
 
 class Ending(Enum):

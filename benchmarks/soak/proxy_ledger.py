@@ -162,7 +162,7 @@ class Ledger:
             elif each.is_whole:
                 self.lose(0, "a connection is not in the journal")
         for entry in chain.from_iterable(by_peer.values()):
-            if entry["state"] == FAILED and refused:
+            if refused and entry["state"] in (FAILED, *_ENDED_BY_UPSTREAM):
                 refused -= 1
                 continue
             self.lose(0, f"the journal has a connection that nobody made: {entry}")
