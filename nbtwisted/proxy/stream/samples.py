@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 __all__ = ["MOST_SAMPLES", "Samples"]
 
 MOST_SAMPLES = 256
@@ -21,9 +23,13 @@ class Samples:
 
     def __init__(self) -> None:
         self.interval = FIRST_INTERVAL
-        self._slots: list[int] = []
-        self._up: list[int] = []
-        self._down: list[int] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        # Arrays: a journal may have a quarter of a million samples.
+        self._slots = array("q")
+        self._up = array("q")
+        self._down = array("q")
 
     def add(self, offset: float, up: int, down: int) -> None:
         """Count bytes that passed so many seconds after the beginning."""
@@ -42,7 +48,7 @@ class Samples:
         before = list(zip(self._slots, self._up, self._down, strict=True))
         first, step = self.interval, self.interval
         self.interval *= 2
-        self._slots, self._up, self._down = [], [], []
+        self._begin()
         for slot, up, down in before:
             self.add(slot * first + step / 2, up, down)
 
