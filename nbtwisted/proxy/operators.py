@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.proxy.link_totals import totals_of
@@ -28,7 +29,8 @@ class StreamServer(DelayServer):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._proxies: dict[str, StreamProxy] = {}
+        # Those of Toxiproxy's API are deleted without a word.
+        self._proxies = WeakValueDictionary[str, StreamProxy]()
         self._by_rules: StreamProxy | None = None
         self._stages: RuledStages | None = None
         self.links = ViewedLinks(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from twisted.internet.defer import DeferredLock
@@ -16,7 +15,7 @@ from nbtwisted.proxy.toxiproxy.errors import (
 )
 from nbtwisted.proxy.toxiproxy.listening import Address
 from nbtwisted.proxy.toxiproxy.named_proxy import NamedProxy, OpensStreams
-from nbtwisted.proxy.toxiproxy.rings import leads_back
+from nbtwisted.proxy.toxiproxy.rings import Place, leads_back
 from nbtwisted.proxy.toxiproxy.toxics import Toxic
 
 __all__ = ["MOST_PROXIES", "MOST_TOXICS", "Collection", "Wanted"]
@@ -160,14 +159,16 @@ class Collection:
         return await self._add(wanted)
 
     def _check_ring(self, address: Address, upstream: str) -> None:
-        others = [
-            (it.address, partial(self._streams.place_of, it.upstream))
-            for it in self._proxies.values()
-            if it.is_enabled and it.address is not None
-        ]
-        if leads_back(address, self._streams.place_of(upstream), others):
+        if leads_back(address, self._streams.place_of(upstream), self._at_port):
             shown = printable(upstream, longest=80)
             raise ApiError(f"upstream {shown}: it leads back to this proxy", 400)
+
+    def _at_port(self, port: int) -> list[tuple[Address, Place]]:
+        return [
+            (it.address, self._streams.place_of(it.upstream))
+            for it in self._proxies.values()
+            if it.address is not None and it.address.port == port and it.is_enabled
+        ]
 
 
 def _too_many_proxies() -> ApiError:

@@ -25,27 +25,27 @@ Place = tuple[str, int]
 def leads_back(
     address: Address,
     upstream: Place,
-    others: Iterable[tuple[Address, Callable[[], Place]]],
+    at_port: Callable[[int], Iterable[tuple[Address, Place]]],
 ) -> bool:
     """Whether connections to this upstream come to this address again.
 
-    `others` are the addresses of the proxies that are there, and their upstreams.
+    `at_port` gives the proxies that listen at a port, by their addresses and upstreams.
     """
-    known = list(others)
-    host, port = upstream
-    while not _is_at(host, port, address):
-        for number, (there, further) in enumerate(known):
-            if there.port == port and _is_at(host, port, there):
-                host, port = further()
-                del known[number]
+    passed: set[Address] = set()
+    while not _is_at(upstream, address):
+        for there, further in at_port(upstream[1]):
+            if there not in passed and _is_at(upstream, there):
+                passed.add(there)
+                upstream = further
                 break
         else:
             return False
     return True
 
 
-def _is_at(host: str, port: int, address: Address) -> bool:
+def _is_at(place: Place, address: Address) -> bool:
     """Whether who connects to a place comes to what listens at an address."""
+    host, port = place
     if port != address.port:
         return False
     listening = ipaddress.ip_address(address.host)

@@ -12,8 +12,11 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from nbtwisted.proxy.operators import StreamServer
+from nbtwisted.proxy.serving_streams import _ListedStreams
 from nbtwisted.proxy.stream.link import Link
 from nbtwisted.proxy.stream.listener import StreamProxy
+from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
 from nbtwisted.proxy.toxiproxy.collection import MOST_PROXIES
 from nbtwisted.proxy.toxiproxy.named_proxy import NamedProxy
 from nbtwisted.proxy.toxiproxy.toxics import Toxic
@@ -72,6 +75,14 @@ class ManyProxiesTests(ClientCase):
         # The first time leaves what is remembered. A proxy alone is some 100 objects.
         self.assertLess(objects[1] - objects[0], MOST_PROXIES)
 
+    def serve(self) -> int:
+        # As the command has it, whose operators see all links.
+        self.server = StreamServer(clock=self.reactor, seed=7)
+        streams = _ListedStreams(self.reactor, self.server, allow_remote=False)
+        api = ToxiproxyAPI(self.reactor, seed=7, streams=streams)
+        self.addCleanup(api.stop)
+        return self.listen(api.site())
+
     def make_and_delete(self) -> None:
         names = [f"proxy-{number}" for number in range(MOST_PROXIES)]
         session = Session(self.api_port)
@@ -84,6 +95,7 @@ class ManyProxiesTests(ClientCase):
             )["proxies"]
             self.assertEqual([it["name"] for it in made], names)
             self.assertEqual(len(session.ask("GET", "/proxies")), MOST_PROXIES)
+            self.assertEqual(len(self.server.proxies), MOST_PROXIES)
             for proxy in made[:WITH_LINKS]:
                 for toxic in (
                     {"type": "latency", "attributes": {"latency": 60_000}},
