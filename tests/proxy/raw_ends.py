@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from nbtwisted.proxy.http.app import ControlsFrom, ProxyApp
 from nbtwisted.proxy.http.forwarding import Forwarding
 from nbtwisted.proxy.http.upstream import HTTPUpstream
@@ -54,18 +56,60 @@ class RawEnds:
         app = ProxyApp(self.server, self._upstream, controls)
         self._site = DelaySite(self.server, clock, app)
         self.client = Visit(clock, site=self._site, channel="ours")
+        # To read, or not to, from what is being closed is no error of TCP's either.
+        self.client._transport._lenient = True
         self.arrived: list[bytes] = []
         self._connections: list[Connection] = []
         self._answered: list[int] = []
 
     def send(self, data: bytes) -> None:
         """The client sends bytes, and all that follows from it happens."""
-        self.client.send(data)
+        if not self.client.is_aborted:
+            self.client.send(data)
         self.settle()
 
     def say(self, data: bytes) -> None:
         """The upstream sends bytes, on the connection that was made last."""
         self._connections[-1].answer(data)
+        self.settle()
+
+    def say_if_open(self, data: bytes) -> None:
+        """The same, if there is one that is open."""
+        if self._connections and self._connections[-1].state == "open" and data:
+            self.say(data)
+
+    def do(self, step: str) -> None:
+        """Something happens to one of the ends, or time passes."""
+        client = self.client
+        latest = self._connections[-1] if self._connections else None
+        push = latest and latest.push_producer
+        if step.endswith("wait"):
+            for _ in range(20 if step == "wait" else 400):
+                self.clock.advance(0.1)
+                self._carry()
+        elif step == "client leaves":
+            client.leave()
+        elif step == "release":
+            self.server.in_flight.reset()
+        elif step == "drain":
+            if not self.server.in_flight.is_draining:
+                Deferred.fromCoroutine(self.server.in_flight.drain())
+        elif step == "client stops":
+            if not client.is_closed:
+                client.stop_reading()
+        elif step == "client reads":
+            if not client.is_closed:
+                client.read_on()
+        elif latest is None or latest.state != "open":
+            return
+        elif step == "upstream stops" and push:
+            push.pauseProducing()
+        elif step == "upstream reads" and push:
+            push.resumeProducing()
+        elif step == "upstream closes":
+            latest.close()
+        elif step == "upstream resets":
+            latest.reset()
         self.settle()
 
     @property
@@ -87,6 +131,8 @@ class RawEnds:
             while self._carry():
                 self.clock.advance(STEP)
             self.clock.advance(STEP)
+        if self.client.is_aborted:
+            self.client.leave()
 
     def _carry(self) -> bool:
         """Move what there is; returns whether there was something."""
