@@ -21,34 +21,56 @@ from nbtwisted.server.routes.router import Server, route
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
-__all__ = ["StreamServer"]
+__all__ = ["LinkedServer", "StreamServer"]
 
 
-class StreamServer(DelayServer):
-    """Operators' server of proxies of streams; it has links, and no requests."""
+class LinkedServer(DelayServer):
+    """A server of operators who see links, too: those of streams beside it."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         # Those of Toxiproxy's API are deleted without a word.
         self._proxies = WeakValueDictionary[str, StreamProxy]()
-        self._by_rules: StreamProxy | None = None
-        self._stages: RuledStages | None = None
-        self.links = ViewedLinks(
-            lambda: [(name, it.journal) for name, it in self.proxies.items()]
-        )
 
     @property
     def proxies(self) -> Mapping[str, StreamProxy]:
         """Those that are not closed, by the names of their ports."""
         closed = [n for n, it in self._proxies.items() if it.state is State.CLOSED]
         for name in closed:
-            del self._proxies[name]
+            # It may be gone by itself.
+            self._proxies.pop(name, None)
         return self._proxies
+
+    def show_links(self) -> None:
+        """Have viewers see lanes of links, also as long as there are none."""
+        self.links = ViewedLinks(
+            lambda: [(name, it.journal) for name, it in self.proxies.items()]
+        )
 
     def add(self, name: str, proxy: StreamProxy) -> None:
         """Show the links of a proxy that is about to open; operators see its name."""
         _ = self.proxies
         self._proxies[name] = proxy
+
+    def entries(self, since: int, rule: str | None) -> Iterator[dict[str, Any]]:
+        """The links whose number is larger, port by port, as JSON values.
+
+        With the name of a `rule`, those on which it acts.
+        """
+        for name, proxy in self.proxies.items():
+            for entry in proxy.journal.entries(since=since):
+                if rule is None or entry.has_rule(rule):
+                    yield {**entry.as_json(), **({"port": name} if name else {})}
+
+
+class StreamServer(LinkedServer):
+    """Operators' server of proxies of streams alone: it has no requests."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._by_rules: StreamProxy | None = None
+        self._stages: RuledStages | None = None
+        self.show_links()
 
     def rule(self, proxy: StreamProxy) -> None:
         """Have the rules act on the links of a proxy."""
@@ -96,22 +118,12 @@ class StreamServer(DelayServer):
             lambda: totals_of(self.proxies.values()), self.access_log_lost
         )
 
-    def entries(self, since: int, rule: str | None) -> Iterator[dict[str, Any]]:
-        """The links whose number is larger, port by port, as JSON values.
-
-        With the name of a `rule`, those on which it acts.
-        """
-        for name, proxy in self.proxies.items():
-            for entry in proxy.journal.entries(since=since):
-                if rule is None or entry.has_rule(rule):
-                    yield {**entry.as_json(), **({"port": name} if name else {})}
-
 
 @route("/__admin/links")
 def links(server: Server, request: Request) -> Behaviour:
     """The journal of links: those that are open, and the last that are over."""
-    if not isinstance(server, StreamServer):
-        expected = "nbtwisted proxy tcp://host:port"
+    if not isinstance(server, LinkedServer) or server.links is None:
+        expected = "nbtwisted proxy tcp://host:port, or --toxiproxy-api"
         raise Refused(refusal(404, "there are no links", expected=expected))
     since = parameter(request, "since", _parse_number, 0)
     rule = parameter(request, "rule", str, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,14 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime
 
 from nbtwisted.client.connection.pool import TLSOptions
 from nbtwisted.client.errors import RequestError
+from nbtwisted.proxy.operators import LinkedServer
 from nbtwisted.proxy.options import NO_PORT, ProxyOptions, has_tls
 from nbtwisted.proxy.probe import Probe
+from nbtwisted.proxy.stream.listener import StreamProxy
+from nbtwisted.proxy.stream.stage import Placed
 from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
-from nbtwisted.proxy.toxiproxy.named_proxy import OpensStreams
+from nbtwisted.proxy.toxiproxy.listening import Address
+from nbtwisted.proxy.toxiproxy.streams import Streams
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.listening import lets_others_in, on_loopback
 from nbtwisted.server.routes.delay_app import OperatorsApp
@@ -34,7 +38,9 @@ class Proxying(Service):
     `settings` are those of the server that the options do not have.
     """
 
+    kind: type[LinkedServer] = LinkedServer
     options: ProxyOptions
+    server: LinkedServer
 
     def __init__(
         self,
@@ -83,16 +89,15 @@ class Proxying(Service):
             self._reactor,
             seed=self.server.seed,
             allow_remote=allow_remote,
-            streams=self._streams(allow_remote),
+            streams=_ListedStreams(
+                self._reactor, self.server, allow_remote=allow_remote
+            ),
         )
+        self.server.show_links()
         named = self.options.named_by["toxiproxy_api"]
         port = await listen_at(self._reactor, description, api.site(), named)
         self._reactor.addSystemEventTrigger("during", "shutdown", api.stop)
         return [f"Toxiproxy's API at {place('http', description, port.getHost())}"]
-
-    def _streams(self, allow_remote: bool) -> OpensStreams | None:
-        """What opens the ports of the API's proxies; None for what it has itself."""
-        return None
 
     @property
     def _tls(self) -> TLSOptions:
@@ -135,6 +140,24 @@ class Proxying(Service):
                 complain=complain,
             )
             self._reactor.addSystemEventTrigger("before", "shutdown", probe.stop)
+
+
+class _ListedStreams(Streams):
+    """Makes streams for the API that operators see."""
+
+    def __init__(
+        self, reactor: Any, server: LinkedServer, *, allow_remote: bool
+    ) -> None:
+        super().__init__(reactor, seed=server.seed, allow_remote=allow_remote)
+        self._server = server
+
+    def make(
+        self, name: str, address: Address, upstream: str, stages: Sequence[Placed]
+    ) -> StreamProxy:
+        """A stream of the proxy of this name, whose port is not open yet."""
+        stream = super().make(name, address, upstream, stages)
+        self._server.add(name, stream)
+        return stream
 
 
 @contextmanager

@@ -16,10 +16,6 @@ from nbtwisted.proxy.stream.journal import LinkEntry
 from nbtwisted.proxy.stream.link_line import link_line
 from nbtwisted.proxy.stream.listener import MOST_LINKS, StreamProxy
 from nbtwisted.proxy.stream.place import Upstream
-from nbtwisted.proxy.stream.stage import Placed
-from nbtwisted.proxy.toxiproxy.listening import Address
-from nbtwisted.proxy.toxiproxy.named_proxy import OpensStreams
-from nbtwisted.proxy.toxiproxy.streams import Streams
 from nbtwisted.server.service.errors import CannotServe
 from nbtwisted.server.service.opening import listen_at, open_port
 
@@ -89,30 +85,9 @@ class ProxyingStreams(Proxying):
         if self._proxy is not None:
             await self._proxy.drain()
 
-    def _streams(self, allow_remote: bool) -> OpensStreams | None:
-        return _ListedStreams(self._reactor, self.server, allow_remote=allow_remote)
-
     def _note(self, entry: LinkEntry) -> None:
         if self._log is not None:
             self._log.write_line(link_line(entry, str(self.options.upstream)))
-
-
-class _ListedStreams(Streams):
-    """Makes streams for the API that operators see."""
-
-    def __init__(
-        self, reactor: Any, server: StreamServer, *, allow_remote: bool
-    ) -> None:
-        super().__init__(reactor, seed=server.seed, allow_remote=allow_remote)
-        self._server = server
-
-    def make(
-        self, name: str, address: Address, upstream: str, stages: Sequence[Placed]
-    ) -> StreamProxy:
-        """A stream of the proxy of this name, whose port is not open yet."""
-        stream = super().make(name, address, upstream, stages)
-        self._server.add(name, stream)
-        return stream
 
 
 def _check_no_loop(upstream: Upstream, ports: Sequence[IListeningPort]) -> None:

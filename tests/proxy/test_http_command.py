@@ -139,6 +139,26 @@ class RunTests(HTTPCase):
             self.assertTrue(read_all(held).startswith(b"HTTP/1.1 200 OK\r\n"))
         self.assertEqual(proxy.process.wait(10), 0)
 
+    def test_operators_see_links_of_the_api_beside_it(self) -> None:
+        upstream = self.upstream()
+        proxy = self.proxy(upstream, "--toxiproxy-api", "tcp:0")
+        api = re.search(r"API at http://127\.0\.0\.1:(\d+)/", proxy.next_line())
+        assert api is not None, proxy.output
+        operators, proxy.operators_port = proxy.operators_port, int(api[1])
+        place = upstream.removeprefix("http://").removesuffix("/")
+        made = proxy.operators("POST", "/proxies", {"name": "a", "upstream": place})
+        proxy.operators_port = operators
+        self.assertEqual(proxy.operators("GET", "/__admin/links"), {"links": []})
+        port = int(made["listen"].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(request("/get"))
+            read_all(client)
+        self.assertEqual(self.ask(proxy, "/get")[0], 200)
+        (link,) = proxy.operators("GET", "/__admin/links")["links"]
+        self.assertEqual(link["port"], "a")
+        (asked,) = proxy.operators("GET", "/__admin/requests")["requests"]
+        self.assertEqual(asked["target"], "/get")
+
     def test_a_loop(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
