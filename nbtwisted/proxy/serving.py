@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,14 +11,11 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime
 
 from nbtwisted.client.connection.pool import TLSOptions
 from nbtwisted.client.errors import RequestError
+from nbtwisted.proxy.listed_streams import ListedStreams
 from nbtwisted.proxy.operators import LinkedServer
 from nbtwisted.proxy.options import NO_PORT, ProxyOptions, has_tls
 from nbtwisted.proxy.probe import Probe
-from nbtwisted.proxy.stream.listener import StreamProxy
-from nbtwisted.proxy.stream.stage import Placed
 from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
-from nbtwisted.proxy.toxiproxy.listening import Address
-from nbtwisted.proxy.toxiproxy.streams import Streams
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.listening import lets_others_in, on_loopback
 from nbtwisted.server.routes.delay_app import OperatorsApp
@@ -89,7 +86,7 @@ class Proxying(Service):
             self._reactor,
             seed=self.server.seed,
             allow_remote=allow_remote,
-            streams=_ListedStreams(
+            streams=ListedStreams(
                 self._reactor, self.server, allow_remote=allow_remote
             ),
         )
@@ -140,24 +137,6 @@ class Proxying(Service):
                 complain=complain,
             )
             self._reactor.addSystemEventTrigger("before", "shutdown", probe.stop)
-
-
-class _ListedStreams(Streams):
-    """Makes streams for the API that operators see."""
-
-    def __init__(
-        self, reactor: Any, server: LinkedServer, *, allow_remote: bool
-    ) -> None:
-        super().__init__(reactor, seed=server.seed, allow_remote=allow_remote)
-        self._server = server
-
-    def make(
-        self, name: str, address: Address, upstream: str, stages: Sequence[Placed]
-    ) -> StreamProxy:
-        """A stream of the proxy of this name, whose port is not open yet."""
-        stream = super().make(name, address, upstream, stages)
-        self._server.add(name, stream)
-        return stream
 
 
 @contextmanager

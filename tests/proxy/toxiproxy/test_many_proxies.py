@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from nbtwisted.proxy.listed_streams import ListedStreams
 from nbtwisted.proxy.operators import StreamServer
-from nbtwisted.proxy.serving_streams import _ListedStreams
 from nbtwisted.proxy.stream.link import Link
 from nbtwisted.proxy.stream.listener import StreamProxy
 from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
@@ -78,7 +78,7 @@ class ManyProxiesTests(ClientCase):
     def serve(self) -> int:
         # As the command has it, whose operators see all links.
         self.server = StreamServer(clock=self.reactor, seed=7)
-        streams = _ListedStreams(self.reactor, self.server, allow_remote=False)
+        streams = ListedStreams(self.reactor, self.server, allow_remote=False)
         api = ToxiproxyAPI(self.reactor, seed=7, streams=streams)
         self.addCleanup(api.stop)
         return self.listen(api.site())
