@@ -16,7 +16,7 @@ from nbtwisted.command_line import (
 from nbtwisted.option_fields import option, parse_switch
 from nbtwisted.proxy.place import EXPECTED, parse_upstream
 from nbtwisted.proxy.stream.place import Upstream
-from nbtwisted.server.model.controls import (
+from nbtwisted.server.model.control_text import (
     PROXIED,
     STREAMED,
     Vocabulary,

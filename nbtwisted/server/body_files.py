@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nbtwisted.server.model.controls import LARGEST_BODY
+from nbtwisted.server.model.control_text import LARGEST_BODY
 from nbtwisted.server.regular_file import read_regular_file
 from nbtwisted.server.rules.reading import no_file
 

@@ -19,7 +19,7 @@ from nbtwisted.proxy.stream.listener import CONNECT_TIMEOUT, MOST_LINKS, StreamP
 from nbtwisted.proxy.stream.place import Upstream
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.http1.site import DelaySite
-from nbtwisted.server.model.controls import PROXIED, STREAMED
+from nbtwisted.server.model.control_text import PROXIED, STREAMED
 from nbtwisted.server.routes.delay_app import OperatorsApp
 from nbtwisted.testing.opened import HOST, JOURNAL_SIZE, Opened
 

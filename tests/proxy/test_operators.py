@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.proxy.link_metrics import LinkCollector
 from nbtwisted.proxy.link_totals import totals_of
 from nbtwisted.proxy.operators import StreamServer
-from nbtwisted.server.model.controls import STREAMED
+from nbtwisted.server.model.control_text import STREAMED
 from nbtwisted.server.routes.metrics import exposition
 from tests.proxy.stream.in_memory import Proxied
 

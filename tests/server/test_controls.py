@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 
 from nbtwisted.server.engine.keys import REMEMBERED_KEYS, Keys
 from nbtwisted.server.model.body import Filler
-from nbtwisted.server.model.controls import (
+from nbtwisted.server.model.control_text import (
     CONTROLS,
     FAULTS,
     LARGEST_BODY,
+    UnreadableControl,
+    read_controls,
+)
+from nbtwisted.server.model.controls import (
     Content,
     Controls,
     Drip,
     Fault,
     Limit,
     Statuses,
-    UnreadableControl,
-    read_controls,
 )
 from tests.guard import ClockCase
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.server.engine.draws import Draws
 from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.body import Whole
-from nbtwisted.server.model.controls import read_controls
+from nbtwisted.server.model.control_text import read_controls
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.request import (
     NO_ADDRESSES,

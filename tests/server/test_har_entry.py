@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client import errors
-from nbtwisted.server.model.controls import FAULTS
+from nbtwisted.server.model.control_text import FAULTS
 from nbtwisted.server.recordings.entry import Recorded, read_entry
 from nbtwisted.server.recordings.response import LeftOut
 from tests.server.har_entries import ANYTHING, entry, failed

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nbtwisted.server.model.controls import STREAMED
+from nbtwisted.server.model.control_text import STREAMED
 from nbtwisted.server.model.headers import RequestHeaders
 from nbtwisted.server.model.request import NO_ADDRESSES, Request
 from nbtwisted.server.rules.in_force import Rules

@@ -10,7 +10,8 @@ from twisted.logger import Logger
 
 from nbtwisted.proxy.http.upstream import HTTPUpstream
 from nbtwisted.server.model.behaviour import NO_BODY, OUR_FAULT, Behaviour, refusal
-from nbtwisted.server.model.controls import NO_CONTROLS, PROXIED, Controls
+from nbtwisted.server.model.control_text import PROXIED
+from nbtwisted.server.model.controls import NO_CONTROLS, Controls
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.host import is_host
 from nbtwisted.server.model.query import TooMany

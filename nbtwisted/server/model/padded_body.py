@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbtwisted.server.model.body import Filler, Whole
-from nbtwisted.server.model.controls import Content, parse_size
+from nbtwisted.server.model.control_text import parse_size
+from nbtwisted.server.model.controls import Content
 
 __all__ = ["Padded", "lengthened"]
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from nbtwisted.duration import print_duration
 from nbtwisted.http1.syntax import is_token
 from nbtwisted.server.model.browsers import is_for_operators
-from nbtwisted.server.model.controls import MOST_CHUNKS
+from nbtwisted.server.model.control_text import MOST_CHUNKS
 from nbtwisted.server.recordings.faults import SENDS_HALF, fault_of
 from nbtwisted.server.recordings.loose_json import number, pairs, table, text
 from nbtwisted.server.recordings.response import LeftOut, ResponseRead, read_response

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from nbtwisted.http1.framing import BODILESS, parse_length
 from nbtwisted.http1.syntax import is_token
-from nbtwisted.server.model.controls import LARGEST_BODY
+from nbtwisted.server.model.control_text import LARGEST_BODY
 from nbtwisted.server.recordings.loose_json import number, pairs, table, text
 
 __all__ = [

@@ -10,15 +10,14 @@ from nbtwisted.memo import LONGEST_REMEMBERED, Memo
 from nbtwisted.numeral import parse_whole_number
 from nbtwisted.printable import printable
 from nbtwisted.server.model.behaviour import Behaviour, refusal
-from nbtwisted.server.model.controls import (
+from nbtwisted.server.model.control_text import (
     CONTROLS,
-    NO_CONTROLS,
     SERVED,
-    Controls,
     UnreadableControl,
     Vocabulary,
     read_controls,
 )
+from nbtwisted.server.model.controls import NO_CONTROLS, Controls
 from nbtwisted.server.model.delay import NO_DELAY, Delay, parse_seconds
 from nbtwisted.server.model.multipart import Part, parse_parts
 from nbtwisted.server.model.query import Fields, TooMany, parse_fields

@@ -31,7 +31,8 @@ from nbtwisted.server.engine.journal import JOURNAL_SIZE, Entry
 from nbtwisted.server.model.behaviour import EMPTY, OUR_FAULT, Behaviour, refusal
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators, is_preflight
-from nbtwisted.server.model.controls import NO_CONTROLS, SERVED, Vocabulary
+from nbtwisted.server.model.control_text import SERVED, Vocabulary
+from nbtwisted.server.model.controls import NO_CONTROLS
 from nbtwisted.server.model.delay import DEFAULT_MAX_DELAY
 from nbtwisted.server.model.fault_port import FaultPort
 from nbtwisted.server.model.host import is_host

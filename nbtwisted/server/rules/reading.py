@@ -17,16 +17,15 @@ from nbtwisted.duration import EXPECTED, parse_duration
 from nbtwisted.printable import printable
 from nbtwisted.server.model.body import Whole
 from nbtwisted.server.model.browsers import is_for_operators
-from nbtwisted.server.model.controls import (
+from nbtwisted.server.model.control_text import (
     JSON,
     LONGEST_NAME,
     SERVED,
-    Content,
-    Controls,
     UnreadableControl,
     Vocabulary,
     read_controls,
 )
+from nbtwisted.server.model.controls import Content, Controls
 from nbtwisted.server.model.json_values import check_json
 from nbtwisted.server.model.padded_body import lengthened
 from nbtwisted.server.model.query import TooMany, parse_fields

@@ -17,7 +17,7 @@ from nbtwisted.proxy.stream.stage import (
     Rate,
     Slices,
 )
-from nbtwisted.server.model.controls import STREAMED
+from nbtwisted.server.model.control_text import STREAMED
 from nbtwisted.server.model.delay import Delay
 from nbtwisted.server.rules.in_force import Origin, Rules
 from nbtwisted.server.rules.reading import Reading, no_file, parse_default, parse_rules

@@ -22,15 +22,14 @@ from nbtwisted.server.model.body import (
     RandomBytes,
     Whole,
 )
-from nbtwisted.server.model.controls import (
+from nbtwisted.server.model.control_text import (
     LARGEST_BODY,
     MOST_CHUNKS,
-    Drip,
-    Statuses,
     parse_header,
     parse_probability,
     parse_size,
 )
+from nbtwisted.server.model.controls import Drip, Statuses
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes.parameters import (
     delay,

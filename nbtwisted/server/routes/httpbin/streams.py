@@ -9,7 +9,7 @@ from typing import Any
 
 from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.model.body import Generated, Whole
-from nbtwisted.server.model.controls import parse_header
+from nbtwisted.server.model.control_text import parse_header
 from nbtwisted.server.model.request import Request
 from nbtwisted.server.routes import echo as echoes
 from nbtwisted.server.routes.parameters import (
