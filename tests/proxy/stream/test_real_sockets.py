@@ -228,6 +228,28 @@ class SocketTests(SocketsCase):
         with contextlib.suppress(OSError):
             await sending
 
+    @on_reactor
+    async def test_a_client_that_leaves_meanwhile_is_waited_for_no_longer(self) -> None:
+        for is_stopped in (False, True):
+            stage = Placed("cut", Direction.DOWN, Break("reset", after_bytes=1_000_000))
+            proxy = await self.proxied(stage)
+            client, upstream, link = await self._pair_with_small_buffers(proxy)
+            sending = Deferred.fromCoroutine(self._send_large(upstream))
+            await self._receive_while_open(client, link)
+            # Nothing else is waited for: without it, nothing is left in the reactor.
+            calls = self.reactor.getDelayedCalls()
+            cutting = [call for call in calls if "_cut_if_delivered" in str(call.func)]
+            self.assertEqual(len(cutting), 1)
+            if is_stopped:
+                link.abort()
+            else:
+                client.reset()
+            await self.over(proxy, "reset")
+            (call,) = cutting
+            self.assertFalse(call.active() and call in self.reactor.getDelayedCalls())
+            with contextlib.suppress(OSError):
+                await sending
+
     async def _pair_with_small_buffers(
         self, proxy: StreamProxy
     ) -> tuple[Peer, Peer, Link]:

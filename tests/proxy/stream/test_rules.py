@@ -181,10 +181,22 @@ class RuledStagesTests(ClockCase):
         for name in "abc":
             self.rules.add(*parse({"name": name, "during": during, "for": "9s"}))
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_a_rule_that_comes_later_may_act_sooner(self) -> None:
+        for name, begins in (("late", 9), ("soon", 2)):
+            during = [{"from": begins, "rate": 10}]
+            self.rules.add(*parse({"name": name, "during": during}))
+        self.proxied.pair()
+        self.clock.advance(2.01)
+        self.assertEqual(self.acting(), [("soon: rate",)])
+
+    def test_stages_stay_as_they_are_when_it_has_stopped(self) -> None:
+        self.rules.add(*parse({"name": "a", "rate": 10, "for": "9s"}))
+        self.proxied.pair()
         self.ruled.stop()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.rules.remove("a")
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(10)
+        self.assertEqual(self.acting(), [("a: rate",)])
 
     def test_a_rule_is_gone_when_its_time_is_over(self) -> None:
         self.proxied.pair()
