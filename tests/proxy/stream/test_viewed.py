@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from nbtwisted.proxy.operators import StreamServer
 from nbtwisted.proxy.stream.journal import LinkEntry, LinkJournal
-from nbtwisted.proxy.stream.listener import State
+from nbtwisted.proxy.stream.listener import State, StreamProxy
+from nbtwisted.proxy.stream.place import Upstream
 from nbtwisted.proxy.stream.viewed import ViewedLinks
 from nbtwisted.server.routes.viewing_links import Links, LinksViewer
 from tests.guard import ClockCase
@@ -67,7 +67,9 @@ class ViewedLinksTests(ClockCase):
 class OperatorsTests(ClockCase):
     def test_they_see_the_links_of_ports_that_are_not_closed(self) -> None:
         server = StreamServer(clock=self.clock)
-        port: Any = SimpleNamespace(state=State.OPEN, journal=LinkJournal())
+        upstream = Upstream("127.0.0.1", 6379)
+        port = StreamProxy(self.clock, listen="tcp:0", upstream=upstream, seed=1)
+        port.state = State.OPEN
         server.add("redis", port)
         entry = LinkEntry(1, START, "127.0.0.1:9")
         port.journal.begin(entry)
