@@ -40,8 +40,8 @@ NO_PORT = -1
 """That operators have none."""
 
 _OF_HTTP = (
-    *("upstream_errors", "controls", "forwarded", "record", "record_bodies"),
-    *("record_secrets", "send_timeout", "allow_files"),
+    *("upstream_errors", "controls", "forwarded", "keep_host", "record"),
+    *("record_bodies", "record_secrets", "send_timeout", "allow_files"),
 )
 """Options that act on HTTP alone."""
 
@@ -177,6 +177,13 @@ class ProxyOptions(ServiceOptions):
         False,
         parse_switch,
         "tell the upstream who asks, in X-Forwarded-For, -Proto and -Host",
+        action="store_const",
+        const=True,
+    )
+    keep_host: bool = option(
+        False,
+        parse_switch,
+        "ask the upstream by the Host that the client has named, and not by its own",
         action="store_const",
         const=True,
     )

@@ -34,6 +34,7 @@ class ProxyingHTTP(Proxying):
                 errors=cast(UpstreamErrors, options.upstream_errors),
                 timeout=options.upstream_timeout,
                 forwarded=options.forwarded,
+                keep_host=options.keep_host,
                 tls=self._tls,
                 recorder=recorder,
             )

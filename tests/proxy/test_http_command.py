@@ -112,6 +112,13 @@ class RunTests(HTTPCase):
             self.assertEqual("X-Forwarded-For" in told["headers"], expected)
             self.assertIn("nbtwisted", told["headers"]["Via"])
 
+    def test_the_upstream_is_asked_by_the_client_s_host_if_it_is_to_be(self) -> None:
+        upstream = self.upstream()
+        for arguments, expected in (((), False), (("--keep-host",), True)):
+            proxy = self.proxy(upstream, *arguments)
+            _, told = self.ask(proxy, "/anything")
+            self.assertEqual(told["headers"]["Host"] == "a.test", expected)
+
     def test_files_of_rules(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             with open(f"{folder}/rules.toml", "w") as file:

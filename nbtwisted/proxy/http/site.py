@@ -21,8 +21,8 @@ __all__ = ["ProxySite"]
 class ProxySite(DelaySite):
     """Serves what the upstream at `origin` answers, by the rules of `server`.
 
-    `controls` says where requests may have controls, and `forwarded` whether the
-    upstream is told of clients. The other parameters are those of `HTTPUpstream`, and
+    `controls` says where requests may have controls, `forwarded` whether the upstream
+    is told of clients, and `keep_host` whether of the Host that they have named. The other parameters are those of `HTTPUpstream`, and
     so is what it raises.
 
     upstream   passes requests on
@@ -38,6 +38,7 @@ class ProxySite(DelaySite):
         errors: UpstreamErrors = "status",
         timeout: float = DEFAULT_TIMEOUT,
         forwarded: bool = False,
+        keep_host: bool = False,
         tls: TLSOptions | None = None,
         recorder: Recorder | None = None,
     ) -> None:
@@ -47,6 +48,7 @@ class ProxySite(DelaySite):
             Forwarding(
                 origin,
                 f"nbtwisted-{server.instance_id}",
+                keeps_host=keep_host,
                 tells_client=forwarded,
                 takes_controls=controls != "none",
             ),
