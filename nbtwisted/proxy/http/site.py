@@ -22,8 +22,8 @@ class ProxySite(DelaySite):
     """Serves what the upstream at `origin` answers, by the rules of `server`.
 
     `controls` says where requests may have controls, `forwarded` whether the upstream
-    is told of clients, and `keep_host` whether of the Host that they have named. The other parameters are those of `HTTPUpstream`, and
-    so is what it raises.
+    is told of clients, and `keep_host` whether of the Host that they have named. The
+    other parameters are those of `HTTPUpstream`, and so is what it raises.
 
     upstream   passes requests on
     """
