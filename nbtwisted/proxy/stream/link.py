@@ -139,7 +139,11 @@ class Link:
             if self.state in _PASSES:
                 flow.set_stages([s for s in stages if s.direction is flow.direction])
                 self.entry.acting[flow.direction.value] = flow.acting
-        if self.entry.outcome == "stalled" and not any(f.is_stuck for f in self._flows):
+        if (
+            self.state in _PASSES
+            and self.entry.outcome == "stalled"
+            and not any(flow.is_stuck for flow in self._flows)
+        ):
             self.entry.outcome = "open"
 
     # What its two connections tell.

@@ -306,6 +306,8 @@ class EndTests(LinkCase):
         self.advance(100)
         self.assertFalse(client.is_shut)
         client.end()
+        # It is too late for that.
+        proxied.proxy.set_stages(())
         for end in (client, upstream):
             end.flush()
         self.assertEqual(self.finish_all(client, upstream), ["closing", "closing"])
