@@ -201,7 +201,11 @@ class Pool:
     def _forget(self, connection: Connection) -> None:
         route = self._idle.pop(connection)
         idle = self._idle_at[route]
-        idle.remove(connection)
+        # It is looked for from the front, and is the last most often.
+        if idle[-1] is connection:
+            idle.pop()
+        else:
+            idle.remove(connection)
         if not idle:
             del self._idle_at[route]
 
@@ -268,6 +272,9 @@ class Pool:
         )
 
 
+_ARRIVED = select.POLLIN | select.POLLHUP | select.POLLERR
+
+
 def _has_arrived(connection: Connection) -> bool:
     """Whether there is something to read, which nobody can have asked for.
 
@@ -277,5 +284,5 @@ def _has_arrived(connection: Connection) -> bool:
     assert connection.fileno is not None
     poller = select.poll()
     poller.register(connection.fileno, select.POLLIN)
-    gone = select.POLLIN | select.POLLHUP | select.POLLERR
-    return any(event & gone for _, event in poller.poll(0))
+    events = poller.poll(0)
+    return bool(events) and bool(events[0][1] & _ARRIVED)
