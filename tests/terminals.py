@@ -87,10 +87,10 @@ class Terminals:
         self._environment = environment
         self._root = root
         self._nbtwisted = nbtwisted
-        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._running: list[tuple[str, subprocess.Popen[str]]] = []
 
     def start(self, block: str, *, folder: str = "/tmp/") -> str | None:
-        """Start the program of a block, which ends the one that had its ports or file.
+        """Start the program of a block; one that reads or writes the same HAR is ended.
 
         `folder` stands in for `/tmp/`. Returns what it has printed, if that is not what
         the page shows.
@@ -109,7 +109,7 @@ class Terminals:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self._running[command] = process
+        self._running.append((command, process))
         assert process.stdout is not None
         late = threading.Timer(SECONDS_TO_BE_READY, process.kill)
         late.start()
@@ -137,10 +137,11 @@ class Terminals:
         )
 
     def _end_what_is_in_the_way(self, command: str) -> None:
-        words = {word for word in shlex.split(command) if re.search(r"\.har$", word)}
-        for other in list(self._running):
-            if words & set(shlex.split(other)):
-                _end(self._running.pop(other))
+        files = _recordings(command)
+        for other, process in list(self._running):
+            if files & _recordings(other):
+                self._running.remove((other, process))
+                _end(process)
 
     def __enter__(self) -> Terminals:
         return self
@@ -151,8 +152,12 @@ class Terminals:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for process in reversed(self._running.values()):
+        for _, process in reversed(self._running):
             _end(process)
+
+
+def _recordings(command: str) -> set[str]:
+    return {word for word in shlex.split(command) if word.endswith(".har")}
 
 
 def _end(process: subprocess.Popen[str]) -> None:
