@@ -119,9 +119,14 @@ class Proxying(Service):
         self, scheme: str, with_tls: str, description: str, port: IListeningPort
     ) -> str:
         """Says what leads where."""
-        is_tls = self.options.tls_cert is not None or has_tls(description)
-        where = place(with_tls if is_tls else scheme, description, port.getHost())
+        where = self._place(scheme, with_tls, description, port)
         return f"proxying {where} to {self.server.upstream}"
+
+    def _place(
+        self, scheme: str, with_tls: str, description: str, port: IListeningPort
+    ) -> str:
+        is_tls = self.options.tls_cert is not None or has_tls(description)
+        return place(with_tls if is_tls else scheme, description, port.getHost())
 
     def _probe(self) -> None:
         """Warn of an upstream that cannot be reached, as soon as that is known."""

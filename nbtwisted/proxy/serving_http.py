@@ -47,6 +47,9 @@ class ProxyingHTTP(Proxying):
             named = self.options.named_by["listen"]
             port = await listen_at(self._reactor, description, self._factory, named)
             said.append(self._sentence("http", "https", description, port))
+            where = self._place("http", "https", description, port)
+            if self.server.url is None and where.startswith("http"):
+                self.server.url = where
         return said
 
     def _open_recorder(self) -> HARRecorder | None:

@@ -161,10 +161,12 @@ class EventsTests(LiveCase):
 
     def test_what_a_proxy_is_in_front_of(self) -> None:
         self.server.upstream = "http://127.0.0.1:9000"
+        self.server.url = "http://127.0.0.1:8001/"
         (_, hello), (_, frame) = events_in(self.watch().received)
         self.assertEqual(
             (hello["upstream"], hello["has_links"]), ("http://127.0.0.1:9000", False)
         )
+        self.assertEqual(hello["url"], "http://127.0.0.1:8001/")
         self.assertNotIn("links", frame)
         page = self.ask("/__admin/live").body
         self.assertIn(b'<body class="has-upstream">', page)

@@ -115,6 +115,7 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
         "seed": str(server.seed),
         "key": key,
         "upstream": server.upstream,
+        "url": server.url,
         "has_links": links is not None,
         "seconds_a_frame": SECONDS_A_FRAME,
         "most_rows": MOST_ROWS,

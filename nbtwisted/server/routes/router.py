@@ -103,6 +103,7 @@ class Server:
     reactor_figures  what a reactor that records its time has to say
     fault_ports      the open ports whose connections fail
     upstream         of a proxy: what it is in front of, as people are told
+    url              of a proxy: where its clients find it; None if that is no URL
     links            of a proxy for any protocol: its links, for viewers
 
     `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
@@ -140,6 +141,7 @@ class Server:
         self.reactor_figures = recorder.figures if recorder is not None else None
         self.fault_ports: list[FaultPort] = []
         self.upstream: str | None = None
+        self.url: str | None = None
         self.links: Links | None = None
         self.in_flight = InFlightRequests(
             *(clock, now, self.seed, max_in_flight, on_end, on_quiet, journal_size),

@@ -8,6 +8,13 @@ import { bound, number, seconds } from "./words.js";
 
 export let inFlight = 0;
 
+// Where a proxy's clients find it, for this page has a port of its own then.
+let proxyUrl = null;
+
+export function askedAt(url) {
+  proxyUrl = url;
+}
+
 export function tell(text) {
   by("said").textContent = text;
 }
@@ -54,8 +61,15 @@ function drawEmpty() {
     ? `No request whose key has “${key}” is in flight.`
     : "Nothing is in flight. To see something:");
   const here = location.origin;
-  put("how", `nbtwisted get -n 20 "${here}/delay/uniform(1s,5s)"\n`
+  put("how", proxyUrl !== null ? throughProxy(proxyUrl) : `nbtwisted get -n 20 "${here}/delay/uniform(1s,5s)"\n`
     + `curl ${here}/delay/3s\n`
     + `nbtwisted load -z 20s -q 50 "${here}/?_delay=2s"`);
   by("how").hidden = key !== "";
+}
+
+// Only the upstream knows which paths there are; what waits is asked for by a header.
+function throughProxy(url) {
+  return `curl -H "X-Nbtwisted-Delay: 3s" ${url}\n`
+    + `nbtwisted get -n 20 -H "X-Nbtwisted-Delay: uniform(1s,5s)" ${url}\n`
+    + `nbtwisted load -z 20s -q 50 -H "X-Nbtwisted-Delay: 2s" ${url}`;
 }

@@ -55,6 +55,7 @@ axis.begin(() => {
 requestAnimationFrame(move);
 stream.begin({
   hello(told) {
+    figures.askedAt(told.url);
     // Of another kind than the one that made the page, it has another page.
     const hasUpstream = document.body.classList.contains("has-upstream");
     if (told.has_links !== hasLinks || (told.upstream !== null) !== hasUpstream) location.reload();
