@@ -66,6 +66,8 @@ class LinkedServer(DelayServer):
 class StreamServer(LinkedServer):
     """Operators' server of proxies of streams alone: it has no requests."""
 
+    has_requests = False
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._by_rules: StreamProxy | None = None

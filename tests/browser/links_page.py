@@ -36,12 +36,12 @@ def test_links_are_lanes_of_bytes(
     with RunningProxy(echo.url, "--port", "0", "--default", rule) as proxy:
         page = watched(proxy, open_page)
         expect(page.get_by_role("heading", level=1)).to_contain_text(echo.url)
-        says(page, "#nothing", "No link is open.")
+        says(page, "#links-sample", "No link is open.")
         clients = [proxy.connect() for _ in range(3)]
         first, second, _ = clients
         lanes = page.locator("#links li")
         expect(lanes).to_have_count(3)
-        says(page, "#sample", "All 3 open links are shown.")
+        says(page, "#links-sample", "All 3 open links are shown.")
         for turn in range(20):
             # Each twice as much as the one before it.
             talk({it: 50 << at + turn % 5 for at, it in enumerate(clients)})
@@ -75,3 +75,18 @@ def test_links_are_lanes_of_bytes(
         says(page, "#said", "Reset: 2 links were ended.")
         for client in clients:
             client.close()
+
+
+def test_a_proxy_may_have_requests_and_links(open_page: OpenPage) -> None:
+    upstream = "http://127.0.0.1:9"
+    api = ("--toxiproxy-api", "tcp:0")
+    with RunningProxy(upstream, "--port", "0", *api) as proxy:
+        page = watched(proxy, open_page)
+        expect(page.locator("#rows")).to_be_attached()
+        expect(page.get_by_role("heading", name="One by one")).to_be_visible()
+        expect(page.get_by_role("heading", name="Links")).to_be_visible()
+        says(page, "#links-sample", "No link is open.")
+        says(page, "#sample", "None in flight.")
+        # Both have a grid.
+        grids = page.locator(".grid .track")
+        assert [grids.nth(at).locator(".now").count() for at in (0, 1)] == [1, 1]

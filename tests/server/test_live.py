@@ -169,13 +169,17 @@ class EventsTests(LiveCase):
         self.assertEqual(hello["url"], "http://127.0.0.1:8001/")
         self.assertNotIn("links", frame)
         page = self.ask("/__admin/live").body
-        self.assertIn(b'<body class="has-upstream">', page)
+        self.assertIn(b'<body class="has-requests has-upstream">', page)
 
     def test_links(self) -> None:
-        self.assertIn(b'<body class="">', self.ask("/__admin/live").body)
+        self.assertIn(b'<body class="has-requests">', self.ask("/__admin/live").body)
         journal = LinkJournal()
         self.server.links = ViewedLinks(lambda: [("", journal)])
         self.server.upstream = "tcp://[::1]:5432<b>"
+        page = self.ask("/__admin/live").body
+        self.assertIn(b'<body class="has-requests has-upstream has-links">', page)
+        self.assertIn(b"before tcp://[::1]:5432&lt;b&gt; holds", page)
+        self.server.has_requests = False
         page = self.ask("/__admin/live").body
         self.assertIn(b'<body class="has-upstream has-links">', page)
         self.assertIn(b"before tcp://[::1]:5432&lt;b&gt; passes on", page)

@@ -54,14 +54,16 @@ _NOT_KEPT = ("Cache-Control", "no-store")
 @route("/__admin/live")
 def page(server: Server, request: Request) -> Behaviour:
     """Answer with the page: of requests, of a proxy's requests, or of its links."""
-    title, kinds = "What the server holds, live", []
+    title = "What the server holds, live"
+    kinds = ["has-requests"] if server.has_requests else []
     if server.upstream is not None:
         upstream = printable_ends(server.upstream, longest=LONGEST_UPSTREAM)
         title = f"What the proxy before {upstream} holds, live"
         kinds.append("has-upstream")
     if server.links is not None:
-        title = title.replace("server", "proxy").replace("holds", "passes on")
         kinds.append("has-links")
+    if not server.has_requests:
+        title = title.replace("server", "proxy").replace("holds", "passes on")
     text = _asset("live.html").replace("{kinds}", " ".join(kinds))
     return _file(text.replace("{title}", escape(title)), "text/html")
 
@@ -116,6 +118,7 @@ def _frames(server: Server, key: str) -> Iterator[bytes]:
         "key": key,
         "upstream": server.upstream,
         "url": server.url,
+        "has_requests": server.has_requests,
         "has_links": links is not None,
         "seconds_a_frame": SECONDS_A_FRAME,
         "most_rows": MOST_ROWS,

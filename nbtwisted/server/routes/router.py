@@ -105,11 +105,14 @@ class Server:
     upstream         of a proxy: what it is in front of, as people are told
     url              of a proxy: where its clients find it; None if that is no URL
     links            of a proxy for any protocol: its links, for viewers
+    has_requests     whether clients send it requests; a proxy may have links alone
 
     `read_file` gives a rule the content of its `body_file`, or raises `ValueError` with
     what was expected, and `vocabulary` are the controls that rules may have. The other
     parameters are those of `InFlightRequests`.
     """
+
+    has_requests = True
 
     def __init__(
         self,

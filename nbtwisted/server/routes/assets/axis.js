@@ -13,6 +13,8 @@ const GLIDE = 0.6; // seconds that a change of window takes
 // In pixels, and in seconds.
 export let width = 0, length = WINDOWS[0][0];
 
+const grids = document.querySelectorAll(".grid .track");
+
 let target = WINDOWS[0], from = length, changedAt = -Infinity, fitsSince = null;
 let drawnLength = 0;
 
@@ -71,12 +73,12 @@ function drawTicks() {
     lines.push(line);
   }
   by("axis").replaceChildren(...labels);
-  by("grid").replaceChildren(...lines);
+  for (const grid of grids) grid.replaceChildren(...lines.map((line) => line.cloneNode()));
   placeTicks();
 }
 
 function placeTicks() {
-  for (const tick of [...by("axis").children, ...by("grid").children]) {
+  for (const tick of [by("axis"), ...grids].flatMap(({ children }) => [...children])) {
     const left = share(Number(tick.dataset.at));
     tick.style.left = `${left * 100}%`;
     // Half of a label would stick out of the picture.

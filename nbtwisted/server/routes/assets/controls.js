@@ -1,7 +1,7 @@
 // What can be done: pause, filter and reset. Importing it is enough.
 
 import * as clock from "./clock.js";
-import { by, hasLinks } from "./elements.js";
+import { by, hasRequests } from "./elements.js";
 import { inFlight, tell } from "./figures.js";
 import * as links from "./links.js";
 import * as stream from "./stream.js";
@@ -44,7 +44,7 @@ by("key").addEventListener("input", () => {
 });
 
 by("reset").addEventListener("click", () => {
-  by("ask-text").textContent = hasLinks ? whatEnds() : whatIsReleased();
+  by("ask-text").textContent = hasRequests ? whatIsReleased() : whatEnds();
   by("ask").showModal();
 });
 
@@ -66,9 +66,9 @@ by("go").addEventListener("click", async () => {
   try {
     const answer = await fetch("reset", { method: "POST" });
     const told = await answer.json();
-    const what = (hasLinks ? "link" : "request") + (told.released === 1 ? " was" : "s were");
+    const what = (hasRequests ? "request" : "link") + (told.released === 1 ? " was" : "s were");
     if (!answer.ok) tell(`Not reset: ${told.error}.`);
-    else tell(`Reset: ${number(told.released)} ${what} ${hasLinks ? "ended" : "let go"}.`);
+    else tell(`Reset: ${number(told.released)} ${what} ${hasRequests ? "let go" : "ended"}.`);
   } catch {
     tell("Not reset: the server did not answer.");
   }

@@ -19,5 +19,6 @@ export function put(id, text) {
 // Whether nothing is to move but what a frame moves.
 export const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-// Whether the page is one of links, and not of requests.
+// What the page is of: it may be both.
+export const hasRequests = document.body.classList.contains("has-requests");
 export const hasLinks = document.body.classList.contains("has-links");

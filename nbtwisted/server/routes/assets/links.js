@@ -215,11 +215,9 @@ function drawFigures(told, since) {
     .filter(([outcome]) => kind({ outcome, took: 0 }) === "broken")
     .reduce((sum, [, count]) => sum + count, 0);
   put("links-broken", number(broken));
-  put("sample", sample(told));
+  put("links-sample", sample(told));
   put("links-scale", `A column of the whole height is ${size(highest)} a second; a quarter less is a tenth.`);
-  by("empty").hidden = lanes.size > 0;
-  put("nothing", "No link is open. To see one, connect a client to the proxy's port.");
-  by("how").hidden = true;
+  by("no-links").hidden = lanes.size > 0;
 }
 
 function rate(name) {

@@ -21,7 +21,7 @@
 import * as axis from "./axis.js";
 import * as clock from "./clock.js";
 import "./controls.js";
-import { hasLinks, still } from "./elements.js";
+import { hasLinks, hasRequests, still } from "./elements.js";
 import * as figures from "./figures.js";
 import * as lanes from "./lanes.js";
 import * as links from "./links.js";
@@ -58,7 +58,9 @@ stream.begin({
     figures.askedAt(told.url);
     // Of another kind than the one that made the page, it has another page.
     const hasUpstream = document.body.classList.contains("has-upstream");
-    if (told.has_links !== hasLinks || (told.upstream !== null) !== hasUpstream) location.reload();
+    const is = [hasRequests, hasLinks, hasUpstream];
+    const isToBe = [told.has_requests, told.has_links, told.upstream !== null];
+    if (String(is) !== String(isToBe)) location.reload();
   },
   anotherServer() {
     overview.forget();
@@ -77,7 +79,7 @@ stream.begin({
     overview.remember(told);
     if (told.links) links.update(told.links, told.now, told.since, isFirst);
     axis.fit([...rows.ages(clock.time()), ...links.ages(clock.time())]);
-    if (!hasLinks) figures.draw(told);
+    if (hasRequests) figures.draw(told);
     rules.update(told);
     overview.draw();
     draw();

@@ -2,7 +2,7 @@
 // it acted on, and a switch. An operator's texts, and a recording's, are text here, too.
 
 import { local } from "./clock.js";
-import { by, hasLinks, make, put } from "./elements.js";
+import { by, hasRequests, make, put } from "./elements.js";
 import { tell } from "./figures.js";
 import { number, seconds } from "./words.js";
 
@@ -45,7 +45,7 @@ function list(told) {
 function summary({ of, shown }) {
   const off = shown.filter(({ enabled }) => !enabled).length;
   let text = shown.length < of ? `the first ${shown.length} of ${number(of)}` : number(of);
-  if (of > 1) text += hasLinks ? "; all act, one after another" : "; the first that matches decides";
+  if (of > 1) text += hasRequests ? "; the first that matches decides" : "; all act, one after another";
   return off ? `${text}; ${off} switched off` : text;
 }
 
