@@ -6,18 +6,15 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from nbtwisted.proxy.stream.samples import Samples
 
-__all__ = ["JOURNAL_SIZE", "MOST_LANES", "LinkEntry", "LinkJournal"]
+__all__ = ["JOURNAL_SIZE", "LinkEntry", "LinkJournal"]
 
 JOURNAL_SIZE = 1_000
 """Links that are over and remembered: each takes up to 10 KB, mostly one."""
-
-MOST_LANES = 200
-"""Links whose bytes are shown at a time."""
 
 
 @dataclass(eq=False)
@@ -75,19 +72,6 @@ class LinkEntry:
             "upstream_error": self.upstream_error,
         }
 
-    def lane(self, since: float) -> dict[str, Any]:
-        """Its bytes over time as JSON values, from a moment of Unix time on."""
-        return {
-            "id": self.number,
-            "time": _iso(self.came),
-            "began": self.came,
-            "peer": self.peer,
-            "state": self.outcome,
-            "took": self.took,
-            "interval": self.samples.interval,
-            "samples": [list(each) for each in self.samples.since(since - self.came)],
-        }
-
 
 class LinkJournal:
     """The open links, the last `size` that are over, and how all have ended."""
@@ -130,19 +114,6 @@ class LinkJournal:
         for entry in sorted(both, key=lambda each: each.number):
             if entry.number > since:
                 yield entry
-
-    def lanes(self, since: float) -> list[dict[str, Any]]:
-        """Links that were there at a moment of Unix time or later, the newest first.
-
-        No more than `MOST_LANES`; their bytes are those from that moment on.
-        """
-        over = (
-            entry
-            for entry in reversed(self._over)
-            if entry.came + (entry.took or 0.0) >= since
-        )
-        there = chain(reversed(self._open.values()), over)
-        return [entry.lane(since) for entry in islice(there, MOST_LANES)]
 
     def reset(self) -> None:
         """Forget the links that are over."""

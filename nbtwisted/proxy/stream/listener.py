@@ -138,15 +138,6 @@ class StreamProxy:
         """The open links, in the order in which they came."""
         return self._links.values()
 
-    def lanes(self, since: float = 0.0) -> list[dict[str, Any]]:
-        """Bytes over time of the links that were there since a moment of Unix time.
-
-        As JSON values, the newest link first: `id`, `time`, `began` (Unix time),
-        `peer`, `state`, `took`, and `samples` of `interval` seconds each: seconds since
-        it began, bytes up, bytes down.
-        """
-        return self.journal.lanes(since)
-
     # Its life.
 
     def start(self) -> Deferred[IListeningPort]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.proxy.stream.journal import MOST_LANES, LinkEntry, LinkJournal
+from nbtwisted.proxy.stream.journal import LinkEntry, LinkJournal
 from nbtwisted.proxy.stream.link_line import link_line
 from nbtwisted.proxy.stream.samples import MOST_SAMPLES, Samples
 
@@ -102,21 +102,3 @@ class JournalTests(SynchronousTestCase):
         self.assertEqual(
             link_line(entry, "tcp://db:5432"), f'{line} error="connect: refused"'
         )
-
-    def test_lanes_are_of_links_that_were_there(self) -> None:
-        journal = self.journal(open_links=1, over=3)
-        (last, *_) = journal.entries(since=3)
-        last.samples.add(0.0, 1, 2)
-        last.samples.add(5.0, 3, 4)
-        self.assertEqual([lane["id"] for lane in journal.lanes(0)], [4, 3, 2, 1])
-        (lane, third) = journal.lanes(103.2)
-        self.assertEqual((lane["id"], third["id"]), (4, 3))
-        self.assertEqual(lane["samples"], [[0.0, 1, 2], [5.0, 3, 4]])
-        (lane,) = journal.lanes(105.0)
-        self.assertEqual(lane["samples"], [[5.0, 3, 4]])
-
-    def test_there_are_only_so_many_lanes(self) -> None:
-        journal = self.journal(open_links=MOST_LANES + 5, over=0)
-        lanes = journal.lanes(0)
-        self.assertEqual(len(lanes), MOST_LANES)
-        self.assertEqual(lanes[0]["id"], MOST_LANES + 5)
