@@ -14,8 +14,8 @@ HERE = pathlib.Path(__file__).parent
 class BothEndsTests(SynchronousTestCase):
     def test_in_a_process_of_their_own(self) -> None:
         # pytest-twisted leaves the reactor running, and a `ReactorCase` that the same
-        # process runs later cannot start it.
-        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist"]
+        # process runs later cannot start it: setup.cfg keeps it from other tests.
+        pytest = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=-p no:xdist"]
         ran = subprocess.run(
             [*pytest, str(HERE / "both_ends.py")],
             cwd=HERE.parent,

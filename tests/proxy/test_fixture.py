@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from tests.test_pytest_plugin import run, run_here
@@ -26,6 +28,12 @@ IMPORTS = """
         assert received(client, 4) == b"here"
         return client
 """
+
+
+@pytest.fixture(autouse=True)
+def tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sessions are elsewhere, and the package may be installed from an archive."""
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parents[2]))
 
 
 def test_in_front_of_http(pytester: pytest.Pytester) -> None:
