@@ -28,10 +28,12 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
     forget_what_came_before()
     log.addObserver(observe)
+    # It has sockets of its own, if this is the first to ask for it.
+    reactor = real_reactor()
     sockets_before = open_sockets()
     try:
         yield
-        left = leftovers(real_reactor(), sockets_before)
+        left = leftovers(reactor, sockets_before)
     finally:
         gc.collect()
         log.removeObserver(observe)
