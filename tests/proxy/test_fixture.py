@@ -6,6 +6,8 @@ import pathlib
 
 import pytest
 
+# What it opens is there before a test is looked at.
+from tests.proxy import running  # noqa: F401
 from tests.test_pytest_plugin import run, run_here
 
 IMPORTS = """
