@@ -154,7 +154,8 @@ threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write
 .PHONY: coverage
 coverage: $(VENV)/.test ## fail if no test takes one of the client's branches
 	rm -rf $(VENV)/coverage && mkdir -p $(VENV)/coverage
-	$(BIN)/coverage run -m pytest -q tests/client tests/test_both_ends.py
+	$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist worksteal \
+		tests/client tests/test_both_ends.py tests/proxy/http tests/proxy/recording
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='nbtwisted/client/*' --fail-under=100
 

@@ -11,9 +11,13 @@ from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.python.failure import Failure
 
 from nbtwisted.client.connection.opening import interleaved
-from nbtwisted.client.connection.pool import LONGEST_UNIX_PATH, socket_path
+from nbtwisted.client.connection.pool import LONGEST_UNIX_PATH, Pool, socket_path
+from nbtwisted.client.connection.protocol import Connection
+from nbtwisted.client.connection.reader import Limits
 from nbtwisted.client.errors import ConnectFailed, RequestError
+from nbtwisted.client.message import Message
 from nbtwisted.client.result import Response
+from nbtwisted.client.target import Origin
 from tests.client.in_memory import Addresses, Network
 from tests.guard import ClockCase
 
@@ -122,4 +126,45 @@ class LeavingTests(OpeningCase):
         kept[1].finish()
         self.assertNoResult(closed)
         kept[0].finish()
+        self.successResultOf(closed)
+
+
+class _Asks:
+    """Sends a request as soon as it can, and keeps nothing of the response."""
+
+    def host_resolved(self) -> None: ...
+
+    def connection_made(self, connection: Connection) -> None: ...
+
+    def tunnel_made(self, connection: Connection) -> None: ...
+
+    def connection_ready(self, connection: Connection) -> None:
+        connection.send(Message(b"GET / HTTP/1.1\r\n\r\n"))
+
+    def request_sent(self) -> None: ...
+
+    def bytes_received(self) -> None: ...
+
+    def exchange_over(
+        self, connection: Connection, error: RequestError | None
+    ) -> None: ...
+
+
+class IdleTests(OpeningCase):
+    def test_the_oldest_leaves_where_too_many_are_free(self) -> None:
+        pool = Pool(
+            self.network, limits=Limits(), keeps_alive=True, most=10, most_idle=2
+        )
+        route = pool.route(Origin(False, "10.0.0.1", 80))
+        ends = []
+        for _ in range(3):
+            pool.open(pool.new(route, _Asks()))
+            ends.append(self.network.accept())
+            ends[-1].take_request()
+        for end in ends:
+            end.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual([end.state for end in ends], ["aborting", "open", "open"])
+        closed = pool.close()
+        for end in ends:
+            end.finish()
         self.successResultOf(closed)

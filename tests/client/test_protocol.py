@@ -274,6 +274,20 @@ class ConnectionTests(ClockCase):
         theirs.finish()
         self.expect("gone", *OVER)
 
+    def test_another_protocol_that_nobody_follows_any_more(self) -> None:
+        ours, theirs = self.switched()
+        ours.follower = None
+        theirs.push_producer.pauseProducing()
+        theirs.push_producer.resumeProducing()
+        theirs.answer(b"lost")
+        ours.abort()
+        ours.pass_on(b"late")
+        ours.pause()
+        self.assertEqual(theirs.producerState, "producing")
+        self.assertEqual(theirs.value(), b"")
+        theirs.finish()
+        self.expect("gone", *OVER)
+
     def test_another_protocol_that_nobody_asked_for(self) -> None:
         _, theirs = self.busy()
         theirs.answer(SWITCH)

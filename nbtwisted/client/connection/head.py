@@ -201,9 +201,8 @@ def _feed(
     try:
         llhttp.feed_data(text)
     except HttpParserUpgrade:
-        # It was fed nothing behind the head, so this is its end.
-        if llhttp.get_status_code() != SWITCHING:
-            raise MalformedResponse(SWITCHED) from None
+        # It was fed nothing behind the head, so this is its end: that of a 101, or of
+        # what older ones take for one.
         section.is_whole = True
     except HttpParserCallbackError:
         raise MalformedResponse(section.fault) from None
