@@ -6,23 +6,18 @@ from random import Random
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-from twisted.logger import Logger
-
 from nbtwisted.proxy.http.upstream import HTTPUpstream
-from nbtwisted.server.model.behaviour import NO_BODY, OUR_FAULT, Behaviour, refusal
+from nbtwisted.server.model.behaviour import NO_BODY, Behaviour, refusal
 from nbtwisted.server.model.control_text import PROXIED
 from nbtwisted.server.model.controls import NO_CONTROLS, Controls
 from nbtwisted.server.model.headers import HeaderLines
 from nbtwisted.server.model.host import is_host
-from nbtwisted.server.model.query import TooMany
 from nbtwisted.server.model.request import Request
-from nbtwisted.server.routes.parameters import Refused, controls, too_many
-from nbtwisted.server.routes.router import Server
+from nbtwisted.server.routes.parameters import controls
+from nbtwisted.server.routes.router import Server, behaviour_after
 from nbtwisted.server.rules.rule import Rule
 
 __all__ = ["ControlsFrom", "ProxyApp", "without_controls"]
-
-_logger = Logger(namespace="nbtwisted")
 
 ControlsFrom = Literal["headers", "all", "none"]
 """Where controls are looked for: in header fields, in the query, too, or nowhere."""
@@ -73,13 +68,8 @@ class ProxyApp:
                 if behaviour is self._asks:
                     request.reply = self._drawn[request.method == b"HEAD"]
             return behaviour
-        except TooMany as error:
-            return too_many(error).behaviour
-        except Refused as refused:
-            return refused.behaviour
-        except Exception:
-            _logger.failure("cannot decide for {target!r}", target=request.target)
-            return OUR_FAULT
+        except Exception as error:
+            return behaviour_after(error, request)
 
     def reading_rate(self, request: Request) -> float | None:
         """As every app's."""

@@ -60,6 +60,7 @@ __all__ = [
     "ANY",
     "Server",
     "app",
+    "behaviour_after",
     "decide",
     "decide_for_operators",
     "reading_rate",
@@ -264,17 +265,25 @@ def decide(server: Server, request: Request) -> Behaviour:
             request.behaviour, request.rules = behaviour, rules
             request.reply = request.response = None
         return behaviour
-    except TooMany as error:
+    except Exception as error:
+        return behaviour_after(error, request)
+
+
+def behaviour_after(error: Exception, request: Request) -> Behaviour:
+    """The behaviour of a request that could not be decided; called where it is caught.
+
+    An error that is neither a refusal nor `TooMany` is a fault of ours, and logged.
+    """
+    if isinstance(error, TooMany):
         return too_many(error).behaviour
-    except Refused as refused:
-        return refused.behaviour
-    except Exception:
-        _logger.failure(
-            "the route of {method!r} {target!r} fails",
-            method=request.method,
-            target=request.target,
-        )
-        return OUR_FAULT
+    if isinstance(error, Refused):
+        return error.behaviour
+    _logger.failure(
+        "the route of {method!r} {target!r} fails",
+        method=request.method,
+        target=request.target,
+    )
+    return OUR_FAULT
 
 
 def decide_for_operators(server: Server, request: Request) -> Behaviour:
@@ -286,15 +295,8 @@ def decide_for_operators(server: Server, request: Request) -> Behaviour:
         if is_for_operators(request.path):
             return _route_for_operators(server, request)
         return _with_paths_of_operators(_not_found(request.path))
-    except Refused as refused:
-        return refused.behaviour
-    except Exception:
-        _logger.failure(
-            "the route of {method!r} {target!r} fails",
-            method=request.method,
-            target=request.target,
-        )
-        return OUR_FAULT
+    except Exception as error:
+        return behaviour_after(error, request)
 
 
 def _with_paths_of_operators(refused: Behaviour) -> Behaviour:

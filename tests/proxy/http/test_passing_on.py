@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from nbtwisted.proxy.http.app import ProxyApp
 from tests.proxy.http.in_memory import ProxyCase, answer
 
 
@@ -295,6 +296,25 @@ class ActingTests(ProxyCase):
         self.assertTrue(
             self.upstream().take_request().startswith(b"GET /a?page=2&_page=3 ")
         )
+
+
+class DecidingTests(ProxyCase):
+    def test_a_fault_of_ours(self) -> None:
+        self.proxy()
+        self.patch(ProxyApp, "_controls", lambda *_: 1 / 0)
+        visit = self.visit()
+        visit.get("/")
+        self.assertEqual(visit.reply().status, 500)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(len(self.network.tcpClients), 0)
+
+    def test_a_control_that_cannot_be_read(self) -> None:
+        self.proxy()
+        visit = self.visit()
+        visit.get("/", "X-Nbtwisted-Delay: soon")
+        reply = visit.reply()
+        self.assertEqual((reply.status, reply.json()["control"]), (400, "_delay"))
+        self.assertEqual(len(self.network.tcpClients), 0)
 
 
 class FailingTests(ProxyCase):
