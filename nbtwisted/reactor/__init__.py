@@ -1,10 +1,12 @@
 """Twisted reactors to put in the place of Twisted's own. Imports nothing of the rest.
 
-`eager` sends in the turn in which something was written, and `traced` is the eager one
-with a clock beside it. Twisted's own tests are the oracle: `make conformance` runs them
-on Twisted's reactor and on both of ours, and fails if one fails on ours alone.
+`eager` and `eager_asyncio` send in the turn in which something was written (`turns`):
+Twisted's reactors of epoll and asyncio, but for that. `tracing` is put before any
+reactor, those or Twisted's, and has a clock beside it. Twisted's own tests are the
+oracle: `make conformance` runs them on Twisted's reactors and on ours, and fails if one
+fails on ours alone.
 
-The traced reactor wraps no function, so a program sees what it would see without. A
+A traced reactor wraps no function, so a program sees what it would see without. A
 delayed call tells when Twisted's loop marks it as called, and ends where the next one
 begins: nothing of that loop is written again. The watchdog takes the stack of the
 reactor's thread from `sys._current_frames()`, because that thread is busy.
@@ -16,14 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbtwisted.reactor.eager import EagerEPollReactor, install
+    from nbtwisted.reactor.eager_asyncio import EagerAsyncioReactor
 
-__all__ = ["EagerEPollReactor", "install"]
+__all__ = ["EagerAsyncioReactor", "EagerEPollReactor", "install"]
+
+_ROOMS = {
+    "EagerAsyncioReactor": "eager_asyncio",
+    "EagerEPollReactor": "eager",
+    "install": "eager",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Where there is no epoll there is another reactor to choose.
+    # Where there is no epoll there is another reactor to choose; and few want asyncio.
     if name in __all__:
-        from nbtwisted.reactor import eager
+        from importlib import import_module
 
-        return getattr(eager, name)
+        return getattr(import_module(f"nbtwisted.reactor.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,14 @@
-"""`nbtwisted trace`: runs a Twisted program on the traced reactor."""
+"""`nbtwisted trace`: runs a Twisted program on its own reactor, traced."""
 
 from __future__ import annotations
 
 import argparse
+import atexit
+import os
 import resource
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from twisted.internet.error import ReactorAlreadyInstalledError
@@ -18,9 +21,11 @@ from nbtwisted.command_line import (
     expect_open_files,
     say,
 )
-from nbtwisted.reactor import installing
+from nbtwisted.reactor.adopting import CannotTrace, trace_whichever_comes
+from nbtwisted.reactor.installing import installed_reactor
 from nbtwisted.reactor.program import Program
-from nbtwisted.reactor.traced import STALL, TracedReactor, make, stall_from
+from nbtwisted.reactor.traced import stall_from
+from nbtwisted.reactor.tracing import NOTHING_RAN, STALL, Settings, Tracing, to_stderr
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["main"]
@@ -35,7 +40,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
         prog="nbtwisted trace",
         usage="nbtwisted trace [--out FILE] [--stall-ms N] [--] "
         "SCRIPT [ARGUMENT …] | -m MODULE [ARGUMENT …]",
-        description="Run a Twisted program on a reactor that says on stderr what its "
+        description="Run a Twisted program, whose reactor then says on stderr what its "
         "time goes into, and what blocks it while it does.",
     )
     parser.add_argument(
@@ -66,23 +71,31 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except OSError as error:
         say(f"nbtwisted trace: error: cannot write {told.out}: {error.strerror}")
         raise SystemExit(CANNOT_WRITE) from None
-    try:
-        reactor = make(told.stall_ms, file)
-    except ValueError as error:
-        parser.error(str(error))
-    installing.install(TracedReactor, lambda: reactor)
+    trace_whichever_comes(Settings(stall=told.stall_ms, file=file))
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    atexit.register(_say_if_nothing_ran, file, os.getpid())
     try:
         program.run()
-    except ReactorAlreadyInstalledError as error:
+    except (ReactorAlreadyInstalledError, CannotTrace) as error:
         say(f"nbtwisted trace: error: {error}")
         raise SystemExit(1) from None
     except SystemExit as end:
         if end.code not in (None, 0):
             raise
-    raise SystemExit(0 if reactor.flush() else CANNOT_WRITE)
+    reactor = installed_reactor()
+    is_whole = reactor.flush() if isinstance(reactor, Tracing) else True
+    raise SystemExit(0 if is_whole else CANNOT_WRITE)
+
+
+def _say_if_nothing_ran(file: TraceFile | None, process: int) -> None:
+    """Say so of a program that has asked for no reactor of Twisted's."""
+    if installed_reactor() is None and os.getpid() == process:
+        to_stderr(process, NOTHING_RAN)
+        if file is not None:
+            with suppress(OSError):
+                file.close()
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,6 +1,6 @@
 """Makes a reactor of ours that of the process, and says so to whoever installs another.
 
-Programs install Twisted's epoll reactor by name, to be sure of it: by
+Programs install a reactor of Twisted's by name, to be sure of it: by
 `epollreactor.install()`, or as Autobahn's `install_reactor()` does. Ours is one, so
 they have what they ask for. Any other cannot be had any more.
 """
@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from twisted.internet import main
 from twisted.internet.error import ReactorAlreadyInstalledError
 
-if TYPE_CHECKING:
-    from twisted.internet.epollreactor import EPollReactor
+from nbtwisted.reactor.known import twisteds_class
 
-__all__ = ["install"]
+__all__ = ["install", "installed_reactor"]
 
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
-# EPollReactor: _internalReaders, _poller
+# ReactorBase: _internalReaders; EPollReactor: _poller
+# AsyncioSelectorReactor: _asyncioEventloop
 
-_first_install = main.installReactor
+_KNOWN = ("twisted", "nbtwisted")
 
 
-def install(kind: type[EPollReactor], make: Callable[[], EPollReactor]) -> None:
+def install(kind: type[Any], make: Callable[[], Any]) -> None:
     """Have the process run on a reactor of this kind, made by `make`.
 
     Where it runs on one already, that stays: a program that installs the eager one may
@@ -33,7 +34,7 @@ def install(kind: type[EPollReactor], make: Callable[[], EPollReactor]) -> None:
 
     Raises `twisted.internet.error.ReactorAlreadyInstalledError` if it has another.
     """
-    installed = _installed()
+    installed = installed_reactor()
     if isinstance(installed, kind):
         return
     if installed is not None:
@@ -42,33 +43,42 @@ def install(kind: type[EPollReactor], make: Callable[[], EPollReactor]) -> None:
             f"{kind.__name__} cannot follow; install it before anything imports "
             "twisted.internet.reactor, or be content with what is there"
         )
-    main.installReactor(make())
-    main.installReactor = _install_another
+    install_first = main.installReactor
+    install_first(make())
+    main.installReactor = partial(_install_another, install_first)
 
 
-def _install_another(reactor: Any) -> None:
+def installed_reactor() -> Any:
+    """The reactor of this process, or None as long as it has none."""
+    return sys.modules.get("twisted.internet.reactor")
+
+
+def _install_another(install_first: Callable[[Any], None], reactor: Any) -> None:
     """What every reactor's `install` calls, once ours is there."""
-    from twisted.internet.epollreactor import EPollReactor
-
-    installed = _installed()
+    installed = installed_reactor()
     if installed is None:
         # Somebody has taken it out again.
-        _first_install(reactor)
-    elif type(reactor) is EPollReactor and isinstance(installed, EPollReactor):
-        # It has opened these to no purpose.
-        for waker in reactor._internalReaders:
-            waker.connectionLost(None)
-        reactor._poller.close()
-    else:
+        install_first(reactor)
+        return
+    asked_for, there = twisteds_class(type(reactor)), twisteds_class(type(installed))
+    is_like_it = asked_for is there and _loop(reactor) is _loop(installed)
+    # One of the program's own class does what is its own.
+    if not is_like_it or type(reactor).__module__.partition(".")[0] not in _KNOWN:
         raise ReactorAlreadyInstalledError(
             f"reactor already installed: the program asks for {_name(reactor)}, but "
-            f"runs on {_name(installed)}; have it install none, or Twisted's epoll "
-            "reactor, or run it without --reactor and `nbtwisted trace`"
+            f"runs on {_name(installed)}; have it install none, or Twisted's "
+            f"{there.__name__}, or run it without --reactor"
         )
+    # It has opened these to no purpose.
+    for waker in reactor._internalReaders:
+        reactor.removeReader(waker)
+        waker.connectionLost(None)
+    if hasattr(reactor, "_poller"):
+        reactor._poller.close()
 
 
-def _installed() -> Any:
-    return sys.modules.get("twisted.internet.reactor")
+def _loop(reactor: Any) -> Any:
+    return getattr(reactor, "_asyncioEventloop", None)
 
 
 def _name(reactor: object) -> str:

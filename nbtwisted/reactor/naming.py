@@ -8,6 +8,7 @@ types, and what an object has in its `__dict__`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import (
@@ -52,7 +53,8 @@ def name_of(function: object) -> str:
     """What a person calls a callable: its module and name, on one line.
 
     A method goes by the class of its object, a `partial` by its function, and a timer
-    of Twisted's own by what it leads to, as in `deferLater -> module.function`.
+    of Twisted's own by what it leads to, as in `deferLater -> module.function`. A step
+    of a task of asyncio's goes by its coroutine.
     """
     try:
         name = _name(function, DEEPEST)
@@ -105,6 +107,9 @@ def _name(thing: Any, deep: int) -> str:
             within = _joined(thing.__module__, thing.__qualname__)
         if owner is None or type(owner) is ModuleType or _is_base(type, type(owner)):
             return within
+        task = _task(owner)
+        if task is not None:
+            return task
         if _is_base(Deferred, type(owner)):
             following = _following(owner, deep - 1)
             if following:
@@ -112,6 +117,10 @@ def _name(thing: Any, deep: int) -> str:
         return ".".join((_joined_class(type(owner)), within.rpartition(".")[2]))
     if _is_base(partial, kind):
         return _name(_function_of_partial(thing), deep - 1)
+    if _name_of_class(kind) == "TaskStepMethWrapper":
+        task = _task(_dict_of_class(kind)["__self__"].__get__(thing))
+        if task is not None:
+            return task
     if _is_base(LoopingCall, kind):
         return f"LoopingCall -> {_name(own(thing, 'f'), deep - 1)}"
     return _of_instance(thing, kind)
@@ -164,16 +173,31 @@ def _following(deferred: Deferred[Any], deep: int) -> str | None:
             continue
         for argument in args:
             # What awaits it.
-            if type(argument) is GeneratorType:
-                frame = argument.gi_frame
-            elif type(argument) is CoroutineType:
-                frame = argument.cr_frame
-            else:
-                continue
-            module = frame.f_globals.get("__name__") if frame else None
-            return f"{timer} -> {_joined(module, argument.__qualname__)}"
+            awaiting = _coroutine(argument)
+            if awaiting is not None:
+                return f"{timer} -> {awaiting}"
         return None
     return timer if timer == "deferLater" else None
+
+
+def _task(thing: object) -> str | None:
+    """A task of asyncio's goes by its coroutine; None of what is no task."""
+    kinds = own(sys.modules.get("_asyncio"), "Task")
+    if kinds is None or not _is_base(kinds, type(thing)):
+        return None
+    return f"Task -> {_coroutine(kinds.get_coro(thing)) or UNKNOWN}"
+
+
+def _coroutine(thing: object) -> str | None:
+    """What a person calls a coroutine or a generator; None of other things."""
+    if type(thing) is GeneratorType:
+        frame = thing.gi_frame
+    elif type(thing) is CoroutineType:
+        frame = thing.cr_frame
+    else:
+        return None
+    module = frame.f_globals.get("__name__") if frame else None
+    return _joined(module, thing.__qualname__)
 
 
 def _joined_class(kind: type) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["MOST_NAMES", "Call", "Recorder", "Spans"]
+__all__ = ["MOST_NAMES", "Call", "Recorder", "Spans", "Stall"]
 
 MOST_NAMES = 10_000
 """Names that are told apart; what comes after them goes by one."""
@@ -27,14 +27,30 @@ class Sum:
 class Call:
     """A callback that is under way, and what it is about."""
 
-    __slots__ = ("about", "began", "is_reported", "name", "within")
+    __slots__ = ("about", "began", "name", "stack", "within")
 
     def __init__(self, name: str, about: object, began: float, within: Call | None):
-        self.is_reported = False
+        # As the watchdog has found it, if it has.
+        self.stack: tuple[str, ...] = ()
         self.name = name
         self.about = about
         self.began = began
         self.within = within
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A callback that took too long."""
+
+    name: str
+    """What a person calls it."""
+
+    seconds: float
+
+    stack: tuple[str, ...] = ()
+    """Where it was while it blocked, as `traceback.format_stack` has it, the innermost
+    frame last. It is empty if nobody has looked: if it held the interpreter's lock all
+    the time, as C code can, or has ended before."""
 
 
 class Spans(Protocol):
@@ -57,9 +73,9 @@ class Recorder:
 
     `now` reads seconds, and `detail` says of what a callback is about what is to be
     shown of it: not before it is shown, which for most is never. A callback of `stall`
-    seconds or more is a stall, and told to `on_stall`, with its seconds, when it has
-    ended. `current` is what is under way, for another thread to look at; within it may
-    be another, which is part of its time.
+    seconds or more is a stall, and told to `on_stall` when it has ended. `current` is
+    what is under way, for another thread to look at; within it may be another, which is
+    part of its time.
     """
 
     def __init__(
@@ -67,7 +83,7 @@ class Recorder:
         now: Callable[[], float],
         *,
         stall: float,
-        on_stall: Callable[[Call, float], None] = lambda call, seconds: None,
+        on_stall: Callable[[Stall], None] = lambda stall: None,
         spans: Spans | None = None,
         detail: Callable[[object], str] = str,
     ) -> None:
@@ -113,7 +129,10 @@ class Recorder:
             if seconds >= self.stall:
                 self.stalls += 1
                 self.stalled += seconds
-                self._on_stall(call, seconds)
+                self._on_stall(Stall(self.named(call), seconds, call.stack))
+        elif call.stack:
+            # What blocks this one blocks that.
+            call.within.stack = call.stack
         if self._spans is not None:
             detail = self._detail(call.about)
             self._spans.span(

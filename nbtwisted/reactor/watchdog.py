@@ -62,16 +62,17 @@ class Watchdog:
         while call.within is not None:
             call = call.within
         passed = self._recorder.now() - call.began
-        if passed < self._recorder.stall or call.is_reported:
+        if passed < self._recorder.stall or call.stack:
             return
         frame = sys._current_frames().get(self._watched)
         # It may have ended in between, and the stack be another's.
         if frame is None or self._recorder.current is None:
             return
-        call.is_reported = True
+        call.stack = _stack(frame)
         named = self._recorder.named(call)
         self._report(
-            f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n{_stack(frame)}"
+            f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n"
+            + "".join(call.stack).rstrip("\n")
         )
 
     def _watch(self) -> None:
@@ -93,5 +94,5 @@ def _stop_all() -> None:
 os.register_at_fork(before=_stop_all)
 
 
-def _stack(frame: FrameType) -> str:
-    return "".join(traceback.format_stack(frame)[-FRAMES:]).rstrip("\n")
+def _stack(frame: FrameType) -> tuple[str, ...]:
+    return tuple(traceback.format_stack(frame)[-FRAMES:])

@@ -49,7 +49,7 @@ class ChoosingTests(SynchronousTestCase):
     def test_one_that_nobody_knows(self) -> None:
         said = self.chosen("--reactor", "nonsense")
         self.assertRegex(said, "^nbtwisted: error: --reactor 'nonsense': expected one")
-        self.assertIn("eager, epoll", said)
+        self.assertIn("eager, eager-asyncio, epoll", said)
 
     def test_what_the_environment_has_wrong(self) -> None:
         said = self.chosen("--reactor", "traced", NBTWISTED_STALL_MS="abc")

@@ -13,7 +13,6 @@ from unittest.mock import patch
 import twisted.internet
 from twisted.application.reactors import installReactor
 from twisted.internet import (
-    asyncioreactor,
     default,
     epollreactor,
     main,
@@ -24,7 +23,7 @@ from twisted.internet.error import ReactorAlreadyInstalledError
 from twisted.python.reflect import qual
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.reactor import EagerEPollReactor, eager, traced
+from nbtwisted.reactor import EagerEPollReactor, eager, traced, tracing
 
 GLOBAL = "twisted.internet.reactor"
 
@@ -36,8 +35,8 @@ class InstallingTests(SynchronousTestCase):
         self.enter(patch.dict(sys.modules))
         self.enter(patch.object(main, "installReactor", main.installReactor))
         self.enter(patch.object(twisted.internet, "reactor", create=True))
-        del sys.modules[GLOBAL]
-        self.patch(traced, "_to_stderr", lambda process, text: None)
+        sys.modules.pop(GLOBAL, None)
+        self.patch(tracing, "to_stderr", lambda process, text: None)
 
     def enter(self, patching: Any) -> None:
         patching.__enter__()
@@ -94,7 +93,7 @@ class InstallingTests(SynchronousTestCase):
             self.assertRegex(
                 str(caught.exception),
                 r"asks for (Poll|Select)Reactor, but runs on EagerEPollReactor; have "
-                r"it install none, or Twisted's epoll reactor, or run it without",
+                r"it install none, or Twisted's EPollReactor, or run it without",
             )
 
     def test_ours_again(self) -> None:
@@ -135,7 +134,7 @@ class CommandTests(SynchronousTestCase):
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder, "script.py")
             script.write_text(
-                "from twisted.internet import asyncioreactor\nasyncioreactor.install()"
+                "from twisted.internet import selectreactor\nselectreactor.install()"
             )
             ran = subprocess.run(
                 [sys.executable, "-m", "nbtwisted", "trace", str(script)],
@@ -146,9 +145,8 @@ class CommandTests(SynchronousTestCase):
             )
         self.assertEqual(ran.returncode, 1)
         self.assertNotIn("Traceback", ran.stderr)
-        name = asyncioreactor.AsyncioSelectorReactor.__name__
         self.assertIn(
-            f"nbtwisted trace: error: reactor already installed: the program asks for "
-            f"{name}, but runs on TracedReactor;",
+            "nbtwisted trace: error: SelectReactor cannot be traced: expected a "
+            "reactor of Twisted's for epoll, poll or asyncio, or one of nbtwisted's",
             ran.stderr,
         )

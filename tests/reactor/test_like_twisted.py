@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from nbtwisted.reactor import EagerEPollReactor
 from nbtwisted.reactor.traced import TracedReactor
+from nbtwisted.reactor.tracing import Settings
 from tests.reactor.connected import ReactorTestCase, Served
 
 BIG = b"x" * 5_000_000
@@ -103,7 +104,7 @@ class LikeTwistedTests(ReactorTestCase):
         on_twisteds = self.run_scenario(EPollReactor(), scenario, serve)
         on_eager = self.run_scenario(EagerEPollReactor(), scenario, serve)
         self.assertEqual(on_eager, on_twisteds)
-        traced = TracedReactor(report=lambda _: None)
+        traced = TracedReactor(settings=Settings(report=lambda _: None))
         self.addCleanup(traced.finish)
         self.assertEqual(self.run_scenario(traced, scenario, serve), on_twisteds)
         return on_twisteds

@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 
-from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Call, Recorder
+from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Recorder, Stall
 from nbtwisted.reactor.watchdog import Watchdog
 from tests.guard import ClockCase
 
@@ -18,8 +18,8 @@ class RecorderCase(ClockCase):
         self.recorder = self.make()
 
     def make(self) -> Recorder:
-        def on_stall(call: Call, seconds: float) -> None:
-            self.ended.append((call.name, seconds))
+        def on_stall(stall: Stall) -> None:
+            self.ended.append((stall.name, stall.seconds))
 
         return Recorder(self.clock.seconds, stall=0.5, on_stall=on_stall)
 

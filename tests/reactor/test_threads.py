@@ -31,6 +31,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from nbtwisted.reactor.traced import TracedReactor
+from nbtwisted.reactor.tracing import Settings
 from tests.reactor.connected import ReactorTestCase, Served
 
 
@@ -101,7 +102,7 @@ class Produces:
 
 def traced_reactor(test: ReactorTestCase) -> TracedReactor:
     """A traced reactor that says nothing."""
-    reactor = TracedReactor(report=lambda _: None)
+    reactor = TracedReactor(settings=Settings(report=lambda _: None))
     test.addCleanup(reactor.finish)
     return reactor
 

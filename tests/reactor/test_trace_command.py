@@ -162,9 +162,7 @@ reactor.callWhenRunning(turn)
 reactor.run()
 print("over")
 """
-NEVER_RAN = (
-    "reactor: this process has not run the traced reactor: there is nothing to show\n"
-)
+NEVER_RAN = "reactor: this process has run no reactor: there is nothing to show\n"
 
 
 class TraceCase(SynchronousTestCase):

@@ -18,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor.traced import TracedReactor
+from nbtwisted.reactor.tracing import Settings
 from tests.reactor.connected import ReactorTestCase
 from tests.server.running import BY_MODULE, RunningServer
 
@@ -33,7 +34,7 @@ class LookingTests(ReactorTestCase):
 
     def make_reactor(self) -> TracedReactor:
         self.said: list[str] = []
-        return TracedReactor(report=self.said.append)
+        return TracedReactor(settings=Settings(report=self.said.append))
 
     def count(self, name: str) -> int:
         entry = self.reactor.recorder.sums.get(name)
@@ -213,7 +214,7 @@ class LookingTests(ReactorTestCase):
     def test_a_stderr_that_cannot_be_written(self) -> None:
         for stream in (None, Mock(write=Mock(side_effect=OSError)), object()):
             self.patch(sys, "__stderr__", stream)
-            self.run_on(TracedReactor(stall=1e-9))
+            self.run_on(TracedReactor(settings=Settings(stall=1e-9)))
             self.reactor.callLater(0, function)
             self.turns(2)
             self.assertGreater(self.reactor.recorder.stalls, 0)

@@ -8,8 +8,20 @@ eager = Reactor(
     "epoll, but what is written is sent in the same turn (nbtwisted)",
 )
 
+eager_asyncio = Reactor(
+    "eager-asyncio",
+    "nbtwisted.reactor.eager_asyncio",
+    "asyncio, or uvloop, but what is written is sent in the same turn (nbtwisted)",
+)
+
 traced = Reactor(
     "traced",
     "nbtwisted.reactor.traced",
-    "the same, and it says what its time goes into (nbtwisted)",
+    "eager, and it says what its time goes into (nbtwisted)",
+)
+
+traced_asyncio = Reactor(
+    "traced-asyncio",
+    "nbtwisted.reactor.traced_asyncio",
+    "eager-asyncio, and it says what its time goes into (nbtwisted)",
 )

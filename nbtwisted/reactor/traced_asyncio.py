@@ -1,0 +1,114 @@
+"""The traced reactors of asyncio.
+
+On a loop of asyncio's own, each handle is told apart: a callback of the loop, a step of
+a task, an event of a transport. On another, such as uvloop, whose queue nobody sees,
+what is the reactor's own is: descriptors, delayed calls, turns to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import MethodType
+from typing import Any
+
+from twisted.python import log
+
+from nbtwisted.reactor import installing
+from nbtwisted.reactor.eager_asyncio import EagerAsyncioReactor, new_loop
+from nbtwisted.reactor.naming import name_of
+from nbtwisted.reactor.recorder import Call
+from nbtwisted.reactor.traced import made, settings_as_told
+from nbtwisted.reactor.traced_calls import Handles, TimedPoll
+from nbtwisted.reactor.tracing import Tracing, read_name, send_name
+
+__all__ = ["AsyncioTracing", "TracedAsyncioReactor", "install"]
+
+# Names that are not public, tried with Python 3.10 to 3.13:
+#
+# asyncio's BaseEventLoop: _ready; its BaseSelectorEventLoop: _selector
+# asyncio's Handle: _callback, _args, _cancelled
+
+
+class AsyncioTracing(Tracing):
+    """Traces reactors that run on a loop of asyncio's."""
+
+    _asyncioEventloop: Any
+    _readers: dict[Any, int]
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """Run until the reactor is stopped."""
+        if self._started or self._startedBefore:
+            # It says that it cannot.
+            return super().run(installSignalHandlers)
+        try:
+            super().run(installSignalHandlers)
+        finally:
+            self._end_handle()
+            self._run_is_over()
+
+    def iterate(self, timeout: float) -> None:  # type: ignore[override]
+        """Run for a while."""
+        super().iterate(timeout)
+        self._end_handle()
+
+    def _trace_polls(self) -> None:
+        self._handle: Call | None = None
+        loop: Any = self._asyncioEventloop
+        if isinstance(self._asyncioEventloop, asyncio.SelectorEventLoop):
+            loop._ready = Handles(loop._ready, self._begin_handle)
+            loop._selector = TimedPoll(
+                loop._selector, self.recorder, before=self._end_handle
+            )
+        # Those that it knows already have the methods of what it was.
+        for reader in list(self._readers):
+            self.removeReader(reader)
+            self.addReader(reader)
+
+    def _begin_handle(self, handle: Any) -> None:
+        """The loop has taken a handle, to call it."""
+        self._end_handle()
+        if handle._cancelled:
+            return
+        function = handle._callback
+        owner = function.__self__ if type(function) is MethodType else None
+        # What is the reactor's own is told by itself; what is the loop's is to wake it.
+        is_told = (
+            function is log.callWithLogger
+            or owner is self
+            or owner is self._asyncioEventloop
+        )
+        if not is_told:
+            self._handle = self.recorder.begin(name_of(function), "")
+
+    def _end_handle(self) -> None:
+        if self._handle is not None:
+            self.recorder.end(self._handle)
+            self._handle = None
+
+    def _readOrWrite(self, selectable: Any, read: bool) -> None:
+        name = read_name(selectable) if read else send_name(selectable)
+        call = self.recorder.begin(name, selectable)
+        try:
+            super()._readOrWrite(selectable, read)  # type: ignore[misc]
+        finally:
+            self.recorder.end(call)
+
+
+class TracedAsyncioReactor(AsyncioTracing, EagerAsyncioReactor):
+    """The eager asyncio reactor, traced."""
+
+
+def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Make this the reactor, as the environment has it.
+
+    See `traced.install` for that, and `eager_asyncio.install` for its loop, but that it
+    runs on asyncio's own unless uvloop is named: only of that all is seen.
+
+    Raises what those raise.
+    """
+
+    def make() -> TracedAsyncioReactor:
+        loop = eventloop or new_loop("asyncio")
+        return made(TracedAsyncioReactor(loop, settings=settings_as_told()))
+
+    installing.install(TracedAsyncioReactor, make)
