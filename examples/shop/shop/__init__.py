@@ -1,0 +1,1 @@
+"""A Scrapy project with the settings that `scrapy startproject` writes."""
