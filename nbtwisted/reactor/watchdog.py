@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable
 from threading import Event, Thread
@@ -15,6 +16,14 @@ __all__ = ["Watchdog"]
 
 FRAMES = 8
 """Of a stack, the last of which blocks."""
+
+_LIBRARIES = (
+    *(sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen "),
+    os.path.dirname(os.path.dirname(__file__)),
+)
+_INSTALLED = {"site-packages", "dist-packages"}
+# Of a library's, those that run a loop: what is below them has not called what blocks.
+_LOOPS = {"mainLoop", "runUntilCurrent", "doPoll", "run_forever", "_run_once"}
 
 
 class Watchdog:
@@ -95,4 +104,28 @@ os.register_at_fork(before=_stop_all)
 
 
 def _stack(frame: FrameType) -> tuple[str, ...]:
-    return tuple(traceback.format_stack(frame)[-FRAMES:])
+    """The last frames, and before them the program's own, if it is not among them.
+
+    What blocks is often deep in a library, and the line to change is who has called it.
+    """
+    frames = list(traceback.walk_stack(frame))
+    shown = frames[:FRAMES]
+    lines = traceback.format_list(_summary(shown))
+    if not any(_is_of_the_program(each) for each, _ in shown):
+        for each, line in frames[FRAMES:]:
+            if _is_of_the_program(each):
+                own = traceback.format_list(_summary([(each, line)]))
+                return (*own, "  …\n", *lines)
+            if each.f_code.co_name in _LOOPS:
+                break
+    return tuple(lines)
+
+
+def _summary(frames: list[tuple[FrameType, int]]) -> traceback.StackSummary:
+    return traceback.StackSummary.extract(reversed(frames))
+
+
+def _is_of_the_program(frame: FrameType) -> bool:
+    """Whether it is no library's, by where its file is."""
+    name = frame.f_code.co_filename
+    return not (name.startswith(_LIBRARIES) or _INSTALLED & {*name.split(os.sep)})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sysconfig
 import threading
 import warnings
+from typing import Any
 
 from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Recorder, Stall
 from nbtwisted.reactor.watchdog import Watchdog
@@ -116,6 +118,21 @@ class WatchdogTests(RecorderCase):
         self.watchdog.look()
         self.call("another", 0.1)
         self.assertEqual(len(self.said), 1)
+
+    def test_deep_in_a_library_it_names_the_line_of_the_program(self) -> None:
+        library: dict[str, Any] = {}
+        path = os.path.join(sysconfig.get_path("stdlib"), "deep.py")
+        text = "def deep(n, call): return deep(n - 1, call) if n else call()"
+        exec(compile(text, path, "exec"), library)
+        self.recorder.begin("blocks")
+        self.clock.advance(1)
+        library["deep"](20, self.watchdog.look)
+        (said,) = self.said
+        _, where, _, skipped, *rest = said.splitlines()
+        self.assertIn("in test_deep_in_a_library", where)
+        self.assertEqual(skipped, "  …")
+        self.assertIn("in deep", rest[0])
+        self.assertIn("in look", rest[-2])
 
     def test_a_fork_is_not_beside_its_thread(self) -> None:
         def names() -> list[str]:
