@@ -54,8 +54,8 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
         self._at_work = False
         # Whether the loop is to give turns to send.
         self._turns_are_due = False
-        # Which runs the reactor, if one does.
-        self._thread: int | None = None
+        # Which runs the reactor.
+        self._thread = threading.get_ident()
         super().__init__(eventloop)
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
@@ -81,7 +81,7 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
         if call.debug:
             # It shows who has asked for it, which is not this method.
             call.creator.pop()
-        if threading.get_ident() != self._thread and self._thread is not None:
+        if threading.get_ident() != self._thread:
             self._asyncioEventloop.call_soon_threadsafe(_nothing)
         return call
 

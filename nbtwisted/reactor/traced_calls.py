@@ -94,11 +94,11 @@ class TimedPoll:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._poller, name)
 
-    def poll(self, *args: Any) -> Any:
+    def poll(self, *args: Any, **kwargs: Any) -> Any:
         """Wait for events."""
         began = self._recorder.now()
         try:
-            return self._poller.poll(*args)
+            return self._poller.poll(*args, **kwargs)
         finally:
             self._recorder.turn(began)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
@@ -14,7 +14,21 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerEPollReactor
 
-__all__ = ["ReactorTestCase", "Served"]
+__all__ = ["ReactorTestCase", "Served", "one_turn"]
+
+
+def one_turn(reactor: Any, seconds: float = 0) -> None:
+    """Have a reactor go round once, and wait for so long at most.
+
+    Twisted's asyncio reactor would take 10 ms at least.
+    """
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    if loop is None:
+        reactor.iterate(seconds)
+        return
+    # An event that comes ends the wait, and the turn after it the run.
+    (loop.call_later(seconds, loop.stop) if seconds else loop.call_soon(loop.stop))
+    loop.run_forever()
 
 
 class Served(Protocol):
@@ -38,12 +52,12 @@ class Served(Protocol):
 class ReactorTestCase(SynchronousTestCase):
     """Has a reactor, which runs only when it is told to, and connections on it."""
 
-    make_reactor: Callable[[], EPollReactor] = EagerEPollReactor
+    make_reactor: Callable[[], Any] = EagerEPollReactor
 
     def setUp(self) -> None:
         self.run_on(self.make_reactor())
 
-    def run_on(self, reactor: EPollReactor) -> None:
+    def run_on(self, reactor: Any) -> None:
         """Make what follows on this reactor, which is taken apart after the test."""
         self.reactor: Any = reactor
         self.served: list[Served] = []
@@ -59,18 +73,22 @@ class ReactorTestCase(SynchronousTestCase):
         for reader in list(reactor._internalReaders):
             reactor.removeReader(reader)
             reader.connectionLost(None)
-        reactor._poller.close()
+        if hasattr(reactor, "_asyncioEventloop"):
+            reactor._asyncioEventloop.close()
+            asyncio.set_event_loop(None)
+        else:
+            reactor._poller.close()
 
     def turns(self, number: int = 1) -> None:
         for _ in range(number):
-            self.reactor.iterate(0)
+            one_turn(self.reactor)
 
     def until(self, condition: Callable[[], object]) -> None:
         """Let turns pass; what is waited for takes the kernel a few at most."""
         for _ in range(100_000):
             if condition():
                 return
-            self.reactor.iterate(0.001)
+            one_turn(self.reactor, 0.001)
         raise AssertionError("it never came to pass")
 
     def connect(

@@ -7,6 +7,7 @@ so that a reactor that is not woken fails at once, and none depends on luck.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -20,6 +21,7 @@ from typing import Any, cast
 import trustme
 from OpenSSL import SSL
 from twisted.internet import ssl
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.process import reapAllProcesses
@@ -30,6 +32,7 @@ from twisted.python import context, log
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from nbtwisted.reactor import EagerAsyncioReactor
 from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.tracing import Settings
 from tests.reactor.connected import ReactorTestCase, Served
@@ -69,14 +72,44 @@ class Poller:
         return getattr(self._poller, name)
 
     def poll(self, timeout: float, most: int) -> Any:
+        return self._wait(partial(self._poller.poll, maxevents=most), timeout)
+
+    def select(self, timeout: float | None) -> Any:
+        """Of a loop of asyncio's, which goes round once then."""
+        is_asked = self.meanwhile is not None
+        events = self._wait(self._poller.select, -1 if timeout is None else timeout)
+        if is_asked:
+            asyncio.get_running_loop().stop()
+        return events
+
+    def _wait(self, wait: Callable[[float], Any], timeout: float) -> Any:
         self.asked.append(timeout)
         act, self.meanwhile = self.meanwhile, None
         if act is None:
-            return self._poller.poll(timeout, most)
+            return wait(None if timeout == -1 else timeout)  # type: ignore[arg-type]
         act()
-        events = self._poller.poll(0, most)
+        events = wait(0)
         self.woken = bool(events)
         return events
+
+
+def put_between(reactor: Any) -> Poller:
+    """Have a reactor poll by one of ours, which asks its own."""
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    if loop is not None:
+        loop._selector = Poller(loop._selector)
+        return cast(Poller, loop._selector)
+    reactor._poller = Poller(reactor._poller)
+    return cast(Poller, reactor._poller)
+
+
+def wait_for_ever(reactor: Any) -> None:
+    """Go round once, and wait for whatever comes."""
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    if loop is not None:
+        loop.run_forever()
+    else:
+        reactor.doIteration(None)
 
 
 @implementer(IPushProducer, IPullProducer)
@@ -114,12 +147,12 @@ class WhilePolling(ReactorTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.poller = self.reactor._poller = Poller(self.reactor._poller)
+        self.poller = put_between(self.reactor)
 
     def while_polling(self, act: Callable[[], object], thread: bool = True) -> None:
         """Let something happen while the reactor waits for ever."""
         self.poller.meanwhile = (lambda: in_a_thread(act)) if thread else act
-        self.reactor.doIteration(None)
+        wait_for_ever(self.reactor)
         self.assertTrue(self.poller.woken, "the reactor sleeps on")
 
     def arrives(self, client: socket.socket, expected: bytes) -> None:
@@ -428,6 +461,19 @@ class WhileTracedPolls(WhilePolling):
     """The same on the traced one."""
 
     make_reactor = traced_reactor
+
+
+class WhileAsyncioPolls(WhilePolling):
+    """The same on the eager one of asyncio's."""
+
+    make_reactor = EagerAsyncioReactor
+
+
+class WhileTwistedsAsyncioPolls(WhilePolling):
+    """The same on Twisted's."""
+
+    make_reactor = AsyncioSelectorReactor
+    is_twisteds = True
 
 
 class BetweenTests(ReactorTestCase):
