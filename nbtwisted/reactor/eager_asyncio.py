@@ -49,6 +49,9 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
     _readers: dict[Any, int]
     _writers: dict[Any, int]
 
+    usual_loop: str | None = None
+    """The loop to run on, where nobody names one; see `new_loop`."""
+
     def __init__(self, eventloop: asyncio.AbstractEventLoop | None = None) -> None:
         # Whether a callback of the reactor's own is under way: the loop does not poll.
         self._at_work = False
@@ -211,7 +214,8 @@ def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
     """
 
     def make() -> EagerAsyncioReactor:
-        reactor = EagerAsyncioReactor(eventloop or new_loop())
+        kind = EagerAsyncioReactor
+        reactor = kind(eventloop or new_loop(kind.usual_loop))
         timers.follow_environment(reactor)
         return reactor
 

@@ -97,6 +97,9 @@ class AsyncioTracing(Tracing):
 class TracedAsyncioReactor(AsyncioTracing, EagerAsyncioReactor):
     """The eager asyncio reactor, traced."""
 
+    # Of uvloop's, what asyncio itself does is not seen.
+    usual_loop = "asyncio"
+
 
 def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
     """Make this the reactor, as the environment has it.
@@ -108,7 +111,8 @@ def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
     """
 
     def make() -> TracedAsyncioReactor:
-        loop = eventloop or new_loop("asyncio")
-        return made(TracedAsyncioReactor(loop, settings=settings_as_told()))
+        kind = TracedAsyncioReactor
+        loop = eventloop or new_loop(kind.usual_loop)
+        return made(kind(loop, settings=settings_as_told()))
 
     installing.install(TracedAsyncioReactor, make)

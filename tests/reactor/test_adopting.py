@@ -158,6 +158,8 @@ class CommandTests(SynchronousTestCase):
         with tempfile.TemporaryDirectory() as folder:
             script = Path(folder, "script.py")
             script.write_text(INSTALLS)
+            # It is not taken unasked: what asyncio does on it is not seen.
+            Path(folder, "uvloop.py").write_text("def new_event_loop(): 1 / 0")
             for name, is_twisteds in [
                 ("epoll", True),
                 ("default", True),
