@@ -108,7 +108,7 @@ class ThreadCheck:
         self._reported: dict[tuple[object, ...], object] = {}
         self._is_over = False
         self._put = {name: _watched(self, name) for name in _WATCHED}
-        self._put["startRunning"] = self._noting(reactor.startRunning)
+        self._put["startRunning"] = self._noting(_method(reactor, "startRunning"))
         for name, function in self._put.items():
             if function is not None:
                 setattr(reactor, name, function)
@@ -213,8 +213,17 @@ def follow_environment(
     return watch(reactor, strict=value == "strict", report=report)
 
 
-# Each write and each timer comes by one of the first three, which are therefore spelt
-# out, by the names that Twisted has for the arguments.
+def _method(reactor: Any, name: str) -> Callable[..., Any]:
+    """A method that is looked up for each call: its class may come to be traced."""
+    if name in reactor.__dict__:
+        own: Callable[..., Any] = reactor.__dict__[name]
+        return own
+
+    @wraps(getattr(type(reactor), name))
+    def of_its_class(*args: Any, **kwargs: Any) -> Any:
+        return getattr(type(reactor), name)(reactor, *args, **kwargs)
+
+    return of_its_class
 
 
 def _watched(check: ThreadCheck, name: str) -> Callable[..., Any] | None:
@@ -223,6 +232,9 @@ def _watched(check: ThreadCheck, name: str) -> Callable[..., Any] | None:
     method = getattr(reactor, name, None)
     if method is None:
         return None
+    later = _method(reactor, name)
+    # Each write and each timer comes by one of the first three, which are therefore
+    # spelt out, by the names that Twisted has for the arguments.
     get_ident = threading.get_ident
 
     def add_reader(reader: Any) -> None:
@@ -249,7 +261,7 @@ def _watched(check: ThreadCheck, name: str) -> Callable[..., Any] | None:
     def any_other(*args: Any, **kwargs: Any) -> Any:
         if get_ident() != check.thread:
             check.other_thread(name)
-        return method(*args, **kwargs)
+        return later(*args, **kwargs)
 
     by_name: dict[str, Callable[..., Any]] = {
         "addReader": add_reader,

@@ -115,6 +115,11 @@ class RunTests(SynchronousTestCase):
         metrics = fetched(where)
         self.assertIn('nbtwisted_link_bytes_total{direction="up"} 4.0', metrics)
         self.assertNotIn("nbtwisted_requests", metrics)
+        # Turns are counted from the first time that somebody asks.
+        self.assertIn("reactor_turn_seconds_count 0.0", metrics)
+        turns = re.search(r"reactor_turn_seconds_count (\S+)", fetched(where))
+        assert turns is not None
+        self.assertGreater(float(turns[1]), 0)
 
     def test_rules_act_on_links(self) -> None:
         proxy = self.proxy("--default", "_slice=2")

@@ -95,7 +95,7 @@ class OperatorsTests(SynchronousTestCase):
         client.reset()
         upstream.finish()
         totals = LinkCollector(lambda: totals_of(self.server.proxies.values()), None)
-        text = exposition(totals, "")[0].decode()
+        text = exposition([totals], "")[0].decode()
         for line in (
             'nbtwisted_links_total{end="reset by client"} 1.0',
             "nbtwisted_links_open 1.0",

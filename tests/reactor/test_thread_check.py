@@ -26,6 +26,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.reactor import thread_check
 from nbtwisted.reactor.thread_check import ThreadCheck, WrongThread
 from tests.reactor.connected import ReactorTestCase
+from tests.reactor.without_epoll import WithoutEpoll
 
 
 def in_a_thread(act: Callable[[], object], name: str = "worker") -> Any:
@@ -298,23 +299,15 @@ class TwistedsReportTests(ReportTests):
     make_reactor = EPollReactor
 
 
-class _WithoutEpoll:
-    """One that has no epoll object to be closed."""
-
-    def _take_apart(self, reactor: Any, served_by_it: list[Any]) -> None:
-        reactor._poller = mock.Mock()
-        super()._take_apart(reactor, served_by_it)  # type: ignore[misc]
-
-
-class PollReportTests(_WithoutEpoll, ReportTests):
+class PollReportTests(WithoutEpoll, ReportTests):
     make_reactor: Any = PollReactor
 
 
-class SelectReportTests(_WithoutEpoll, ReportTests):
+class SelectReportTests(WithoutEpoll, ReportTests):
     make_reactor: Any = SelectReactor
 
 
-class AsyncioReportTests(_WithoutEpoll, ReportTests):
+class AsyncioReportTests(WithoutEpoll, ReportTests):
     def make_reactor(self) -> Any:
         loop = asyncio.new_event_loop()
         self.addCleanup(loop.close)

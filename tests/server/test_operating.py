@@ -237,6 +237,8 @@ class StatsAndMetricsTests(OperatingCase):
         assert total is not None
         self.assertApproximates(float(total[1]), 0.3, 1e-6)
         self.assertIn("process_open_fds", text)
+        # Of a reactor, there is more.
+        self.assertIn("reactor_delayed_calls 1.0", text)
         reply = self.ask("/metrics", "Accept: application/openmetrics-text")
         self.assertIn("openmetrics", reply.headers["content-type"])
         self.assertTrue(reply.body.endswith(b"# EOF\n"))

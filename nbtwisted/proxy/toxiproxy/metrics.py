@@ -15,7 +15,7 @@ __all__ = ["exposition"]
 
 def exposition(proxies: Collection, accept: str) -> tuple[bytes, str]:
     """The figures and their Content-Type, as the header `accept` prefers them."""
-    return metrics.exposition(_Bytes(proxies), accept)
+    return metrics.exposition([_Bytes(proxies)], accept)
 
 
 class _Bytes(Collector):

@@ -40,10 +40,12 @@ def metrics(server: Server, request: Request) -> Behaviour:
     """The server's figures, as Prometheus reads them."""
     # Prometheus' library takes 0.1 s to import, which a server that nobody watches
     # should not spend.
+    from nbtwisted.reactor.prometheus import metrics as metrics_of_reactor
     from nbtwisted.server.routes.metrics import exposition
 
     accept = request.header("accept") or ""
-    text, content_type = exposition(server.totals(), accept)
+    figures = server.totals(), metrics_of_reactor(server.in_flight.clock)
+    text, content_type = exposition(figures, accept)
     return Behaviour(Whole(text), headers=(("Content-Type", content_type),))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -31,13 +31,14 @@ _TEXT = "text/plain"
 _VERSION = re.compile(r"(?!.*\bversion=)|.*\bversion=(0\.0\.[14]|1\.0\.0)(;|$)").match
 
 
-def exposition(totals: Collector, accept: str) -> tuple[bytes, str]:
-    """The totals of a server and of the process, and their Content-Type.
+def exposition(figures: Iterable[Collector], accept: str) -> tuple[bytes, str]:
+    """The figures of a server and of the process, and their Content-Type.
 
     The header `accept` decides between Prometheus' own format and OpenMetrics.
     """
     registry = CollectorRegistry()
-    registry.register(totals)
+    for each in figures:
+        registry.register(each)
     ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(_preferred(accept))
     return encode(registry), content_type
