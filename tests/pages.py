@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 
-__all__ = ["ROOT", "blocks", "matches", "mismatches", "printed_by"]
+__all__ = ["ANYTHING", "ROOT", "blocks", "matches", "mismatches", "printed_by"]
 
 ROOT = pathlib.Path(__file__).parent.parent
 

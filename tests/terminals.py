@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import re
 import shlex
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from tests import warm_start
-from tests.pages import ROOT, matches, printed_by
+from tests.pages import ANYTHING, ROOT, matches, printed_by
 
 __all__ = ["Terminals", "behind_the_proxy", "mismatches_in_order"]
 
@@ -21,7 +23,12 @@ SECONDS_TO_BE_READY = 30
 # Where a command says which port it listens on.
 _LISTENING = re.compile(r"(--(?:admin-)?port[ =]|\btcp:)\d+")
 _FENCE = re.compile(r"^```(console|text)\n(.*?)^```$", re.M | re.S)
-_LEFT_RUNNING = ("$ nbtwisted serve", "$ nbtwisted proxy")
+_LEFT_RUNNING = re.compile(r"\$ (cd \S+ && )?nbtwisted (serve|proxy|trace)\b")
+# The programs that are told their ports.
+_SERVERS = ("nbtwisted serve", "nbtwisted proxy")
+# A look at the program that was started last, which takes a while until it waits.
+_LOOK = re.compile(r"(nbtwisted ps (?:--\w+ )*)\d+")
+SECONDS_TO_BE_SEEN = 20
 _ADDRESS = re.compile(r"(127\.0\.0\.1|localhost):(\d+)")
 
 
@@ -46,13 +53,22 @@ def mismatches_in_order(
             prompt, *expected = block.splitlines()
             if language == "console" or prompt.startswith(run_too):
                 command = prompt.removeprefix("$ ")
+                if terminals.lack(command):
+                    continue
                 command = terminals.here((instead or {}).get(command, command))
-                printed = terminals.as_shown(
-                    printed_by(command, environment, root, folder)
-                )
-                if not matches(expected, printed.splitlines()):
-                    wrong.append(f"{command}\n{printed}")
-            elif prompt.startswith(_LEFT_RUNNING):
+                give_up = time.monotonic()
+                if _LOOK.match(command):
+                    give_up += SECONDS_TO_BE_SEEN
+                while True:
+                    printed = terminals.as_shown(
+                        printed_by(command, environment, root, folder)
+                    )
+                    if matches(expected, printed.splitlines()):
+                        break
+                    if time.monotonic() > give_up:
+                        wrong.append(f"{command}\n{printed}")
+                        break
+            elif _LEFT_RUNNING.match(prompt) and not terminals.lack(prompt):
                 seen = terminals.start(block, folder=folder)
                 if seen is not None:
                     wrong.append(seen)
@@ -88,6 +104,7 @@ class Terminals:
         self._root = root
         self._nbtwisted = nbtwisted
         self._running: list[tuple[str, subprocess.Popen[str]]] = []
+        self._last_pid: int | None = None
 
     def start(self, block: str, *, folder: str = "/tmp/") -> str | None:
         """Start the program of a block; one that reads or writes the same HAR is ended.
@@ -98,18 +115,25 @@ class Terminals:
         prompt, *expected = block.splitlines()
         command = prompt.removeprefix("$ ")
         self._end_what_is_in_the_way(command)
-        here = _LISTENING.sub(r"\g<1>0", self.here(command)).replace("/tmp/", folder)
-        if not _LISTENING.search(here):
-            # At the port that it has by default.
-            here += " --port 0"
+        here = self.here(command).replace("/tmp/", folder)
+        place, _, words = here.rpartition(" && ")
+        if words.startswith(_SERVERS):
+            words = _LISTENING.sub(r"\g<1>0", words)
+            if not _LISTENING.search(words):
+                # At the port that it has by default.
+                words += " --port 0"
         process = warm_start.Popen(
-            [*self._nbtwisted, *shlex.split(here)[1:]],
-            cwd=self._root,
+            [*self._nbtwisted, *shlex.split(words)[1:]],
+            cwd=self._root / place.removeprefix("cd "),
             env=dict(self._environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
         self._running.append((command, process))
+        self._last_pid = process.pid
+        if expected[-1:] == [ANYTHING]:
+            # It may say more.
+            expected.pop()
         assert process.stdout is not None
         late = threading.Timer(SECONDS_TO_BE_READY, process.kill)
         late.start()
@@ -124,10 +148,23 @@ class Terminals:
         return f"{here}\n" + "\n".join(lines)
 
     def here(self, text: str) -> str:
-        """A page's text with the ports that there are."""
+        """A page's text with the ports that there are, and the PID to look at."""
+        text = _LOOK.sub(rf"\g<1>{self._last_pid}", text)
         return _ADDRESS.sub(
             lambda found: f"{found[1]}:{self.ports.get(found[2], found[2])}", text
         )
+
+    def lack(self, command: str) -> bool:
+        """Whether a command needs what is not installed here: Scrapy.
+
+        So does a look at a program that was not started.
+        """
+        if _LOOK.match(command):
+            return self._last_pid is None
+        is_lacking = "scrapy" in command and importlib.util.find_spec("scrapy") is None
+        if is_lacking:
+            self._last_pid = None
+        return is_lacking
 
     def as_shown(self, text: str) -> str:
         """What was printed, with the ports that the page shows."""

@@ -21,10 +21,10 @@ from tests.server.running import BY_MODULE, RunningServer
 from tests.terminals import Terminals, behind_the_proxy, mismatches_in_order
 
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
-PAGES += ["docs/description.md", "docs/server.md", "docs/load.md", "docs/reactor.md"]
+PAGES += ["docs/description.md", "docs/server.md", "docs/load.md"]
 PAGES += ["docs/study.md", "docs/rules.md", "docs/cluster.md"]
 # What is running stands in the page itself.
-IN_ORDER = ["docs/proxy.md", "docs/recordings.md"]
+IN_ORDER = ["docs/proxy.md", "docs/recordings.md", "docs/reactor.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
 # What the pages' server is started with.
 RULES = {"docs/rules.md": ["--rules", str(ROOT / "examples" / "rules.toml")]}
