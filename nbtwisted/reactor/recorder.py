@@ -37,6 +37,14 @@ class Call:
         self.began = began
         self.within = within
 
+    @property
+    def outermost(self) -> Call:
+        """The callback within which it is made."""
+        call = self
+        while call.within is not None:
+            call = call.within
+        return call
+
 
 @dataclass(frozen=True)
 class Stall:
@@ -51,6 +59,14 @@ class Stall:
     """Where it was while it blocked, as `traceback.format_stack` has it, the innermost
     frame last. It is empty if nobody has looked: if it held the interpreter's lock all
     the time, as C code can, or has ended before."""
+
+    preempted: float = 0.0
+    """Seconds of these for which the kernel ran something else instead, at most."""
+
+    @property
+    def blocked(self) -> float:
+        """Seconds that are the callback's own doing, at least."""
+        return max(self.seconds - self.preempted, 0.0)
 
 
 class Spans(Protocol):
@@ -127,9 +143,7 @@ class Recorder:
         if call.within is None:
             self.worked += seconds
             if seconds >= self.stall:
-                self.stalls += 1
-                self.stalled += seconds
-                self._on_stall(Stall(self.named(call), seconds, call.stack))
+                self._look_for_stall(call, seconds)
         elif call.stack:
             # What blocks this one blocks that.
             call.within.stack = call.stack
@@ -142,6 +156,30 @@ class Recorder:
                 category="callback",
                 details={"of": detail} if detail else None,
             )
+
+    def leave(self) -> Call | None:
+        """What is under way pauses, as it does when its greenlet is left.
+
+        It has ended as far as stalls go. Returns what `come_back` takes.
+        """
+        call, self.current = self.current, None
+        if call is not None:
+            outermost = call.outermost
+            self._look_for_stall(outermost, self.now() - outermost.began)
+        return call
+
+    def come_back(self, call: Call | None) -> None:
+        """It goes on."""
+        self.current = call
+        while call is not None:
+            call.began, call.stack = self.now(), ()
+            call = call.within
+
+    def _look_for_stall(self, call: Call, seconds: float) -> None:
+        if seconds >= self.stall:
+            self.stalls += 1
+            self.stalled += seconds
+            self._on_stall(Stall(self.named(call), seconds, call.stack))
 
     def turn(self, began: float) -> None:
         """A poll has ended, which began then: so does a turn."""

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -97,7 +97,7 @@ class Tracing(KnownAsTwisteds, _Base):
         self._output = (
             None if settings.file is None else SpanOutput(settings.file, self._report)
         )
-        self._told_of_stalls = settings.on_stall
+        self._told_of_stalls = [settings.on_stall] if settings.on_stall else []
         self._has_summary = settings.summary
         self._process = os.getpid()
         self._has_run = self._is_finished = False
@@ -127,6 +127,15 @@ class Tracing(KnownAsTwisteds, _Base):
         if not (self._started or self._startedBefore):
             self._watch()
         return super().startRunning(installSignalHandlers)
+
+    def tell_of_stalls(self, seconds: float, on_stall: Callable[[Stall], None]) -> None:
+        """Tell one more of stalls, which a callback of so many seconds is from now on.
+
+        Where the limit is lower already, it stays.
+        """
+        self.recorder.stall = min(self.recorder.stall, seconds)
+        if on_stall not in self._told_of_stalls:
+            self._told_of_stalls.append(on_stall)
 
     def finish(self) -> None:
         """Write the summary and complete the file: once, in the process that ran."""
@@ -258,8 +267,11 @@ class Tracing(KnownAsTwisteds, _Base):
         self._report(
             f"a stall of {stall.seconds * 1000:.0f} ms has ended: {stall.name}"
         )
-        if self._told_of_stalls is not None:
-            self._told_of_stalls(stall)
+        if self._told_of_stalls and self._watchdog is not None:
+            preempted = self._watchdog.preempted(stall.seconds)
+            stall = replace(stall, preempted=min(preempted, stall.seconds))
+        for tell in self._told_of_stalls:
+            tell(stall)
 
 
 class PollTracing(Tracing):

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
-import traceback
+import threading
 from collections.abc import Callable
 from threading import Event, Thread
-from types import FrameType
 
-from nbtwisted.reactor.recorder import Recorder
+from nbtwisted.reactor.recorder import Call, Recorder
+from nbtwisted.reactor.stacks import stack_of
 
 __all__ = ["Watchdog"]
 
-FRAMES = 8
-"""Of a stack, the last of which blocks."""
-
-_LIBRARIES = (
-    *(sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<frozen "),
-    os.path.dirname(os.path.dirname(__file__)),
-)
-_INSTALLED = {"site-packages", "dist-packages"}
-# Of a library's, those that run a loop: what is below them has not called what blocks.
-_LOOPS = {"mainLoop", "runUntilCurrent", "doPoll", "run_forever", "_run_once"}
-
 
 class Watchdog:
-    """A thread that looks at what a recorder has under way, and at nothing else.
+    """A thread that looks at what a recorder has under way.
 
-    Tells `report` of each callback that takes longer than a stall may, once and while
-    it does, with the stack of the thread `watched` at that moment.
+    A callback that takes half as long as a stall gets its stack noted: that of the
+    thread `watched` at that moment. So there is one when it turns out to be a stall;
+    and another each time that it has taken twice as long. `report` is told of each
+    callback that takes longer than a stall may, once and while it does.
 
     A fork ends the thread, and `go_on` begins another: from Python 3.12 on, a fork
     beside a second thread warns, and it would be the program that is warned of ours.
@@ -43,6 +33,10 @@ class Watchdog:
         self._watched = watched
         self._report = report
         self._over = Event()
+        # The callback that was looked at last, and how many seconds it had taken when
+        # its stack was noted.
+        self._call: Call | None = None
+        self._noted = 0.0
         self._begin()
 
     def stop(self) -> None:
@@ -56,9 +50,27 @@ class Watchdog:
         if self._over.is_set():
             self._begin()
 
+    def preempted(self, seconds: float) -> float:
+        """Seconds of the last so many for which the watched thread was ready to run.
+
+        The kernel ran others instead. That is as of when this was last asked before
+        these began, so it is too many rather than too few.
+        """
+        began = self._recorder.now() - seconds
+        for asked, queued in (self._queued, self._queued_before):
+            if asked <= began:
+                return _queued_seconds(self._file) - queued
+        return 0.0
+
     def _begin(self) -> None:
         _watching.add(self)
         self._over.clear()
+        # Who begins this is the thread that is watched.
+        self._file = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        # When the kernel was asked how long it had this thread wait, and what it said:
+        # the last time, and before the callback began that was looked at last.
+        self._queued = self._recorder.now(), _queued_seconds(self._file)
+        self._queued_before = self._queued
         # A daemon: nobody's end waits for it.
         self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
@@ -66,23 +78,32 @@ class Watchdog:
     def look(self) -> None:
         """Look once."""
         call = self._recorder.current
+        call = call and call.outermost
+        if call is not self._call:
+            self._call, self._noted = call, 0.0
+            self._queued_before = self._queued
+        self._queued = self._recorder.now(), _queued_seconds(self._file)
         if call is None:
             return
-        while call.within is not None:
-            call = call.within
         passed = self._recorder.now() - call.began
-        if passed < self._recorder.stall or call.stack:
+        # It has none when it has paused, and goes on as if it were another.
+        noted = self._noted if call.stack else 0.0
+        stall = self._recorder.stall
+        is_news = noted < stall <= passed
+        if not is_news and passed < max(stall / 2, 2 * noted):
             return
         frame = sys._current_frames().get(self._watched)
         # It may have ended in between, and the stack be another's.
         if frame is None or self._recorder.current is None:
             return
-        call.stack = _stack(frame)
-        named = self._recorder.named(call)
-        self._report(
-            f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n"
-            + "".join(call.stack).rstrip("\n")
-        )
+        self._noted = passed
+        call.stack = stack_of(frame)
+        if is_news:
+            named = self._recorder.named(call)
+            self._report(
+                f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n"
+                + "".join(call.stack).rstrip("\n")
+            )
 
     def _watch(self) -> None:
         # Often enough to say so not much later than it is true.
@@ -103,29 +124,10 @@ def _stop_all() -> None:
 os.register_at_fork(before=_stop_all)
 
 
-def _stack(frame: FrameType) -> tuple[str, ...]:
-    """The last frames, and before them the program's own, if it is not among them.
-
-    What blocks is often deep in a library, and the line to change is who has called it.
-    """
-    frames = list(traceback.walk_stack(frame))
-    shown = frames[:FRAMES]
-    lines = traceback.format_list(_summary(shown))
-    if not any(_is_of_the_program(each) for each, _ in shown):
-        for each, line in frames[FRAMES:]:
-            if _is_of_the_program(each):
-                own = traceback.format_list(_summary([(each, line)]))
-                return (*own, "  …\n", *lines)
-            if each.f_code.co_name in _LOOPS:
-                break
-    return tuple(lines)
-
-
-def _summary(frames: list[tuple[FrameType, int]]) -> traceback.StackSummary:
-    return traceback.StackSummary.extract(reversed(frames))
-
-
-def _is_of_the_program(frame: FrameType) -> bool:
-    """Whether it is no library's, by where its file is."""
-    name = frame.f_code.co_filename
-    return not (name.startswith(_LIBRARIES) or _INSTALLED & {*name.split(os.sep)})
+def _queued_seconds(file: str) -> float:
+    """How long a thread was ready to run, and did not; 0 where no kernel says so."""
+    try:
+        with open(file, "rb") as statistics:
+            return int(statistics.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

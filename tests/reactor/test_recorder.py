@@ -8,8 +8,8 @@ import threading
 import warnings
 from typing import Any
 
+from nbtwisted.reactor import watchdog
 from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Recorder, Stall
-from nbtwisted.reactor.watchdog import Watchdog
 from tests.guard import ClockCase
 
 
@@ -86,6 +86,26 @@ class RecorderTests(RecorderCase):
         self.assertEqual((figures["worked"], figures["waited"]), (7, 0))
         self.assertEqual(self.ended, [("outer", 7)])
 
+    def test_one_that_pauses(self) -> None:
+        """As for pytest-twisted, whose tests begin where a callback leaves off."""
+        outer = self.recorder.begin("outer")
+        self.clock.advance(0.5)
+        inner = self.recorder.begin("inner")
+        self.clock.advance(0.25)
+        paused = self.recorder.leave()
+        self.assertIsNone(self.recorder.current)
+        self.assertEqual(self.ended, [("outer", 0.75)])
+        self.clock.advance(100)
+        self.recorder.come_back(paused)
+        self.assertIs(self.recorder.current, inner)
+        self.clock.advance(0.25)
+        self.recorder.end(inner)
+        self.recorder.end(outer)
+        self.assertEqual(self.ended, [("outer", 0.75)])
+        self.assertIsNone(self.recorder.leave())
+        self.recorder.come_back(None)
+        self.assertIsNone(self.recorder.current)
+
     def test_names_without_end(self) -> None:
         for number in range(MOST_NAMES + 100):
             self.call(str(number), 0)
@@ -97,7 +117,9 @@ class WatchdogTests(RecorderCase):
     def setUp(self) -> None:
         super().setUp()
         self.said: list[str] = []
-        self.watchdog = Watchdog(self.recorder, threading.get_ident(), self.said.append)
+        self.watchdog = watchdog.Watchdog(
+            self.recorder, threading.get_ident(), self.said.append
+        )
         # Its thread would look at a clock that stands still: the test looks itself.
         self.addCleanup(self.watchdog.stop)
         self.watchdog.stop()
@@ -133,6 +155,42 @@ class WatchdogTests(RecorderCase):
         self.assertEqual(skipped, "  …")
         self.assertIn("in deep", rest[0])
         self.assertIn("in look", rest[-2])
+
+    def test_notes_where_it_is_before_it_is_a_stall(self) -> None:
+        call = self.recorder.begin("blocks")
+        noted = []
+        for _ in range(8):
+            self.clock.advance(0.25)
+            before = call.stack
+            self.watchdog.look()
+            noted.append(call.stack is not before)
+        # After 0.25 s, 0.5 s, 1 s and 2 s.
+        self.assertEqual(noted, [each in (1, 2, 4, 8) for each in range(1, 9)])
+        self.assertEqual(len(self.said), 1)
+
+    def test_what_the_kernel_ran_instead(self) -> None:
+        queued = 3.0
+        self.patch(watchdog, "_queued_seconds", lambda file: queued)
+        self.recorder.begin("one")
+        self.watchdog.look()
+        queued = 4.0
+        self.assertEqual(self.watchdog.preempted(0), 1)
+        self.recorder.leave()
+        self.clock.advance(1)
+        self.watchdog.look()
+        self.recorder.begin("another")
+        self.clock.advance(1)
+        queued = 4.5
+        self.assertEqual(self.watchdog.preempted(1), 0.5)
+        self.watchdog.look()
+        queued = 4.75
+        self.assertEqual(self.watchdog.preempted(1), 0.75)
+        # Nobody asked so long ago.
+        self.assertEqual(self.watchdog.preempted(100), 0)
+
+    def test_where_no_kernel_says_what_it_ran(self) -> None:
+        self.assertEqual(watchdog._queued_seconds("/proc/self/nothing"), 0)
+        self.assertEqual(watchdog._queued_seconds("/dev/null"), 0)
 
     def test_a_fork_is_not_beside_its_thread(self) -> None:
         def names() -> list[str]:
