@@ -1,0 +1,252 @@
+"""What can happen in a program: timers, sockets, processes, jobs of its threads.
+
+Each is a `fired_by` of the snapshot, found by the `id` of the object that stands for
+it, and has its line in one of the snapshot's own lists.
+"""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic
+from types import FunctionType, MethodType
+from typing import Any
+
+from twisted.internet import process, tcp, unix
+
+from nbtwisted.printable import printable
+from nbtwisted.reactor.naming import LONGEST, class_name, name_of
+from nbtwisted.reactor.snapshot.heap import Heap, bases
+from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
+from nbtwisted.reactor.snapshot.waits import cell, qualname
+
+__all__ = ["Event", "Events"]
+
+# Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
+# ReactorBase: _pendingTimedCalls, _newTimedCalls, _internalReaders
+# EPollReactor, PollReactor: _selectables; others: _reads, _writes, _readers, _writers
+# process: reapProcessHandlers; ThreadPool.callInThreadWithCallback: inContext
+
+_MOST_WRAPPED = 8
+"""Protocols within protocols, factories within factories."""
+
+_TIMEOUT = "Deferred.addTimeout.<locals>.timeItOut"
+_JOB = "ThreadPool.callInThreadWithCallback.<locals>.inContext"
+
+_NUMBERS = (float, int)
+
+Event = dict[str, Any]
+
+
+class Events:
+    """The events that a program waits for, as of now.
+
+    `of` has each by the `id` of its object, `timeouts` those of them that only give up.
+    """
+
+    def __init__(self, heap: Heap, kinds: Kinds, reactor: Any) -> None:
+        self.of: dict[int, Event] = {}
+        self.timeouts: set[int] = set()
+        self.delayed_calls: list[Event] = []
+        self.listening: list[Event] = []
+        self.connections: list[Event] = []
+        self.processes: list[Event] = []
+        self._heap = heap
+        self._kinds = kinds
+        self._reactor = reactor
+        fields = {} if reactor is None else heap.fields(reactor)
+        self._add_timers(fields)
+        self._add_calls_from_threads(fields)
+        registered = _registered(fields)
+        loop = monotonic()
+        for thing in heap.objects:
+            kind = kinds.of(thing)
+            if kind is Kind.DESCRIPTOR:
+                self._add_descriptor(thing, id(thing) in registered)
+            elif kind is Kind.DELAYED_CALL and id(thing) not in self.of:
+                # Of another reactor, or of a `Clock`.
+                self._add_delayed_call(thing, None)
+            elif kind is Kind.HANDLE:
+                self._add_handle(thing, loop)
+            elif type(thing) is FunctionType and qualname(thing) == _JOB:
+                self._add_job(thing)
+        for pid, thing in list(process.reapProcessHandlers.items()):
+            self._add_process(pid, thing)
+
+    def _add_timers(self, fields: dict[str, Any]) -> None:
+        try:
+            now = float(self._reactor.seconds())
+        except Exception:
+            # There is none, or it has been broken.
+            return
+        for name in ("_pendingTimedCalls", "_newTimedCalls"):
+            for call in _items(fields.get(name)):
+                if self._kinds.of(call) is Kind.DELAYED_CALL:
+                    self._add_delayed_call(call, now)
+
+    def _add_delayed_call(self, call: Any, now: float | None) -> None:
+        fields = self._heap.fields(call)
+        if fields.get("cancelled") or fields.get("called") or "func" not in fields:
+            return
+        function = fields["func"]
+        due: Any = fields.get("time")
+        later: Any = fields.get("delayed_time")
+        left = None
+        if now is not None and type(due) in _NUMBERS and type(later) in _NUMBERS:
+            left = round(due + later - now, 3)
+        name = name_of(function)
+        self.of[id(call)] = {"kind": "delayed call", "name": name, "in": left}
+        if self._gives_up(function):
+            self.timeouts.add(id(call))
+        if now is not None:
+            self.delayed_calls.append({"name": name, "in": left, "count": 1})
+
+    def _gives_up(self, function: Any) -> bool:
+        if type(function) is FunctionType:
+            return qualname(function) == _TIMEOUT
+        return (
+            type(function) is MethodType
+            and self._kinds.of(function.__self__) is Kind.DEFERRED
+            and type(function.__func__) is FunctionType
+            and qualname(function.__func__) == "Deferred.cancel"
+        )
+
+    def _add_handle(self, handle: Any, now: float) -> None:
+        """One of asyncio's: a timer, a call that is due, or the reader of a socket."""
+        attribute = self._heap.attribute
+        function = attribute(handle, "_callback")
+        if attribute(handle, "_cancelled") or function is None:
+            return
+        owner = function.__self__ if type(function) is MethodType else None
+        if owner is not None and owner is self._reactor:
+            return
+        if self._kinds.of(owner) is Kind.TRANSPORT:
+            self.of[id(handle)] = self._of_transport(owner)
+            return
+        name = name_of(function)
+        if name == "asyncio.futures._set_result_unless_cancelled":
+            name = "asyncio.sleep"
+        when = attribute(handle, "_when")
+        left = round(when - now, 3) if type(when) in _NUMBERS else 0.0
+        self.of[id(handle)] = {"kind": "delayed call", "name": name, "in": left}
+        if when is not None:
+            self.delayed_calls.append({"name": name, "in": left, "count": 1})
+
+    def _of_transport(self, transport: Any) -> Event:
+        extra = self._heap.fields(transport).get("_extra")
+        peer = extra.get("peername") if type(extra) is dict else None
+        protocol = self._heap.attribute(transport, "_protocol")
+        name = class_name(type(transport if protocol is None else protocol))
+        return {"kind": "socket", "name": name, "peer": address(peer)}
+
+    def _add_descriptor(self, thing: Any, is_registered: bool) -> None:
+        fields = self._heap.fields(thing)
+        if not is_registered and not fields.get("connected"):
+            return
+        local, peer = _ends(fields, thing)
+        if _is_one(thing, tcp.Port, unix.Port):
+            factory = self._innermost(fields.get("factory"), "wrappedFactory")
+            name = _name(factory)
+            event = {"kind": "socket", "name": f"{name} at {local}", "peer": None}
+            self.listening.append({"address": local, "factory": name})
+        else:
+            protocol = self._innermost(fields.get("protocol"), "wrappedProtocol")
+            if protocol is None and not _is_one(thing, tcp.Connection):
+                return
+            name = _name(thing if protocol is None else protocol)
+            event = {"kind": "socket", "name": name, "peer": peer}
+            self.connections.append(
+                {"protocol": name, "peer": peer, "local": local, "count": 1}
+            )
+        self.of[id(thing)] = event
+
+    def _innermost(self, thing: Any, name: str) -> Any:
+        """The protocol or factory that TLS and others are wrapped around."""
+        for _ in range(_MOST_WRAPPED):
+            inner = None if thing is None else self._heap.fields(thing).get(name)
+            if inner is None:
+                break
+            thing = inner
+        return thing
+
+    def _add_process(self, pid: Any, thing: Any) -> None:
+        protocol = self._heap.fields(thing).get("proto")
+        name = _command(pid) or _name(protocol)
+        self.of[id(thing)] = {"kind": "process", "name": name, "pid": pid}
+        self.processes.append({"name": name, "pid": pid})
+
+    def _add_job(self, job: FunctionType) -> None:
+        """What a pool's thread runs, or what waits for one."""
+        self.of[id(job)] = {"kind": "thread", "name": job_name(job)}
+
+    def _add_calls_from_threads(self, fields: dict[str, Any]) -> None:
+        for call in _items(fields.get("threadCallQueue")):
+            if type(call) is tuple and call:
+                self.of[id(call)] = {"kind": "thread", "name": name_of(call[0])}
+
+
+def job_name(job: FunctionType) -> str:
+    """The function that was given to `deferToThread` or `callInThread`."""
+    work = job.__dict__.get("theWork")
+    function = cell(work, "func") if type(work) is FunctionType else None
+    return "(ending)" if function is None else name_of(function)
+
+
+def address(value: Any) -> str | None:
+    """A socket's address: `127.0.0.1:80`, `[::1]:80`, a path, or None."""
+    if type(value) is tuple and len(value) >= 2:
+        host, port = value[:2]
+        if type(host) is str and type(port) is int:
+            host = printable(host, longest=LONGEST)
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if type(value) is bytes:
+        value = value.decode("utf-8", "replace")
+    if type(value) is str and value:
+        return printable(value, longest=LONGEST)
+    return None
+
+
+def _ends(fields: dict[str, Any], thing: Any) -> tuple[str | None, str | None]:
+    found: Any = fields.get("socket")
+    if not _is_one(found, socket.socket):
+        return None, None
+    ends = []
+    for ask in (socket.socket.getsockname, socket.socket.getpeername):
+        try:
+            ends.append(address(ask(found)))
+        except (OSError, TypeError):
+            ends.append(None)
+    return ends[0], ends[1]
+
+
+def _registered(fields: dict[str, Any]) -> set[int]:
+    """The `id`s of what a reactor of Twisted's polls."""
+    found: set[int] = set()
+    for name in ("_selectables", "_reads", "_writes", "_readers", "_writers"):
+        value = fields.get(name)
+        if type(value) is dict:
+            found.update(map(id, value.values()))
+            found.update(map(id, value))
+        else:
+            found.update(map(id, _items(value)))
+    return found - set(map(id, _items(fields.get("_internalReaders"))))
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value) if type(value) in (list, set, tuple) else []
+
+
+def _is_one(thing: Any, *kinds: type) -> bool:
+    """As isinstance(), whatever the object says of its class."""
+    return any(base is kind for base in bases(type(thing)) for kind in kinds)
+
+
+def _name(thing: Any) -> str:
+    return "nothing" if thing is None else class_name(type(thing))
+
+
+def _command(pid: Any) -> str | None:
+    try:
+        with open(f"/proc/{pid:d}/comm", encoding="utf-8", errors="replace") as file:
+            return printable(file.read().strip(), longest=LONGEST) or None
+    except (OSError, TypeError, ValueError):
+        return None

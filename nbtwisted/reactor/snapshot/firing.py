@@ -1,0 +1,357 @@
+"""Who will fire a Deferred: found by who holds it, and who holds that, and so on.
+
+To fire a Deferred takes a reference to it. So what will fire it is at the end of one of
+the ways that lead to it: an event (a timer, a connection), a coroutine that goes on
+when something else has happened, or what any code can reach (a module). Those who wait
+for it have one, too, and cannot go on before. If all ways end there, nobody fires it.
+
+An object with several holders, such as a list of all that waits for a pool, is looked
+behind once: what is there is the same for all that it holds. What is found behind such
+a one may have other business than this Deferred, and counts for less than what is near.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from time import monotonic
+from types import CellType, FrameType, ModuleType
+from typing import Any
+
+from nbtwisted.reactor.naming import class_name, name_of
+from nbtwisted.reactor.snapshot.events import Event, Events
+from nbtwisted.reactor.snapshot.heap import Heap
+from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
+from nbtwisted.reactor.snapshot.waits import Waiting, Waits
+
+__all__ = ["Firing"]
+
+_MOST_SEEN = 3000
+"""Objects that are looked at behind one; beyond them the search is not complete."""
+
+_MOST_FOUND = 100
+_MOST_WAITERS = 10_000
+_OPTIMIZED = 1
+"""Flag of a code whose variables are not a dictionary already."""
+
+
+class Found:
+    """What the ways from an object lead to, the nearest first.
+
+    `holder` names the first attribute that holds it, `reached` the first variable or
+    class by which any code can reach it.
+    """
+
+    __slots__ = ("events", "holder", "is_complete", "reached", "waiting")
+
+    def __init__(self) -> None:
+        self.events: list[int] = []
+        self.waiting: list[Waiting] = []
+        self.holder: str | None = None
+        self.reached: str | None = None
+        self.is_complete = True
+
+
+class Firing:
+    """The search in one heap; it ends at `until`, by `time.monotonic`."""
+
+    def __init__(
+        self,
+        heap: Heap,
+        kinds: Kinds,
+        waits: Waits,
+        events: Events,
+        *,
+        reactor: Any,
+        until: float,
+    ) -> None:
+        self._heap = heap
+        self._kinds = kinds
+        self._waits = waits
+        self._events = events
+        self._reactor = reactor
+        self._until = until
+        self._behind: dict[int, Found] = {}
+        self._modules = {
+            id(vars(module)): name
+            for name, module in list(sys.modules.items())
+            if type(module) is ModuleType
+        }
+        # Variables of running functions, which the collector does not know.
+        self._on_stack: dict[int, tuple[int, str]] = {}
+        self._in_cells: dict[int, str] = {}
+        self._see_stack(sys._getframe(1))
+
+    def find(self) -> None:
+        """Say of each leaf who fires it."""
+        undecided: list[tuple[Waiting, list[Waiting], bool]] = []
+        for leaf in self._waits.leaves:
+            if monotonic() > self._until:
+                leaf.fired_by = {"kind": "unknown"}
+                continue
+            near, far = self._look(leaf)
+            candidates = self._decide(leaf, near, far)
+            if candidates is not None:
+                is_complete = near.is_complete and far.is_complete
+                undecided.append((leaf, candidates, is_complete))
+        self._settle(undecided)
+
+    def _decide(self, leaf: Waiting, near: Found, far: Found) -> list[Waiting] | None:
+        """Set `fired_by`; or return the coroutines that do it if they can go on."""
+        held_by = near.holder or far.holder
+        within = near.reached or far.reached
+        timeouts = [
+            self._events.of[event]
+            for event in near.events + far.events
+            if event in self._events.timeouts
+        ]
+        fired_by = self._event(near.events)
+        if fired_by is None and not (near.reached or far.reached):
+            fired_by = self._event(far.events)
+        if fired_by is None:
+            deferreds = self._others(leaf, near, "deferred")
+            if deferreds:
+                for deferred in deferreds:
+                    leaf.wait_for(deferred)
+                return None
+        routines = self._others(leaf, near, None)
+        if fired_by is None and routines:
+            return routines
+        if fired_by is None and timeouts:
+            fired_by = dict(timeouts[0], timeout=True)
+        elif fired_by is not None and timeouts:
+            fired_by["timeout_in"] = timeouts[0]["in"]
+        if fired_by is None and (near.reached or far.reached):
+            fired_by = {"kind": "unknown"}
+        if fired_by is None:
+            return self._others(leaf, far, None)
+        leaf.fired_by = fired_by
+        if held_by is not None:
+            fired_by["held_by"] = held_by
+        if within is not None:
+            fired_by["within"] = within
+        return None
+
+    def _event(self, events: list[int]) -> Event | None:
+        found = [one for one in events if one not in self._events.timeouts]
+        if not found:
+            return None
+        event = dict(self._events.of[found[0]])
+        if len(found) > 1:
+            event["others"] = len(found) - 1
+        return event
+
+    def _others(self, leaf: Waiting, found: Found, kind: str | None) -> list[Waiting]:
+        """Those found who do not wait for the leaf themselves."""
+        if not found.waiting:
+            return []
+        waiters = _waiters(leaf)
+        return [
+            one
+            for one in found.waiting
+            if id(one) not in waiters and (kind is None or one.kind == kind)
+        ]
+
+    def _settle(self, undecided: list[tuple[Waiting, list[Waiting], bool]]) -> None:
+        """Of coroutines that could fire each other's Deferreds, find who can go on."""
+        stuck = {id(leaf) for leaf, _, _ in undecided}
+        needs = {
+            id(leaf): [_leaves(one) for one in candidates]
+            for leaf, candidates, _ in undecided
+        }
+        has_changed = True
+        while has_changed:
+            has_changed = False
+            for name in list(stuck):
+                if any(not below <= stuck for below in needs[name]):
+                    stuck.discard(name)
+                    has_changed = True
+        for leaf, candidates, is_complete in undecided:
+            if id(leaf) not in stuck:
+                able = [one for one in candidates if not _leaves(one) <= stuck]
+                leaf.fired_by = {"kind": "task", "name": able[0].name}
+                if len(able) > 1:
+                    leaf.fired_by["others"] = len(able) - 1
+            else:
+                complete = is_complete and self._heap.is_complete
+                leaf.fired_by = {"kind": "nobody" if complete else "unknown"}
+
+    # -- the ways ---------------------------------------------------------------
+
+    def _look(self, leaf: Waiting) -> tuple[Found, Found]:
+        """What is near a leaf, and behind the first objects with several holders."""
+        near, far = Found(), Found()
+        for fat in self._follow(leaf.thing, near, stops_at_fat=True):
+            known = self._behind.get(id(fat))
+            if known is None:
+                known = self._behind[id(fat)] = Found()
+                self._follow(fat, known, stops_at_fat=False)
+            _add(far, known)
+        return near, far
+
+    def _follow(self, start: Any, found: Found, *, stops_at_fat: bool) -> list[Any]:
+        """Go all ways; returns the objects with several holders, if to stop there."""
+        fat: list[Any] = []
+        before: dict[int, Any] = {id(start): None}
+        queue = deque([start])
+        while queue:
+            thing = queue.popleft()
+            if len(before) > _MOST_SEEN:
+                found.is_complete = False
+                break
+            holders = [
+                holder
+                for holder in self._heap.holders(thing)
+                if id(holder) not in before
+            ]
+            if stops_at_fat and thing is not start and len(holders) > 1:
+                fat.append(thing)
+                continue
+            self._check_hidden(thing, found)
+            for holder in holders:
+                before[id(holder)] = thing
+                if not self._stop(holder, thing, before, found):
+                    queue.append(holder)
+        return fat
+
+    def _stop(
+        self, holder: Any, thing: Any, before: dict[int, Any], found: Found
+    ) -> bool:
+        """Note what a way has led to; returns whether it ends there."""
+        name = id(holder)
+        if name in self._events.of:
+            if name not in found.events and len(found.events) < _MOST_FOUND:
+                found.events.append(name)
+            return True
+        kind = self._kinds.of(holder)
+        waiting = self._waits.of.get(name)
+        if waiting is not None:
+            is_in_way = kind is not Kind.DEFERRED or self._is_callback(
+                holder, thing, before
+            )
+            if is_in_way:
+                _append(found, waiting)
+            return True
+        if name in self._modules:
+            if found.reached is None:
+                variable = _key(holder, thing)
+                found.reached = f"{self._modules[name]}.{variable or '...'}"
+            return True
+        if kind is Kind.CLASS:
+            # One of a function is reached by what else leads to the function.
+            if found.reached is None and "<locals>" not in name_of(holder):
+                found.reached = name_of(holder)
+            return True
+        if holder is self._reactor:
+            found.reached = found.reached or "reactor"
+            return True
+        if found.holder is None and type(holder) is not dict:
+            fields = self._heap.fields(holder)
+            held = before.get(id(thing)) if thing is fields else thing
+            variable = _key(fields, held) if fields else None
+            if variable is not None:
+                found.holder = f"{class_name(type(holder))}.{variable}"
+        return False
+
+    def _is_callback(self, deferred: Any, thing: Any, before: dict[int, Any]) -> bool:
+        """Whether a way comes by the callbacks, not by the canceller or the result."""
+        fields = self._heap.fields(deferred)
+        held = before.get(id(thing)) if thing is fields else thing
+        return _key(fields, held) in ("_callbacks", "callbacks")
+
+    def _check_hidden(self, thing: Any, found: Found) -> None:
+        hidden = self._heap.hidden_holders(thing)
+        count, where = self._on_stack.get(id(thing), (0, ""))
+        if count:
+            found.reached = found.reached or where
+            hidden -= count
+        if hidden > 0 and type(thing) is CellType:
+            where = self._in_cells.get(_content(thing), "")
+            if where:
+                found.reached = found.reached or where
+                hidden -= 1
+        if hidden > 0:
+            found.is_complete = False
+
+    def _see_stack(self, frame: FrameType | None) -> None:
+        while frame is not None:
+            code = frame.f_code
+            if (
+                code.co_flags & _OPTIMIZED
+                and frame.f_globals.get("__name__") not in _OURS
+            ):
+                outer = {*code.co_cellvars, *code.co_freevars}
+                for name, value in list(frame.f_locals.items()):
+                    where = f"{code.co_name}: {name}"
+                    if name in outer:
+                        self._in_cells[id(value)] = where
+                    else:
+                        count, _ = self._on_stack.get(id(value), (0, ""))
+                        self._on_stack[id(value)] = (count + 1, where)
+            frame = frame.f_back
+
+
+_OURS = {__name__, __name__.rpartition(".")[0]}
+
+
+def _add(found: Found, other: Found) -> None:
+    for event in other.events:
+        if event not in found.events and len(found.events) < _MOST_FOUND:
+            found.events.append(event)
+    for one in other.waiting:
+        _append(found, one)
+    found.holder = found.holder or other.holder
+    found.reached = found.reached or other.reached
+    found.is_complete = found.is_complete and other.is_complete
+
+
+def _append(found: Found, one: Waiting) -> None:
+    if any(known is one for known in found.waiting):
+        return
+    if len(found.waiting) < _MOST_FOUND:
+        found.waiting.append(one)
+    else:
+        found.is_complete = False
+
+
+def _waiters(leaf: Waiting) -> set[int]:
+    """The `id`s of all who wait for it, and of itself."""
+    found = {id(leaf)}
+    queue = [leaf]
+    while queue and len(found) < _MOST_WAITERS:
+        for one in queue.pop().awaited_by:
+            if id(one) not in found:
+                found.add(id(one))
+                queue.append(one)
+    return found
+
+
+def _leaves(one: Waiting) -> set[int]:
+    """The `id`s of those that it waits for at the end."""
+    found: set[int] = set()
+    seen = {id(one)}
+    queue = [one]
+    while queue and len(seen) < _MOST_WAITERS:
+        current = queue.pop()
+        if not current.waits_for:
+            found.add(id(current))
+        for other in current.waits_for:
+            if id(other) not in seen:
+                seen.add(id(other))
+                queue.append(other)
+    return found
+
+
+def _key(fields: dict[Any, Any], value: Any) -> str | None:
+    """By which name a dictionary has this value."""
+    for name, known in fields.items():
+        if known is value and type(name) is str:
+            return name
+    return None
+
+
+def _content(cell: CellType) -> int:
+    try:
+        return id(cell.cell_contents)
+    except ValueError:
+        return 0

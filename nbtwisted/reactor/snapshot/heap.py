@@ -1,0 +1,157 @@
+"""All objects of the process, and who refers to which: as the garbage collector has it.
+
+No code of the program runs here: the collector knows what an object refers to without
+asking it. Objects are told apart by `id` and by the `id` of their class, since a class
+can have any `__hash__` and `__eq__`.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from time import monotonic
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
+from typing import Any
+
+__all__ = ["Heap", "bases"]
+
+_mro_of_class = type.__dict__["__mro__"].__get__
+_dict_of_class = type.__dict__["__dict__"].__get__
+
+_REFERS_TO_NOTHING = (
+    BuiltinFunctionType,
+    CodeType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+    bool,
+    bytes,
+    float,
+    int,
+    str,
+    type,
+    type(None),
+)
+"""Whose holders are of no interest: most references are to these."""
+
+_NOTHING: tuple[int, ...] = ()
+
+
+def bases(kind: type) -> tuple[type, ...]:
+    """The classes that a class is made of, itself first."""
+    found: tuple[type, ...] = _mro_of_class(kind)
+    return found
+
+
+class Heap:
+    """The objects that there are now, and their holders.
+
+    `objects` are those that the collector knows: all that can refer to others. Where
+    there are millions, it takes seconds to learn who holds whom: it ends at `until`, by
+    `time.monotonic`, and is not complete then.
+    """
+
+    def __init__(self, until: float = math.inf) -> None:
+        objects = gc.get_objects()
+        # The last one is known to be held by this list alone.
+        objects.append([])
+        # Before anything else here refers to them.
+        self._counts = array("q", map(sys.getrefcount, objects))
+        self.objects: list[Any] = objects
+        self._getters: dict[int, Callable[[Any], Any] | None] = {}
+        self._own: set[int] = {id(objects), id(objects[-1])}
+        self._positions: dict[int, int] = {}
+        self._holders: dict[int, int | list[int]] = {}
+        self.is_complete = self._index(until)
+
+    def _index(self, until: float) -> bool:
+        # An instance's values move into a dictionary when somebody asks for that, so
+        # this comes before all questions.
+        nothing = {id(kind) for kind in _REFERS_TO_NOTHING}
+        holders = self._holders
+        referents = gc.get_referents
+        known = holders.get
+        for position, thing in enumerate(self.objects):
+            if not position % 65536 and monotonic() > until:
+                return False
+            for held in referents(thing):
+                if id(type(held)) in nothing:
+                    continue
+                name = id(held)
+                others = known(name)
+                if others is None:
+                    holders[name] = position
+                elif isinstance(others, int):
+                    holders[name] = [others, position]
+                else:
+                    others.append(position)
+        return True
+
+    def disregard(self, thing: object) -> None:
+        """Say of an object that it is not the program's."""
+        self._own.add(id(thing))
+
+    def holders(self, thing: object) -> Iterator[Any]:
+        """The objects that refer to this one, each as often as it does."""
+        for position in self._places(thing):
+            holder = self.objects[position]
+            if id(holder) not in self._own:
+                yield holder
+
+    def hidden_holders(self, thing: object) -> int:
+        """How many references to an object are of none that the collector knows.
+
+        They are those of running functions, and of what is written in C.
+        """
+        if not self._positions:
+            self._positions = {
+                id(thing): position for position, thing in enumerate(self.objects)
+            }
+        position = self._positions.get(id(thing))
+        if position is None:
+            return 1
+        return self._counts[position] - self._counts[-1] - len(self._places(thing))
+
+    def fields(self, thing: object) -> dict[str, Any]:
+        """What an object has in its `__dict__`, as it is; empty if it has none."""
+        kind = type(thing)
+        name = id(kind)
+        if name not in self._getters:
+            self._getters[name] = _dictionary_of(kind)
+        getter = self._getters[name]
+        found = None if getter is None else getter(thing)
+        return found if type(found) is dict else {}
+
+    def attribute(self, thing: object, name: str) -> Any:
+        """An attribute: of a slot, of a class written in C, or of the `__dict__`."""
+        for base in bases(type(thing)):
+            descriptor = _dict_of_class(base).get(name)
+            if type(descriptor) in (GetSetDescriptorType, MemberDescriptorType):
+                try:
+                    return descriptor.__get__(thing)
+                except AttributeError:
+                    return None
+        return self.fields(thing).get(name)
+
+    def _places(self, thing: object) -> list[int] | tuple[int, ...]:
+        places = self._holders.get(id(thing), _NOTHING)
+        return (places,) if isinstance(places, int) else places
+
+
+def _dictionary_of(kind: type) -> Callable[[Any], Any] | None:
+    """What reads the `__dict__` of such objects; not a property of that name."""
+    for base in reversed(bases(kind)):
+        descriptor = _dict_of_class(base).get("__dict__")
+        if type(descriptor) is GetSetDescriptorType:
+            getter: Callable[[Any], Any] = descriptor.__get__
+            return getter
+    return None

@@ -1,0 +1,77 @@
+"""What other threads do, looked at before a fork: the child has only its own thread."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import threading
+from dataclasses import dataclass
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from twisted.python import threadpool
+
+from nbtwisted.reactor.naming import own
+
+__all__ = ["Thread", "see_threads"]
+
+_MOST_FRAMES = 64
+_LIBRARY = sysconfig.get_paths()["stdlib"]
+_POOL = threadpool.__file__
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A thread, and where it was: `stack` is (file, line, function), innermost first.
+
+    `job` is the function of a `ThreadPool` that it runs.
+    """
+
+    ident: int
+    name: str
+    stack: tuple[tuple[str, int | None, str], ...]
+    job: Any = None
+
+    def place(self) -> tuple[str, int | None] | None:
+        """Where it is in code that is not Python's own, or at all."""
+        for file, line, _ in self.stack:
+            if not file.startswith(_LIBRARY) or "-packages" in file:
+                return file, line
+        return self.stack[0][:2] if self.stack else None
+
+
+def see_threads() -> list[Thread]:
+    """The threads other than this one. Takes no lock."""
+    this = threading.get_ident()
+    # threading.enumerate() takes a lock, which the interrupted code may have.
+    known: dict[int, Any] = getattr(threading, "_active", {})
+    threads = []
+    for ident, frame in sys._current_frames().items():
+        if ident == this:
+            continue
+        thread = known.get(ident)
+        name = own(thread, "_name")
+        stack: list[tuple[str, int | None, str]] = []
+        job = None
+        step: FrameType | None = frame
+        while step is not None and len(stack) < _MOST_FRAMES:
+            code = step.f_code
+            stack.append((code.co_filename, step.f_lineno, code.co_name))
+            if _is_job(code):
+                # Only of this frame, whose end is near: to ask for the variables of
+                # another would keep them for as long as that one runs.
+                job = step.f_locals.get("inContext")
+            step = step.f_back
+        threads.append(
+            Thread(
+                ident,
+                name if type(name) is str else f"thread {ident}",
+                tuple(stack),
+                job if type(job) is FunctionType else None,
+            )
+        )
+    return threads
+
+
+def _is_job(code: CodeType) -> bool:
+    return code.co_name == "inContext" and code.co_filename == _POOL
