@@ -82,8 +82,8 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
         """As every reactor has it; also from a thread, where TLS writes by a timer."""
         call: Any = super().callLater(delay, callable, *args, **kw)
         if call.debug:
-            # It shows who has asked for it, which is not this method.
-            call.creator.pop()
+            # It shows who has asked for it, which is neither this method nor Twisted's.
+            del call.creator[-2:]
         if threading.get_ident() != self._thread:
             self._asyncioEventloop.call_soon_threadsafe(_nothing)
         return call

@@ -106,30 +106,6 @@ class SendingTests(ReactorTestCase):
         late.cancel()
         self.assertEqual(waited, [2.0])
 
-    def test_many_pieces_in_order(self) -> None:
-        client, served = self.connect()
-        chance = random.Random(2)
-        sent = received = b""
-        for _ in range(500):
-            piece = chance.randbytes(chance.randrange(1, 20_000))
-            sent += piece
-            served.transport.write(piece)
-            if chance.random() < 0.3:
-                self.turns()
-                try:
-                    received += client.recv(chance.randrange(1, 100_000))
-                except BlockingIOError:
-                    continue
-        served.transport.loseConnection()
-        self.assertIsNone(served.lost)
-        while served.lost is None or not received.endswith(sent[-100:]):
-            self.turns()
-            try:
-                received += client.recv(2**20)
-            except BlockingIOError:
-                continue
-        self.assertEqual(received, sent)
-
     def test_what_is_left_is_not_copied_again(self) -> None:
         client, served = self.connect()
         served.transport.write(b"x" * 20_000_000)
@@ -170,6 +146,34 @@ class SendingTests(ReactorTestCase):
         # Nothing else will ever wake it.
         reactor.run(installSignalHandlers=False)
 
+
+class EitherTests(ReactorTestCase):
+    """What is the same on a loop of asyncio's."""
+
+    def test_many_pieces_in_order(self) -> None:
+        client, served = self.connect()
+        chance = random.Random(2)
+        sent = received = b""
+        for _ in range(500):
+            piece = chance.randbytes(chance.randrange(1, 20_000))
+            sent += piece
+            served.transport.write(piece)
+            if chance.random() < 0.3:
+                self.turns()
+                try:
+                    received += client.recv(chance.randrange(1, 100_000))
+                except BlockingIOError:
+                    continue
+        served.transport.loseConnection()
+        self.assertIsNone(served.lost)
+        while served.lost is None or not received.endswith(sent[-100:]):
+            self.turns()
+            try:
+                received += client.recv(2**20)
+            except BlockingIOError:
+                continue
+        self.assertEqual(received, sent)
+
     def test_the_other_end_is_gone(self) -> None:
         client, served = self.connect()
         linger = b"\x01\0\0\0\0\0\0\0"
@@ -208,8 +212,6 @@ class SendingTests(ReactorTestCase):
         with self.assertRaises(ConnectionResetError):
             client.recv(1)
 
-
-class DelayedCallTests(ReactorTestCase):
     def test_it_shows_who_has_asked_for_it(self) -> None:
         self.patch(DelayedCall, "debug", True)
         call = self.reactor.callLater(1, lambda: None)

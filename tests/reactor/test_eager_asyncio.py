@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerAsyncioReactor
 from nbtwisted.reactor.eager_asyncio import LOOP, new_loop
+from tests.reactor import test_eager
 from tests.reactor.connected import ReactorTestCase
 
 
@@ -110,6 +111,14 @@ class SendingTests(ReactorTestCase):
         self.assertEqual(client.recv(1), b"")
         self.turns(2)
         self.assertFalse(self.reactor._turns_are_due)
+
+
+class EitherTests(test_eager.EitherTests):
+    make_reactor = EagerAsyncioReactor
+
+
+class LogTests(test_eager.LogTests):
+    make_reactor = EagerAsyncioReactor
 
 
 class LoopTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -148,7 +149,7 @@ class LikeTwistedTests(ReactorTestCase):
     def settle(self, client: socket.socket) -> tuple[int, bytes, str]:
         """Let all happen that is under way; how much the client got, and its end."""
         got = bytearray()
-        end = "open"
+        end = "open" if client.fileno() >= 0 else "reset"
         quiet = 0
         while quiet < 20:
             # The kernel may take a moment, which is waited for when it was quiet.
@@ -300,6 +301,19 @@ class LikeTwistedTests(ReactorTestCase):
                 run.transport.write(b"hello")
 
             self.assertEqual(self.compare(scenario)[2][0], error.ConnectionLost)
+
+    def test_a_send_fails_because_the_other_end_has_reset(self) -> None:
+        def scenario(run: Run) -> None:
+            linger = struct.pack("ii", 1, 0)
+            run.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            run.client.close()
+            # Who reads after this send is told of an orderly end.
+            run.transport.write(b"hello")
+
+        ended = self.compare(scenario)
+        # There is no reset over UNIX sockets.
+        expected = error.ConnectionDone if self.unix else error.ConnectionLost
+        self.assertEqual(ended[2][0], expected)
 
     def test_a_send_fails_and_the_connection_is_aborted(self) -> None:
         def scenario(run: Run) -> None:
