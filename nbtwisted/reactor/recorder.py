@@ -220,8 +220,14 @@ class Recorder:
     def summary(self) -> str:
         """The same for people, on some lines."""
         wall = max(self.now() - self._began, 1e-9)
+        turns = (
+            f"{self.turns} turns: waiting {self.waited / wall:.0%}, "
+            if self.turns
+            # As on uvloop.
+            else "turns of a loop that shows none: "
+        )
         lines = [
-            f"{wall:.2f} s, {self.turns} turns: waiting {self.waited / wall:.0%}, "
+            f"{wall:.2f} s, {turns}"
             f"working {self.worked / wall:.0%}, stalled {self.stalled / wall:.0%} "
             f"({self.stalls} times); the latest timer {self.latest * 1000:.1f} ms late"
         ]

@@ -66,6 +66,15 @@ class RecorderTests(RecorderCase):
         self.assertIn("the latest timer 125.0 ms late", summary)
         self.assertIn("   1.250 s         2  1000.0 ms  a\n", summary)
 
+    def test_a_loop_whose_polls_nobody_sees(self) -> None:
+        self.call("a", 0.25)
+        self.clock.advance(0.75)
+        self.assertTrue(
+            self.recorder.summary().startswith(
+                "1.00 s, turns of a loop that shows none: working 25%, stalled 0%"
+            )
+        )
+
     def test_nothing_at_all(self) -> None:
         self.assertEqual(len(self.recorder.summary().splitlines()), 1)
 
