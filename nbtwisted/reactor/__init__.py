@@ -6,6 +6,10 @@ reactor, those or Twisted's, and has a clock beside it. Twisted's own tests are 
 oracle: `make conformance` runs them on Twisted's reactors and on ours, and fails if one
 fails on ours alone.
 
+`thread_check` and `meter` are put on one reactor, of whichever kind, as attributes of
+the object: the one reports threads that use it, the other has the figures for
+`prometheus`.
+
 A traced reactor wraps no function, so a program sees what it would see without. A
 delayed call tells when Twisted's loop marks it as called, and ends where the next one
 begins: nothing of that loop is written again. The watchdog takes the stack of the
@@ -19,18 +23,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbtwisted.reactor.eager import EagerEPollReactor, install
     from nbtwisted.reactor.eager_asyncio import EagerAsyncioReactor
+    from nbtwisted.reactor.prometheus import metrics
 
-__all__ = ["EagerAsyncioReactor", "EagerEPollReactor", "install"]
+__all__ = ["EagerAsyncioReactor", "EagerEPollReactor", "install", "metrics"]
 
 _ROOMS = {
     "EagerAsyncioReactor": "eager_asyncio",
     "EagerEPollReactor": "eager",
     "install": "eager",
+    # Which is why that is not called `metrics`.
+    "metrics": "prometheus",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Where there is no epoll there is another reactor to choose; and few want asyncio.
+    # Where there is no epoll there is another reactor to choose; and few want asyncio,
+    # or figures.
     if name in __all__:
         from importlib import import_module
 

@@ -24,8 +24,10 @@ from nbtwisted.command_line import (
 from nbtwisted.reactor.adopting import CannotTrace, trace_whichever_comes
 from nbtwisted.reactor.installing import installed_reactor
 from nbtwisted.reactor.program import Program
+from nbtwisted.reactor.stderr_lines import to_stderr
+from nbtwisted.reactor.thread_check import OtherThreads, as_told
 from nbtwisted.reactor.traced import stall_from
-from nbtwisted.reactor.tracing import NOTHING_RAN, STALL, Settings, Tracing, to_stderr
+from nbtwisted.reactor.tracing import NOTHING_RAN, STALL, Settings, Tracing
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["main"]
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     # How many there may be is the program's to change.
     expect_open_files("nbtwisted trace", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     try:
+        other_threads = as_told(OtherThreads.REPORTED)
         program = Program(named)
     except ValueError as error:
         parser.error(str(error))
@@ -71,7 +74,9 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except OSError as error:
         say(f"nbtwisted trace: error: cannot write {told.out}: {error.strerror}")
         raise SystemExit(CANNOT_WRITE) from None
-    trace_whichever_comes(Settings(stall=told.stall_ms, file=file))
+    trace_whichever_comes(
+        Settings(stall=told.stall_ms, file=file, other_threads=other_threads)
+    )
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,7 +20,7 @@ from typing import Any
 from twisted.internet import main
 from twisted.python import context, log
 
-from nbtwisted.reactor import installing, timers
+from nbtwisted.reactor import installing, thread_check, timers
 from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.turns import (
     LOG_CONTEXT,
@@ -213,8 +213,10 @@ class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
 def install() -> None:
     """Make this the reactor, with the clock that the environment names (see `timers`).
 
+    Whether other threads may use it is asked of the environment, too: `thread_check`.
+
     Raises `twisted.internet.error.ReactorAlreadyInstalledError` if there is another,
-    and `ValueError` for what is no clock.
+    and `ValueError` for a variable that has neither.
     """
     installing.install(EagerEPollReactor, _make)
 
@@ -222,4 +224,5 @@ def install() -> None:
 def _make() -> EagerEPollReactor:
     reactor = EagerEPollReactor()
     timers.follow_environment(reactor)
+    thread_check.follow_environment(reactor)
     return reactor

@@ -21,7 +21,7 @@ from typing import Any
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.python import context, log
 
-from nbtwisted.reactor import installing, timers
+from nbtwisted.reactor import installing, thread_check, timers
 from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.turns import (
     LOG_CONTEXT,
@@ -206,17 +206,19 @@ def new_loop(otherwise: str | None = None) -> asyncio.AbstractEventLoop | None:
 def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
     """Make this the reactor, with the clock that the environment names (see `timers`).
 
-    Without a loop, it runs on that which `new_loop` gives.
+    Without a loop, it runs on that which `new_loop` gives. Whether other threads may
+    use it is asked of the environment, too: `thread_check`.
 
     Raises `twisted.internet.error.ReactorAlreadyInstalledError` if there is another,
-    `ValueError` for what is no clock or no loop, and `ImportError` for a loop that is
-    named and not there.
+    `ValueError` for a variable that has none of these, and `ImportError` for a loop
+    that is named and not there.
     """
 
     def make() -> EagerAsyncioReactor:
         kind = EagerAsyncioReactor
         reactor = kind(eventloop or new_loop(kind.usual_loop))
         timers.follow_environment(reactor)
+        thread_check.follow_environment(reactor)
         return reactor
 
     installing.install(EagerAsyncioReactor, make)

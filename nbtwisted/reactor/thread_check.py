@@ -20,18 +20,28 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
-from functools import wraps
-from types import FrameType
-from typing import Any, Literal, cast
+from enum import Enum
+from functools import partial, wraps
+from types import FrameType, MethodType
+from typing import Any
 
 from twisted.internet.base import ReactorBase
 from twisted.python import threadable
 
 from nbtwisted.printable import printable, printable_ends
 from nbtwisted.reactor.naming import class_name
+from nbtwisted.reactor.stderr_lines import to_stderr
 
-__all__ = ["VARIABLE", "ThreadCheck", "WrongThread", "follow_environment", "watch"]
+__all__ = [
+    "VARIABLE",
+    "OtherThreads",
+    "ThreadCheck",
+    "WrongThread",
+    "as_told",
+    "follow_environment",
+    "watch",
+    "watch_for",
+]
 
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
 # ReactorBase: _started, _cancelCallLater, _moveCallLaterSooner
@@ -48,13 +58,16 @@ LONGEST = 200
 """Characters of the name of a thread, a file or a function."""
 
 # The ends of all that changes what a reactor knows, but for `callFromThread` and
-# `callInThread`, which are for threads. Those that open something come before what they
-# open is there, so that nothing of it is left where `strict` raises.
-_WATCHED = (
+# `callInThread`, which are for threads.
+_ENDS = (
     *("addReader", "addWriter", "removeReader", "removeWriter", "removeAll"),
     *("callLater", "_cancelCallLater", "_moveCallLaterSooner"),
-    *("callWhenRunning", "addSystemEventTrigger", "removeSystemEventTrigger"),
-    *("iterate", "stop", "crash", "resolve", "spawnProcess"),
+    *("addSystemEventTrigger", "removeSystemEventTrigger", "stop", "crash"),
+)
+# What leads there, and has opened something or called somebody by then: `strict` raises
+# before that. Otherwise they are left alone, and no frame of ours is in a traceback.
+_BEGINNINGS = (
+    *("callWhenRunning", "iterate", "resolve", "spawnProcess"),
     *("connectTCP", "connectSSL", "connectUNIX", "connectUNIXDatagram"),
     *("listenTCP", "listenSSL", "listenUNIX", "listenUDP", "listenUNIXDatagram"),
     *("listenMulticast", "adoptStreamPort", "adoptStreamConnection"),
@@ -77,6 +90,14 @@ _OF_TRANSPORTS = {
 _NAME = "_nbtwisted_thread_check"
 
 _HERE = f'"{sys._getframe().f_code.co_filename}"'
+
+
+class OtherThreads(Enum):
+    """What is done where another thread uses a reactor, by the values of `VARIABLE`."""
+
+    UNSEEN = "0"
+    REPORTED = "1"
+    REFUSED = "strict"
 
 
 class WrongThread(RuntimeError):
@@ -107,7 +128,8 @@ class ThreadCheck:
         self._report = report
         self._reported: dict[tuple[object, ...], object] = {}
         self._is_over = False
-        self._put = {name: _watched(self, name) for name in _WATCHED}
+        watched = _ENDS + _BEGINNINGS if strict else _ENDS
+        self._put = {name: _watched(self, name) for name in watched}
         self._put["startRunning"] = self._noting(_method(reactor, "startRunning"))
         for name, function in self._put.items():
             if function is not None:
@@ -192,25 +214,37 @@ def watch(
     before = getattr(reactor, _NAME, None)
     if isinstance(before, ThreadCheck):
         before.stop()
-    return ThreadCheck(reactor, strict, report or _to_stderr)
+    return ThreadCheck(reactor, strict, report or partial(to_stderr, os.getpid()))
 
 
-def follow_environment(
-    reactor: Any,
-    *,
-    unless_told: Literal["0", "1"] = "0",
-    report: Callable[[str], None] | None = None,
-) -> ThreadCheck | None:
-    """Watch a reactor as the environment has it: 1, strict, or 0 for not at all.
+def watch_for(
+    reactor: Any, use: OtherThreads, report: Callable[[str], None] | None = None
+) -> None:
+    """Watch a reactor, as `watch` does, or not at all."""
+    if use is not OtherThreads.UNSEEN:
+        watch(reactor, strict=use is OtherThreads.REFUSED, report=report)
 
-    Raises `ValueError` for anything else.
+
+def as_told(otherwise: OtherThreads) -> OtherThreads:
+    """What the environment has to say.
+
+    Raises `ValueError` for a value that is none.
     """
-    value = os.environ.get(VARIABLE) or unless_told
-    if value not in ("0", "1", "strict"):
-        raise ValueError(f"{VARIABLE}={value!r}: expected 1, strict or 0")
-    if value == "0":
-        return None
-    return watch(reactor, strict=value == "strict", report=report)
+    value = os.environ.get(VARIABLE)
+    try:
+        return OtherThreads(value) if value else otherwise
+    except ValueError:
+        raise ValueError(f"{VARIABLE}={value!r}: expected 1, strict or 0") from None
+
+
+def follow_environment(reactor: Any) -> None:
+    """Watch a reactor if the environment asks for it, and nobody has.
+
+    Raises `ValueError` as `as_told` does.
+    """
+    use = as_told(OtherThreads.UNSEEN)
+    if _NAME not in reactor.__dict__:
+        watch_for(reactor, use)
 
 
 def _method(reactor: Any, name: str) -> Callable[..., Any]:
@@ -237,18 +271,22 @@ def _watched(check: ThreadCheck, name: str) -> Callable[..., Any] | None:
     # spelt out, by the names that Twisted has for the arguments.
     get_ident = threading.get_ident
 
-    def add_reader(reader: Any) -> None:
+    def add_reader(_: object, reader: Any) -> None:
         if get_ident() != check.thread:
             check.other_thread(name)
         method(reader)
 
-    def add_writer(writer: Any) -> None:
+    def add_writer(_: object, writer: Any) -> None:
         if get_ident() != check.thread:
             check.other_thread(name)
         method(writer)
 
     def call_later(
-        delay: float, callable: Callable[..., Any], *args: object, **kw: object
+        _: object,
+        delay: float,
+        callable: Callable[..., Any],
+        *args: object,
+        **kw: object,
     ) -> Any:
         if get_ident() != check.thread:
             check.other_thread(name)
@@ -258,7 +296,7 @@ def _watched(check: ThreadCheck, name: str) -> Callable[..., Any] | None:
             call.creator[:] = [line for line in call.creator if _HERE not in line]
         return call
 
-    def any_other(*args: Any, **kwargs: Any) -> Any:
+    def any_other(_: object, *args: Any, **kwargs: Any) -> Any:
         if get_ident() != check.thread:
             check.other_thread(name)
         return later(*args, **kwargs)
@@ -268,7 +306,9 @@ def _watched(check: ThreadCheck, name: str) -> Callable[..., Any] | None:
         "addWriter": add_writer,
         "callLater": call_later,
     }
-    return wraps(cast(Callable[..., Any], method))(by_name.get(name, any_other))
+    function = wraps(getattr(method, "__func__", method))(by_name.get(name, any_other))
+    # A method, too: `callLater(1, reactor.stop)` goes by its name.
+    return MethodType(function, reactor)
 
 
 def _use(frame: FrameType | None, method: str) -> tuple[str, tuple[str, int] | None]:
@@ -334,12 +374,3 @@ def _stack(frame: FrameType | None) -> list[str]:
         frames.pop()
     summary = traceback.StackSummary.extract(iter(frames[:FRAMES][::-1]))
     return "".join(summary.format()).rstrip("\n").split("\n")
-
-
-def _to_stderr(text: str) -> None:
-    lines = "".join(f"reactor: {line}\n" for line in text.split("\n"))
-    # It may be closed, or full; the program must not suffer for it.
-    with suppress(Exception):
-        # At once, so that no other thread writes in between.
-        sys.stderr.write(lines)
-        sys.stderr.flush()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from nbtwisted.reactor import installing, timers
 from nbtwisted.reactor.eager import EagerEPollReactor
+from nbtwisted.reactor.thread_check import OtherThreads, as_told
 from nbtwisted.reactor.tracing import STALL, PollTracing, Settings, Tracing
 from nbtwisted.trace_file import TraceFile
 
@@ -35,10 +36,11 @@ def install() -> None:
     """Make this the reactor, as the environment has it.
 
     `NBTWISTED_TRACE` is the path of a file for the spans, and `NBTWISTED_STALL_MS` the
-    milliseconds from which a callback is a stall; for its clock see `timers`.
+    milliseconds from which a callback is a stall; for its clock see `timers`, and for
+    uses by other threads `thread_check`.
 
-    Raises `ValueError` for milliseconds or a clock that are none, and for a file that
-    cannot be written; `ReactorAlreadyInstalledError` if there is another.
+    Raises `ValueError` for what is none of these, and for a file that cannot be
+    written; `ReactorAlreadyInstalledError` if there is another.
     """
     installing.install(
         TracedReactor,
@@ -57,6 +59,7 @@ def settings_as_told() -> Settings:
         stall = stall_from(os.environ.get("NBTWISTED_STALL_MS") or str(STALL * 1000))
     except ValueError as error:
         raise ValueError(f"NBTWISTED_STALL_MS={error}") from None
+    other_threads = as_told(OtherThreads.REPORTED)
     path = os.environ.get("NBTWISTED_TRACE")
     try:
         file = TraceFile(path) if path else None
@@ -64,7 +67,7 @@ def settings_as_told() -> Settings:
         raise ValueError(
             f"NBTWISTED_TRACE: cannot write {path}: {error.strerror}"
         ) from None
-    return Settings(stall=stall, file=file)
+    return Settings(stall=stall, file=file, other_threads=other_threads)
 
 
 def made(reactor: Traced) -> Traced:

@@ -11,11 +11,9 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,6 +24,8 @@ from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.naming import class_name, name_of, own, peer_of
 from nbtwisted.reactor.recorder import Call, Recorder, Stall
 from nbtwisted.reactor.span_output import SpanOutput
+from nbtwisted.reactor.stderr_lines import to_stderr
+from nbtwisted.reactor.thread_check import OtherThreads, watch_for
 from nbtwisted.reactor.traced_calls import ThreadCalls, TimedPoll, TracedCall
 from nbtwisted.reactor.watchdog import Watchdog
 from nbtwisted.trace_file import TraceFile
@@ -43,7 +43,6 @@ __all__ = [
     "Tracing",
     "read_name",
     "send_name",
-    "to_stderr",
 ]
 
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
@@ -65,8 +64,9 @@ class Settings:
 
     A callback of `stall` seconds or more is reported while it lasts and when it has
     ended, and told to `on_stall` then. Spans go to `file`, if there is one. A `summary`
-    is written when the reactor has been stopped, or by `finish`. All of this goes to
-    `report`, a line or more at a time: by default to stderr.
+    is written when the reactor has been stopped, or by `finish`. What `other_threads`
+    do with the reactor is seen as `thread_check` does. All of this goes to `report`, a
+    line or more at a time: by default to stderr.
     """
 
     stall: float = STALL
@@ -74,6 +74,7 @@ class Settings:
     report: Callable[[str], None] | None = None
     on_stall: Callable[[Stall], None] | None = None
     summary: bool = True
+    other_threads: OtherThreads = OtherThreads.REPORTED
 
 
 class Tracing(KnownAsTwisteds, _Base):
@@ -118,6 +119,7 @@ class Tracing(KnownAsTwisteds, _Base):
         for call in self._pendingTimedCalls:
             TracedCall.trace(call, self._begin_timer)
         self._trace_polls()
+        watch_for(self, settings.other_threads, self._report)
         if self._started:
             self._watch()
 
@@ -335,18 +337,3 @@ def send_name(writer: Any) -> str:
 
 def _detail(about: object) -> str:
     return about if isinstance(about, str) else peer_of(about)
-
-
-def to_stderr(process: int, text: str) -> None:
-    """Write lines to the stderr of this process, or of a daemon to its log.
-
-    A program may have put something else into the place of `sys.stderr`, which is
-    none of our business but that Twisted's log is there, and a daemon has no other.
-    """
-    lines = "".join(f"reactor: {line}\n" for line in text.split("\n"))
-    stream = sys.__stderr__ if os.getpid() == process else sys.stderr
-    # It may be closed, or full; the program must not suffer for it.
-    with suppress(Exception):
-        # At once, so that no other thread writes in between.
-        stream.write(lines)  # type: ignore[union-attr]
-        stream.flush()  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted.reactor import EagerAsyncioReactor, EagerEPollReactor
 from nbtwisted.reactor.adopting import CannotTrace, adopt, traced
 from nbtwisted.reactor.recorder import Stall
+from nbtwisted.reactor.thread_check import OtherThreads
 from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.traced_asyncio import TracedAsyncioReactor
 from nbtwisted.reactor.tracing import Settings, Tracing
@@ -89,6 +91,33 @@ class AdoptingTests(SynchronousTestCase):
             recorder = reactor.recorder
             adopt(reactor, Settings())
             self.assertIs(reactor.recorder, recorder)
+
+    def test_uses_by_other_threads_are_reported(self) -> None:
+        for kind in KINDS:
+            reactor = self.adopted(kind, summary=False)
+
+            def uses() -> None:
+                reactor.callLater(0, reactor.stop)  # noqa: B023
+                # From a thread, Twisted's reactor does not notice that.
+                reactor.wakeUp()  # noqa: B023
+
+            def starts_a_thread() -> None:
+                thread = threading.Thread(target=uses)
+                thread.start()
+                thread.join()
+
+            reactor.callLater(0, starts_a_thread)
+            reactor.run(installSignalHandlers=False)
+            (report,) = self.said
+            self.assertIn("reactor.callLater was called in the thread", report)
+            self.assertIn("in starts_a_thread", report.partition("meanwhile:")[2])
+
+    def test_unless_told_otherwise(self) -> None:
+        for kind in KINDS:
+            reactor = self.adopted(kind, other_threads=OtherThreads.UNSEEN)
+            self.assertNotIn("callLater", vars(reactor))
+            reactor = self.adopted(kind, other_threads=OtherThreads.REFUSED)
+            self.assertIn("listenTCP", vars(reactor))
 
     def test_what_was_there_before_is_traced_too(self) -> None:
         for kind in KINDS:

@@ -56,6 +56,8 @@ class ChoosingTests(SynchronousTestCase):
         self.assertRegex(said, "^nbtwisted: error: NBTWISTED_STALL_MS='abc': expected")
         said = self.chosen(NBTWISTED_CLOCK="abc")
         self.assertRegex(said, "^nbtwisted: error: NBTWISTED_CLOCK='abc': expected")
+        said = self.chosen(NBTWISTED_THREAD_CHECK="abc")
+        self.assertIn("error: NBTWISTED_THREAD_CHECK='abc': expected 1, strict", said)
 
     def test_where_there_is_no_epoll(self) -> None:
         without = "import select; del select.epoll\n"

@@ -24,6 +24,7 @@ from twisted.python.reflect import qual
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerEPollReactor, eager, traced, tracing
+from nbtwisted.reactor.thread_check import VARIABLE
 
 GLOBAL = "twisted.internet.reactor"
 
@@ -55,6 +56,21 @@ class InstallingTests(SynchronousTestCase):
         reactor._poller.close()
         if isinstance(reactor, traced.TracedReactor):
             reactor.finish()
+
+    def test_uses_by_other_threads_as_the_environment_has_it(self) -> None:
+        for ours, value, is_watched, is_strict in (
+            (eager, "", False, False),
+            (eager, "1", True, False),
+            (eager, "strict", True, True),
+            (traced, "", True, False),
+            (traced, "strict", True, True),
+            (traced, "0", False, False),
+        ):
+            sys.modules.pop(GLOBAL, None)
+            with patch.dict(os.environ, {VARIABLE: value}):
+                reactor = self.install(ours)
+            self.assertEqual("callLater" in vars(reactor), is_watched)
+            self.assertEqual("listenTCP" in vars(reactor), is_strict)
 
     def test_epoll_is_what_they_are(self) -> None:
         for ours in (eager, traced):

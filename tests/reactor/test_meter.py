@@ -19,6 +19,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted import reactor as our_reactors
 from nbtwisted.reactor.histogram import Histogram
 from nbtwisted.reactor.meter import STALL, meter_of
 from nbtwisted.reactor.prometheus import metrics
@@ -212,7 +213,7 @@ class OnAsyncioTests(WithoutEpoll, ReactorTestCase):
             now += 0.5
 
         self.reactor.callLater(0, works)
-        self.turns()
+        self.until(lambda: meter.stalls)
         self.assertGreater(meter.turns.count, before)
         self.assertEqual((meter.turns.total, meter.stalls), (0.5, 1))
         self.assertEqual(meter.lateness.count, late + 1)
@@ -279,6 +280,10 @@ class FigureTests(ReactorTestCase):
         found = figures(self.reactor)
         self.assertEqual(found["reactor_stalls_total"], 7)
         self.assertEqual(found["reactor_stalled_seconds_total"], 3.5)
+
+    def test_by_its_public_name(self) -> None:
+        # Also when the module was imported.
+        self.assertIs(our_reactors.metrics, metrics)
 
     def test_what_has_no_polls_to_be_seen(self) -> None:
         reactor = SelectReactor()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import inspect
 import io
 import os
 import sys
@@ -24,7 +24,8 @@ from twisted.internet.threads import blockingCallFromThread
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import thread_check
-from nbtwisted.reactor.thread_check import ThreadCheck, WrongThread
+from nbtwisted.reactor.naming import class_name, name_of
+from nbtwisted.reactor.thread_check import OtherThreads, WrongThread
 from tests.reactor.connected import ReactorTestCase
 from tests.reactor.without_epoll import WithoutEpoll
 
@@ -261,6 +262,20 @@ class ReportTests(WatchedCase):
         self.assertNotIn(os.path.dirname(thread_check.__file__), meanwhile)
         self.turns()
 
+    def test_methods_by_their_names(self) -> None:
+        kind = class_name(type(self.reactor))
+        module = type(self.reactor).__module__
+        for name in ("stop", "callLater", "addWriter"):
+            method = getattr(self.reactor, name)
+            self.assertIn(name, vars(self.reactor))
+            self.assertEqual(name_of(method), f"{module}.{kind}.{name}")
+            self.assertEqual(
+                list(inspect.signature(method).parameters),
+                list(inspect.signature(getattr(type(self.reactor), name)).parameters)[
+                    1:
+                ],
+            )
+
     def test_watched_no_more(self) -> None:
         call = self.reactor.callLater(100, nothing)
         before = dict(vars(self.reactor))
@@ -281,12 +296,12 @@ class ReportTests(WatchedCase):
     def test_where_it_is_said(self) -> None:
         thread_check.watch(self.reactor)
         said = io.StringIO()
-        with contextlib.redirect_stderr(said):
+        with mock.patch.object(sys, "__stderr__", said):
             in_a_thread(lambda: self.reactor.callLater(0, nothing))
         lines = said.getvalue().splitlines()
         self.assertTrue(all(line.startswith("reactor: ") for line in lines), lines)
         self.assertTrue(lines[0].startswith("reactor: reactor.callLater was called"))
-        with mock.patch.object(sys, "stderr", None):
+        with mock.patch.object(sys, "__stderr__", None):
             self.assertIsInstance(
                 in_a_thread(lambda: self.reactor.callLater(0, nothing)), DelayedCall
             )
@@ -356,36 +371,46 @@ class AskingTests(SynchronousTestCase):
         for reader in self.reactor._internalReaders:
             self.addCleanup(reader.connectionLost, None)
 
-    def follow(self, value: str | None, **kwargs: Any) -> ThreadCheck | None:
+    def told(self, value: str | None) -> Any:
         environment = {} if value is None else {thread_check.VARIABLE: value}
-        with mock.patch.dict(os.environ, environment):
-            if value is None:
-                os.environ.pop(thread_check.VARIABLE, None)
-            return thread_check.follow_environment(self.reactor, **kwargs)
+        return mock.patch.dict(os.environ, environment)
 
     def test_who_does_not_ask_pays_nothing(self) -> None:
         before = dict(vars(self.reactor))
         for value in (None, "", "0"):
-            self.assertIsNone(self.follow(value))
-        self.assertIsNone(self.follow("0", unless_told="1"))
+            with self.told(value):
+                thread_check.follow_environment(self.reactor)
+        thread_check.watch_for(self.reactor, OtherThreads.UNSEEN)
         self.assertEqual(vars(self.reactor), before)
 
     def test_who_asks(self) -> None:
-        for value, unless_told, is_strict in (
-            ("1", "0", False),
-            ("strict", "0", True),
-            (None, "1", False),
-            ("strict", "1", True),
-        ):
-            check = self.follow(value, unless_told=unless_told)
-            assert check is not None
+        for value, is_strict in (("1", False), ("strict", True)):
+            with self.told(value):
+                thread_check.follow_environment(self.reactor)
+            check = vars(self.reactor)["_nbtwisted_thread_check"]
             self.assertEqual(check._strict, is_strict)
+            # What is watched stays so, by whoever has asked for it.
+            for other in ("0", "1", "strict"):
+                with self.told(other):
+                    thread_check.follow_environment(self.reactor)
             self.assertIs(vars(self.reactor)["_nbtwisted_thread_check"], check)
+            check.stop()
+
+    def test_values(self) -> None:
+        for value, meant in (
+            (None, OtherThreads.REPORTED),
+            ("", OtherThreads.REPORTED),
+            ("0", OtherThreads.UNSEEN),
+            ("1", OtherThreads.REPORTED),
+            ("strict", OtherThreads.REFUSED),
+        ):
+            with self.told(value):
+                self.assertIs(thread_check.as_told(OtherThreads.REPORTED), meant)
 
     def test_what_is_none(self) -> None:
         for value in ("yes", "STRICT", "2"):
-            with self.assertRaises(ValueError) as caught:
-                self.follow(value)
+            with self.told(value), self.assertRaises(ValueError) as caught:
+                thread_check.follow_environment(self.reactor)
             self.assertEqual(
                 str(caught.exception),
                 f"NBTWISTED_THREAD_CHECK={value!r}: expected 1, strict or 0",

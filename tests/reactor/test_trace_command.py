@@ -180,9 +180,15 @@ class TraceCase(SynchronousTestCase):
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "nbtwisted", "trace", *arguments]
 
-    def run_it(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = self.command(*arguments)
-        return warm_start.run(command, timeout=30, cwd=self.folder)
+    def run_it(
+        self, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return warm_start.run(
+            self.command(*arguments),
+            timeout=30,
+            cwd=self.folder,
+            env={**os.environ, **variables},
+        )
 
     def start(self, *arguments: str) -> warm_start.Popen:
         return warm_start.Popen(
@@ -330,6 +336,10 @@ class TraceTests(TraceCase):
             self.assertIn(words, ran.stderr)
             self.assertEqual((ran.stdout, ran.stderr.count("\n")), ("", 1))
 
+        ran = self.run_it(script, NBTWISTED_THREAD_CHECK="x")
+        self.assertEqual((ran.returncode, ran.stdout), (2, ""))
+        self.assertIn("NBTWISTED_THREAD_CHECK='x': expected 1, strict", ran.stderr)
+
     def test_too_few_files(self) -> None:
         script = self.script("print('it ran')")
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -430,9 +440,10 @@ class TwistdTests(TraceCase):
             ("NBTWISTED_TRACE", "/dev/full"),
             ("NBTWISTED_STALL_MS", "x"),
             ("NBTWISTED_CLOCK", "x"),
+            ("NBTWISTED_THREAD_CHECK", "x"),
         ]:
             for reactor in ("traced", "eager"):
-                if reactor == "eager" and name != "NBTWISTED_CLOCK":
+                if reactor == "eager" and name[-5:] not in ("CLOCK", "CHECK"):
                     continue
                 ran = warm_start.run(
                     [sys.executable, "-m", "nbtwisted", "serve", "--reactor", reactor],
