@@ -1,4 +1,4 @@
-"""The `nbtwisted` command: `serve`, `proxy`, `get`, `load`, `trace` and `study`."""
+"""The `nbtwisted` command, and the commands that it has."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ usage: nbtwisted serve [OPTIONS]        serve HTTP answers that wait as asked
        nbtwisted get [OPTIONS] [URL …]  send many requests at once, print raw answers
        nbtwisted load [OPTIONS] URL …   keep a server busy, say how long it took
        nbtwisted trace [OPTIONS] SCRIPT say what a Twisted program's time goes into
+       nbtwisted ps [OPTIONS] PID       say what a running Twisted program waits for
        nbtwisted study [LESSON]         learn how waits overlap, by running it
        nbtwisted --version
 
@@ -51,6 +52,10 @@ def main() -> NoReturn:
         from nbtwisted.reactor.command import main as trace
 
         trace(arguments)
+    elif command == "ps":
+        from nbtwisted.reactor.ps.command import main as ps
+
+        ps(arguments)
     elif command == "study":
         from nbtwisted.study.command import main as study
 
@@ -61,7 +66,7 @@ def main() -> NoReturn:
     elif command == "--version":
         show(f"nbtwisted {__version__}\n", program="nbtwisted")
         sys.exit()
-    expected = "serve, proxy, get, load, trace or study"
+    expected = "serve, proxy, get, load, trace, ps or study"
     say(f"nbtwisted: error: {command!r}: expected {expected}")
     sys.exit(2)
 

@@ -9,6 +9,7 @@ import resource
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import NoReturn
 
 from twisted.internet.error import ReactorAlreadyInstalledError
@@ -80,6 +81,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # From here on, `nbtwisted ps` can ask it, and its Deferreds know who made them.
+    import_module("nbtwisted.reactor.inspect")
     atexit.register(_say_if_nothing_ran, file, os.getpid())
     try:
         program.run()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from twisted.internet.base import DelayedCall
 
+from nbtwisted.reactor.answering import Answers
 from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.naming import class_name, name_of, own, peer_of
 from nbtwisted.reactor.recorder import Call, Recorder, Stall
@@ -77,7 +78,7 @@ class Settings:
     other_threads: OtherThreads = OtherThreads.REPORTED
 
 
-class Tracing(KnownAsTwisteds, _Base):
+class Tracing(KnownAsTwisteds, Answers, _Base):
     """A reactor that records what its time goes into.
 
     After a fork, that is the business of the process that runs the reactor.

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import error, main, tcp
 from twisted.python import context, log
 
+from nbtwisted.reactor.answering import Answers
 from nbtwisted.reactor.sending import way_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ _RESET = error.ConnectionLost("reset by the other end")
 """Why a turn has failed: what is read after it would look like an orderly end."""
 
 
-class SendsAtOnce(_Base):
+class SendsAtOnce(Answers, _Base):
     """A reactor whose connections have a turn to send before it polls.
 
     A reactor has this before Twisted's, and calls `_send_all` before each poll.

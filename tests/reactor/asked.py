@@ -1,0 +1,44 @@
+"""Programs in processes of their own, for `nbtwisted ps` to look into."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests import warm_start
+
+__all__ = ["RUN", "running"]
+
+RUN = """
+reactor.callWhenRunning(print, "up", flush=True)
+reactor.run()
+print("over", flush=True)
+"""
+"""The end of a program."""
+
+
+@contextlib.contextmanager
+def running(program: str, *, up: str = "up") -> Iterator[warm_start.Popen]:
+    """Run a program, which says on a line of its own that it is up; ends it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "asked_program.py").write_text(program, encoding="utf-8")
+        process = warm_start.Popen(
+            [sys.executable, "-m", "asked_program"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with process:
+            try:
+                assert process.stdout is not None
+                line = process.stdout.readline()
+                if line != f"{up}\n":
+                    process.kill()
+                    raise AssertionError(line + process.communicate()[1])
+                yield process
+            finally:
+                process.kill()
