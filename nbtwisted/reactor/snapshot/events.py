@@ -6,15 +6,17 @@ it, and has its line in one of the snapshot's own lists.
 
 from __future__ import annotations
 
+import gc
 import socket
+from functools import partial
 from time import monotonic
-from types import FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from twisted.internet import process, tcp, unix
 
 from nbtwisted.printable import printable
-from nbtwisted.reactor.naming import LONGEST, class_name, name_of
+from nbtwisted.reactor.naming import LONGEST, class_name, name_of, own
 from nbtwisted.reactor.snapshot.heap import Heap, bases
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
 from nbtwisted.reactor.snapshot.waits import cell, qualname
@@ -30,6 +32,10 @@ _MOST_WRAPPED = 8
 """Protocols within protocols, factories within factories."""
 
 _TIMEOUT = "Deferred.addTimeout.<locals>.timeItOut"
+_ASYNCIO_TIMEOUTS = {
+    "asyncio.tasks._release_waiter",
+    "asyncio.timeouts.Timeout._on_timeout",
+}
 _JOB = "ThreadPool.callInThreadWithCallback.<locals>.inContext"
 
 _NUMBERS = (float, int)
@@ -67,8 +73,13 @@ class Events:
                 self._add_delayed_call(thing, None)
             elif kind is Kind.HANDLE:
                 self._add_handle(thing, loop)
-            elif type(thing) is FunctionType and qualname(thing) == _JOB:
-                self._add_job(thing)
+            elif kind is Kind.TRANSPORT:
+                self._add_transport(thing)
+            elif kind is Kind.WORK or (
+                type(thing) is FunctionType and qualname(thing) == _JOB
+            ):
+                # It is run by a pool's thread, or waits for one.
+                self.of[id(thing)] = {"kind": "thread", "name": job_name(thing)}
         for pid, thing in list(process.reapProcessHandlers.items()):
             self._add_process(pid, thing)
 
@@ -114,29 +125,43 @@ class Events:
         """One of asyncio's: a timer, a call that is due, or the reader of a socket."""
         attribute = self._heap.attribute
         function = attribute(handle, "_callback")
+        when = attribute(handle, "_when")
+        if function is None:
+            function, when = _of_uvloop(handle)
         if attribute(handle, "_cancelled") or function is None:
             return
         owner = function.__self__ if type(function) is MethodType else None
         if owner is not None and owner is self._reactor:
             return
         if self._kinds.of(owner) is Kind.TRANSPORT:
-            self.of[id(handle)] = self._of_transport(owner)
+            # The transport itself is the event.
             return
         name = name_of(function)
         if name == "asyncio.futures._set_result_unless_cancelled":
             name = "asyncio.sleep"
-        when = attribute(handle, "_when")
+        if name in _ASYNCIO_TIMEOUTS:
+            self.timeouts.add(id(handle))
         left = round(when - now, 3) if type(when) in _NUMBERS else 0.0
         self.of[id(handle)] = {"kind": "delayed call", "name": name, "in": left}
         if when is not None:
             self.delayed_calls.append({"name": name, "in": left, "count": 1})
 
-    def _of_transport(self, transport: Any) -> Event:
-        extra = self._heap.fields(transport).get("_extra")
-        peer = extra.get("peername") if type(extra) is dict else None
-        protocol = self._heap.attribute(transport, "_protocol")
-        name = class_name(type(transport if protocol is None else protocol))
-        return {"kind": "socket", "name": name, "peer": address(peer)}
+    def _add_transport(self, transport: Any) -> None:
+        """A connection of asyncio's, without Twisted."""
+        attribute = self._heap.attribute
+        if attribute(transport, "_closing"):
+            return
+        extra = attribute(transport, "_extra")
+        if type(extra) is not dict:
+            extra = {}
+        protocol = attribute(transport, "_protocol")
+        name = _name(transport if protocol is None else protocol)
+        peer, local = address(extra.get("peername")), address(extra.get("sockname"))
+        self.of[id(transport)] = {"kind": "socket", "name": name, "peer": peer}
+        if peer is not None:
+            self.connections.append(
+                {"protocol": name, "peer": peer, "local": local, "count": 1}
+            )
 
     def _add_descriptor(self, thing: Any, is_registered: bool) -> None:
         fields = self._heap.fields(thing)
@@ -174,21 +199,31 @@ class Events:
         self.of[id(thing)] = {"kind": "process", "name": name, "pid": pid}
         self.processes.append({"name": name, "pid": pid})
 
-    def _add_job(self, job: FunctionType) -> None:
-        """What a pool's thread runs, or what waits for one."""
-        self.of[id(job)] = {"kind": "thread", "name": job_name(job)}
-
     def _add_calls_from_threads(self, fields: dict[str, Any]) -> None:
         for call in _items(fields.get("threadCallQueue")):
             if type(call) is tuple and call:
                 self.of[id(call)] = {"kind": "thread", "name": name_of(call[0])}
 
 
-def job_name(job: FunctionType) -> str:
-    """The function that was given to `deferToThread` or `callInThread`."""
-    work = job.__dict__.get("theWork")
-    function = cell(work, "func") if type(work) is FunctionType else None
+def job_name(job: Any) -> str:
+    """The function that was given to `deferToThread`, or to an executor."""
+    if type(job) is FunctionType:
+        work = job.__dict__.get("theWork")
+        function = cell(work, "func") if type(work) is FunctionType else None
+    else:
+        function = own(job, "fn")
     return "(ending)" if function is None else name_of(function)
+
+
+def _of_uvloop(handle: Any) -> tuple[Any, Any]:
+    """The function of its handle, and when it is due; they are no attributes."""
+    function = when = None
+    for held in gc.get_referents(handle):
+        if type(held) in (FunctionType, MethodType, BuiltinFunctionType, partial):
+            function = held if function is None else function
+        elif type(held) is float:
+            when = held
+    return function, when
 
 
 def address(value: Any) -> str | None:

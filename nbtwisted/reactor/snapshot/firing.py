@@ -17,6 +17,7 @@ from collections import deque
 from time import monotonic
 from types import CellType, FrameType, ModuleType
 from typing import Any
+from weakref import getweakrefcount, getweakrefs
 
 from nbtwisted.reactor.naming import class_name, name_of
 from nbtwisted.reactor.snapshot.events import Event, Events
@@ -208,6 +209,12 @@ class Firing:
                 fat.append(thing)
                 continue
             self._check_hidden(thing, found)
+            if getweakrefcount(thing):
+                holders += [
+                    reference
+                    for reference in getweakrefs(thing)
+                    if id(reference) not in before
+                ]
             for holder in holders:
                 before[id(holder)] = thing
                 if not self._stop(holder, thing, before, found):

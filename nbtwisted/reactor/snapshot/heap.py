@@ -133,14 +133,21 @@ class Heap:
 
     def attribute(self, thing: object, name: str) -> Any:
         """An attribute: of a slot, of a class written in C, or of the `__dict__`."""
+        getters = (GetSetDescriptorType, MemberDescriptorType)
         for base in bases(type(thing)):
             descriptor = _dict_of_class(base).get(name)
-            if type(descriptor) in (GetSetDescriptorType, MemberDescriptorType):
+            if type(descriptor) in getters:
                 try:
                     return descriptor.__get__(thing)
                 except AttributeError:
                     return None
-        return self.fields(thing).get(name)
+        found = self.fields(thing).get(name)
+        if found is None and self._getters[id(type(thing))] is None:
+            # Futures have a dictionary, which is no attribute of theirs.
+            for held in gc.get_referents(thing):
+                if type(held) is dict and name in held:
+                    return held[name]
+        return found
 
     def _places(self, thing: object) -> list[int] | tuple[int, ...]:
         places = self._holders.get(id(thing), _NOTHING)

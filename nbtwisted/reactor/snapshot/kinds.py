@@ -25,10 +25,11 @@ class Kind(Enum):
     DESCRIPTOR = auto()  # a connection, a listening port, a pipe
     PROCESS = auto()
     FACTORY = auto()
-    TASK = auto()  # asyncio's, as those that follow
+    TASK = auto()  # asyncio's, as those that follow; or uvloop's
     FUTURE = auto()
     HANDLE = auto()
     TRANSPORT = auto()
+    WORK = auto()  # a job of concurrent.futures' threads
     CLASS = auto()
     OTHER = auto()
 
@@ -68,12 +69,15 @@ def _bases() -> list[tuple[Any, Kind]]:
         (process._BaseProcess, Kind.PROCESS),
         (Factory, Kind.FACTORY),
     ]
-    # Programs that do without asyncio have not imported it.
+    # Programs that do without have not imported these.
     for module, names, kind in (
         ("asyncio.tasks", ("Task", "_PyTask"), Kind.TASK),
         ("asyncio.futures", ("Future", "_PyFuture"), Kind.FUTURE),
         ("asyncio.events", ("Handle",), Kind.HANDLE),
         ("asyncio.transports", ("BaseTransport",), Kind.TRANSPORT),
+        ("uvloop.loop", ("Handle", "TimerHandle"), Kind.HANDLE),
+        ("uvloop.loop", ("UVBaseTransport",), Kind.TRANSPORT),
+        ("concurrent.futures.thread", ("_WorkItem",), Kind.WORK),
     ):
         holder = sys.modules.get(module)
         if holder is not None:

@@ -6,7 +6,8 @@ import sys
 import sysconfig
 import threading
 from dataclasses import dataclass
-from types import CodeType, FrameType, FunctionType
+from os.path import join
+from types import FrameType
 from typing import Any
 
 from twisted.python import threadpool
@@ -17,14 +18,18 @@ __all__ = ["Thread", "see_threads"]
 
 _MOST_FRAMES = 64
 _LIBRARY = sysconfig.get_paths()["stdlib"]
-_POOL = threadpool.__file__
+_JOBS = {
+    (threadpool.__file__, "inContext"): "inContext",
+    (join(_LIBRARY, "concurrent", "futures", "thread.py"), "run"): "self",
+}
+"""Functions that run a job, and the variable that has it."""
 
 
 @dataclass(frozen=True)
 class Thread:
     """A thread, and where it was: `stack` is (file, line, function), innermost first.
 
-    `job` is the function of a `ThreadPool` that it runs.
+    `job` is what it runs of a `ThreadPool` of Twisted's, or of an executor.
     """
 
     ident: int
@@ -57,21 +62,17 @@ def see_threads() -> list[Thread]:
         while step is not None and len(stack) < _MOST_FRAMES:
             code = step.f_code
             stack.append((code.co_filename, step.f_lineno, code.co_name))
-            if _is_job(code):
+            if (code.co_filename, code.co_name) in _JOBS:
                 # Only of this frame, whose end is near: to ask for the variables of
                 # another would keep them for as long as that one runs.
-                job = step.f_locals.get("inContext")
+                job = step.f_locals.get(_JOBS[code.co_filename, code.co_name])
             step = step.f_back
         threads.append(
             Thread(
                 ident,
                 name if type(name) is str else f"thread {ident}",
                 tuple(stack),
-                job if type(job) is FunctionType else None,
+                job,
             )
         )
     return threads
-
-
-def _is_job(code: CodeType) -> bool:
-    return code.co_name == "inContext" and code.co_filename == _POOL

@@ -36,9 +36,11 @@ class Tree:
         self.nodes = self._build(roots, ())
         # Those that wait for one another in a circle have no root.
         for one in shown:
-            if id(one) not in self._shown and self._room > 0:
+            if id(one) not in self._shown and not one.passes and self._room > 0:
                 self.nodes += self._build([one], ())
-        self.left_out = sum(id(one) not in self._shown for one in shown)
+        self.left_out = sum(
+            id(one) not in self._shown and not one.passes for one in shown
+        )
 
     def _build(
         self, waiting: list[Waiting], above: tuple[frozenset[int], ...]
