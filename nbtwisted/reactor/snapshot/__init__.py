@@ -73,8 +73,9 @@ def _take(threads: list[Thread], until: float, seconds: float) -> dict[str, Any]
     for thread in threads:
         heap.disregard(thread)
         heap.disregard(thread.__dict__)
-    waits = Waits(heap, kinds)
-    events = Events(heap, kinds, reactor)
+    selected = kinds.select(heap.objects)
+    waits = Waits(heap, kinds, selected)
+    events = Events(heap, kinds, selected, reactor=reactor)
     Firing(heap, kinds, waits, events, reactor=reactor, until=until).find()
     tree = Tree(waits, now)
     fields = {} if reactor is None else heap.fields(reactor)

@@ -36,7 +36,6 @@ _ASYNCIO_TIMEOUTS = {
     "asyncio.tasks._release_waiter",
     "asyncio.timeouts.Timeout._on_timeout",
 }
-_JOB = "ThreadPool.callInThreadWithCallback.<locals>.inContext"
 
 _NUMBERS = (float, int)
 
@@ -49,7 +48,14 @@ class Events:
     `of` has each by the `id` of its object, `timeouts` those of them that only give up.
     """
 
-    def __init__(self, heap: Heap, kinds: Kinds, reactor: Any) -> None:
+    def __init__(
+        self,
+        heap: Heap,
+        kinds: Kinds,
+        selected: list[tuple[Any, Kind]],
+        *,
+        reactor: Any,
+    ) -> None:
         self.of: dict[int, Event] = {}
         self.timeouts: set[int] = set()
         self.delayed_calls: list[Event] = []
@@ -64,8 +70,7 @@ class Events:
         self._add_calls_from_threads(fields)
         registered = _registered(fields)
         loop = monotonic()
-        for thing in heap.objects:
-            kind = kinds.of(thing)
+        for thing, kind in selected:
             if kind is Kind.DESCRIPTOR:
                 self._add_descriptor(thing, id(thing) in registered)
             elif kind is Kind.DELAYED_CALL and id(thing) not in self.of:
@@ -75,9 +80,7 @@ class Events:
                 self._add_handle(thing, loop)
             elif kind is Kind.TRANSPORT:
                 self._add_transport(thing)
-            elif kind is Kind.WORK or (
-                type(thing) is FunctionType and qualname(thing) == _JOB
-            ):
+            elif kind is Kind.JOB:
                 # It is run by a pool's thread, or waits for one.
                 self.of[id(thing)] = {"kind": "thread", "name": job_name(thing)}
         for pid, thing in list(process.reapProcessHandlers.items()):

@@ -88,7 +88,7 @@ class Firing:
         undecided: list[tuple[Waiting, list[Waiting], bool]] = []
         for leaf in self._waits.leaves:
             if monotonic() > self._until:
-                leaf.fired_by = {"kind": "unknown"}
+                leaf.fired_by = {"kind": "unknown", "out_of_time": True}
                 continue
             near, far = self._look(leaf)
             candidates = self._decide(leaf, near, far)

@@ -65,13 +65,13 @@ class Heap:
         # The last one is known to be held by this list alone.
         objects.append([])
         # Before anything else here refers to them.
-        self._counts = array("q", map(sys.getrefcount, objects))
+        counts = array("q", map(sys.getrefcount, objects))
         self.objects: list[Any] = objects
         self._getters: dict[int, Callable[[Any], Any] | None] = {}
         self._own: set[int] = {id(objects), id(objects[-1])}
-        self._positions: dict[int, int] = {}
         self._holders: dict[int, int | list[int]] = {}
         self.is_complete = self._index(until)
+        self._hidden = self._find_hidden(counts)
 
     def _index(self, until: float) -> bool:
         # An instance's values move into a dictionary when somebody asks for that, so
@@ -96,6 +96,22 @@ class Heap:
                     others.append(position)
         return True
 
+    def _find_hidden(self, counts: array[int]) -> dict[int, int]:
+        hidden = {}
+        known = self._holders.get
+        of_the_list = counts[-1]
+        for thing, count in zip(self.objects, counts, strict=True):
+            places = known(id(thing))
+            if places is None:
+                count -= of_the_list
+            elif isinstance(places, int):
+                count -= of_the_list + 1
+            else:
+                count -= of_the_list + len(places)
+            if count > 0:
+                hidden[id(thing)] = count
+        return hidden
+
     def disregard(self, thing: object) -> None:
         """Say of an object that it is not the program's."""
         self._own.add(id(thing))
@@ -112,14 +128,7 @@ class Heap:
 
         They are those of running functions, and of what is written in C.
         """
-        if not self._positions:
-            self._positions = {
-                id(thing): position for position, thing in enumerate(self.objects)
-            }
-        position = self._positions.get(id(thing))
-        if position is None:
-            return 1
-        return self._counts[position] - self._counts[-1] - len(self._places(thing))
+        return self._hidden.get(id(thing), 0)
 
     def fields(self, thing: object) -> dict[str, Any]:
         """What an object has in its `__dict__`, as it is; empty if it has none."""

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import sys
 from enum import Enum, auto
+from types import CodeType, FunctionType
 from typing import Any
 
 from twisted.internet import defer, process
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.base import DelayedCall
 from twisted.internet.protocol import Factory
+from twisted.python.threadpool import ThreadPool
 
 from nbtwisted.reactor.snapshot.heap import bases
 
 __all__ = ["Kind", "Kinds"]
+
+_JOB = next(
+    code
+    for code in ThreadPool.callInThreadWithCallback.__code__.co_consts
+    if type(code) is CodeType and code.co_name == "inContext"
+)
+"""What a pool of Twisted's runs in a thread is a function of this code."""
 
 
 class Kind(Enum):
@@ -29,7 +38,7 @@ class Kind(Enum):
     FUTURE = auto()
     HANDLE = auto()
     TRANSPORT = auto()
-    WORK = auto()  # a job of concurrent.futures' threads
+    JOB = auto()  # of a thread of Twisted's or of concurrent.futures'
     CLASS = auto()
     OTHER = auto()
 
@@ -42,6 +51,20 @@ class Kinds:
         self._of_base: dict[int, Kind] = {
             id(base): kind for base, kind in _bases() if base is not None
         }
+
+    def select(self, things: list[Any]) -> list[tuple[Any, Kind]]:
+        """Those that are of one of these classes, classes themselves left out."""
+        of = self._known
+        functions = id(FunctionType)
+        found: list[tuple[Any, Kind]] = []
+        for thing in things:
+            name = id(type(thing))
+            kind = of.get(name) or self.of(thing)
+            if kind is not Kind.OTHER and kind is not Kind.CLASS:
+                found.append((thing, kind))
+            elif name == functions and thing.__code__ is _JOB:
+                found.append((thing, Kind.JOB))
+        return found
 
     def of(self, thing: object) -> Kind:
         """What it is."""
@@ -77,7 +100,7 @@ def _bases() -> list[tuple[Any, Kind]]:
         ("asyncio.transports", ("BaseTransport",), Kind.TRANSPORT),
         ("uvloop.loop", ("Handle", "TimerHandle"), Kind.HANDLE),
         ("uvloop.loop", ("UVBaseTransport",), Kind.TRANSPORT),
-        ("concurrent.futures.thread", ("_WorkItem",), Kind.WORK),
+        ("concurrent.futures.thread", ("_WorkItem",), Kind.JOB),
     ):
         holder = sys.modules.get(module)
         if holder is not None:

@@ -111,7 +111,7 @@ def _plain(one: Waiting) -> Node:
 def _alike(one: Waiting) -> Any:
     made = one.made and (one.made.file, one.made.line)
     fired_by = one.fired_by and (one.fired_by["kind"], one.fired_by.get("name"))
-    return one.kind, one.name, one.place, made, tuple(one.then), fired_by
+    return one.kind, one.name, one.place, made, one.then, fired_by
 
 
 def _fired_by(group: list[Waiting]) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ class Waiting:
         self.place: tuple[str, int | None] | None = None
         self.since: float | None = None
         self.made: Made | None = None
-        self.then: list[str] = []
+        self.then: tuple[str, ...] = ()
         self.waits_for: list[Waiting] = []
         self.awaited_by: list[Waiting] = []
         self.passes = False
@@ -96,7 +96,9 @@ class Waits:
     parts.
     """
 
-    def __init__(self, heap: Heap, kinds: Kinds) -> None:
+    def __init__(
+        self, heap: Heap, kinds: Kinds, selected: list[tuple[Any, Kind]]
+    ) -> None:
         self.heap = heap
         self.kinds = kinds
         self.of: dict[int, Waiting] = {}
@@ -104,8 +106,7 @@ class Waits:
         self.deferreds = self.unfired = self.coroutines = self.tasks = 0
         pending: list[tuple[Any, dict[str, Any], list[Any]]] = []
         futures = []
-        for thing in heap.objects:
-            kind = kinds.of(thing)
+        for thing, kind in selected:
             if kind is Kind.DEFERRED:
                 self.deferreds += 1
                 fields = _of_deferred(thing)
@@ -260,7 +261,7 @@ class Waits:
                     other.passes = True
                     other.wait_for(one)
             elif len(one.then) < _MOST_THEN and not _is_nobody(function):
-                one.then.append(name_of(function))
+                one.then = (*one.then, name_of(function))
 
     def _tells(self, method: MethodType) -> bool:
         return (
