@@ -22,7 +22,7 @@ HANGS = {
     "reactor": "EagerEPollReactor",
     "running": True,
     "stopped_for": 0.0031,
-    "stack": [["/lib/epollreactor.py", 227, "EPollReactor.doPoll"]],
+    "stack": [["/lib/traced_calls.py", 101, "TimedPoll.poll"]],
     "waiting": [
         node(
             "coroutine",

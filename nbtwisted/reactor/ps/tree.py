@@ -27,7 +27,7 @@ FRAMES = 8
 _WAITS_FOR_EVENTS = {
     # Of Twisted's reactors, of selectors, and of asyncio's loops, uvloop's in C.
     *("doPoll", "doSelect", "doIteration", "doKEvent"),
-    *("select", "_run_once", "run_forever", "run"),
+    *("poll", "select", "_run_once", "run_forever", "run"),
 }
 """The functions in which a thread is that polls."""
 
