@@ -139,8 +139,15 @@ def _of_instance(thing: object, kind: type) -> str:
 
 def _attribute(thing: object, kind: type, name: str) -> Any:
     """What an object or its class has by this name, as it is; or None."""
-    value = own(thing, name)
-    for base in _mro_of_class(kind) if value is None else ():
+    value = None
+    bases = _mro_of_class(kind)
+    for base in reversed(bases):
+        # The first is Python's own, whatever a subclass has made of it.
+        getter = _dict_of_class(base).get("__dict__")
+        if type(getter) is GetSetDescriptorType:
+            value = getter.__get__(thing).get(name)
+            break
+    for base in bases if value is None else ():
         value = _dict_of_class(base).get(name)
         if value is not None:
             break

@@ -26,7 +26,7 @@ from nbtwisted.printable import printable
 from nbtwisted.reactor.naming import class_name
 from nbtwisted.reactor.snapshot.events import Events, job_name
 from nbtwisted.reactor.snapshot.firing import Firing
-from nbtwisted.reactor.snapshot.heap import Heap
+from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kinds
 from nbtwisted.reactor.snapshot.makers import note_makers
 from nbtwisted.reactor.snapshot.threads import Thread, see_threads
@@ -86,7 +86,7 @@ def _take(threads: list[Thread], until: float, seconds: float) -> dict[str, Any]
         "python": platform.python_version(),
         "twisted": twisted.__version__,
         "reactor": None if reactor is None else class_name(type(reactor)),
-        "running": bool(fields.get("_started")),
+        "running": is_set(fields.get("_started")),
         "at": time.time(),
         "stopped_for": None,
         "waiting": tree.nodes,

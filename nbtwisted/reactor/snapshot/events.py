@@ -17,7 +17,7 @@ from twisted.internet import process, tcp, unix
 
 from nbtwisted.printable import printable
 from nbtwisted.reactor.naming import LONGEST, class_name, name_of, own
-from nbtwisted.reactor.snapshot.heap import Heap, bases
+from nbtwisted.reactor.snapshot.heap import Heap, bases, is_just, is_set
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
 from nbtwisted.reactor.snapshot.waits import cell, qualname
 
@@ -99,13 +99,17 @@ class Events:
 
     def _add_delayed_call(self, call: Any, now: float | None) -> None:
         fields = self._heap.fields(call)
-        if fields.get("cancelled") or fields.get("called") or "func" not in fields:
+        if (
+            is_set(fields.get("cancelled"))
+            or is_set(fields.get("called"))
+            or "func" not in fields
+        ):
             return
         function = fields["func"]
         due: Any = fields.get("time")
         later: Any = fields.get("delayed_time")
         left = None
-        if now is not None and type(due) in _NUMBERS and type(later) in _NUMBERS:
+        if now is not None and is_just(due, *_NUMBERS) and is_just(later, *_NUMBERS):
             left = round(due + later - now, 3)
         name = name_of(function)
         self.of[id(call)] = {"kind": "delayed call", "name": name, "in": left}
@@ -131,7 +135,7 @@ class Events:
         when = attribute(handle, "_when")
         if function is None:
             function, when = _of_uvloop(handle)
-        if attribute(handle, "_cancelled") or function is None:
+        if is_set(attribute(handle, "_cancelled")) or function is None:
             return
         owner = function.__self__ if type(function) is MethodType else None
         if owner is not None and owner is self._reactor:
@@ -144,7 +148,7 @@ class Events:
             name = "asyncio.sleep"
         if name in _ASYNCIO_TIMEOUTS:
             self.timeouts.add(id(handle))
-        left = round(when - now, 3) if type(when) in _NUMBERS else 0.0
+        left = round(when - now, 3) if is_just(when, *_NUMBERS) else 0.0
         self.of[id(handle)] = {"kind": "delayed call", "name": name, "in": left}
         if when is not None:
             self.delayed_calls.append({"name": name, "in": left, "count": 1})
@@ -152,7 +156,7 @@ class Events:
     def _add_transport(self, transport: Any) -> None:
         """A connection of asyncio's, without Twisted."""
         attribute = self._heap.attribute
-        if attribute(transport, "_closing"):
+        if is_set(attribute(transport, "_closing")):
             return
         extra = attribute(transport, "_extra")
         if type(extra) is not dict:
@@ -168,7 +172,7 @@ class Events:
 
     def _add_descriptor(self, thing: Any, is_registered: bool) -> None:
         fields = self._heap.fields(thing)
-        if not is_registered and not fields.get("connected"):
+        if not is_registered and not is_set(fields.get("connected")):
             return
         local, peer = _ends(fields, thing)
         if _is_one(thing, tcp.Port, unix.Port):
@@ -222,7 +226,7 @@ def _of_uvloop(handle: Any) -> tuple[Any, Any]:
     """The function of its handle, and when it is due; they are no attributes."""
     function = when = None
     for held in gc.get_referents(handle):
-        if type(held) in (FunctionType, MethodType, BuiltinFunctionType, partial):
+        if is_just(held, FunctionType, MethodType, BuiltinFunctionType, partial):
             function = held if function is None else function
         elif type(held) is float:
             when = held
@@ -270,7 +274,7 @@ def _registered(fields: dict[str, Any]) -> set[int]:
 
 
 def _items(value: Any) -> list[Any]:
-    return list(value) if type(value) in (list, set, tuple) else []
+    return list(value) if is_just(value, list, set, tuple) else []
 
 
 def _is_one(thing: Any, *kinds: type) -> bool:

@@ -22,7 +22,7 @@ from types import (
 )
 from typing import Any
 
-__all__ = ["Heap", "bases"]
+__all__ = ["Heap", "bases", "is_just", "is_set"]
 
 _mro_of_class = type.__dict__["__mro__"].__get__
 _dict_of_class = type.__dict__["__dict__"].__get__
@@ -43,6 +43,7 @@ _REFERS_TO_NOTHING = (
 )
 """Whose holders are of no interest: most references are to these."""
 
+_GETTERS = (GetSetDescriptorType, MemberDescriptorType)
 _NOTHING: tuple[int, ...] = ()
 
 
@@ -142,10 +143,9 @@ class Heap:
 
     def attribute(self, thing: object, name: str) -> Any:
         """An attribute: of a slot, of a class written in C, or of the `__dict__`."""
-        getters = (GetSetDescriptorType, MemberDescriptorType)
         for base in bases(type(thing)):
             descriptor = _dict_of_class(base).get(name)
-            if type(descriptor) in getters:
+            if is_just(descriptor, *_GETTERS):
                 try:
                     return descriptor.__get__(thing)
                 except AttributeError:
@@ -161,6 +161,17 @@ class Heap:
     def _places(self, thing: object) -> list[int] | tuple[int, ...]:
         places = self._holders.get(id(thing), _NOTHING)
         return (places,) if isinstance(places, int) else places
+
+
+def is_just(thing: object, *kinds: type) -> bool:
+    """Whether it is of one of these classes themselves, which asks no metaclass."""
+    kind = type(thing)
+    return any(kind is one for one in kinds)
+
+
+def is_set(flag: object) -> bool:
+    """Whether it is a plain True or number: others have a `__bool__` of their own."""
+    return flag is True or (type(flag) is int and flag != 0)
 
 
 def _dictionary_of(kind: type) -> Callable[[Any], Any] | None:

@@ -83,7 +83,7 @@ class Tree:
         following = [
             one for one in below.values() if not any(id(one) in level for level in path)
         ]
-        if len(following) < len(below):
+        if len(following) < len(below) or (not below and node["fired_by"] is None):
             node["circle"] = True
         node["waits_for"] = self._build(following, path) if len(path) < _DEEPEST else []
         return node

@@ -22,7 +22,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from nbtwisted.reactor.naming import class_name, name_of
-from nbtwisted.reactor.snapshot.heap import Heap
+from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
 from nbtwisted.reactor.snapshot.makers import Made, made
 
@@ -111,7 +111,7 @@ class Waits:
                 self.deferreds += 1
                 fields = _of_deferred(thing)
                 if _is_pending(kinds, fields):
-                    self.unfired += not fields.get("called")
+                    self.unfired += not is_set(fields.get("called"))
                     pending.append((thing, fields, _callbacks(fields)))
             elif (kind is Kind.TASK or kind is Kind.FUTURE) and heap.attribute(
                 thing, "_state"
@@ -247,11 +247,13 @@ class Waits:
             function, arguments = _parts(step)
             kind = type(function)
             if function is defer._CONTINUE:
-                self._deferred(arguments[0]).wait_for(one)
+                for other in arguments[:1]:
+                    if self.kinds.of(other) is Kind.DEFERRED:
+                        self._deferred(other).wait_for(one)
             elif function is defer._gotResultInlineCallbacks:
-                waiting = last.get(id(arguments[1]))
-                if waiting is not None:
-                    waiting.wait_for(one)
+                for routine in arguments[1:2]:
+                    if id(routine) in last:
+                        last[id(routine)].wait_for(one)
             elif kind is MethodType and self._tells(function):
                 self._deferred(function.__self__).wait_for(one)
             elif kind is FunctionType and qualname(function) in _PASSES:
@@ -292,9 +294,9 @@ _ITERATES = Deferred.__iter__.__code__
 
 
 def _is_pending(kinds: Kinds, fields: dict[str, Any]) -> bool:
-    if not fields.get("called"):
+    if not is_set(fields.get("called")):
         return True
-    return bool(fields.get("paused")) and (
+    return is_set(fields.get("paused")) and (
         kinds.of(fields.get("_chainedTo")) is Kind.DEFERRED or bool(_callbacks(fields))
     )
 
