@@ -161,6 +161,8 @@ class TreeTests(SynchronousTestCase):
         self.assertIn("imports nbtwisted.reactor.inspect first", told[-1])
         told = shown(node("deferred", fired_by=nobody, made=made))
         self.assertEqual(len(told), 1)
+        told = shown(node("deferred", "asyncio.Future", fired_by=nobody))
+        self.assertEqual(len(told), 1)
 
     def test_a_program_that_blocks(self) -> None:
         stack = [["/srv/app.py", 7, "app.block"], ["/x.py", 1, "run"]]

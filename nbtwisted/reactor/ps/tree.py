@@ -298,6 +298,8 @@ def _is_told_where_made(nodes: list[Any]) -> bool:
             isinstance(by, dict)
             and by.get("kind") in ("nobody", "unknown")
             and not isinstance(node.get("made"), dict)
+            # Of asyncio's futures it is never known.
+            and node.get("name") != "asyncio.Future"
         ):
             return False
         left += _list(node, "waits_for")
