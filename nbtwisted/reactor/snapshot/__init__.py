@@ -24,7 +24,7 @@ from typing import Any
 import twisted
 from nbtwisted.printable import printable
 from nbtwisted.reactor.naming import class_name
-from nbtwisted.reactor.snapshot.events import Events, job_name
+from nbtwisted.reactor.snapshot.events import Clocks, Events, job_name
 from nbtwisted.reactor.snapshot.firing import Firing
 from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kinds
@@ -65,19 +65,19 @@ def take(
 
 
 def _take(threads: list[Thread], until: float, seconds: float) -> dict[str, Any]:
-    now = time.monotonic()
+    reactor = sys.modules.get("twisted.internet.reactor")
+    clocks, at = Clocks(reactor), time.time()
     heap = Heap(until - seconds / 2)
     kinds = Kinds()
-    reactor = sys.modules.get("twisted.internet.reactor")
     heap.disregard(threads)
     for thread in threads:
         heap.disregard(thread)
         heap.disregard(thread.__dict__)
     selected = kinds.select(heap.objects)
     waits = Waits(heap, kinds, selected)
-    events = Events(heap, kinds, selected, reactor=reactor)
+    events = Events(heap, kinds, selected, clocks, reactor=reactor)
     Firing(heap, kinds, waits, events, reactor=reactor, until=until).find()
-    tree = Tree(waits, now)
+    tree = Tree(waits, clocks.loop)
     fields = {} if reactor is None else heap.fields(reactor)
     return {
         "version": VERSION,
@@ -87,7 +87,7 @@ def _take(threads: list[Thread], until: float, seconds: float) -> dict[str, Any]
         "twisted": twisted.__version__,
         "reactor": None if reactor is None else class_name(type(reactor)),
         "running": is_set(fields.get("_started")),
-        "at": time.time(),
+        "at": at,
         "stopped_for": None,
         "waiting": tree.nodes,
         "delayed_calls": _counted(events.delayed_calls, "name"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import socket
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -21,7 +22,7 @@ from nbtwisted.reactor.snapshot.heap import Heap, bases, is_just, is_set
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
 from nbtwisted.reactor.snapshot.waits import cell, qualname
 
-__all__ = ["Event", "Events"]
+__all__ = ["Clocks", "Event", "Events"]
 
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
 # ReactorBase: _pendingTimedCalls, _newTimedCalls, _internalReaders
@@ -42,6 +43,20 @@ _NUMBERS = (float, int)
 Event = dict[str, Any]
 
 
+class Clocks:
+    """The times when a snapshot begins, since it takes a while.
+
+    `loop` is by the clock of asyncio's loops, which is `time.monotonic`. `reactor` is
+    by the reactor's, and None without one.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self.loop = monotonic()
+        self.reactor: float | None = None
+        with suppress(Exception):
+            self.reactor = float(reactor.seconds())
+
+
 class Events:
     """The events that a program waits for, as of now.
 
@@ -53,6 +68,7 @@ class Events:
         heap: Heap,
         kinds: Kinds,
         selected: list[tuple[Any, Kind]],
+        clocks: Clocks,
         *,
         reactor: Any,
     ) -> None:
@@ -65,11 +81,11 @@ class Events:
         self._heap = heap
         self._kinds = kinds
         self._reactor = reactor
+        self._clocks = clocks
         fields = {} if reactor is None else heap.fields(reactor)
         self._add_timers(fields)
         self._add_calls_from_threads(fields)
         registered = _registered(fields)
-        loop = monotonic()
         for thing, kind in selected:
             if kind is Kind.DESCRIPTOR:
                 self._add_descriptor(thing, id(thing) in registered)
@@ -77,7 +93,7 @@ class Events:
                 # Of another reactor, or of a `Clock`.
                 self._add_delayed_call(thing, None)
             elif kind is Kind.HANDLE:
-                self._add_handle(thing, loop)
+                self._add_handle(thing)
             elif kind is Kind.TRANSPORT:
                 self._add_transport(thing)
             elif kind is Kind.JOB:
@@ -87,10 +103,8 @@ class Events:
             self._add_process(pid, thing)
 
     def _add_timers(self, fields: dict[str, Any]) -> None:
-        try:
-            now = float(self._reactor.seconds())
-        except Exception:
-            # There is none, or it has been broken.
+        now = self._clocks.reactor
+        if now is None:
             return
         for name in ("_pendingTimedCalls", "_newTimedCalls"):
             for call in _items(fields.get(name)):
@@ -128,7 +142,7 @@ class Events:
             and qualname(function.__func__) == "Deferred.cancel"
         )
 
-    def _add_handle(self, handle: Any, now: float) -> None:
+    def _add_handle(self, handle: Any) -> None:
         """One of asyncio's: a timer, a call that is due, or the reader of a socket."""
         attribute = self._heap.attribute
         function = attribute(handle, "_callback")
@@ -148,7 +162,7 @@ class Events:
             name = "asyncio.sleep"
         if name in _ASYNCIO_TIMEOUTS:
             self.timeouts.add(id(handle))
-        left = round(when - now, 3) if is_just(when, *_NUMBERS) else 0.0
+        left = round(when - self._clocks.loop, 3) if is_just(when, *_NUMBERS) else 0.0
         self.of[id(handle)] = {"kind": "delayed call", "name": name, "in": left}
         if when is not None:
             self.delayed_calls.append({"name": name, "in": left, "count": 1})

@@ -289,7 +289,7 @@ class Firing:
             ):
                 outer = {*code.co_cellvars, *code.co_freevars}
                 for name, value in list(frame.f_locals.items()):
-                    where = f"{code.co_name}: {name}"
+                    where = f"{name} of {code.co_name}()"
                     if name in outer:
                         self._in_cells[id(value)] = where
                     else:
