@@ -7,6 +7,7 @@ stays there.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = ["STALL", "Meter", "meter_of"]
 #
 # ReactorBase: _pendingTimedCalls
 # EPollReactor, PollReactor: _poller
+# selectreactor: _select
 # AsyncioSelectorReactor: _asyncioEventloop, and of asyncio's loops: _selector
 
 STALL = 0.1
@@ -48,6 +50,10 @@ class Meter:
             reactor._poller = _MeteredPoll(reactor._poller, "poll", self)
         elif hasattr(getattr(loop, "_selector", None), "select"):
             loop._selector = _MeteredPoll(loop._selector, "select", self)
+        elif "twisted.internet.selectreactor" in _modules_of(type(reactor)):
+            # It polls by a function of its module, as does any other of its kind.
+            module: Any = sys.modules["twisted.internet.selectreactor"]
+            module._select = self.measuring(module._select)
         if hasattr(reactor, "_pendingTimedCalls"):
             reactor.runUntilCurrent = self._looking_at_timers(reactor)
 
@@ -106,6 +112,10 @@ class _MeteredPoll:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _modules_of(kind: type) -> set[str]:
+    return {base.__module__ for base in kind.__mro__}
 
 
 _meters: WeakKeyDictionary[Any, Meter] = WeakKeyDictionary()

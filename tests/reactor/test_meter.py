@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import select
 import threading
 import weakref
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 from prometheus_client import CollectorRegistry, generate_latest
+from twisted.internet import selectreactor
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.pollreactor import PollReactor
@@ -67,7 +69,8 @@ class MeterTests(ReactorTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.now = 0.0
-        self.reactor._poller = SlowPoll(self.reactor._poller, self.takes(0))
+        if hasattr(self.reactor, "_poller"):
+            self.reactor._poller = SlowPoll(self.reactor._poller, self.takes(0))
         self.reactor.seconds = lambda: self.now
         self.meter = meter_of(self.reactor, lambda: self.now)
 
@@ -190,6 +193,25 @@ class OnPollTests(WithoutEpoll, MeterTests):
     make_reactor: Any = PollReactor
 
 
+class OnSelectTests(WithoutEpoll, MeterTests):
+    def make_reactor(self) -> Any:
+        self.patch(selectreactor, "_select", self.select)
+        self.take: Callable[[], None] = self.takes(0)
+        return SelectReactor()
+
+    def select(self, *args: Any) -> Any:
+        self.take()
+        return select.select(*args)
+
+    def test_time_in_a_poll_is_no_work(self) -> None:
+        self.take = self.takes(100)
+        for _ in range(3):
+            self.turn()
+        assert self.meter.turns is not None
+        self.assertEqual((self.now, self.counted()), (300, 2))
+        self.assertEqual(self.meter.turns.total, 0)
+
+
 class OnAsyncioTests(WithoutEpoll, ReactorTestCase):
     """On asyncio, whose loop polls."""
 
@@ -286,7 +308,9 @@ class FigureTests(ReactorTestCase):
         self.assertIs(our_reactors.metrics, metrics)
 
     def test_what_has_no_polls_to_be_seen(self) -> None:
-        reactor = SelectReactor()
+        # As uvloop's loop.
+        loop = mock.Mock(spec=["add_reader", "remove_reader"])
+        reactor = AsyncioSelectorReactor(loop)
         for reader in reactor._internalReaders:
             self.addCleanup(reader.connectionLost, None)
         found = figures(reactor)
@@ -302,6 +326,7 @@ class FigureTests(ReactorTestCase):
         self.assertEqual(figures(MemoryReactorClock())["reactor_readers"], 0)
 
     def test_nothing_keeps_a_reactor(self) -> None:
+        self.patch(selectreactor, "_select", selectreactor._select)
         reactor = SelectReactor()
         figures(reactor)
         for reader in reactor._internalReaders:
