@@ -107,6 +107,8 @@ class Recorder:
         self._detail = detail
         self.stall = stall
         self.current: Call | None = None
+        # A loop such as uvloop tells nobody of its polls.
+        self.sees_turns = True
         self.turns = 0
         self.waited = 0.0
         self.worked = 0.0
@@ -222,8 +224,7 @@ class Recorder:
         wall = max(self.now() - self._began, 1e-9)
         turns = (
             f"{self.turns} turns: waiting {self.waited / wall:.0%}, "
-            if self.turns
-            # As on uvloop.
+            if self.sees_turns
             else "turns of a loop that shows none: "
         )
         lines = [

@@ -59,6 +59,8 @@ class AsyncioTracing(Tracing):
             loop._selector = TimedPoll(
                 loop._selector, self.recorder, before=self._end_handle
             )
+        else:
+            self.recorder.sees_turns = False
         # Those that it knows already have the methods of what it was.
         for reader in list(self._readers):
             self.removeReader(reader)
