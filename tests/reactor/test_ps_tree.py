@@ -150,6 +150,10 @@ class TreeTests(SynchronousTestCase):
             lines[1], "└── Deferred, never fired (nobody is left who could fire it)"
         )
 
+    def test_a_future(self) -> None:
+        [line] = shown(node("deferred", "asyncio.Future", count=2, fired_by=None))
+        self.assertEqual(line, "2 x asyncio.Future, not fired yet")
+
     def test_a_circle(self) -> None:
         [line] = shown(node("coroutine", "f", circle=True))
         self.assertEqual(line, "coroutine f, in a circle with what is above")
@@ -165,7 +169,8 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(len(told), 1)
 
     def test_a_program_that_blocks(self) -> None:
-        stack = [["/srv/app.py", 7, "app.block"], ["/x.py", 1, "run"]]
+        importing = ["<frozen importlib._bootstrap>", 1, "_find_and_load"]
+        stack = [importing, ["/srv/app.py", 7, "app.block"], ["/x.py", 1, "run"]]
         self.assertEqual(
             report({"stack": stack}, Style())[3:6],
             [

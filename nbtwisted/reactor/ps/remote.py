@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import TracebackType
 
 import nbtwisted
 from nbtwisted.printable import printable
@@ -77,6 +78,8 @@ class Remote:
         if target.version is not None and target.version < SINCE:
             raise NotPrepared(target)
         self._target = target
+        # Whether it has been told of the script, and may not have come to it.
+        self._is_told = False
         folder = str(Path(nbtwisted.__file__).resolve().parents[1])
         text = _SCRIPT.format(
             folder=folder,
@@ -96,7 +99,16 @@ class Remote:
     def __enter__(self) -> Remote:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and self._is_told:
+            # It complains of a script that is not there when it comes to it.
+            with contextlib.suppress(CannotLook):
+                self._tell(os.devnull)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
@@ -105,12 +117,19 @@ class Remote:
 
         Raises `NotPrepared` if its Python is older than 3.14, and `CannotLook`.
         """
+        self._tell(self._path)
+        self._is_told = True
+        if self._target.catches(signal.SIGCHLD):
+            # It looks whether a child of its own has ended, and finds none.
+            self._target.send(signal.SIGCHLD)
+
+    def _tell(self, path: str) -> None:
         target = self._target
         try:
             done = subprocess.run(
                 [
                     *(self._interpreter(), "-I", "-S", "-c", _EXECUTE),
-                    *(str(target.pid), self._path),
+                    *(str(target.pid), path),
                 ],
                 check=False,
                 capture_output=True,
@@ -123,9 +142,6 @@ class Remote:
         if done.returncode != 0:
             why = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             raise CannotLook(f"{target}: {printable(why, longest=200)}")
-        if target.catches(signal.SIGCHLD):
-            # It looks whether a child of its own has ended, and finds none.
-            target.send(signal.SIGCHLD)
 
     def _interpreter(self) -> str:
         if self._target.is_interpreter:

@@ -165,8 +165,10 @@ class Target:
             return f"it is stopped (kill -CONT {self.pid})"
         if self.number is not None and self._has("SigBlk", self.number):
             return "its main thread blocks the signal"
+        # Without a signal, it must come to Python code by itself.
+        or_so = " or wait for an event" if self.number is None else ""
         return (
-            "its main thread runs no Python code; it may be in a C extension, "
+            f"its main thread runs no Python code; it may be in a C extension{or_so}, "
             f"state {status['State']}"
         )
 

@@ -112,7 +112,11 @@ def _busy_at(snapshot: dict[str, Any], style: Style) -> list[str]:
         for file, line, name in (
             each for each in _list(snapshot, "stack", list) if len(each) == 3
         )
-        if isinstance(file, str) and isinstance(line, int) and isinstance(name, str)
+        if isinstance(file, str)
+        and isinstance(line, int)
+        and isinstance(name, str)
+        # An import has five frames for each module.
+        and not file.startswith("<frozen importlib")
     ]
     if not frames or frames[0][2].rpartition(".")[2] in _WAITS_FOR_EVENTS:
         return []
@@ -155,7 +159,9 @@ def _described(node: dict[str, Any], style: Style) -> str:
     by = node.get("fired_by")
     is_deferred = kind == "Deferred"
     text = _times(node) + kind
-    if name and name != kind:
+    if name == "asyncio.Future":
+        text = _times(node) + name
+    elif name and name != kind:
         text += f" {name}"
     # One that is awaited is at its awaiter's line, which has been said.
     if place and not is_deferred:
