@@ -75,7 +75,27 @@ def take(threads, throwaway):
     with open("fifo") as fifo:
         return {"version": 1, "read": fifo.read()}
 nbtwisted.reactor.snapshot.take = take
-signal.signal(signal.SIGUSR1, lambda *_: os.close(1))
+os.dup2(1, 30)
+def hang_up(*_):
+    os.close(1)
+    os.close(30)
+signal.signal(signal.SIGUSR1, hang_up)
+"""
+IS_LOOKED_AT_FROM_WITHIN = """
+import nbtwisted.reactor.snapshot
+def take(threads, throwaway):
+    return {
+        "version": 1,
+        "wakes": signal.set_wakeup_fd(-1),
+        "handles": [n for n in signal.valid_signals() if callable(signal.getsignal(n))],
+        "blocks": list(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "collects": gc.isenabled(),
+        "dies in": signal.alarm(0),
+        "traces": [sys.gettrace(), sys.getprofile()],
+    }
+nbtwisted.reactor.snapshot.take = take
+signal.signal(signal.SIGALRM, print)
+sys.setprofile(lambda *_: None)
 """
 IS_IN_THE_MIDST_OF_SUBMIT = """
 import concurrent.futures.thread
@@ -235,6 +255,15 @@ class AnsweringTests(SynchronousTestCase):
                     to_copy.write("at last")
                 self.assertEqual(asked.result()["read"], "at last")
 
+    def test_a_copy_has_nothing_of_the_programs_to_react_by(self) -> None:
+        with running(PREPARED + IS_LOOKED_AT_FROM_WITHIN + RUN) as process:
+            found = ask(process.pid)
+        self.assertEqual(found["wakes"], -1)
+        self.assertEqual((found["handles"], found["blocks"]), ([], []))
+        self.assertFalse(found["collects"])
+        self.assertGreater(found["dies in"], 0)
+        self.assertEqual(found["traces"], [None, None])
+
     def test_it_is_asked_again_where_a_fork_would_wait_for_ever(self) -> None:
         with running(PREPARED + IS_IN_THE_MIDST_OF_SUBMIT) as process:
             self.assertEqual(ask(process.pid)["pid"], process.pid)
@@ -339,8 +368,9 @@ class PrepareTests(SynchronousTestCase):
 def outside(pid: int) -> list[Any]:
     """What others can see of a process: files, children, what signals it blocks."""
     status = Path(f"/proc/{pid}/status").read_text()
+    told = ("SigBlk:", "SigIgn:", "SigCgt:")
     return [
         sorted(os.listdir(f"/proc/{pid}/fd")),
         Path(f"/proc/{pid}/task/{pid}/children").read_text(),
-        [line for line in status.splitlines() if line.startswith("Sig")],
+        [line for line in status.splitlines() if line[:7] in told],
     ]
