@@ -60,6 +60,7 @@ class Workers(Service):
 
     def __init__(self) -> None:
         self.night = threading.Event()
+        self.at_work: list[Deferred[None]] = []
 
     async def follow(self, address: Any, name: bytes) -> None:
         """Wait for a price."""
@@ -79,13 +80,13 @@ class Workers(Service):
         """Start them all."""
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         port = await endpoint.listen(Factory.forProtocol(Exchange))
-        for work in (
+        workers = (
             self.tidy_up(),
             self.report(),
             self.follow(port.getHost(), b"tin"),
             self.follow(port.getHost(), b"gold"),
-        ):
-            Deferred.fromCoroutine(work)
+        )
+        self.at_work = [Deferred.fromCoroutine(worker) for worker in workers]
 
     def startService(self) -> None:
         """Begin when the reactor does."""

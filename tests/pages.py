@@ -121,10 +121,10 @@ def _compared(lines: list[str]) -> Iterator[str]:
 def _shape(line: str) -> str:
     """A line without what is never twice the same: numbers, dates, lengths of bars."""
     # Where the pages have this project, and its programs.
-    line = line.replace(str(ROOT), "/src/nbtwisted")
-    line = line.replace(
-        os.path.relpath(pathlib.Path(sys.executable).parent, ROOT), ".venv/bin"
-    )
+    programs = pathlib.Path(sys.executable).parent
+    line = line.replace(f"{programs}/", "/src/nbtwisted/.venv/bin/")
+    line = line.replace(f"{ROOT}/", "/src/nbtwisted/")
+    line = line.replace(os.path.relpath(programs, ROOT), ".venv/bin")
     line = re.sub(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", "<date>", line)
     # An instant may be a millisecond or two either way of where a unit changes.
     line = re.sub(r"\d+(\.\d+)?(e-\d+)? (m?s\b|(ミリ)?秒)", "<time>", line)

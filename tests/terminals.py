@@ -28,7 +28,7 @@ _LEFT_RUNNING = re.compile(r"\$ (cd \S+ && )?nbtwisted (serve|proxy|trace)\b")
 _SERVERS = ("nbtwisted serve", "nbtwisted proxy")
 # A look at the program that was started last, which takes a while until it waits.
 _LOOK = re.compile(r"(nbtwisted ps (?:--\w+ )*)\d+")
-SECONDS_TO_BE_SEEN = 20
+SECONDS_TO_BE_SEEN = 30
 _ADDRESS = re.compile(r"(127\.0\.0\.1|localhost):(\d+)")
 
 
@@ -189,7 +189,10 @@ class Terminals:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for _, process in reversed(self._running):
+        for command, process in reversed(self._running):
+            if "nbtwisted trace" in command:
+                # It was looked at, and may hang.
+                process.kill()
             _end(process)
 
 
