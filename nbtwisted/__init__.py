@@ -7,7 +7,7 @@ a client can wait for thousands, on one thread each:
     proxy/         the same done to the answers of a real server, or to any bytes
     client/        many raw requests at once, each answer attributed, ordered, timed
     load/          as many requests as are answered, or as are due, and what each took
-    reactor/       an epoll reactor that sends at once, and one that shows its time
+    reactor/       reactors that send at once, and what shows the time of any
     timeline/      spans in, a picture of the time out
     pytest_plugin  the server as a fixture
 
