@@ -21,6 +21,7 @@ from twisted.internet import main
 from twisted.python import context, log
 
 from nbtwisted.reactor import installing, thread_check, timers
+from nbtwisted.reactor.connections import quicken
 from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.turns import (
     LOG_CONTEXT,
@@ -56,6 +57,9 @@ _GONE = EPOLLHUP | EPOLLERR
 class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
     """Twisted's epoll reactor, but for when it sends."""
 
+    _before_event: Callable[[Any, int], None] | None = None
+    """Called with each connection that has an event, if somebody traces them."""
+
     def __init__(self) -> None:
         # Whether somebody who asks for something now must wake the reactor.
         self._polling = False
@@ -66,11 +70,27 @@ class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
 
     def addReader(self, reader: Any) -> None:
         """Tell a descriptor when there is something to read."""
+        if isinstance(reader, Connection):
+            # twisted.web asks for it again at each request.
+            fd = reader.fileno()
+            if fd in self._reads and self._selectables.get(fd) is reader:
+                return
+            quicken(reader)
         with self._epoll_lock:
             # To a connection that is lost, only a thread comes that does not know yet.
             # Another may have its number by now.
             if not (isinstance(reader, Connection) and reader.disconnected):
                 super().addReader(reader)
+
+    def addWriter(self, writer: Any) -> None:
+        """Give a descriptor a turn to write."""
+        # The same as without this, but for two calls.
+        if not self._writes and isinstance(writer, Connection) and writer.connected:
+            self._waiting_to_send[writer] = None
+            if self._polling:
+                self._turn_wanted(writer)
+        else:
+            super().addWriter(writer)
 
     def removeReader(self, reader: Any) -> None:
         """Tell a descriptor no more that there is something to read."""
@@ -120,6 +140,7 @@ class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
         contexts = context.theContextTracker.currentContext().contexts
         outer = context.get(LOG_CONTEXT)
         selectables = self._selectables
+        before = self._before_event
         contexts.append({})
         try:
             for fd, event in events:
@@ -131,10 +152,23 @@ class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
                         selectable, self._doReadOrWrite, selectable, fd, event
                     )
                     continue
+                if before is not None:
+                    before(selectable, event)
                 # The same, at a third of its price.
                 contexts[-1] = log_context(selectable, outer)
                 try:
-                    self._read_or_write(selectable, fd, event)
+                    if event != EPOLLIN:
+                        self._read_or_write(selectable, fd, event)
+                        continue
+                    why: Any
+                    try:
+                        why = selectable.doRead()
+                    except BaseException as raised:
+                        log.err()
+                        why = raised
+                    if why:
+                        why = self._why(selectable, why)
+                        self._disconnectSelectable(selectable, why, True)
                 except KeyboardInterrupt:
                     raise
                 except BaseException:

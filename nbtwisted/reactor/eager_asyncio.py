@@ -22,6 +22,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.python import context, log
 
 from nbtwisted.reactor import installing, thread_check, timers
+from nbtwisted.reactor.connections import quicken
 from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.turns import (
     LOG_CONTEXT,
@@ -72,6 +73,7 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
             super().addReader(reader)
         # To a connection that is lost, only a thread comes that does not know yet.
         elif reader not in self._readers and not reader.disconnected:
+            quicken(reader)
             fd = reader.fileno()
             self._asyncioEventloop.add_reader(fd, self._event, reader, True)
             self._readers[reader] = fd

@@ -75,6 +75,8 @@ _BEGINNINGS = (
 )
 
 _OURS = "nbtwisted.reactor."
+# Whose methods are those of Twisted's transports.
+_CONNECTIONS = "nbtwisted.reactor.connections"
 # What is below the first function of a thread.
 _BELOW = (
     *("threading", "concurrent.futures.thread", "twisted._threads."),
@@ -318,7 +320,7 @@ def _use(frame: FrameType | None, method: str) -> tuple[str, tuple[str, int] | N
     """
     entered: FrameType | None = None
     while frame is not None and not _is_in(frame, *_BELOW):
-        if _is_in(frame, "twisted."):
+        if _is_in(frame, "twisted.", _CONNECTIONS):
             entered = frame
         elif not _is_in(frame, _OURS):
             file = printable_ends(frame.f_code.co_filename, longest=LONGEST)

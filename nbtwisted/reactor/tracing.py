@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import threading
 import time
@@ -55,6 +56,12 @@ __all__ = [
 
 NOTHING_RAN = "this process has run no reactor: there is nothing to show"
 
+# There is no reactor that polls where these are not.
+POLLIN, POLLOUT = getattr(select, "POLLIN", 0), getattr(select, "POLLOUT", 0)
+
+MOST_CLASSES = 1000
+"""Of protocols, whose names are kept."""
+
 STALL = 0.1
 """Seconds that a callback may take before it is a stall, unless told otherwise."""
 
@@ -83,6 +90,8 @@ class Tracing(KnownAsTwisteds, Answers, _Base):
 
     After a fork, that is the business of the process that runs the reactor.
     """
+
+    _before_turn: Callable[[Any], None] | None
 
     default_settings: ClassVar[Settings | None] = None
     """What those have that are given none, in a program that is traced."""
@@ -119,6 +128,7 @@ class Tracing(KnownAsTwisteds, Answers, _Base):
         self.threadCallQueue = ThreadCalls(self.threadCallQueue, self._begin_call)
         for call in self._pendingTimedCalls:
             TracedCall.trace(call, self._begin_timer)
+        self._before_turn = self._turn_begins
         self._trace_polls()
         watch_for(self, settings.other_threads, self._report)
         if self._started:
@@ -256,15 +266,20 @@ class Tracing(KnownAsTwisteds, Answers, _Base):
             TracedCall.trace(call, self._begin_timer)
         super()._insertNewDelayedCalls()
 
-    def _take_turn(self, writer: Any) -> bool:
-        """Of those that send at once: a turn to send."""
-        # Details are made when they are shown, which for most is never.
-        call = self.recorder.begin(send_name(writer), writer)
+    # Events of descriptors, and turns to send, come in rows: each ends where the next
+    # begins, or the row. Details are made when they are shown, which for most is never.
+
+    def _turn_begins(self, writer: Any) -> None:
+        """Of those that send at once: a turn to send begins."""
+        self.recorder.begin_next(send_name(writer), writer)
+
+    def _send_all(self) -> bool:
+        outer = self.recorder.open_row()
         try:
             # Only they call it.
-            return super()._take_turn(writer)  # type: ignore[misc, no-any-return]
+            return super()._send_all()  # type: ignore[misc, no-any-return]
         finally:
-            self.recorder.end(call)
+            self.recorder.close_row(outer)
 
     def _stall_ended(self, stall: Stall) -> None:
         self._report(
@@ -281,6 +296,7 @@ class PollTracing(Tracing):
     """Traces those that poll by an object of their own: epoll and poll."""
 
     _poller: Any
+    _before_event: Callable[[Any, int], None] | None
 
     def mainLoop(self) -> None:
         """Run until the reactor is stopped."""
@@ -291,25 +307,26 @@ class PollTracing(Tracing):
 
     def _trace_polls(self) -> None:
         self._poller = TimedPoll(self._poller, self.recorder)
+        self._before_event = self._event_begins
+
+    def doIteration(self, delay: float | None) -> None:
+        """Poll, and handle events."""
+        outer = self.recorder.open_row()
+        try:
+            super().doIteration(delay)
+        finally:
+            self.recorder.close_row(outer)
 
     def _doReadOrWrite(self, selectable: Any, fd: int, event: int) -> None:
-        call = self.recorder.begin(self._event_name(selectable, event), selectable)
-        try:
-            super()._doReadOrWrite(selectable, fd, event)  # type: ignore[misc]
-        finally:
-            self.recorder.end(call)
+        self._event_begins(selectable, event)
+        super()._doReadOrWrite(selectable, fd, event)  # type: ignore[misc]
 
-    def _read_or_write(self, selectable: Any, fd: int, event: int) -> None:
-        """The same of connections, on the one that sends at once."""
-        call = self.recorder.begin(self._event_name(selectable, event), selectable)
-        try:
-            super()._read_or_write(selectable, fd, event)  # type: ignore[misc]
-        finally:
-            self.recorder.end(call)
-
-    def _event_name(self, selectable: Any, event: int) -> str:
-        only_writes = event & self._POLL_OUT and not event & self._POLL_IN  # type: ignore[attr-defined]
-        return send_name(selectable) if only_writes else read_name(selectable)
+    def _event_begins(self, selectable: Any, event: int) -> None:
+        """One has an event: on the eager reactor, connections come by here alone."""
+        # Both kinds of poll have the same numbers for these.
+        only_writes = event & POLLOUT and not event & POLLIN
+        name = send_name(selectable) if only_writes else read_name(selectable)
+        self.recorder.begin_next(name, selectable)
 
 
 # Each event comes by one of these, so they do themselves, for 0.1 us less, what `own`
@@ -319,21 +336,36 @@ class PollTracing(Tracing):
 def read_name(selectable: Any) -> str:
     """What a descriptor's event goes by, when there is something to read."""
     try:
-        protocol = selectable.__dict__.get("protocol")
+        kind = type(selectable.__dict__.get("protocol"))
     except Exception:
-        protocol = None
-    if protocol is None:
+        kind = _NONE
+    if kind is _NONE:
         return class_name(type(selectable)) + ".doRead"
-    return class_name(type(protocol)) + ".dataReceived"
+    return _READS.get(kind) or _remember(_READS, kind, ".dataReceived")
 
 
 def send_name(writer: Any) -> str:
     """The same when it can write."""
     try:
-        protocol = writer.__dict__.get("protocol")
+        kind = type(writer.__dict__.get("protocol"))
     except Exception:
-        protocol = None
-    return class_name(type(writer if protocol is None else protocol)) + " sends"
+        kind = _NONE
+    if kind is _NONE:
+        kind = type(writer)
+    return _SENDS.get(kind) or _remember(_SENDS, kind, " sends")
+
+
+_NONE = type(None)
+_READS: dict[type, str] = {}
+_SENDS: dict[type, str] = {}
+
+
+def _remember(names: dict[type, str], kind: type, does: str) -> str:
+    # Programs may make a class for each connection.
+    if len(names) >= MOST_CLASSES:
+        names.clear()
+    name = names[kind] = class_name(kind) + does
+    return name
 
 
 def _detail(about: object) -> str:

@@ -65,6 +65,9 @@ class SendsAtOnce(Answers, _Base):
     A reactor has this before Twisted's, and calls `_send_all` before each poll.
     """
 
+    _before_turn: Callable[[Any], None] | None = None
+    """Called with each that has a turn to send, if somebody traces them."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # In the order in which they asked for a turn.
         self._waiting_to_send: dict[Any, None] = {}
@@ -119,10 +122,13 @@ class SendsAtOnce(Answers, _Base):
         """Give all who wait a turn; returns whether anybody's code was called."""
         waiting = self._waiting_to_send
         somebody_was_called = False
+        before = self._before_turn
         for writer in list(waiting):
             # Unless one before it has seen to it that there is nothing to send.
             if waiting.pop(writer, self) is self:
                 continue
+            if before is not None:
+                before(writer)
             try:
                 somebody_was_called |= self._take_turn(writer)
             except BaseException as why:
