@@ -5,8 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# How many tests run at once.
-JOBS ?= $(shell nproc)
+# How many tests run at once: every second one waits, for a process or for a time.
+JOBS ?= $(shell expr 2 '*' $$(nproc))
 # How many programs of the study run at once: they mostly wait.
 PROGRAMS ?= 4
 # Where pyenv keeps its Pythons, for those who have it.
@@ -14,6 +14,8 @@ PYENV_PYTHONS := $(subst $() ,:,$(wildcard $(HOME)/.pyenv/versions/*/bin))
 # What is tested over twisted.web's own channel, too.
 VISITS = $(shell grep -lw Visit tests/server/test_*.py)
 PROJECT := setup.cfg pyproject.toml
+# What a call's arguments are told apart by.
+COMMA := ,
 
 .DEFAULT_GOAL := help
 
@@ -63,7 +65,7 @@ package: $(VENV)/.dev ## build what an index gets, check it, and unpack the sour
 
 .PHONY: browser
 browser: $(VENV)/.browser ## look at the pages with Debian's Chromium (or CHROMIUM=path)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(wildcard tests/browser/*_page.py)
+	$(BIN)/python -m pytest -q -n $$(nproc) --dist worksteal $(wildcard tests/browser/*_page.py)
 
 .PHONY: pictures
 pictures: $(VENV)/.browser ## make the documentation's pictures anew, from real runs
@@ -80,7 +82,8 @@ docs: $(VENV)/.docs ## make a site of the study, the guides and the API: build/d
 .PHONY: matrix
 matrix: package ## run the unpacked source's suite on the oldest and the newest Python and Twisted
 	cd build/package && PATH="$$PATH:$(PYENV_PYTHONS)" \
-		$(CURDIR)/$(BIN)/tox run --workdir $(CURDIR)/.tox -- $(VISITS)
+		$(CURDIR)/$(BIN)/tox run-parallel --parallel-no-spinner \
+		--workdir $(CURDIR)/.tox -- $(VISITS)
 
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, type-check, and see who imports whom
@@ -181,6 +184,14 @@ $(VENV)/.run: $(PROJECT) $(VENV)/.python
 $(VENV)/.test $(VENV)/.real $(VENV)/.fuzz $(VENV)/.browser $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: $(PROJECT) $(VENV)/.python
 	$(call install,--editable '.[$*]')
 	@touch $(VENV)/.run
+
+# All of them at once: what they have in common pip looks at once.
+.PHONY: set-up
+set-up: $(VENV)/.all ## install what all targets need, but the peers
+
+$(VENV)/.all: $(PROJECT) $(VENV)/.python
+	$(call install,--editable '.[dev$(COMMA)docs$(COMMA)fuzz]')
+	@cd $(VENV) && touch .run .test .real .fuzz .browser .docs .dev
 
 $(VENV)/.peers: benchmarks/peers/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(VENV)/peers

@@ -15,7 +15,9 @@ from tests.pages import ROOT, blocks, mismatches
 from tests.server.running import RunningServer
 from tests.terminals import Terminals, behind_the_proxy, mismatches_in_order
 
-PAGES = ("README.md", "README.ja.md")
+PAGE, JAPANESE = "README.md", "README.ja.md"
+"""Of the second, what it shows and the first does not is run, too: `tests/test_docs.py`
+sees that they have the same commands."""
 
 
 def main() -> int:
@@ -33,50 +35,52 @@ def main() -> int:
         activated = {**bare, "PATH": f"{clone}/.venv/bin:{bare['PATH']}"}
         wrong = []
         os.chdir(clone)
-        for page in PAGES:
-            serve, twistd, serve_rules = (
-                block.splitlines()[0].removeprefix("$ ")
-                for block in blocks(page, "text")
-                if block.startswith(("$ nbtwisted serve", "$ twistd"))
+        serve, twistd, serve_rules = (
+            block.splitlines()[0].removeprefix("$ ")
+            for block in blocks(PAGE, "text")
+            if block.startswith(("$ nbtwisted serve", "$ twistd"))
+        )
+        (orders,) = (
+            block.removeprefix("$ ")
+            for block in blocks(PAGE, "text")
+            if block.startswith("$ python examples/orders")
+        )
+        with RunningServer(
+            ["sh", "-c", f"exec {twistd}".replace("tcp:8000", "tcp:0")], **activated
+        ) as server:
+            assert server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
+        with RunningServer(
+            ["sh", "-c", f"exec {serve}"], **activated, NBTWISTED_PORT="0"
+        ) as server:
+            wrong += mismatches(PAGE, server.port, activated, root=clone)
+            wrong += mismatches(
+                *(JAPANESE, server.port, activated), root=clone, besides=PAGE
             )
-            (orders,) = (
-                block.removeprefix("$ ")
-                for block in blocks(page, "text")
-                if block.startswith("$ python examples/orders")
+        # With what the page has installed by then.
+        with RunningServer(
+            ["sh", "-c", f"exec {serve_rules}".replace("8001", "0")], **activated
+        ) as server:
+            here = orders.replace("8001", str(server.port))
+            command, _, expected = here.partition("\n")
+            printed = subprocess.run(
+                command,
+                shell=True,
+                env=activated,
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
+            if printed != expected:
+                wrong.append(f"{PAGE}: {command}\n{printed}")
+        with Terminals(activated, root=clone, nbtwisted=["nbtwisted"]) as terminals:
+            wrong += mismatches_in_order(
+                *(behind_the_proxy(PAGE), terminals, activated),
+                root=clone,
+                run_too="$ nbtwisted get",
             )
-            with RunningServer(
-                ["sh", "-c", f"exec {twistd}".replace("tcp:8000", "tcp:0")], **activated
-            ) as server:
-                assert server.ask(b"GET /healthz HTTP/1.0\r\n\r\n")
-            with RunningServer(
-                ["sh", "-c", f"exec {serve}"], **activated, NBTWISTED_PORT="0"
-            ) as server:
-                wrong += mismatches(page, server.port, activated, root=clone)
-            # With what the page has installed by then.
-            with RunningServer(
-                ["sh", "-c", f"exec {serve_rules}".replace("8001", "0")], **activated
-            ) as server:
-                here = orders.replace("8001", str(server.port))
-                command, _, expected = here.partition("\n")
-                printed = subprocess.run(
-                    command,
-                    shell=True,
-                    env=activated,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                ).stdout
-                if printed != expected:
-                    wrong.append(f"{page}: {command}\n{printed}")
-            with Terminals(activated, root=clone, nbtwisted=["nbtwisted"]) as terminals:
-                wrong += mismatches_in_order(
-                    *(behind_the_proxy(page), terminals, activated),
-                    root=clone,
-                    run_too="$ nbtwisted get",
-                )
     for mismatch in wrong:
         print(mismatch)
-    examples = sum(len(blocks(page, "console")) for page in PAGES)
+    examples = len({*blocks(PAGE, "console"), *blocks(JAPANESE, "console")})
     print(f"readme: {examples - len(wrong)} of {examples} examples print what it says")
     return len(wrong)
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["ANYTHING", "ROOT", "blocks", "matches", "mismatches", "printed_by"]
 
@@ -38,21 +38,32 @@ def mismatches(
     *,
     root: pathlib.Path = ROOT,
     instead: Mapping[str, str] | None = None,
+    besides: str | None = None,
 ) -> list[str]:
     """Run each console block of a page, and list those that printed something else.
 
     `port` is where the server is that the page has at 8000.
     `instead` maps commands to what is run in their place.
+    `besides` is another page, which is run, too: what both show is not run here.
     """
     # The pages write to /tmp and to the home folder, where somebody's files may be in
     # the way; and the study is to know nobody's progress.
     with tempfile.TemporaryDirectory() as folder:
         environment = {**environment, "XDG_STATE_HOME": f"{folder}/state"}
-        return _mismatches(page, port, environment, root, instead or {}, f"{folder}/")
+        shown = blocks(page, "console")
+        if besides is not None:
+            others = blocks(besides, "console")
+            shown = [block for block in shown if block not in others]
+        return [
+            f"{page}: {wrong}"
+            for wrong in _mismatches(
+                shown, port, environment, root, instead or {}, f"{folder}/"
+            )
+        ]
 
 
 def _mismatches(
-    page: str,
+    shown: Sequence[str],
     port: int,
     environment: Mapping[str, str],
     root: pathlib.Path,
@@ -60,7 +71,7 @@ def _mismatches(
     folder: str,
 ) -> list[str]:
     wrong = []
-    for block in blocks(page, "console"):
+    for block in shown:
         prompt, *expected = block.splitlines()
         assert prompt.startswith("$ "), prompt
         if "| jq " in prompt and shutil.which("jq") is None:
@@ -70,7 +81,7 @@ def _mismatches(
             command.replace(SHOWN_PORT, f"127.0.0.1:{port}"), environment, root, folder
         ).replace(str(port), "8000")
         if not matches(expected, printed.splitlines()):
-            wrong.append(f"{page}: {command}\n{printed}")
+            wrong.append(f"{command}\n{printed}")
     return wrong
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.client.options.get import read_options
@@ -20,9 +21,14 @@ from tests.pages import ROOT, blocks, matches, mismatches
 from tests.server.running import BY_MODULE, RunningServer
 from tests.terminals import Terminals, behind_the_proxy, mismatches_in_order
 
+pytestmark = pytest.mark.timeout(180)
+"""Seconds: the longest page takes 30, and more beside other tests."""
+
 PAGES = ["README.md", "README.ja.md", "docs/client.md", "docs/delays.md"]
 PAGES += ["docs/description.md", "docs/server.md", "docs/load.md"]
 PAGES += ["docs/study.md", "docs/rules.md", "docs/cluster.md"]
+# What they have in common with another is not run twice.
+BESIDES = {"README.ja.md": "README.md"}
 # What is running stands in the page itself.
 IN_ORDER = ["docs/proxy.md", "docs/recordings.md", "docs/reactor.md"]
 NOT_RUN_HERE = ["docs/architecture.md", "docs/cookbook.md", "CHANGELOG.md"]
@@ -51,7 +57,11 @@ class DocsTests(SynchronousTestCase):
         # The pages say when what they show depends on the seed.
         started = [*BY_MODULE, "--seed", "1", *RULES.get(page, [])]
         with RunningServer(started) as server:
-            wrong = mismatches(page, server.port, environment, instead=INSTEAD)
+            wrong = mismatches(
+                *(page, server.port, environment),
+                instead=INSTEAD,
+                besides=BESIDES.get(page),
+            )
         self.assertEqual(wrong, [], "\n".join(wrong))
 
     def check_page_in_order(self, page: str) -> None:
@@ -62,16 +72,16 @@ class DocsTests(SynchronousTestCase):
         self.assertEqual(wrong, [], "\n".join(wrong))
 
     def test_the_proxy_of_the_readme(self) -> None:
+        # The Japanese one has the same commands, as is tested below.
         environment = _environment()
-        for page in ("README.md", "README.ja.md"):
-            with Terminals(environment) as terminals:
-                wrong = mismatches_in_order(
-                    behind_the_proxy(page),
-                    terminals,
-                    environment,
-                    run_too="$ nbtwisted get",
-                )
-            self.assertEqual(wrong, [], "\n".join(wrong))
+        with Terminals(environment) as terminals:
+            wrong = mismatches_in_order(
+                behind_the_proxy("README.md"),
+                terminals,
+                environment,
+                run_too="$ nbtwisted get",
+            )
+        self.assertEqual(wrong, [], "\n".join(wrong))
 
     def test_shown_code_is_that_of_the_examples(self) -> None:
         examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
