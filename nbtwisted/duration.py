@@ -6,7 +6,7 @@ import re
 
 from nbtwisted.numeral import parse_decimal
 
-__all__ = ["EXPECTED", "parse_duration", "print_duration"]
+__all__ = ["EXPECTED", "parse_duration", "parse_limit", "print_duration"]
 
 EXPECTED = "seconds such as 1.5, 200ms, 2s or 1m"
 """What to tell someone whose duration could not be read."""
@@ -29,6 +29,20 @@ def parse_duration(text: str) -> float:
     except ValueError:
         pass
     raise ValueError(f"expected {EXPECTED}")
+
+
+def parse_limit(text: str) -> float:
+    """Read a duration that is a limit: above 0, and with its unit.
+
+    Without one, `50` is 50 s to this program, and may be 50 ms to who has typed it.
+
+    Returns seconds; raises `ValueError`, whose text says what was expected.
+    """
+    match = _DURATION.fullmatch(text)
+    seconds = parse_duration(text) if match is not None and match[2] else 0.0
+    if not seconds:
+        raise ValueError("expected a time above 0 and its unit, such as 50ms or 0.5s")
+    return seconds
 
 
 def print_duration(seconds: float) -> str:

@@ -42,6 +42,9 @@ relative one begins where pytest was started.
 
 Unless a seed is given, a test has its own, made from its name: so that what is left to
 chance is the same each time that it runs.
+
+`--fail-on-stall 50ms` is another thing: a test fails that blocks Twisted's reactor for
+so long (see `nbtwisted.testing.stall_options`).
 """
 
 from __future__ import annotations
@@ -57,6 +60,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from nbtwisted.testing import stall_options
 from nbtwisted.testing.fault_proxy import FaultProxy, place_of
 from nbtwisted.testing.rules import RuleInForce, TakesRules, as_in_json
 from nbtwisted.testing.server_beside import (
@@ -198,6 +202,7 @@ class FaultProxyFactory:
 
 
 _PROCESS = pytest.StashKey[_Servers]()
+_STALLS = "nbtwisted-stalls"
 
 
 def _new_process(config: pytest.Config) -> _Servers:
@@ -213,6 +218,11 @@ def _process_of(config: pytest.Config) -> _Servers:
     return stash[_PROCESS]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tell pytest of our options."""
+    stall_options.add_options(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of our marks."""
     for mark, what in (
@@ -221,6 +231,8 @@ def pytest_configure(config: pytest.Config) -> None:
     ):
         settings = ", ".join(SETTINGS[mark])
         config.addinivalue_line("markers", f"{mark}({settings}): how {what} to be")
+    if stall_options.configure(config):
+        _fail_on_stall(config)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -230,6 +242,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         and not item.config.option.collectonly
     ):
         _process_of(item.config)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """See whether a test asks by a mark that stalls fail it."""
+    # Each mark is read, to complain of those that are wrong.
+    if [item for item in session.items if stall_options.has_mark(item)]:
+        _fail_on_stall(session.config)
+
+
+def _fail_on_stall(config: pytest.Config) -> None:
+    """Have tests fail that block the reactor, whichever there will be."""
+    if not config.pluginmanager.has_plugin(_STALLS):
+        # It takes Twisted.
+        from nbtwisted.testing.pytest_stalls import StallFails
+
+        plugin = StallFails(stall_options.limit_of_all(config))
+        config.pluginmanager.register(plugin, _STALLS)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nbtwisted.duration import parse_duration, print_duration
+from nbtwisted.duration import parse_duration, parse_limit, print_duration
 from tests.guard import ClockCase
 
 
@@ -48,6 +48,12 @@ class DurationTests(ClockCase):
         # Half of its last digit, and what floats lose of a million.
         difference = abs(parse_duration(printed) - seconds)
         self.assertLessEqual(difference, 0.5e-6 + 2e-10)
+
+    def test_limits_have_a_unit(self) -> None:
+        self.assertEqual(parse_limit("50ms"), 0.05)
+        for text in ("50", "0.5", "0s", "ms", ""):
+            error = self.assertRaises(ValueError, parse_limit, text)
+            self.assertIn("its unit, such as 50ms", str(error))
 
     def test_printed_short(self) -> None:
         for seconds, text in {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import math
 import os
 import resource
 import signal
@@ -20,8 +21,10 @@ from nbtwisted.command_line import (
     OneLineParser,
     expect_different_files,
     expect_open_files,
+    reading,
     say,
 )
+from nbtwisted.duration import parse_limit
 from nbtwisted.reactor.adopting import CannotTrace, trace_whichever_comes
 from nbtwisted.reactor.installing import installed_reactor
 from nbtwisted.reactor.program import Program
@@ -29,6 +32,7 @@ from nbtwisted.reactor.stderr_lines import to_stderr
 from nbtwisted.reactor.thread_check import OtherThreads, as_told
 from nbtwisted.reactor.traced import stall_from
 from nbtwisted.reactor.tracing import NOTHING_RAN, STALL, Settings, Tracing
+from nbtwisted.reactor.verdict import BLOCKED, Verdict
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["main"]
@@ -41,8 +45,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """
     parser = OneLineParser(
         prog="nbtwisted trace",
-        usage="nbtwisted trace [--out FILE] [--stall-ms N] [--] "
-        "SCRIPT [ARGUMENT …] | -m MODULE [ARGUMENT …]",
+        usage="nbtwisted trace [--out FILE] [--stall-ms N] [--fail-on-stall TIME] "
+        "[--] SCRIPT [ARGUMENT …] | -m MODULE [ARGUMENT …]",
         description="Run a Twisted program, whose reactor then says on stderr what its "
         "time goes into, and what blocks it while it does.",
     )
@@ -55,10 +59,17 @@ def main(arguments: Sequence[str]) -> NoReturn:
     parser.add_argument(
         "--stall-ms",
         type=_stall,
-        default=STALL,
         metavar="N",
-        help=f"milliseconds from which a callback is a stall (default: "
-        f"{STALL * 1000:g})",
+        help=f"milliseconds from which a callback is a stall (default: that of "
+        f"--fail-on-stall, or {STALL * 1000:g})",
+    )
+    parser.add_argument(
+        "--fail-on-stall",
+        action=Once,
+        type=reading(parse_limit),
+        metavar="TIME",
+        help=f"exit with {BLOCKED} if a callback takes so long, such as 100ms, unless "
+        "the program has an exit code of its own",
     )
     own, named = _split(arguments)
     told = parser.parse_args(parser.with_values(own))
@@ -75,8 +86,15 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except OSError as error:
         say(f"nbtwisted trace: error: cannot write {told.out}: {error.strerror}")
         raise SystemExit(CANNOT_WRITE) from None
+    verdict = Verdict(told.fail_on_stall or math.inf)
+    stall = min(told.stall_ms or min(STALL, verdict.limit), verdict.limit)
     trace_whichever_comes(
-        Settings(stall=told.stall_ms, file=file, other_threads=other_threads)
+        Settings(
+            stall=stall,
+            file=file,
+            on_stall=verdict.note,
+            other_threads=other_threads,
+        )
     )
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.
@@ -92,8 +110,14 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except SystemExit as end:
         if end.code not in (None, 0):
             raise
+    finally:
+        if verdict.count:
+            # The program may have put something else into the place of `sys.stderr`.
+            to_stderr(os.getpid(), verdict.told())
     reactor = installed_reactor()
     is_whole = reactor.flush() if isinstance(reactor, Tracing) else True
+    if verdict.count:
+        raise SystemExit(BLOCKED)
     raise SystemExit(0 if is_whole else CANNOT_WRITE)
 
 
@@ -113,7 +137,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     while rest and rest[0][:1] == "-" and rest[0][:2] != "-m" and rest[0] != "--":
         option = rest.pop(0)
         ours.append(option)
-        if option in ("--out", "--stall-ms") and rest:
+        if option in ("--out", "--stall-ms", "--fail-on-stall") and rest:
             ours.append(rest.pop(0))
     return ours, rest[1:] if rest[:1] == ["--"] else rest
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
-__all__ = ["Place", "blocking_place", "stack_of"]
+__all__ = ["Place", "blocking_place", "callback_frames", "stack_of"]
 
 FRAMES = 8
 """Of a stack, the last of which blocks."""
@@ -54,6 +54,15 @@ def stack_of(frame: FrameType) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def callback_frames(stack: Sequence[str]) -> Sequence[str]:
+    """The part of such a stack that is above the loop, if that is in it."""
+    for number, entry in reversed(list(enumerate(stack))):
+        match = _FRAME.match(entry)
+        if match is not None and match[3] in _LOOPS and stack[number + 1 :]:
+            return stack[number + 1 :]
+    return stack
+
+
 def blocking_place(stack: Sequence[str]) -> Place | None:
     """The line of such a stack to look at first: the innermost of the program's own.
 
@@ -61,12 +70,10 @@ def blocking_place(stack: Sequence[str]) -> Place | None:
     the innermost. None if there is no stack.
     """
     places: list[Place] = []
-    for entry in stack:
+    for entry in callback_frames(stack):
         match = _FRAME.match(entry)
         if match is not None:
             file, line, function, text = match.groups(default="")
-            if function in _LOOPS:
-                places = []
             places.append(Place(file, int(line), function, text))
     places.reverse()
     wanted: list[Callable[[str], bool]] = [_is_of_the_program, _is_of_a_library]
