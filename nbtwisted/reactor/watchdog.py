@@ -59,17 +59,17 @@ class Watchdog:
         began = self._recorder.now() - seconds
         for asked, queued in (self._queued, self._queued_before):
             if asked <= began:
-                return _queued_seconds(self._file) - queued
+                return self._queued_seconds() - queued
         return 0.0
 
     def _begin(self) -> None:
         _watching.add(self)
         self._over.clear()
         # Who begins this is the thread that is watched.
-        self._file = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        self._threads = [threading.get_native_id()]
         # When the kernel was asked how long it had this thread wait, and what it said:
         # the last time, and before the callback began that was looked at last.
-        self._queued = self._recorder.now(), _queued_seconds(self._file)
+        self._queued = self._recorder.now(), self._queued_seconds()
         self._queued_before = self._queued
         # A daemon: nobody's end waits for it.
         self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
@@ -82,7 +82,7 @@ class Watchdog:
         if call is not self._call:
             self._call, self._noted = call, 0.0
             self._queued_before = self._queued
-        self._queued = self._recorder.now(), _queued_seconds(self._file)
+        self._queued = self._recorder.now(), self._queued_seconds()
         if call is None:
             return
         passed = self._recorder.now() - call.began
@@ -105,7 +105,12 @@ class Watchdog:
                 + "".join(call.stack).rstrip("\n")
             )
 
+    def _queued_seconds(self) -> float:
+        return sum(map(_queued, self._threads))
+
     def _watch(self) -> None:
+        # While the kernel has this one wait, it may have the interpreter's lock.
+        self._threads.append(threading.get_native_id())
         # Often enough to say so not much later than it is true.
         while not self._over.wait(max(self._recorder.stall / 4, 0.001)):
             self.look()
@@ -124,10 +129,10 @@ def _stop_all() -> None:
 os.register_at_fork(before=_stop_all)
 
 
-def _queued_seconds(file: str) -> float:
-    """How long a thread was ready to run, and did not; 0 where no kernel says so."""
+def _queued(thread: int) -> float:
+    """Seconds that a thread was ready to run, and did not; 0 where nobody says so."""
     try:
-        with open(file, "rb") as statistics:
+        with open(f"/proc/self/task/{thread}/schedstat", "rb") as statistics:
             return int(statistics.read().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
