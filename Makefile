@@ -100,11 +100,12 @@ soak: $(VENV)/.run ## show that server and proxy lose and leak nothing: twelve m
 
 .PHONY: conformance
 conformance: $(VENV)/.test ## run Twisted's own tests on our reactors, and on Twisted's beside them: a minute
-	$(BIN)/python -m tests.reactor.conformance
+	$(BIN)/python -m tests.reactor.conformance $(CONFORMANCE)
 
 .PHONY: suites
-suites: $(VENV)/.test ## run Klein's and treq's own tests on our reactors, and on Twisted's beside them
-	$(BIN)/python -m tests.reactor.suites
+suites: $(VENV)/.suites ## run Klein's, treq's, Autobahn's and Scrapy's own tests on our reactors, beside Twisted's
+	$(VENV)/suites/bin/python -m twisted.trial --temp-directory=$(VENV)/trial-suites tests/reactor/with_scrapy.py
+	$(VENV)/suites/bin/python -m tests.reactor.suites $(SUITES)
 
 .PHONY: reactors
 reactors: $(VENV)/.test ## measure the eager reactor beside Twisted's, with wrk: ten minutes, one table
@@ -196,6 +197,17 @@ $(VENV)/.all: $(PROJECT) $(VENV)/.python
 $(VENV)/.peers: benchmarks/peers/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(VENV)/peers
 	$(VENV)/peers/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)/.suites: tests/reactor/suites.txt $(PROJECT) $(VENV)/.python
+	$(PYTHON) -m venv --clear $(VENV)/suites
+	$(VENV)/suites/bin/pip install --quiet --disable-pip-version-check -r $< --editable .
+	@# The tests, without the package that they would find before the one installed.
+	$(VENV)/suites/bin/pip download --quiet --disable-pip-version-check --no-deps \
+		--no-binary scrapy --dest $(VENV)/suites/source "$$(grep '^scrapy==' $<)"
+	mkdir $(VENV)/suites/scrapy
+	tar xzf $(VENV)/suites/source/*.tar.gz -C $(VENV)/suites/scrapy --strip-components=1 \
+		--wildcards '*/tests' '*/conftest.py' '*/pyproject.toml'
 	@touch $@
 
 $(VENV)/.mitmproxy: $(VENV)/.python
