@@ -1,0 +1,56 @@
+"""A case that takes snapshots, and what a program that waits is made of."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from nbtwisted.reactor import snapshot
+from tests.guard import ClockCase
+
+__all__ = ["Node", "SnapshotCase", "innermost", "wait_for", "wait_for_nobody"]
+
+Node = dict[str, Any]
+
+
+class SnapshotCase(ClockCase):
+    """Sees what the test itself has made: all that was there before is frozen."""
+
+    def take(self, **options: Any) -> dict[str, Any]:
+        return snapshot.take(snapshot.see_threads(), **options)
+
+    def roots(self, name: str) -> list[Node]:
+        """The nodes that nobody waits for, whose name ends like this."""
+        return [node for node in self.take()["waiting"] if node["name"].endswith(name)]
+
+    def root(self, name: str) -> Node:
+        (node,) = self.roots(name)
+        return node
+
+    def have_reactor(self, reactor: object) -> None:
+        """Have this one be the program's, for the time of the test."""
+        name = "twisted.internet.reactor"
+        before = sys.modules.get(name)
+        sys.modules[name] = reactor  # type: ignore[assignment]
+        if before is None:
+            self.addCleanup(sys.modules.pop, name)
+        else:
+            self.addCleanup(sys.modules.__setitem__, name, before)
+
+
+def innermost(node: Node) -> Node:
+    """What it waits for at the end, where that is one thing."""
+    while node["waits_for"]:
+        (node,) = node["waits_for"]
+    return node
+
+
+async def wait_for(deferred: Deferred[Any]) -> None:
+    await deferred
+
+
+async def wait_for_nobody() -> None:
+    never: Deferred[None] = Deferred()
+    await never
