@@ -20,7 +20,7 @@ from nbtwisted.printable import printable
 from nbtwisted.reactor.naming import LONGEST, class_name, name_of, own
 from nbtwisted.reactor.snapshot.heap import Heap, bases, is_just, is_set
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
-from nbtwisted.reactor.snapshot.waits import cell, qualname
+from nbtwisted.reactor.snapshot.routines import cell, qualname
 
 __all__ = ["Clocks", "Event", "Events"]
 

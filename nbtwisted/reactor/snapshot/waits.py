@@ -7,10 +7,8 @@ that it fires when it ends.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from types import (
-    AsyncGeneratorType,
     CoroutineType,
     FunctionType,
     GeneratorType,
@@ -25,8 +23,16 @@ from nbtwisted.reactor.naming import class_name, name_of
 from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
 from nbtwisted.reactor.snapshot.makers import Made, made
+from nbtwisted.reactor.snapshot.routines import (
+    awaited,
+    cell,
+    code_of,
+    frame_of,
+    qualname,
+    within,
+)
 
-__all__ = ["Waiting", "Waits", "cell", "qualname"]
+__all__ = ["Waiting", "Waits"]
 
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
 # _CONTINUE, _gotResultInlineCallbacks; Deferred: _callbacks (callbacks until 25.5)
@@ -143,9 +149,9 @@ class Waits:
         routine = self.heap.attribute(task, "_coro")
         one, last = self._chain(routine, "task")
         self.of[id(task)] = one
-        awaited = self.heap.attribute(task, "_fut_waiter")
-        if awaited is not None:
-            last.wait_for(self._future(awaited))
+        future = self.heap.attribute(task, "_fut_waiter")
+        if future is not None:
+            last.wait_for(self._future(future))
 
     def _add_routine(self, routine: Any, status: Any) -> Waiting:
         is_coroutine = type(routine) is CoroutineType
@@ -170,20 +176,20 @@ class Waits:
                 last = last.waits_for[0]
             return known, last
         first = last = self._routine(routine, kind)
-        inner = _awaited(routine)
+        inner = awaited(routine)
         for _ in range(_DEEPEST):
             if inner is None:
                 break
-            code = _code(inner)
+            code = code_of(inner)
             if code is None or code is _ITERATES:
                 # It is what iterates over the Deferred, or over the future.
                 self.of[id(inner)] = last
-                following = None if code is _ITERATES else _within(inner)
+                following = None if code is _ITERATES else within(inner)
             elif id(inner) in self.of:
                 last.wait_for(self.of[id(inner)])
                 break
             else:
-                following = _awaited(inner)
+                following = awaited(inner)
                 one = self._routine(inner, "coroutine")
                 last.wait_for(one)
                 last = one
@@ -192,10 +198,10 @@ class Waits:
 
     def _routine(self, routine: Any, kind: str) -> Waiting:
         self.coroutines += 1
-        frame = _frame(routine)
+        frame = frame_of(routine)
         module = frame.f_globals.get("__name__") if frame is not None else None
         # Of these types, it is an attribute written in C.
-        name = routine.__qualname__ if _code(routine) is not None else None
+        name = routine.__qualname__ if code_of(routine) is not None else None
         if type(name) is not str:
             name = class_name(type(routine))
         one = Waiting(
@@ -334,55 +340,6 @@ def _parts(step: Any) -> tuple[Any, tuple[Any, ...]]:
     return triple[:2]
 
 
-def _code(routine: Any) -> Any:
-    kind = type(routine)
-    if kind is CoroutineType:
-        return routine.cr_code
-    if kind is GeneratorType:
-        return routine.gi_code
-    if kind is AsyncGeneratorType:
-        return routine.ag_code
-    return None
-
-
-def _frame(routine: Any) -> Any:
-    kind = type(routine)
-    if kind is CoroutineType:
-        return routine.cr_frame
-    if kind is GeneratorType:
-        return routine.gi_frame
-    if kind is AsyncGeneratorType:
-        return routine.ag_frame
-    return None
-
-
-def _awaited(routine: Any) -> Any:
-    """What a coroutine awaits just now; of a generator, what it yields from."""
-    kind = type(routine)
-    if kind is CoroutineType:
-        return routine.cr_await
-    if kind is GeneratorType:
-        return routine.gi_yieldfrom
-    if kind is AsyncGeneratorType:
-        return routine.ag_await
-    return None
-
-
-def _within(awaitable: Any) -> Any:
-    """The coroutine that an object of Python's own awaits on behalf of another."""
-    if class_name(type(awaitable)) not in (
-        "async_generator_asend",
-        "async_generator_athrow",
-        "anext_awaitable",
-        "coroutine_wrapper",
-    ):
-        return None
-    for held in gc.get_referents(awaitable):
-        if _code(held) is not None or class_name(type(held)) == "async_generator_asend":
-            return held
-    return None
-
-
 def _deferred_name(deferred: Any, fields: dict[str, Any]) -> str:
     """What a person calls it: what has made it, if that is known of its parts."""
     for step in _callbacks(fields)[:1]:
@@ -402,31 +359,12 @@ def _deferred_name(deferred: Any, fields: dict[str, Any]) -> str:
     return class_name(type(deferred))
 
 
-def cell(function: FunctionType, name: str) -> Any:
-    """A variable of an outer function."""
-    for known, cell in zip(
-        function.__code__.co_freevars, function.__closure__ or (), strict=False
-    ):
-        if known == name:
-            try:
-                return cell.cell_contents
-            except ValueError:
-                return None
-    return None
-
-
 def _is_nobody(function: Any) -> bool:
     """Whether it is a function of Twisted's that only hands on the result."""
     if type(function) is FunctionType:
         name = qualname(function)
         return name in _PASSES or name == _DEFER_LATER or function is defer._failthru
     return function is None
-
-
-def qualname(function: FunctionType) -> str:
-    """Its name with those of the functions and classes that it is in."""
-    name: object = function.__qualname__
-    return name if type(name) is str else ""
 
 
 def _sequence(value: Any) -> Iterator[Any]:
