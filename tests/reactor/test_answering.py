@@ -324,6 +324,15 @@ class SilentTests(SynchronousTestCase):
         with running(f"{PREPARED}\n{blocks}\n{RUN}") as process:
             self.assertIn("its main thread blocks the signal", error_of(process.pid))
 
+    def test_a_signal_that_is_missed_is_sent_again(self) -> None:
+        self.patch(asking, "UNTIL_AGAIN", 0.05)
+        with running(PREPARED + RUN) as process, Target(process.pid) as target:
+            signals = iter([0])
+            send = target.send
+            # The number 0 is none, and is only looked at.
+            self.patch(target, "send", lambda number: send(next(signals, number)))
+            asking.ask(target)
+
     def test_two_cannot_ask_at_once(self) -> None:
         with running(PREPARED + RUN) as process, Target(process.pid) as target:
             with asking._listener(target, 0):

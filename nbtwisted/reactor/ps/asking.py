@@ -31,6 +31,10 @@ UNTIL_IT_ANSWERS = 5.0
 UNTIL_IT_IS_DONE = LONGEST_LIFE + 1.0
 """Seconds after which the copy, which then takes the snapshot, has been ended."""
 
+UNTIL_AGAIN = 0.5
+"""Seconds until a silent process is asked again. What is about to wait in a system call
+just when a signal comes may wait there all the same, and not come to its handler."""
+
 BETWEEN_TRIES = 0.01
 """Seconds until a program is asked again that was in the midst of something."""
 
@@ -54,16 +58,18 @@ def ask(target: Target) -> dict[str, Any]:
 
 def _ask_by(ask_once: Callable[[], None], target: Target) -> dict[str, Any]:
     give_up = time.monotonic() + UNTIL_IT_ANSWERS
-    with _listener(target, give_up) as listener:
-        while True:
-            ask_once()
-            with _accept(listener, target, give_up) as link:
-                snapshot, why = _receive(link, target)
-            if snapshot is not None:
-                return snapshot
-            if time.monotonic() > give_up:
-                raise CannotLook(f"{target} cannot answer now: {why}")
-            _pause()
+    while True:
+        # Nobody listens any more when there is an answer, so that a second time that
+        # it was asked has none.
+        with _listener(target, give_up) as listener:
+            link = _accept(listener, target, give_up, ask_once)
+        with link:
+            snapshot, why = _receive(link, target)
+        if snapshot is not None:
+            return snapshot
+        if time.monotonic() > give_up:
+            raise CannotLook(f"{target} cannot answer now: {why}")
+        _pause()
 
 
 def _listener(target: Target, give_up: float) -> socket.socket:
@@ -85,18 +91,25 @@ def _listener(target: Target, give_up: float) -> socket.socket:
             _pause()
 
 
-def _accept(listener: socket.socket, target: Target, give_up: float) -> socket.socket:
-    """The connection of the process; what others make is closed."""
+def _accept(
+    listener: socket.socket,
+    target: Target,
+    give_up: float,
+    ask_once: Callable[[], None],
+) -> socket.socket:
+    """Ask, until the process has connected; what others connect is closed."""
     while True:
-        if not _wait(listener, target, give_up):
+        ask_once()
+        if _wait(listener, target, min(give_up, time.monotonic() + UNTIL_AGAIN)):
+            link, _ = listener.accept()
+            if user_of(link) in target.users:
+                return link
+            link.close()
+        if time.monotonic() > give_up:
             raise CannotLook(
                 f"{target} has not answered within {UNTIL_IT_ANSWERS:g} s: "
                 f"{target.why_silent()}"
             )
-        link, _ = listener.accept()
-        if user_of(link) in target.users:
-            return link
-        link.close()
 
 
 def _receive(link: socket.socket, target: Target) -> tuple[dict[str, Any] | None, str]:
