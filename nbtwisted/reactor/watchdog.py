@@ -37,6 +37,8 @@ class Watchdog:
         # its stack was noted.
         self._call: Call | None = None
         self._noted = 0.0
+        # When that was looked at first, and how long the thread had run by then.
+        self._seen, self._ran = 0.0, 0.0
         self._begin()
 
     def stop(self) -> None:
@@ -54,12 +56,17 @@ class Watchdog:
         """Seconds of the last so many for which the watched thread was ready to run.
 
         The kernel ran others instead. That is as of when this was last asked before
-        these began, so it is too many rather than too few.
+        these began, so it is too many rather than too few; but what the thread is known
+        to have run in them is not among them.
         """
         began = self._recorder.now() - seconds
         for asked, queued in (self._queued, self._queued_before):
             if asked <= began:
-                return self._queued_seconds() - queued
+                most = self._queued_seconds() - queued
+                if self._seen <= began:
+                    return most
+                ran = _ran(self._threads[0]) - self._ran
+                return max(min(most, seconds - ran), 0.0)
         return 0.0
 
     def _begin(self) -> None:
@@ -82,6 +89,7 @@ class Watchdog:
         if call is not self._call:
             self._call, self._noted = call, 0.0
             self._queued_before = self._queued
+            self._seen, self._ran = self._recorder.now(), _ran(self._threads[0])
         self._queued = self._recorder.now(), self._queued_seconds()
         if call is None:
             return
@@ -131,8 +139,17 @@ os.register_at_fork(before=_stop_all)
 
 def _queued(thread: int) -> float:
     """Seconds that a thread was ready to run, and did not; 0 where nobody says so."""
+    return _scheduled(thread, 1)
+
+
+def _ran(thread: int) -> float:
+    """Seconds that a thread has run; 0 where nobody says so."""
+    return _scheduled(thread, 0)
+
+
+def _scheduled(thread: int, field: int) -> float:
     try:
         with open(f"/proc/self/task/{thread}/schedstat", "rb") as statistics:
-            return int(statistics.read().split()[1]) / 1e9
+            return int(statistics.read().split()[field]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0

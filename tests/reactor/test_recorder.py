@@ -201,6 +201,21 @@ class WatchdogTests(RecorderCase):
         # Nobody asked so long ago.
         self.assertEqual(self.watchdog.preempted(100), 0)
 
+    def test_what_the_thread_has_run_is_its_own_doing(self) -> None:
+        queued, ran = 3.0, 5.0
+        self.patch(watchdog, "_queued", lambda thread: queued / 2)
+        self.patch(watchdog, "_ran", lambda thread: ran)
+        self.watchdog.look()
+        self.recorder.begin("one")
+        self.clock.advance(0.01)
+        self.watchdog.look()
+        self.clock.advance(0.99)
+        # Two threads wait at one time, so it looks like more than there was.
+        queued, ran = 4.5, 5.25
+        self.assertAlmostEqual(self.watchdog.preempted(1), 0.75)
+        queued = 3.5
+        self.assertAlmostEqual(self.watchdog.preempted(1), 0.5)
+
     def test_where_no_kernel_says_what_it_ran(self) -> None:
         self.assertEqual(watchdog._queued(-1), 0)
         self.assertGreaterEqual(watchdog._queued(threading.get_native_id()), 0)
