@@ -104,7 +104,8 @@ conformance: $(VENV)/.test ## run Twisted's own tests on our reactors, and on Tw
 
 .PHONY: suites
 suites: $(VENV)/.suites ## run Klein's, treq's, Autobahn's and Scrapy's own tests on our reactors, beside Twisted's
-	$(VENV)/suites/bin/python -m twisted.trial --temp-directory=$(VENV)/trial-suites tests/reactor/with_scrapy.py
+	$(VENV)/suites/bin/python -m twisted.trial --temp-directory=$(VENV)/trial-suites \
+		tests/reactor/with_scrapy.py tests.test_docs.DocsTests.test_docs_reactor_md
 	$(VENV)/suites/bin/python -m tests.reactor.suites $(SUITES)
 
 .PHONY: reactors
