@@ -14,6 +14,7 @@ from twisted.internet.defer import (
     Deferred,
     DeferredLock,
     DeferredQueue,
+    DeferredSemaphore,
     ensureDeferred,
 )
 from twisted.internet.protocol import Factory, Protocol
@@ -238,6 +239,39 @@ class OthersTests(FiringCase):
         self.assertEqual(self.fired_by()["kind"], "delayed call")
         self.clock.advance(7)
         self.assertTrue(done.called)
+
+
+class LockTests(FiringCase):
+    """Who waits for a lock waits for the one that has it."""
+
+    async def hold(self, lock: DeferredLock) -> None:
+        async with lock:
+            await wait_for_nobody()
+
+    def test_one_that_has_it_by_async_with(self) -> None:
+        lock = DeferredLock()
+        done = [ensureDeferred(self.hold(lock)) for _ in range(300)]
+        (node,) = (
+            node for node in self.roots("hold") if node["waits_for"][0]["then"] == []
+        )
+        self.assertEqual(node["count"], 299)
+        (acquire,) = node["waits_for"]
+        self.assertEqual(acquire["name"], "DeferredLock.acquire")
+        (having,) = acquire["waits_for"]
+        self.assertEqual((having["name"][-4:], having["count"]), ("hold", 1))
+        self.assertEqual(innermost(having)["fired_by"], {"kind": "nobody"})
+        for each in reversed(done):
+            each.addErrback(lambda reason: None)
+            each.cancel()
+
+    def test_one_that_has_it_by_run(self) -> None:
+        semaphore = DeferredSemaphore(1)
+        done = [semaphore.run(deferLater, self.clock, 7, print) for _ in range(2)]
+        (acquire,) = self.roots("DeferredSemaphore.acquire")
+        (having,) = acquire["waits_for"]
+        self.assertEqual(having["fired_by"]["in"], 7)
+        self.clock.pump([7, 7])
+        self.assertEqual([each.called for each in done], [True, True])
 
 
 class UnknownTests(FiringCase):

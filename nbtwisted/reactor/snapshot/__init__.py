@@ -5,7 +5,8 @@
 - `heap` has all objects, and who refers to which;
 - `waits` finds who waits for whom, and `makers` who has made a Deferred;
 - `events` finds what can happen: timers, sockets, processes, jobs of threads;
-- `firing` finds which of these fires a Deferred that somebody waits for;
+- `firing` finds which of these fires a Deferred that somebody waits for, and `locks`
+  who has the lock that one waits for;
 - `tree` puts those alike together.
 
 No code of the program runs: no `__repr__`, no property, no `__eq__`. No lock is taken,

@@ -23,6 +23,7 @@ from nbtwisted.reactor.naming import class_name, name_of
 from nbtwisted.reactor.snapshot.events import Event, Events
 from nbtwisted.reactor.snapshot.heap import Heap
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
+from nbtwisted.reactor.snapshot.locks import Locks
 from nbtwisted.reactor.snapshot.waits import Waiting, Waits
 
 __all__ = ["Firing"]
@@ -85,15 +86,22 @@ class Firing:
 
     def find(self) -> None:
         """Say of each leaf who fires it."""
+        heap = self._heap
+        locks = Locks(heap, self._waits)
         undecided: list[tuple[Waiting, list[Waiting], bool]] = []
         for leaf in self._waits.leaves:
             if monotonic() > self._until:
                 leaf.fired_by = {"kind": "unknown", "out_of_time": True}
                 continue
+            having = self._others(leaf, locks.had_by(leaf))
+            if having:
+                for one in having:
+                    leaf.wait_for(one)
+                continue
             near, far = self._look(leaf)
             candidates = self._decide(leaf, near, far)
             if candidates is not None:
-                is_complete = near.is_complete and far.is_complete
+                is_complete = near.is_complete and far.is_complete and heap.is_complete
                 undecided.append((leaf, candidates, is_complete))
         self._settle(undecided)
 
@@ -110,12 +118,16 @@ class Firing:
         if fired_by is None and not (near.reached or far.reached):
             fired_by = self._event(far.events)
         if fired_by is None:
-            deferreds = self._others(leaf, near, "deferred")
+            deferreds = [
+                one
+                for one in self._others(leaf, near.waiting)
+                if one.kind == "deferred"
+            ]
             if deferreds:
                 for deferred in deferreds:
                     leaf.wait_for(deferred)
                 return None
-        routines = self._others(leaf, near, None)
+        routines = self._others(leaf, near.waiting)
         if fired_by is None and routines:
             return routines
         if fired_by is None and timeouts:
@@ -125,7 +137,7 @@ class Firing:
         if fired_by is None and (near.reached or far.reached):
             fired_by = {"kind": "unknown"}
         if fired_by is None:
-            return self._others(leaf, far, None)
+            return self._others(leaf, far.waiting)
         leaf.fired_by = fired_by
         if held_by is not None:
             fired_by["held_by"] = held_by
@@ -142,16 +154,12 @@ class Firing:
             event["others"] = len(found) - 1
         return event
 
-    def _others(self, leaf: Waiting, found: Found, kind: str | None) -> list[Waiting]:
-        """Those found who do not wait for the leaf themselves."""
-        if not found.waiting:
+    def _others(self, leaf: Waiting, found: list[Waiting]) -> list[Waiting]:
+        """Those who do not wait for the leaf themselves."""
+        if not found:
             return []
         waiters = _waiters(leaf)
-        return [
-            one
-            for one in found.waiting
-            if id(one) not in waiters and (kind is None or one.kind == kind)
-        ]
+        return [one for one in found if id(one) not in waiters]
 
     def _settle(self, undecided: list[tuple[Waiting, list[Waiting], bool]]) -> None:
         """Of coroutines that could fire each other's Deferreds, find who can go on."""
@@ -174,8 +182,7 @@ class Firing:
                 if len(able) > 1:
                     leaf.fired_by["others"] = len(able) - 1
             else:
-                complete = is_complete and self._heap.is_complete
-                leaf.fired_by = {"kind": "nobody" if complete else "unknown"}
+                leaf.fired_by = {"kind": "nobody" if is_complete else "unknown"}
 
     # -- the ways ---------------------------------------------------------------
 

@@ -6,7 +6,9 @@ long. This keeps a code object and a position in it, and finds the line when ask
 
 from __future__ import annotations
 
+import functools
 import re
+import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +27,20 @@ __all__ = ["Made", "made", "note_makers"]
 
 _NOTE = "_nbtwisted_made"
 _DEEPEST = 16
-"""Frames of Twisted's that are passed by; what is made deeper is Twisted's own."""
+"""Frames that are passed by; what is made deeper is Twisted's own."""
 
 _TWISTED = join(dirname(twisted.__file__), "")
 _DEFER = defer.__file__
-_REACTOR = base.__file__
+_LIBRARY = join(sysconfig.get_paths()["stdlib"], "")
+_LOOPS = {
+    (base.__file__, "mainLoop"),
+    (base.__file__, "runUntilCurrent"),
+    # Of asyncio's loops, and of uvloop's, which is written in C.
+    (join(_LIBRARY, "asyncio", "events.py"), "_run"),
+    (join(_TWISTED, "internet", "asyncioreactor.py"), "run"),
+}
+"""Who has called these has not made what is made in them."""
+
 _ENTRY = re.compile(r' *File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)')
 _first_init: Any = Deferred.__init__
 
@@ -60,10 +71,13 @@ def made(fields: dict[str, Any]) -> Made | None:
 
 
 class _Outside(dict[str, bool]):
-    """Whether code of a file is outside of Twisted."""
+    """Whether code of a file is neither Twisted's nor of Python's library."""
 
     def __missing__(self, file: str) -> bool:
-        outside = not file.startswith(_TWISTED) and file != __file__
+        # An __init__ that attrs has written is nobody's.
+        outside = not file.startswith((_TWISTED, "<attrs generated ")) and (
+            not file.startswith(_LIBRARY) or "-packages" in file
+        )
         self[file] = outside
         return outside
 
@@ -105,23 +119,22 @@ def _fitting_init() -> Callable[..., None]:
     """The quick one where Twisted's is the one that it does the work of."""
     code = _first_init.__code__
     known = _init_25_5.__code__.co_names
-    return _init_25_5 if code.co_names == known[: len(code.co_names)] else _init
+    init = _init_25_5 if code.co_names == known[: len(code.co_names)] else _init
+    return functools.wraps(_first_init)(init)
 
 
 def _maker(frame: FrameType) -> FrameType:
-    """The first frame outside of Twisted; if that is far, Twisted's own that asked."""
+    """The first frame outside, or Twisted's own that asked if there is none near."""
     maker = frame
     for _ in range(_DEEPEST):
+        code = frame.f_code
         before = frame.f_back
-        if before is None:
+        if before is None or (code.co_filename, code.co_name) in _LOOPS:
             break
         frame = before
         name = frame.f_code.co_filename
         if _outside[name]:
             return frame
-        if name == _REACTOR:
-            # What called the reactor has not made it.
-            break
         if maker.f_code.co_filename == _DEFER:
             maker = frame
     return maker
