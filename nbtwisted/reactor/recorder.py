@@ -11,6 +11,9 @@ __all__ = ["MOST_NAMES", "Call", "Recorder", "Spans", "Stall"]
 MOST_NAMES = 10_000
 """Names that are told apart; what comes after them goes by one."""
 
+MOST_ALIKE = 16
+"""Short callbacks of one name that are timed as one."""
+
 OTHERS = "(others)"
 SHOWN = 10
 
@@ -32,17 +35,19 @@ class Call:
     began   when it did
     within  the callback within which it is made, if any
     stack   as the watchdog has found it, if it has
+    count   how many alike it stands for
     """
 
     # Made by the recorder alone, and for each event: without an `__init__` of its own,
     # this takes half the time.
-    __slots__ = ("about", "began", "name", "stack", "within")
+    __slots__ = ("about", "began", "count", "name", "stack", "within")
 
     name: str
     about: object
     began: float
     within: Call | None
     stack: tuple[str, ...]
+    count: int
 
     @property
     def outermost(self) -> Call:
@@ -136,6 +141,7 @@ class Recorder:
         call.about = about
         call.within = self.current
         call.stack = ()
+        call.count = 1
         call.began = self.now()
         self.current = call
         return call
@@ -153,12 +159,36 @@ class Recorder:
         call.name = name
         call.about = about
         call.stack = ()
+        call.count = 1
         call.began = now = self.now()
         last = self._last
         if last is not None:
             self._add(last, now)
         call.within = self.current
         self.current = self._last = call
+
+    def begin_alike(self, name: str, about: object = "") -> None:
+        """The same for one that is short, as far as anybody knows.
+
+        Some in a row by the same name are one, unless spans are kept.
+        """
+        last = self._last
+        if (
+            last is None
+            or last.name != name
+            or last.count == MOST_ALIKE
+            or self._spans is not None
+        ):
+            self.begin_next(name, about)
+        else:
+            last.count += 1
+
+    def set_apart(self, about: object) -> None:
+        """The one that has begun last may be long, and is not to be one with others."""
+        last = self._last
+        if last is not None and last.count > 1:
+            last.count -= 1
+            self.begin_next(last.name, about)
 
     def close_row(self, outer: Call | None) -> None:
         """The last of a row ends."""
@@ -181,7 +211,7 @@ class Recorder:
         if entry is None:
             name = call.name if len(self.sums) < MOST_NAMES else OTHERS
             entry = self.sums.setdefault(name, Sum())
-        entry.count += 1
+        entry.count += call.count
         entry.seconds += seconds
         if seconds > entry.longest:
             entry.longest = seconds

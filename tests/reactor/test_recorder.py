@@ -9,7 +9,13 @@ import warnings
 from typing import Any
 
 from nbtwisted.reactor import watchdog
-from nbtwisted.reactor.recorder import MOST_NAMES, OTHERS, Recorder, Stall
+from nbtwisted.reactor.recorder import (
+    MOST_ALIKE,
+    MOST_NAMES,
+    OTHERS,
+    Recorder,
+    Stall,
+)
 from tests.guard import ClockCase
 
 
@@ -117,6 +123,60 @@ class RecorderTests(RecorderCase):
         self.assertIsNone(self.recorder.leave())
         self.recorder.come_back(None)
         self.assertIsNone(self.recorder.current)
+
+    def counted(self) -> dict[str, tuple[int, float, float]]:
+        return {
+            name: (entry.count, entry.seconds, entry.longest)
+            for name, entry in self.recorder.sums.items()
+        }
+
+    def test_in_a_row(self) -> None:
+        before = self.recorder.begin("before")
+        outer = self.recorder.open_row()
+        for name in ("a", "b"):
+            self.recorder.begin_next(name)
+            self.clock.advance(0.25)
+            inner = self.recorder.open_row()
+            self.recorder.begin_next("within")
+            self.clock.advance(0.5)
+            self.recorder.close_row(inner)
+            self.wait(1)
+        self.recorder.close_row(outer)
+        self.assertIs(self.recorder.current, before)
+        self.recorder.end(before)
+        self.assertEqual(
+            self.counted(),
+            {
+                "a": (1, 1.75, 1.75),
+                "b": (1, 1.75, 1.75),
+                "within": (2, 1.0, 0.5),
+                "before": (1, 3.5, 3.5),
+            },
+        )
+
+    def test_an_empty_row(self) -> None:
+        self.recorder.close_row(self.recorder.open_row())
+        self.assertEqual(self.counted(), {})
+
+    def test_short_ones_are_timed_together(self) -> None:
+        outer = self.recorder.open_row()
+        for name in [*["a"] * 3, "b", *["a"] * (MOST_ALIKE + 1)]:
+            self.recorder.begin_alike(name)
+            self.clock.advance(0.015625)
+        self.recorder.close_row(outer)
+        of_a = (MOST_ALIKE + 4, (MOST_ALIKE + 4) / 64, MOST_ALIKE / 64)
+        self.assertEqual(self.counted(), {"a": of_a, "b": (1, 1 / 64, 1 / 64)})
+
+    def test_one_that_turns_out_to_be_long(self) -> None:
+        outer = self.recorder.open_row()
+        for about in ("[1]", "[2]", "[3]"):
+            self.recorder.begin_alike("a", about)
+            if about != "[3]":
+                self.recorder.set_apart(about)
+                self.clock.advance(1)
+        self.recorder.close_row(outer)
+        self.assertEqual(self.ended, [("a [1]", 1.0), ("a [2]", 1.0)])
+        self.assertEqual(self.counted(), {"a": (3, 2.0, 1.0)})
 
     def test_names_without_end(self) -> None:
         for number in range(MOST_NAMES + 100):
