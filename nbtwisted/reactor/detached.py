@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -39,6 +40,8 @@ def leave_the_program_alone(link: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(LONGEST_LIFE)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # Should it crash, that is none of the program's crashes.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     addresses = _addresses(link)
     os.closerange(0, max(link, 0))
     os.closerange(link + 1, os.sysconf("SC_OPEN_MAX"))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tests import warm_start
 
-__all__ = ["RUN", "running"]
+__all__ = ["FILE", "RUN", "running"]
+
+FILE = "asked_program.py"
 
 RUN = """
 reactor.callWhenRunning(print, "up", flush=True)
@@ -22,12 +24,15 @@ print("over", flush=True)
 
 
 @contextlib.contextmanager
-def running(program: str, *, up: str = "up") -> Iterator[warm_start.Popen]:
-    """Run a program, which says on a line of its own that it is up; ends it."""
+def running(program: str, *command: str) -> Iterator[warm_start.Popen]:
+    """Run a program, which says on a line of its own that it is up; ends it.
+
+    With a `command`, what `python -m` runs: `FILE` is the program's, in its folder.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "asked_program.py").write_text(program, encoding="utf-8")
+        Path(folder, FILE).write_text(program, encoding="utf-8")
         process = warm_start.Popen(
-            [sys.executable, "-m", "asked_program"],
+            [sys.executable, "-m", *(command or ["asked_program"])],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -36,7 +41,7 @@ def running(program: str, *, up: str = "up") -> Iterator[warm_start.Popen]:
             try:
                 assert process.stdout is not None
                 line = process.stdout.readline()
-                if line != f"{up}\n":
+                if line != "up\n":
                     process.kill()
                     raise AssertionError(line + process.communicate()[1])
                 yield process

@@ -91,9 +91,11 @@ def take(threads, throwaway):
         "blocks": list(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "collects": gc.isenabled(),
         "dies in": signal.alarm(0),
+        "dumps": resource.getrlimit(resource.RLIMIT_CORE),
         "traces": [sys.gettrace(), sys.getprofile()],
     }
 nbtwisted.reactor.snapshot.take = take
+import resource
 signal.signal(signal.SIGALRM, print)
 sys.setprofile(lambda *_: None)
 """
@@ -262,6 +264,7 @@ class AnsweringTests(SynchronousTestCase):
         self.assertEqual((found["handles"], found["blocks"]), ([], []))
         self.assertFalse(found["collects"])
         self.assertGreater(found["dies in"], 0)
+        self.assertEqual(found["dumps"], [0, 0])
         self.assertEqual(found["traces"], [None, None])
 
     def test_it_is_asked_again_where_a_fork_would_wait_for_ever(self) -> None:

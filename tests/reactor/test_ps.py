@@ -20,7 +20,7 @@ from nbtwisted.reactor.ps import asking, command, remote
 from nbtwisted.reactor.ps.errors import Gone
 from nbtwisted.reactor.ps.target import Target
 from tests import warm_start
-from tests.reactor.asked import RUN, running
+from tests.reactor.asked import FILE, RUN, running
 
 ON_OURS = """
 from nbtwisted import reactor
@@ -34,6 +34,15 @@ from twisted.internet import reactor
 """
 ON_ANOTHER = """
 from twisted.internet import reactor
+"""
+HANGS = """
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+async def answer():
+    await Deferred()
+
+hangs = Deferred.fromCoroutine(answer())
 """
 BESIDE_ANOTHER_LOOP = """
 import nbtwisted.reactor.inspect
@@ -93,6 +102,19 @@ class ProgramTests(SynchronousTestCase):
 
     def test_another_reactor_beside_a_second_loop(self) -> None:
         self.assertAnswers(BESIDE_ANOTHER_LOOP, "AsyncioSelectorReactor")
+
+    def test_what_hangs_is_named_with_its_line(self) -> None:
+        imports = "import nbtwisted.reactor.inspect"
+        traced = "nbtwisted", "trace", FILE
+        for program, words in ((imports + HANGS + RUN, ()), (HANGS + RUN, traced)):
+            with running(program, *words) as process:
+                code, out, err = ps(str(process.pid))
+            self.assertEqual((code, err), (0, ""))
+            self.assertRegex(
+                out,
+                rf"coroutine __main__.answer at \S*{FILE}:6, for [^\n]*\n└── Deferred, "
+                rf"for [\d.]+ m?s, never fired, made at \S*{FILE}:6 ",
+            )
 
     def test_as_a_command(self) -> None:
         with running(ON_OURS + RUN) as process:
