@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, cast
 
@@ -107,8 +108,12 @@ def adopt(reactor: Any, settings: Settings | None = None) -> None:
     atexit.register(reactor.finish)
 
 
-def trace_whichever_comes(settings: Settings) -> None:
+def trace_whichever_comes(
+    settings: Settings, prepare: Callable[[Any], None] = lambda reactor: None
+) -> None:
     """Have this process run on a traced reactor, whichever it will ask for.
+
+    Whatever else is to be done with it, `prepare` does.
 
     Nothing is installed by this. The traced classes stand in the place of Twisted's and
     of ours, because programs compare classes (Scrapy does), and whatever is installed
@@ -128,6 +133,7 @@ def trace_whichever_comes(settings: Settings) -> None:
 
     def install_traced(reactor: Any) -> None:
         adopt(reactor)
+        prepare(reactor)
         install(reactor)
 
     main.installReactor = install_traced

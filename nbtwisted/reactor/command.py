@@ -25,6 +25,7 @@ from nbtwisted.command_line import (
     say,
 )
 from nbtwisted.duration import parse_limit
+from nbtwisted.reactor import timers
 from nbtwisted.reactor.adopting import CannotTrace, trace_whichever_comes
 from nbtwisted.reactor.installing import installed_reactor
 from nbtwisted.reactor.program import Program
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     expect_open_files("nbtwisted trace", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     try:
         other_threads = as_told(OtherThreads.REPORTED)
+        is_steady = timers.is_steady_asked_for()
         program = Program(named)
     except ValueError as error:
         parser.error(str(error))
@@ -94,7 +96,8 @@ def main(arguments: Sequence[str]) -> NoReturn:
             file=file,
             on_stall=verdict.note,
             other_threads=other_threads,
-        )
+        ),
+        timers.run_on_steady_clock if is_steady else lambda reactor: None,
     )
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         # As the program would have it: from here on Ctrl-C is its own.

@@ -13,7 +13,12 @@ from typing import Any
 
 from nbtwisted import steady_clock
 
-__all__ = ["VARIABLE", "follow_environment", "run_on_steady_clock"]
+__all__ = [
+    "VARIABLE",
+    "follow_environment",
+    "is_steady_asked_for",
+    "run_on_steady_clock",
+]
 
 VARIABLE = "NBTWISTED_CLOCK"
 
@@ -26,16 +31,24 @@ def run_on_steady_clock(reactor: Any) -> None:
     reactor.seconds = steady_clock.now
 
 
+def is_steady_asked_for() -> bool:
+    """Whether the environment asks for such a clock.
+
+    Raises `ValueError` if it has what is no clock.
+    """
+    name = os.environ.get(VARIABLE) or "wall"
+    if name not in ("steady", "wall"):
+        raise ValueError(f"{VARIABLE}={name!r}: expected steady or wall")
+    return name == "steady"
+
+
 def follow_environment(reactor: Any) -> None:
-    """The same if the environment asks for it.
+    """Run on a steady clock if the environment asks for it.
 
     It is not the default because many programs take `reactor.seconds()` for the date:
     twisted.web's access log, Buildbot's database, Synapse's events.
 
     Raises `ValueError` if the environment has what is no clock.
     """
-    name = os.environ.get(VARIABLE) or "wall"
-    if name not in ("steady", "wall"):
-        raise ValueError(f"{VARIABLE}={name!r}: expected steady or wall")
-    if name == "steady":
+    if is_steady_asked_for():
         run_on_steady_clock(reactor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import threading
@@ -183,7 +184,7 @@ installReactor(sys.argv[1])
 from twisted.internet import reactor
 # As Scrapy does it.
 kinds = asyncioreactor.AsyncioSelectorReactor, epollreactor.EPollReactor
-print(type(reactor) in kinds, isinstance(reactor, kinds))
+print(type(reactor) in kinds, isinstance(reactor, kinds), reactor.seconds.__module__)
 reactor.callLater(0.01, reactor.stop)
 reactor.run()
 """
@@ -206,8 +207,28 @@ class CommandTests(SynchronousTestCase):
             ]:
                 command = [sys.executable, "-m", "nbtwisted", "trace"]
                 ran = warm_start.run(
-                    [*command, str(script), name], cwd=folder, timeout=30
+                    [*command, str(script), name],
+                    cwd=folder,
+                    timeout=30,
+                    env={**os.environ, "NBTWISTED_CLOCK": "steady"},
                 )
                 self.assertEqual(ran.returncode, 0, ran.stderr)
-                self.assertEqual(ran.stdout, f"{is_twisteds} True\n", name)
+                told = f"{is_twisteds} True nbtwisted.steady_clock\n"
+                self.assertEqual(ran.stdout, told, name)
                 self.assertIn("turns: waiting", ran.stderr)
+
+    def test_a_clock_that_is_none(self) -> None:
+        ran = warm_start.run(
+            [sys.executable, "-m", "nbtwisted", "trace", "-m", "this"],
+            timeout=30,
+            env={**os.environ, "NBTWISTED_CLOCK": "sundial"},
+        )
+        self.assertEqual(
+            (ran.returncode, ran.stdout, ran.stderr),
+            (
+                2,
+                "",
+                "nbtwisted trace: error: NBTWISTED_CLOCK='sundial': expected steady "
+                "or wall (see nbtwisted trace --help)\n",
+            ),
+        )
