@@ -5,12 +5,24 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 
 from nbtwisted.reactor import snapshot
 from tests.guard import ClockCase
 
-__all__ = ["Node", "SnapshotCase", "innermost", "wait_for", "wait_for_nobody"]
+__all__ = [
+    "Asking",
+    "FiringCase",
+    "Node",
+    "Service",
+    "SnapshotCase",
+    "innermost",
+    "wait_for",
+    "wait_for_nobody",
+]
 
 Node = dict[str, Any]
 
@@ -38,6 +50,46 @@ class SnapshotCase(ClockCase):
             self.addCleanup(sys.modules.pop, name)
         else:
             self.addCleanup(sys.modules.__setitem__, name, before)
+
+
+class Reactor:
+    """What a reactor of Twisted's has, on a clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.seconds = clock.seconds
+        self._pendingTimedCalls = clock.calls
+        self._selectables: dict[int, Any] = {}
+        self._started = True
+
+
+class Asking(Protocol):
+    def __init__(self) -> None:
+        self.answered: Deferred[None] = Deferred()
+
+
+class Service:
+    def __init__(self) -> None:
+        self.asked: list[Deferred[None]] = []
+
+
+class FiringCase(SnapshotCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.program = Reactor(self.clock)
+        self.have_reactor(self.program)
+
+    def fired_by(self, name: str = "wait_for") -> dict[str, Any]:
+        """Of what the one root of this name waits for in the end."""
+        by: dict[str, Any] = innermost(self.root(name))["fired_by"]
+        return by
+
+    def connect(self, protocol: Protocol) -> FileDescriptor:
+        """Have the reactor poll for a connection with this protocol."""
+        connection = FileDescriptor(self.program)  # type: ignore[arg-type]
+        connection.connected = 1
+        connection.protocol = protocol  # type: ignore[attr-defined]
+        self.program._selectables[len(self.program._selectables)] = connection
+        return connection
 
 
 def innermost(node: Node) -> Node:

@@ -120,11 +120,19 @@ def _counted(entries: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]
         if "in" in entry:
             times = [value for value in (known["in"], entry["in"]) if value is not None]
             known["in"] = min(times, default=None)
-        if "peer" in entry and known["peer"] != entry["peer"]:
-            known["peer"] = None
+        if "peer" in entry:
+            known["peer"] = _in_common(known["peer"], entry["peer"])
     return sorted(
         found.values(), key=lambda entry: (entry.get("in") or 0.0, -entry["count"])
     )
+
+
+def _in_common(peer: str | None, other: str | None) -> str | None:
+    """The peer if it is the same one, or else its host if that is."""
+    if peer is None or other is None or peer == other:
+        return peer if peer == other else None
+    host = other.rpartition(":")[0]
+    return host if host and host in (peer, peer.rpartition(":")[0]) else None
 
 
 def _pool(

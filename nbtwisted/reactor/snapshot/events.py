@@ -32,6 +32,11 @@ __all__ = ["Clocks", "Event", "Events"]
 _MOST_WRAPPED = 8
 """Protocols within protocols, factories within factories."""
 
+_WRAPPED = (
+    *("wrappedProtocol", "_wrappedProtocol"),
+    *("wrappedFactory", "_wrappedFactory"),
+)
+
 _TIMEOUT = "Deferred.addTimeout.<locals>.timeItOut"
 _ASYNCIO_TIMEOUTS = {
     "asyncio.tasks._release_waiter",
@@ -190,12 +195,12 @@ class Events:
             return
         local, peer = _ends(fields, thing)
         if _is_one(thing, tcp.Port, unix.Port):
-            factory = self._innermost(fields.get("factory"), "wrappedFactory")
+            factory = self._innermost(fields.get("factory"))
             name = _name(factory)
             event = {"kind": "socket", "name": f"{name} at {local}", "peer": None}
             self.listening.append({"address": local, "factory": name})
         else:
-            protocol = self._innermost(fields.get("protocol"), "wrappedProtocol")
+            protocol = self._innermost(fields.get("protocol"))
             if protocol is None and not _is_one(thing, tcp.Connection):
                 return
             name = _name(thing if protocol is None else protocol)
@@ -205,13 +210,14 @@ class Events:
             )
         self.of[id(thing)] = event
 
-    def _innermost(self, thing: Any, name: str) -> Any:
-        """The protocol or factory that TLS and others are wrapped around."""
+    def _innermost(self, thing: Any) -> Any:
+        """The protocol or factory that TLS, endpoints and others are wrapped around."""
         for _ in range(_MOST_WRAPPED):
-            inner = None if thing is None else self._heap.fields(thing).get(name)
-            if inner is None:
+            fields = {} if thing is None else self._heap.fields(thing)
+            within = [fields[name] for name in _WRAPPED if fields.get(name) is not None]
+            if not within:
                 break
-            thing = inner
+            thing = within[0]
         return thing
 
     def _add_process(self, pid: Any, thing: Any) -> None:

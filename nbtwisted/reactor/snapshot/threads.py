@@ -6,18 +6,20 @@ import sys
 import sysconfig
 import threading
 from dataclasses import dataclass
-from os.path import join
+from os.path import dirname, join
 from types import FrameType
 from typing import Any
 
 from twisted.python import threadpool
 
+import twisted
 from nbtwisted.reactor.naming import own
 
 __all__ = ["Thread", "see_threads"]
 
 _MOST_FRAMES = 64
 _LIBRARY = sysconfig.get_paths()["stdlib"]
+_TWISTED = join(dirname(twisted.__file__), "")
 _JOBS = {
     (threadpool.__file__, "inContext"): "inContext",
     (join(_LIBRARY, "concurrent", "futures", "thread.py"), "run"): "self",
@@ -38,11 +40,20 @@ class Thread:
     job: Any = None
 
     def place(self) -> tuple[str, int | None] | None:
-        """Where it is in code that is not Python's own, or at all."""
-        for file, line, _ in self.stack:
+        """Where its job is: in code of others than Python, or at least in Python's.
+
+        None if the job is a function that is not written in Python.
+        """
+        in_library = None
+        for file, line, function in self.stack:
+            if (file, function) in _JOBS:
+                break
+            if file.startswith(_TWISTED):
+                continue
             if not file.startswith(_LIBRARY) or "-packages" in file:
                 return file, line
-        return self.stack[0][:2] if self.stack else None
+            in_library = in_library or (file, line)
+        return in_library
 
 
 def see_threads() -> list[Thread]:
