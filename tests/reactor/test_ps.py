@@ -181,7 +181,14 @@ class RefusedTests(SynchronousTestCase):
             thread.join()
 
     def test_no_python(self) -> None:
-        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(["cat"], stdin=pipe, stdout=pipe) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            # Once it answers, it is that and not yet a fork of this process.
+            process.stdin.write(b"x\n")
+            process.stdin.flush()
+            process.stdout.readline()
             self.assertRefused("(cat) is no Python program", str(process.pid))
 
     def test_another_users(self) -> None:
