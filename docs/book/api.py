@@ -13,8 +13,12 @@ API: dict[str, list[str]] = {
         "nbtwisted.client.request.getting.Getter",
     ],
     "server": [],
-    "reactor": [],
+    "reactor": [
+        "nbtwisted.reactor.thread_check.watch",
+        "nbtwisted.reactor.thread_check.WrongThread",
+    ],
     "timeline": [],
+    "testing": [],
     "pytest_plugin": [
         "nbtwisted.testing.slow_app.SlowApp",
         "nbtwisted.server.model.fault_port.FaultPort",
