@@ -34,7 +34,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -160,16 +160,19 @@ def _answer_by(link: socket.socket | None) -> None:
     if _must_not_fork():
         _say(link, Packet.AGAIN, "it starts a job of a pool")
         return
+    threads: Any = []
     try:
-        # Before the fork, after which a lock of another thread's import is never free.
-        from json import dumps
+        from nbtwisted.reactor.seen_threads import see_threads
 
-        from nbtwisted.reactor.snapshot import see_threads, take
+        threads = see_threads()
     except ImportError as error:
-        # The signal has come in the midst of the same import, or there is no file left.
+        # The signal has come in the midst of the same import.
         _say(link, Packet.AGAIN, f"it imports: {error}")
         return
-    threads, stack = see_threads(), _stack(sys._getframe())
+    except OSError:
+        # There is no file left to import from.
+        pass
+    stack = _stack(sys._getframe())
     with _undisturbed():
         try:
             child = _fork()
@@ -177,9 +180,7 @@ def _answer_by(link: socket.socket | None) -> None:
             _say(link, Packet.FAILED, f"it cannot fork: {error.strerror}")
             return
         if child == 0:
-            _be_the_copy(
-                link, lambda: {**take(threads, throwaway=True), "stack": stack}, dumps
-            )
+            _be_the_copy(link, threads, stack)
         # It has been waited for if a handler of the program's waits for any.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(child, 0)
@@ -296,11 +297,7 @@ def _fork() -> int:
         return os.fork()
 
 
-def _be_the_copy(
-    link: socket.socket | None,
-    take: Callable[[], dict[str, Any]],
-    dumps: Callable[..., str],
-) -> NoReturn:
+def _be_the_copy(link: socket.socket | None, threads: Any, stack: Any) -> NoReturn:
     """Take the snapshot and send it; in a child, which ends here."""
     try:
         program = os.getppid()
@@ -308,17 +305,27 @@ def _be_the_copy(
             leave_the_program_alone(-1 if link is None else link.fileno())
             link = link or _link(program)
             link.setblocking(True)
-            for data in _snapshot(lambda: {**take(), "pid": program}, dumps):
+            for data in _snapshot(program, threads, stack):
                 link.send(data, socket.MSG_NOSIGNAL)
     finally:
         os._exit(0)
 
 
-def _snapshot(
-    take: Callable[[], dict[str, Any]], dumps: Callable[..., str]
-) -> Iterator[bytes]:
+def _snapshot(program: int, threads: Any, stack: Any) -> Iterator[bytes]:
+    """The packets of a snapshot."""
     try:
-        text = dumps(take(), default=_class_name).encode()
+        # Here, because it takes longer than all that the program waits for. Should a
+        # thread have been in the midst of it, it takes for ever, which an alarm ends.
+        from json import dumps
+
+        from nbtwisted.reactor.snapshot import take
+
+        found = {**take(threads, throwaway=True), "pid": program, "stack": stack}
+        text = dumps(found, default=_class_name).encode()
+    except ImportError as error:
+        # Its module's name: the program may have been in the midst of it.
+        yield Packet.AGAIN.value + f"it imports {error.name}".encode()[:PACKET]
+        return
     except Exception as error:
         # Its text is made by code of the program's.
         yield Packet.FAILED.value + _class_name(error).encode()

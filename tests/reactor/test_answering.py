@@ -110,6 +110,8 @@ reactor.run()
 """
 HAS_NO_FILE_LEFT = """
 import resource
+for name in [name for name in sys.modules if name.startswith("nbtwisted.reactor.s")]:
+    del sys.modules[name]
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 def use_up():
     try:

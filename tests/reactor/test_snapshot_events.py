@@ -19,7 +19,7 @@ from twisted.python import threadpool
 from twisted.python.threadpool import ThreadPool
 
 from nbtwisted.reactor import snapshot
-from nbtwisted.reactor.snapshot.threads import Thread
+from nbtwisted.reactor.seen_threads import Thread
 from tests.reactor.snapshots import (
     Asking,
     FiringCase,

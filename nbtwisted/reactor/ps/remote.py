@@ -44,18 +44,13 @@ except Exception as error:
 _SCRIPT = """
 import os, socket, sys
 try:
+    # Its own modules come first. What is looked for here is loaded by a copy of it.
+    sys.path.append({folder!r})
     try:
         from nbtwisted.reactor.answering import answer
-        import nbtwisted.reactor.snapshot
-    except ImportError:
-        # Its own modules come first.
-        sys.path.append({folder!r})
-        try:
-            from nbtwisted.reactor.answering import answer
-            import nbtwisted.reactor.snapshot
-        finally:
-            sys.path.remove({folder!r})
-    answer()
+        answer()
+    finally:
+        sys.path.remove({folder!r})
 except Exception as error:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:

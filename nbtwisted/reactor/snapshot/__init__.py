@@ -25,12 +25,12 @@ from typing import Any
 import twisted
 from nbtwisted.printable import printable
 from nbtwisted.reactor.naming import class_name
+from nbtwisted.reactor.seen_threads import Thread, see_threads
 from nbtwisted.reactor.snapshot.events import Clocks, Events, job_name
 from nbtwisted.reactor.snapshot.firing import Firing
 from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kinds
 from nbtwisted.reactor.snapshot.makers import note_makers
-from nbtwisted.reactor.snapshot.threads import Thread, see_threads
 from nbtwisted.reactor.snapshot.tree import Tree
 from nbtwisted.reactor.snapshot.waits import Waits
 

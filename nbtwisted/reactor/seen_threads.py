@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import sysconfig
 import threading
 from dataclasses import dataclass
 from os.path import dirname, join
@@ -18,7 +18,7 @@ from nbtwisted.reactor.naming import own
 __all__ = ["Thread", "see_threads"]
 
 _MOST_FRAMES = 64
-_LIBRARY = sysconfig.get_paths()["stdlib"]
+_LIBRARY = dirname(os.__file__)
 _TWISTED = join(dirname(twisted.__file__), "")
 _JOBS = {
     (threadpool.__file__, "inContext"): "inContext",
