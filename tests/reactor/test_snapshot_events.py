@@ -15,7 +15,7 @@ from twisted.internet.defer import (
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
-from twisted.python import threadpool
+from twisted.python import context, threadpool
 from twisted.python.threadpool import ThreadPool
 
 from nbtwisted.reactor import snapshot
@@ -160,7 +160,9 @@ class ThreadTests(SnapshotCase):
         library = (socket.__file__, 5, "recv_into")
         self.assertEqual(self.place(library, own, run, beyond), ("/src/app.py", 7))
         self.assertEqual(self.place(library, run, beyond), (socket.__file__, 5))
-        self.assertIsNone(self.place(run, beyond))
+        twisted = (context.__file__, 4, "callWithContext")
+        self.assertEqual(self.place(twisted, own, run), ("/src/app.py", 7))
+        self.assertIsNone(self.place(twisted, run, beyond))
 
     def test_this_thread_is_not_among_them(self) -> None:
         idents = [thread.ident for thread in snapshot.see_threads()]

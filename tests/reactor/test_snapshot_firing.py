@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from twisted.internet.defer import (
 )
 from twisted.internet.task import deferLater
 
+from nbtwisted.reactor.snapshot.heap import Heap
 from tests.reactor.snapshots import (
     FiringCase,
     Service,
@@ -29,6 +31,10 @@ reachable: list[Deferred[Any]] = []
 async def fire_when(first: Deferred[None], second: Deferred[None]) -> None:
     await first
     second.callback(None)
+
+
+def cancel(deferred: Deferred[None], cancelled: object) -> None:
+    deferred.cancel()
 
 
 def fire(deferred: Deferred[None], result: object) -> None:
@@ -73,6 +79,46 @@ class OthersTests(FiringCase):
         self.assertEqual(self.fired_by()["kind"], "delayed call")
         self.clock.advance(7)
         self.assertTrue(done.called)
+
+
+class NobodyTests(FiringCase):
+    """It is said only if nothing else can be."""
+
+    def test_who_waits_may_have_it_in_order_to_cancel_it(self) -> None:
+        never: Deferred[None] = Deferred()
+        outer: Deferred[None] = Deferred(partial(cancel, never))
+        never.chainDeferred(outer)
+        done = ensureDeferred(wait_for(outer))
+        del never, outer
+        self.assertEqual(self.fired_by(), {"kind": "nobody"})
+        self.assertFalse(done.called)
+
+    def test_what_cancels_another_may_fire_it(self) -> None:
+        later: Deferred[None] = Deferred()
+        another: Deferred[None] = Deferred(partial(cancel, later))
+        another.addCallback(print)
+        done = ensureDeferred(wait_for(later))
+        del later
+        self.assertEqual(self.fired_by(), {"kind": "unknown"})
+        self.assertFalse(done.called or another.called)
+
+    def test_what_code_can_reach_may_be_fired_where_those_who_have_it_wait(
+        self,
+    ) -> None:
+        one: Deferred[None] = Deferred()
+        other: Deferred[None] = Deferred()
+        roots = [
+            ensureDeferred(fire_when(one, other)),
+            ensureDeferred(fire_when(other, one)),
+        ]
+        del other
+        kinds = [
+            (below["fired_by"]["kind"], below["fired_by"].get("within", "")[:6])
+            for node in self.roots("fire_when")
+            for below in node["waits_for"]
+        ]
+        self.assertEqual(sorted(kinds), [("task", ""), ("unknown", "one of")])
+        self.assertEqual((len(roots), one.called), (2, False))
 
 
 class LockTests(FiringCase):
@@ -179,7 +225,19 @@ class UnknownTests(FiringCase):
         service = Service()
         service.asked += [Deferred() for _ in range(2000)]
         done = [ensureDeferred(wait_for(deferred)) for deferred in service.asked]
+        others = [[service] for _ in range(100)]
+        looked = 0
+        look = Heap.holders
+
+        def holders(heap: Heap, thing: object) -> Iterator[Any]:
+            nonlocal looked
+            looked += 1
+            return look(heap, thing)
+
+        self.patch(Heap, "holders", holders)
         node = self.root("wait_for")
+        self.assertLess(looked, 20_000)
+        self.assertEqual(len(others), 100)
         self.assertEqual(node["count"], 2000)
         self.assertEqual(innermost(node)["fired_by"]["held_by"], "Service.asked")
         self.assertEqual(len(done), 2000)

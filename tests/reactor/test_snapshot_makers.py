@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import attr
 from twisted.internet import base, defer, threads
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, succeed
 from twisted.internet.task import deferLater
@@ -32,6 +33,11 @@ class MakersCase(SnapshotCase):
         found = made(deferred.__dict__)
         assert found is not None
         return found.file, found.line
+
+
+@attr.s(auto_attribs=True)
+class MadeByAttrs:
+    done: Deferred[None] = attr.Factory(Deferred)
 
 
 def make() -> Deferred[None]:
@@ -80,6 +86,10 @@ class NotedTests(MakersCase):
         ):
             exec(compile(line, file, "exec"), names)
         self.assertEqual(self.place(names["mainLoop"]()), (threads.__file__, 1))
+
+    def test_code_that_attrs_writes_is_passed_by(self) -> None:
+        made = MadeByAttrs()
+        self.assertEqual(self.place(made.done)[0], __file__)
 
     def test_it_is_as_it_would_be_without(self) -> None:
         for init in (makers._init, makers._init_25_5):

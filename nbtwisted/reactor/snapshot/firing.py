@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from dataclasses import dataclass
 from time import monotonic
 from types import CellType, FrameType, ModuleType
 from typing import Any
@@ -41,14 +42,16 @@ class Found:
     """What the ways from an object lead to, the nearest first.
 
     `holder` names the first attribute that holds it, `reached` the first variable or
-    class by which any code can reach it.
+    class by which any code can reach it. Of Deferreds, `waiting` has those whose
+    callbacks hold it, and `aside` those which hold it otherwise.
     """
 
-    __slots__ = ("events", "holder", "is_complete", "reached", "waiting")
+    __slots__ = ("aside", "events", "holder", "is_complete", "reached", "waiting")
 
     def __init__(self) -> None:
         self.events: list[int] = []
         self.waiting: list[Waiting] = []
+        self.aside: list[Waiting] = []
         self.holder: str | None = None
         self.reached: str | None = None
         self.is_complete = True
@@ -80,7 +83,7 @@ class Firing:
             if type(module) is ModuleType
         }
         # Variables of running functions, which the collector does not know.
-        self._on_stack: dict[int, tuple[int, str]] = {}
+        self._on_stack: dict[int, str] = {}
         self._in_cells: dict[int, str] = {}
         self._see_stack(sys._getframe(1))
 
@@ -88,7 +91,7 @@ class Firing:
         """Say of each leaf who fires it."""
         heap = self._heap
         locks = Locks(heap, self._waits)
-        undecided: list[tuple[Waiting, list[Waiting], bool]] = []
+        undecided: list[_Undecided] = []
         for leaf in self._waits.leaves:
             if monotonic() > self._until:
                 leaf.fired_by = {"kind": "unknown", "out_of_time": True}
@@ -99,51 +102,49 @@ class Firing:
                     leaf.wait_for(one)
                 continue
             near, far = self._look(leaf)
-            candidates = self._decide(leaf, near, far)
-            if candidates is not None:
-                is_complete = near.is_complete and far.is_complete and heap.is_complete
-                undecided.append((leaf, candidates, is_complete))
-        self._settle(undecided)
+            by_routines = self._decide(leaf, near, far)
+            if by_routines is not None:
+                undecided.append(by_routines)
+        _settle(undecided)
 
-    def _decide(self, leaf: Waiting, near: Found, far: Found) -> list[Waiting] | None:
-        """Set `fired_by`; or return the coroutines that do it if they can go on."""
-        held_by = near.holder or far.holder
+    def _decide(self, leaf: Waiting, near: Found, far: Found) -> _Undecided | None:
+        """Set `fired_by`, unless it depends on whether coroutines can go on."""
         within = near.reached or far.reached
+        about = {"held_by": near.holder or far.holder, "within": within}
+        about = {name: text for name, text in about.items() if text is not None}
         timeouts = [
             self._events.of[event]
             for event in near.events + far.events
             if event in self._events.timeouts
         ]
-        fired_by = self._event(near.events)
-        if fired_by is None and not (near.reached or far.reached):
-            fired_by = self._event(far.events)
-        if fired_by is None:
-            deferreds = [
-                one
-                for one in self._others(leaf, near.waiting)
-                if one.kind == "deferred"
-            ]
-            if deferreds:
-                for deferred in deferreds:
-                    leaf.wait_for(deferred)
-                return None
+        event = self._event(near.events)
+        if event is None and within is None:
+            event = self._event(far.events)
+        if event is not None:
+            if timeouts:
+                event["timeout_in"] = timeouts[0]["in"]
+            leaf.fired_by = event | about
+            return None
         routines = self._others(leaf, near.waiting)
-        if fired_by is None and routines:
-            return routines
-        if fired_by is None and timeouts:
-            fired_by = dict(timeouts[0], timeout=True)
-        elif fired_by is not None and timeouts:
-            fired_by["timeout_in"] = timeouts[0]["in"]
-        if fired_by is None and (near.reached or far.reached):
-            fired_by = {"kind": "unknown"}
-        if fired_by is None:
-            return self._others(leaf, far.waiting)
-        leaf.fired_by = fired_by
-        if held_by is not None:
-            fired_by["held_by"] = held_by
-        if within is not None:
-            fired_by["within"] = within
-        return None
+        deferreds = [one for one in routines if one.kind == "deferred"]
+        if deferreds:
+            for deferred in deferreds:
+                leaf.wait_for(deferred)
+            return None
+        if timeouts:
+            otherwise = timeouts[0] | {"timeout": True} | about
+        elif within is not None or not (
+            near.is_complete and far.is_complete and self._heap.is_complete
+        ):
+            otherwise = {"kind": "unknown"} | about
+        elif self._others(leaf, near.aside + far.aside):
+            # What cancels another Deferred, or has its result, may do anything.
+            otherwise = {"kind": "unknown"} | about
+        else:
+            otherwise = {"kind": "nobody"}
+        if within is None:
+            routines = routines or self._others(leaf, far.waiting)
+        return _Undecided(leaf, routines, otherwise)
 
     def _event(self, events: list[int]) -> Event | None:
         found = [one for one in events if one not in self._events.timeouts]
@@ -160,29 +161,6 @@ class Firing:
             return []
         waiters = _waiters(leaf)
         return [one for one in found if id(one) not in waiters]
-
-    def _settle(self, undecided: list[tuple[Waiting, list[Waiting], bool]]) -> None:
-        """Of coroutines that could fire each other's Deferreds, find who can go on."""
-        stuck = {id(leaf) for leaf, _, _ in undecided}
-        needs = {
-            id(leaf): [_leaves(one) for one in candidates]
-            for leaf, candidates, _ in undecided
-        }
-        has_changed = True
-        while has_changed:
-            has_changed = False
-            for name in list(stuck):
-                if any(not below <= stuck for below in needs[name]):
-                    stuck.discard(name)
-                    has_changed = True
-        for leaf, candidates, is_complete in undecided:
-            if id(leaf) not in stuck:
-                able = [one for one in candidates if not _leaves(one) <= stuck]
-                leaf.fired_by = {"kind": "task", "name": able[0].name}
-                if len(able) > 1:
-                    leaf.fired_by["others"] = len(able) - 1
-            else:
-                leaf.fired_by = {"kind": "nobody" if is_complete else "unknown"}
 
     # -- the ways ---------------------------------------------------------------
 
@@ -243,8 +221,7 @@ class Firing:
             is_in_way = kind is not Kind.DEFERRED or self._is_callback(
                 holder, thing, before
             )
-            if is_in_way:
-                _append(found, waiting)
+            _append(found.waiting if is_in_way else found.aside, waiting, found)
             return True
         if name in self._modules:
             if found.reached is None:
@@ -274,17 +251,12 @@ class Firing:
         return _key(fields, held) in ("_callbacks", "callbacks")
 
     def _check_hidden(self, thing: Any, found: Found) -> None:
-        hidden = self._heap.hidden_holders(thing)
-        count, where = self._on_stack.get(id(thing), (0, ""))
-        if count:
+        where = self._on_stack.get(id(thing))
+        if where is None and type(thing) is CellType:
+            where = self._in_cells.get(_content(thing))
+        if where is not None:
             found.reached = found.reached or where
-            hidden -= count
-        if hidden > 0 and type(thing) is CellType:
-            where = self._in_cells.get(_content(thing), "")
-            if where:
-                found.reached = found.reached or where
-                hidden -= 1
-        if hidden > 0:
+        elif self._heap.hidden_holders(thing) > 0:
             found.is_complete = False
 
     def _see_stack(self, frame: FrameType | None) -> None:
@@ -296,13 +268,53 @@ class Firing:
             ):
                 outer = {*code.co_cellvars, *code.co_freevars}
                 for name, value in list(frame.f_locals.items()):
-                    where = f"{name} of {code.co_name}()"
-                    if name in outer:
-                        self._in_cells[id(value)] = where
-                    else:
-                        count, _ = self._on_stack.get(id(value), (0, ""))
-                        self._on_stack[id(value)] = (count + 1, where)
+                    places = self._in_cells if name in outer else self._on_stack
+                    places[id(value)] = f"{name} of {code.co_name}()"
             frame = frame.f_back
+
+
+@dataclass(frozen=True)
+class _Undecided:
+    """A leaf that one of these coroutines may fire, if it can go on."""
+
+    leaf: Waiting
+    routines: list[Waiting]
+    otherwise: Event
+
+
+def _settle(undecided: list[_Undecided]) -> None:
+    """Of coroutines that could fire each other's Deferreds, find those that go on."""
+    needs = {
+        id(each.leaf): [_leaves(one) for one in each.routines] for each in undecided
+    }
+    stuck = _free(set(needs), needs)
+    # Of others, something that is not known may have them go on.
+    uncertain = {
+        id(each.leaf)
+        for each in undecided
+        if id(each.leaf) in stuck and each.otherwise["kind"] != "nobody"
+    }
+    stuck = _free(stuck - uncertain, needs)
+    for each in undecided:
+        able = [one for one in each.routines if not _leaves(one) <= stuck]
+        each.leaf.fired_by = each.otherwise
+        if able and id(each.leaf) not in stuck and id(each.leaf) not in uncertain:
+            each.leaf.fired_by = {"kind": "task", "name": able[0].name}
+            if len(able) > 1:
+                each.leaf.fired_by["others"] = len(able) - 1
+
+
+def _free(stuck: set[int], needs: dict[int, list[set[int]]]) -> set[int]:
+    """Those which are stuck if whoever needs one that is not, is not."""
+    stuck = set(stuck)
+    has_changed = True
+    while has_changed:
+        has_changed = False
+        for name in list(stuck):
+            if any(not below <= stuck for below in needs[name]):
+                stuck.discard(name)
+                has_changed = True
+    return stuck
 
 
 _OURS = {__name__, __name__.rpartition(".")[0]}
@@ -313,17 +325,19 @@ def _add(found: Found, other: Found) -> None:
         if event not in found.events and len(found.events) < _MOST_FOUND:
             found.events.append(event)
     for one in other.waiting:
-        _append(found, one)
+        _append(found.waiting, one, found)
+    for one in other.aside:
+        _append(found.aside, one, found)
     found.holder = found.holder or other.holder
     found.reached = found.reached or other.reached
     found.is_complete = found.is_complete and other.is_complete
 
 
-def _append(found: Found, one: Waiting) -> None:
-    if any(known is one for known in found.waiting):
+def _append(ones: list[Waiting], one: Waiting, found: Found) -> None:
+    if any(known is one for known in ones):
         return
-    if len(found.waiting) < _MOST_FOUND:
-        found.waiting.append(one)
+    if len(ones) < _MOST_FOUND:
+        ones.append(one)
     else:
         found.is_complete = False
 
