@@ -16,10 +16,14 @@ from twisted.python import log
 from nbtwisted.reactor import installing
 from nbtwisted.reactor.eager_asyncio import EagerAsyncioReactor, new_loop
 from nbtwisted.reactor.naming import name_of
-from nbtwisted.reactor.recorder import Call
 from nbtwisted.reactor.traced import made, settings_as_told
 from nbtwisted.reactor.traced_calls import Handles, TimedPoll
-from nbtwisted.reactor.tracing import Tracing, read_name, send_name
+from nbtwisted.reactor.tracing import (
+    Tracing,
+    quick_read_name,
+    read_name,
+    send_name,
+)
 
 __all__ = ["AsyncioTracing", "TracedAsyncioReactor", "install"]
 
@@ -27,6 +31,8 @@ __all__ = ["AsyncioTracing", "TracedAsyncioReactor", "install"]
 #
 # asyncio's BaseEventLoop: _ready; its BaseSelectorEventLoop: _selector
 # asyncio's Handle: _callback, _args, _cancelled
+
+_EVENT = EagerAsyncioReactor._event
 
 
 class AsyncioTracing(Tracing):
@@ -52,7 +58,6 @@ class AsyncioTracing(Tracing):
         self._end_handle()
 
     def _trace_polls(self) -> None:
-        self._handle: Call | None = None
         loop: Any = self._asyncioEventloop
         if isinstance(self._asyncioEventloop, asyncio.SelectorEventLoop):
             loop._ready = Handles(loop._ready, self._begin_handle)
@@ -61,33 +66,45 @@ class AsyncioTracing(Tracing):
             )
         else:
             self.recorder.sees_turns = False
+            # On asyncio's loops, events are told by their handles, without a call.
+            self._readOrWrite = self._timed_read_or_write
         # Those that it knows already have the methods of what it was.
         for reader in list(self._readers):
             self.removeReader(reader)
             self.addReader(reader)
 
     def _begin_handle(self, handle: Any) -> None:
-        """The loop has taken a handle, to call it."""
-        self._end_handle()
-        if handle._cancelled:
-            return
+        """The loop has taken a handle, to call it: each ends where the next begins."""
         function = handle._callback
         owner = function.__self__ if type(function) is MethodType else None
-        # What is the reactor's own is told by itself; what is the loop's is to wake it.
-        is_told = (
-            function is log.callWithLogger
-            or owner is self
-            or owner is self._asyncioEventloop
+        if handle._cancelled:
+            self._end_handle()
+        elif owner is self and function.__func__ is _EVENT:
+            connection, is_read = handle._args
+            name = quick_read_name(connection) if is_read else send_name(connection)
+            self.recorder.begin_next(name, connection)
+        elif function is log.callWithLogger and self._is_event(handle._args):
+            selectable, _, _, is_read = handle._args
+            name = read_name(selectable) if is_read else send_name(selectable)
+            self.recorder.begin_next(name, selectable)
+        elif owner is self or owner is self._asyncioEventloop:
+            # The reactor's own is told by itself; what is the loop's is to wake it.
+            self._end_handle()
+        else:
+            self.recorder.begin_next(name_of(function))
+
+    def _is_event(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether Twisted's reactor, or ours for what is no connection, calls these."""
+        return (
+            len(arguments) == 4
+            and type(arguments[1]) is MethodType
+            and arguments[1].__self__ is self
         )
-        if not is_told:
-            self._handle = self.recorder.begin(name_of(function), "")
 
     def _end_handle(self) -> None:
-        if self._handle is not None:
-            self.recorder.end(self._handle)
-            self._handle = None
+        self.recorder.close_row(None)
 
-    def _readOrWrite(self, selectable: Any, read: bool) -> None:
+    def _timed_read_or_write(self, selectable: Any, read: bool) -> None:
         name = read_name(selectable) if read else send_name(selectable)
         call = self.recorder.begin(name, selectable)
         try:

@@ -57,6 +57,9 @@ class ThreadCalls(list[Any]):
             yield call
 
 
+_popleft = deque.popleft
+
+
 class Handles(deque[Any]):
     """What a loop of asyncio's is to call, which it takes one after another."""
 
@@ -66,7 +69,7 @@ class Handles(deque[Any]):
 
     def popleft(self) -> Any:
         """Take the next."""
-        handle = super().popleft()
+        handle = _popleft(self)
         self._begin(handle)
         return handle
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import asyncioreactor, epollreactor, pollreactor, selectreactor
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python import log
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerAsyncioReactor, EagerEPollReactor
@@ -150,6 +152,37 @@ class AdoptingTests(SynchronousTestCase):
             (stall,) = (stall for stall in stalls if stall.name == f"{__name__}.blocks")
             self.assertGreaterEqual(stall.seconds, 0.02)
             self.assertIn("in blocks", stall.stack[-1], kind)
+
+    def test_events_go_by_their_protocol(self) -> None:
+        for kind in KINDS:
+            reactor = self.adopted(kind, summary=False)
+
+            class Once(Echo):
+                def dataReceived(self, data: bytes) -> None:
+                    super().dataReceived(data)
+                    assert self.transport is not None
+                    self.transport.loseConnection()
+
+                def connectionLost(self, reason: Any = None) -> None:
+                    reactor.stop()  # noqa: B023
+
+            factory = Factory.forProtocol(Once)
+            factory.noisy = False
+            port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+            client = socket.create_connection(("127.0.0.1", port.getHost().port))
+            self.addCleanup(client.close)
+            client.sendall(b"x")
+            called: list[str] = []
+            if hasattr(reactor, "_asyncioEventloop"):
+                # As the reactor has its events called.
+                by_logger = log.callWithLogger, port, called.append
+                reactor._asyncioEventloop.call_soon(*by_logger, "x")
+            reactor.run(installSignalHandlers=False)
+            self.assertEqual(called, ["x"] * hasattr(reactor, "_asyncioEventloop"))
+            sums = reactor.recorder.sums
+            self.assertGreaterEqual(sums["Once.dataReceived"].count, 1, kind)
+            self.assertGreaterEqual(sums["Port.doRead"].count, 1, kind)
+            self.assertEqual(sums["Once sends"].count, 1, kind)
 
     def test_steps_of_tasks_and_handles(self) -> None:
         for kind in (asyncioreactor.AsyncioSelectorReactor, EagerAsyncioReactor):
