@@ -192,6 +192,21 @@ class UnknownTests(FiringCase):
         del never
         self.assertEqual(self.fired_by("wait_for_nobody"), {"kind": "unknown"})
 
+    def test_a_reference_beside_the_one_that_an_object_has(self) -> None:
+        later: Deferred[None] = Deferred()
+        inner: list[Any] = [later]
+        outer: list[Any] = [inner]
+        outer.append(outer)
+        done = ensureDeferred(wait_for(later))
+        address = ctypes.c_void_p(id(inner))
+        del later, inner, outer
+        ctypes.pythonapi.Py_IncRef(address)
+        by = self.fired_by()
+        ctypes.pythonapi.Py_DecRef(address)
+        self.assertEqual(by, {"kind": "unknown"})
+        self.assertEqual(self.fired_by(), {"kind": "nobody"})
+        self.assertFalse(done.called)
+
     def test_what_was_not_looked_for_in_time(self) -> None:
         done = ensureDeferred(wait_for_nobody())
         (node,) = self.take(seconds=-1)["waiting"]
