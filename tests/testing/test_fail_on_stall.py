@@ -11,7 +11,12 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import warm_start
-from tests.test_pytest_plugin import WITHOUT_OTHERS
+
+# Most of a session's time would go into these plugins' imports.
+WITHOUT_OTHERS = (
+    *("-p", "no:hypothesispytest", "-p", "no:anyio"),
+    *("-p", "no:twisted", "-p", "no:xdist"),
+)
 
 # What waits for the processor, because the machine is busy, does not count.
 CASES = """

@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from twisted.internet import selectreactor
-from twisted.trial.reporter import TestResult
+from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted import testing
@@ -137,9 +137,9 @@ class MixinTests(StallsCase):
         test: Callable[[Any], None],
         base: Any = SynchronousTestCase,
         **more: Any,
-    ) -> TestResult:
+    ) -> reporter.TestResult:
         kind: Any = type("Case", (FailsOnStall, base), {"test_it": test, **more})
-        result = TestResult()
+        result = reporter.TestResult()
         kind("test_it").run(result)
         self.assertEqual(stalls._listening, [])
         return result
@@ -220,32 +220,32 @@ class ReporterTests(StallsCase):
     def run_case(self, test: Callable[[Any], None]) -> Any:
         kind: Any = type("Case", (SynchronousTestCase,), {"test_it": test})
         self.out = StringIO()
-        reporter: Any = StallReporter(self.out)
-        kind("test_it").run(reporter)
-        reporter.done()
+        told: Any = StallReporter(self.out)
+        kind("test_it").run(told)
+        told.done()
         self.assertEqual(stalls._listening, [])
-        return reporter
+        return told
 
     def blocks(self) -> Any:
         return lambda case: self.stall("blocks", 0.2, STACK)
 
     def test_a_test_that_blocks(self) -> None:
-        reporter = self.run_case(self.blocks())
-        self.assertFalse(reporter.wasSuccessful())
+        told = self.run_case(self.blocks())
+        self.assertFalse(told.wasSuccessful())
         self.assertIn("blocked the reactor for 200 ms: /work/", self.out.getvalue())
         self.assertIn("[FAIL]", self.out.getvalue())
 
     def test_a_test_that_does_not(self) -> None:
-        reporter = self.run_case(lambda case: self.stall("short", 0.05))
-        self.assertTrue(reporter.wasSuccessful())
-        self.assertEqual(reporter.successes, 1)
+        told = self.run_case(lambda case: self.stall("short", 0.05))
+        self.assertTrue(told.wasSuccessful())
+        self.assertEqual(told.successes, 1)
 
     def test_todo(self) -> None:
         blocks = self.blocks()
         blocks.todo = "it is known to block"
-        reporter = self.run_case(blocks)
-        self.assertTrue(reporter.wasSuccessful())
-        self.assertEqual(len(reporter.expectedFailures), 1)
+        told = self.run_case(blocks)
+        self.assertTrue(told.wasSuccessful())
+        self.assertEqual(len(told.expectedFailures), 1)
         without = self.run_case(_todo())
         self.assertEqual(len(without.unexpectedSuccesses), 1)
 
@@ -267,8 +267,8 @@ class ReporterThatCannotTests(ClockCase):
             raise CannotTrace(f"{selectreactor.SelectReactor.__name__} cannot")
 
         self.patch(stalls, "_see_to_it", cannot)
-        reporter: Any = StallReporter(StringIO())
-        error = self.assertRaises(SystemExit, reporter.startTest, self)
+        told: Any = StallReporter(StringIO())
+        error = self.assertRaises(SystemExit, told.startTest, self)
         self.assertEqual(
             str(error), "trial: --reporter=fail-on-stall: SelectReactor cannot"
         )
