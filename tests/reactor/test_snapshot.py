@@ -15,6 +15,7 @@ from twisted.internet.defer import (
     gatherResults,
     inlineCallbacks,
 )
+from twisted.internet.task import Clock
 
 from nbtwisted.reactor.snapshot import tree
 from tests.reactor.snapshots import (
@@ -171,6 +172,29 @@ class TreeTests(SnapshotCase):
         found = nodes(self.roots("Deferred"))
         self.assertEqual(sum(node["count"] for node in found), 5001)
         self.assertEqual(len(found), 3, "the first, the last, and those between")
+
+    def test_nobodys_first_and_then_by_place(self) -> None:
+        # That of objects is another each time that the collector has been there.
+        first: Deferred[Any] = Deferred()
+        fired: Deferred[Any] = Deferred()
+        calls = [Clock().callLater(1, fired.callback, None)]
+        done = [
+            ensureDeferred(wait_within(first)),
+            ensureDeferred(wait_for(fired)),
+            ensureDeferred(wait_for(Deferred())),
+        ]
+        for_two, within = self.take()["waiting"]
+        self.assertIn("wait_within", within["name"])
+        kinds = [node["fired_by"]["kind"] for node in for_two["waits_for"]]
+        self.assertEqual(kinds[0], "nobody")
+        self.assertEqual((len(kinds), len(calls), len(done)), (2, 1, 3))
+        by_place = [
+            {"count": 1, "fired_by": None, "file": file, "line": line}
+            for file, line in [(None, None), ("/a.py", 2), ("/a.py", 10), ("/b.py", 1)]
+        ]
+        self.assertEqual(
+            sorted([*by_place[2:], *by_place[:2]], key=tree._order), by_place
+        )
 
     def test_what_there_is_no_room_for_is_counted(self) -> None:
         self.patch(tree, "MOST_NODES", 3)

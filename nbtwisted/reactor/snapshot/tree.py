@@ -54,7 +54,7 @@ class Tree:
                 break
             self._room -= 1
             nodes.append(self._node(key, group, above))
-        nodes.sort(key=lambda node: -node["count"])
+        nodes.sort(key=_order)
         return nodes
 
     def _node(
@@ -87,6 +87,13 @@ class Tree:
             node["circle"] = True
         node["waits_for"] = self._build(following, path) if len(path) < _DEEPEST else []
         return node
+
+
+def _order(node: Node) -> tuple[Any, ...]:
+    """Most first, then what nobody fires, then by place: the same each time."""
+    by = node["fired_by"]
+    is_fired = by is None or by["kind"] != "nobody"
+    return -node["count"], is_fired, node["file"] or "", node["line"] or 0
 
 
 def _plain(one: Waiting) -> Node:
