@@ -172,7 +172,7 @@ def _answer_by(link: socket.socket | None) -> None:
     except OSError:
         # There is no file left to import from.
         pass
-    stack = _stack(sys._getframe())
+    stack = _stack(_frame_of_reactor())
     with _undisturbed():
         try:
             child = _fork()
@@ -256,8 +256,15 @@ def _must_not_fork() -> bool:
     return lock is not None and lock.locked()
 
 
+def _frame_of_reactor() -> FrameType:
+    """The innermost frame of the thread that runs the reactor, if it is another."""
+    threadable = sys.modules.get("twisted.python.threadable")
+    ident: Any = getattr(threadable, "ioThread", None)
+    return sys._current_frames().get(ident) or sys._getframe()
+
+
 def _stack(frame: FrameType | None) -> list[tuple[str, int, str]]:
-    """This thread's stack: file, line, function; innermost first.
+    """A thread's stack: file, line, function; innermost first.
 
     What answers has no part in it.
     """

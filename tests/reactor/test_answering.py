@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import skipIf
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.reactor.ps import asking
-from nbtwisted.reactor.ps.errors import CannotLook, Gone
+from nbtwisted.reactor.ps import asking, remote
+from nbtwisted.reactor.ps.errors import CannotLook, Gone, NotPrepared
 from nbtwisted.reactor.ps.target import Target
 from tests.reactor.asked import RUN, running
 
@@ -158,6 +160,11 @@ def block():
 reactor.callWhenRunning(block)
 reactor.run()
 """
+BLOCKS_IN_A_THREAD = BLOCKS.replace(
+    "reactor.run()",
+    "threading.Thread(target=reactor.run, args=(False,), daemon=True).start()\n"
+    "while True:\n    signal.pause()",
+)
 TAKES_THE_SIGNAL = """
 first = answering.prepare()
 print("up", flush=True)
@@ -169,6 +176,12 @@ thread.start()
 thread.join()
 sys.stdout.flush()
 signal.pause()
+"""
+BECOMES_ANOTHER_PROGRAM = """
+def become(*_):
+    wait = "import signal; print('again', flush=True); signal.pause()"
+    os.execv(sys.executable, [sys.executable, "-c", wait])
+signal.signal(signal.SIGUSR1, become)
 """
 GIVES_THE_SIGNAL_UP = """
 signal.signal(answering.prepare(), signal.SIG_DFL)
@@ -359,9 +372,10 @@ class SilentTests(SynchronousTestCase):
 
 class BlockingTests(SynchronousTestCase):
     def test_a_program_that_blocks_says_where(self) -> None:
-        with running(PREPARED + BLOCKS) as process:
-            stack = ask(process.pid)["stack"]
-        self.assertIn("block", [name for _, _, name in stack[:4]])
+        for program in (BLOCKS, BLOCKS_IN_A_THREAD):
+            with running(PREPARED + program) as process:
+                stack = ask(process.pid)["stack"]
+            self.assertIn("block", [name for _, _, name in stack[:4]])
 
 
 class PrepareTests(SynchronousTestCase):
@@ -371,6 +385,16 @@ class PrepareTests(SynchronousTestCase):
             # The second is another signal; and in a thread, there is none.
             self.assertEqual(printed, ["True", "1", "None"])
             self.assertEqual(ask(process.pid)["pid"], process.pid)
+
+    @skipIf(sys.version_info >= remote.SINCE, "any program can be asked")
+    def test_a_process_that_becomes_another_program_is_sent_no_signal(self) -> None:
+        program = PREPARED + BECOMES_ANOTHER_PROGRAM + RUN
+        with running(program) as process, Target(process.pid) as target:
+            asking.ask(target)
+            self.assertEqual(line_of(process, signal.SIGUSR1), "again")
+            self.assertRaises(NotPrepared, asking.ask, target)
+            self.assertRaises(NotPrepared, asking._signal, target)
+            self.assertIsNone(process.poll())
 
     def test_without_our_handler_no_signal_is_sent(self) -> None:
         with running(PREPARED + GIVES_THE_SIGNAL_UP + RUN) as process:

@@ -19,7 +19,7 @@ from nbtwisted.reactor.answering import (
     user_of,
 )
 from nbtwisted.reactor.detached import LONGEST_LIFE
-from nbtwisted.reactor.ps.errors import CannotLook
+from nbtwisted.reactor.ps.errors import CannotLook, NotPrepared
 from nbtwisted.reactor.ps.remote import Remote
 from nbtwisted.reactor.ps.target import Target
 
@@ -49,11 +49,19 @@ def ask(target: Target) -> dict[str, Any]:
 
     Raises `CannotLook`, which says why there is none.
     """
+    target.expect_alive()
     if target.number is not None:
-        number = target.number
-        return _ask_by(lambda: target.send(number), target)
+        return _ask_by(lambda: _signal(target), target)
     with Remote(target) as remote:
         return _ask_by(remote.ask, target)
+
+
+def _signal(target: Target) -> None:
+    number = target.number
+    if number is None:
+        target.expect_alive()
+        raise NotPrepared(target)
+    target.send(number)
 
 
 def _ask_by(ask_once: Callable[[], None], target: Target) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pwd
 import re
 import signal
 import sys
+from select import POLLIN, poll
 from types import TracebackType
 
 from nbtwisted.printable import printable
@@ -37,7 +38,6 @@ class Target:
     is_interpreter  whether that is Python itself, and not what has Python in it
     version     of its Python, as (3, 14), as far as file names tell
     users       the users as whom it may answer
-    number      of the signal that it answers; None if it answers none
 
     Raises `CannotLook` if it is no Python program, or if this user may not ask it.
     """
@@ -84,8 +84,7 @@ class Target:
             )
         try:
             self.executable = os.readlink(self._file("exe"))
-            with open(self._file("maps"), encoding="utf-8", errors="replace") as file:
-                maps = file.read()
+            maps = self._maps()
         except PermissionError:
             who = "root of this machine" if os.geteuid() == 0 else "root"
             raise CannotLook(
@@ -105,11 +104,6 @@ class Target:
             raise CannotLook(
                 f"{self} is in a container: expected `nbtwisted ps` to run there, too"
             )
-        marks = _MARKED.findall(maps)
-        self.number = int(marks[-1]) if marks else None
-        if self.number is not None and not self.catches(self.number):
-            # Somebody has taken our handler out.
-            self.number = None
 
     def __str__(self) -> str:
         return f"PID {self.pid} ({self.command})" if self.command else f"PID {self.pid}"
@@ -137,9 +131,32 @@ class Target:
         """The error that says that it has ended."""
         return Gone(f"{self} has ended")
 
+    @property
+    def number(self) -> int | None:
+        """Of the signal that it answers, as of now; None if it answers none.
+
+        A process that becomes another program by `exec` answers none from then on, and
+        would die of it.
+        """
+        try:
+            marks = _MARKED.findall(self._maps())
+            if marks and self.catches(int(marks[-1])):
+                return int(marks[-1])
+        except OSError:
+            # It has ended.
+            pass
+        return None
+
     def catches(self, number: int) -> bool:
         """Whether it has a handler for a signal."""
         return self._has("SigCgt", number)
+
+    def expect_alive(self) -> None:
+        """Raise `Gone` if it has ended."""
+        ended = poll()
+        ended.register(self, POLLIN)
+        if ended.poll(0):
+            raise self.gone()
 
     def send(self, number: int) -> None:
         """Send it a signal.
@@ -163,10 +180,11 @@ class Target:
             return "it has ended"
         if status["State"][0] in "Tt":
             return f"it is stopped (kill -CONT {self.pid})"
-        if self.number is not None and self._has("SigBlk", self.number):
+        number = self.number
+        if number is not None and self._has("SigBlk", number):
             return "its main thread blocks the signal"
         # Without a signal, it must come to Python code by itself.
-        or_so = " or wait for an event" if self.number is None else ""
+        or_so = " or wait for an event" if number is None else ""
         return (
             f"its main thread runs no Python code; it may be in a C extension{or_so}, "
             f"state {status['State']}"
@@ -176,6 +194,10 @@ class Target:
         with open(self._file("status"), encoding="utf-8", errors="replace") as file:
             lines = (line.partition(":") for line in file)
             return {name: value.strip() for name, _, value in lines}
+
+    def _maps(self) -> str:
+        with open(self._file("maps"), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def _has(self, signals: str, number: int) -> bool:
         return bool(int(self._status()[signals], 16) >> (number - 1) & 1)
