@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
@@ -68,6 +68,8 @@ class Asking(Protocol):
 
 
 class Service:
+    shared: ClassVar[list[Deferred[None]]] = []
+
     def __init__(self) -> None:
         self.asked: list[Deferred[None]] = []
 

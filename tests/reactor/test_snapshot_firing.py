@@ -183,6 +183,23 @@ class UnknownTests(FiringCase):
         self.assertEqual(by, {"kind": "unknown", "within": f"{__name__}.reachable"})
         self.assertFalse(done.called)
 
+    def test_an_attribute_of_a_class_is_named(self) -> None:
+        async def wait() -> None:
+            await Service.shared[0]
+
+        Service.shared.append(Deferred())
+        self.addCleanup(Service.shared.clear)
+        done = ensureDeferred(wait())
+        (node,) = (
+            node
+            for node in self.take(throwaway=True, seconds=60)["waiting"]
+            if node["name"].endswith(wait.__qualname__)
+        )
+        by = innermost(node)["fired_by"]
+        name = f"{Service.__module__}.Service.shared"
+        self.assertEqual(by, {"kind": "unknown", "within": name})
+        self.assertFalse(done.called)
+
     def test_a_reference_that_no_object_has(self) -> None:
         done = ensureDeferred(wait_for_nobody())
         canceller: Any = done._canceller

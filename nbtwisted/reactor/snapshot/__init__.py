@@ -43,7 +43,7 @@ _DEEPER = 5000
 
 
 def take(
-    threads: list[Thread], *, seconds: float = 10.0, throwaway: bool = False
+    threads: list[Thread], *, seconds: float = 20.0, throwaway: bool = False
 ) -> dict[str, Any]:
     """What the program waits for.
 

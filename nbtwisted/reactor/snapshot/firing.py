@@ -231,7 +231,9 @@ class Firing:
         if kind is Kind.CLASS:
             # One of a function is reached by what else leads to the function.
             if found.reached is None and "<locals>" not in name_of(holder):
-                found.reached = name_of(holder)
+                held = before.get(id(thing))
+                variable = _key(thing, held) if type(thing) is dict else None
+                found.reached = f"{name_of(holder)}.{variable or '...'}"
             return True
         if holder is self._reactor:
             found.reached = found.reached or "reactor"
