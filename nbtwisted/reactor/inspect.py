@@ -9,7 +9,7 @@ from then on where it was made, and `nbtwisted ps PID` names the line.
 from __future__ import annotations
 
 from nbtwisted.reactor.answering import prepare
-from nbtwisted.reactor.snapshot import note_makers
+from nbtwisted.reactor.makers import note_makers
 
 __all__ = ["note_makers", "prepare"]
 

@@ -3,11 +3,13 @@
 `take` takes it inside the program, in a process that was forked from it for this:
 
 - `heap` has all objects, and who refers to which;
-- `waits` finds who waits for whom, and `makers` who has made a Deferred;
+- `waits` finds who waits for whom;
 - `events` finds what can happen: timers, sockets, processes, jobs of threads;
 - `firing` finds which of these fires a Deferred that somebody waits for, and `locks`
   who has the lock that one waits for;
 - `tree` puts those alike together.
+
+Who has made a Deferred was noted when it was made, by `nbtwisted.reactor.makers`.
 
 No code of the program runs: no `__repr__`, no property, no `__eq__`. No lock is taken,
 for whoever has it may be a thread that the fork has left behind.
@@ -30,11 +32,10 @@ from nbtwisted.reactor.snapshot.events import Clocks, Events, job_name
 from nbtwisted.reactor.snapshot.firing import Firing
 from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kinds
-from nbtwisted.reactor.snapshot.makers import note_makers
 from nbtwisted.reactor.snapshot.tree import Tree
 from nbtwisted.reactor.snapshot.waits import Waits
 
-__all__ = ["VERSION", "note_makers", "see_threads", "take"]
+__all__ = ["VERSION", "see_threads", "take"]
 
 VERSION = 1
 _LONGEST = 200

@@ -238,7 +238,10 @@ def job_name(job: Any) -> str:
         work = job.__dict__.get("theWork")
         function = cell(work, "func") if type(work) is FunctionType else None
     else:
-        function = own(job, "fn")
+        function, task = own(job, "fn"), own(job, "task")
+        if type(task) is tuple and task:
+            # Since Python 3.14.
+            function = task[0]
     return "(ending)" if function is None else name_of(function)
 
 

@@ -19,10 +19,10 @@ from typing import Any
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
+from nbtwisted.reactor.makers import Made, made
 from nbtwisted.reactor.naming import class_name, name_of
 from nbtwisted.reactor.snapshot.heap import Heap, is_set
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
-from nbtwisted.reactor.snapshot.makers import Made, made
 from nbtwisted.reactor.snapshot.routines import (
     awaited,
     cell,

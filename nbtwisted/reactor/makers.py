@@ -18,7 +18,7 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
-from twisted.internet import base, defer
+from twisted.internet import defer
 from twisted.internet.defer import DebugInfo, Deferred
 
 import twisted
@@ -33,8 +33,8 @@ _TWISTED = join(dirname(twisted.__file__), "")
 _DEFER = defer.__file__
 _LIBRARY = join(sysconfig.get_paths()["stdlib"], "")
 _LOOPS = {
-    (base.__file__, "mainLoop"),
-    (base.__file__, "runUntilCurrent"),
+    (join(_TWISTED, "internet", "base.py"), "mainLoop"),
+    (join(_TWISTED, "internet", "base.py"), "runUntilCurrent"),
     # Of asyncio's loops, and of uvloop's, which is written in C.
     (join(_LIBRARY, "asyncio", "events.py"), "_run"),
     (join(_TWISTED, "internet", "asyncioreactor.py"), "run"),

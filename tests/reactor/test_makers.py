@@ -11,8 +11,8 @@ from twisted.internet import base, defer, threads
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred, succeed
 from twisted.internet.task import deferLater
 
-from nbtwisted.reactor.snapshot import makers
-from nbtwisted.reactor.snapshot.makers import made, note_makers
+from nbtwisted.reactor import makers
+from nbtwisted.reactor.makers import made, note_makers
 from tests.reactor.snapshots import SnapshotCase, innermost, wait_for_nobody
 
 first_init: Any = Deferred.__init__
