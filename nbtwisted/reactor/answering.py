@@ -105,8 +105,8 @@ _marker: mmap.mmap | None = None
 def prepare() -> int | None:
     """Make this process one that `nbtwisted ps` can ask; returns the signal's number.
 
-    Returns None where that cannot be: not on Linux, not in the main thread, or when
-    every signal is in use.
+    Returns None where that cannot be: not on Linux, not in the main thread, when every
+    signal is in use, or where the system gives no room for a page.
     """
     global _number, _marker
     if not hasattr(os, "memfd_create"):
@@ -118,11 +118,16 @@ def prepare() -> int | None:
     number = _free_signal()
     if number is None:
         return None
+    try:
+        marker = _marked(f"{MARKER}{number}")
+    except OSError:
+        # As where the size of files is limited, or their number.
+        return None
     signal.signal(number, _handle)
     if _marker is not None:
         # Somebody has taken the signal that it names.
         _marker.close()
-    _number, _marker = number, _marked(f"{MARKER}{number}")
+    _number, _marker = number, marker
     return number
 
 
@@ -201,7 +206,10 @@ def _free_signal() -> int | None:
 
 
 def _marked(name: str) -> mmap.mmap:
-    """Show a name in this process' maps, for as long as what is returned is there."""
+    """Show a name in this process' maps, for as long as what is returned is there.
+
+    Raises `OSError` where there is no room for a page.
+    """
     descriptor = os.memfd_create(name)
     try:
         os.ftruncate(descriptor, mmap.PAGESIZE)
