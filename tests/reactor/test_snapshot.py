@@ -228,6 +228,15 @@ class AsyncioTests(SnapshotCase):
         self.loop.run_until_complete(asyncio.sleep(0))
         self.addCleanup(self._end, task)
 
+    def test_a_task_that_has_not_begun_is_in_no_circle(self) -> None:
+        async def begins() -> None:
+            pass
+
+        self.addCleanup(self._end, self.loop.create_task(begins()))
+        node = self.root("begins")
+        self.assertEqual((node["kind"], node["waits_for"]), ("task", []))
+        self.assertNotIn("circle", node)
+
     def _end(self, task: asyncio.Task[Any]) -> None:
         task.cancel()
         self.loop.run_until_complete(asyncio.wait([task]))

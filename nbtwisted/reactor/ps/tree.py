@@ -272,7 +272,8 @@ def _sections(
             yield (
                 "Thread pool:",
                 [
-                    f"{threads:g} threads, {working:g} at work, {queued:g} jobs wait",
+                    f"{threads:g} thread{'s' * (threads != 1)}, {working:g} at work, "
+                    + (f"{queued:g} jobs wait" if queued != 1 else "1 job waits"),
                     *jobs,
                 ],
             )

@@ -83,7 +83,9 @@ class Tree:
         following = [
             one for one in below.values() if not any(id(one) in level for level in path)
         ]
-        if len(following) < len(below) or (not below and node["fired_by"] is None):
+        waits = any(one.waits_for for one in members.values())
+        ends_in_itself = waits and not below and node["fired_by"] is None
+        if len(following) < len(below) or ends_in_itself:
             node["circle"] = True
         node["waits_for"] = self._build(following, path) if len(path) < _DEEPEST else []
         return node
