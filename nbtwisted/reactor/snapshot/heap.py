@@ -12,6 +12,7 @@ import math
 import sys
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
 from types import (
     BuiltinFunctionType,
@@ -161,6 +162,10 @@ class Heap:
             for held in gc.get_referents(thing):
                 if type(held) is dict and name in held:
                     return held[name]
+            # Since Python 3.14, not even that.
+            if not any(name in _dict_of_class(base) for base in bases(type(thing))):
+                with suppress(AttributeError):
+                    return object.__getattribute__(thing, name)
         return found
 
     def _places(self, thing: object) -> list[int] | tuple[int, ...]:

@@ -6,11 +6,15 @@ with` keeps the lock's `__aexit__`, and `run` has added its `_releaseAndReturn`.
 
 from __future__ import annotations
 
+import gc
+import itertools
 from types import FunctionType, MethodType
 from typing import Any
 
+from twisted.internet.defer import DeferredLock
+
 from nbtwisted.reactor.snapshot.heap import Heap, is_just
-from nbtwisted.reactor.snapshot.routines import qualname
+from nbtwisted.reactor.snapshot.routines import code_of, qualname
 from nbtwisted.reactor.snapshot.waits import Waiting, Waits
 
 __all__ = ["Locks"]
@@ -18,6 +22,7 @@ __all__ = ["Locks"]
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
 # DeferredLock, DeferredSemaphore: _cancelAcquire, _releaseAndReturn
 
+_AEXIT = DeferredLock.__aexit__
 _GIVE_BACK = {"__aexit__", "_releaseAndReturn", "release"}
 _MOST_STEPS = 100
 """From such a method to a coroutine or a Deferred; there are five."""
@@ -45,13 +50,15 @@ class Locks:
 
     def _find(self, lock: Any) -> list[Waiting]:
         found: dict[int, Waiting] = {}
-        for method in self._heap.holders(lock):
-            if _name(method) in _GIVE_BACK:
-                for one in _owners(self._heap, self._waits, method):
-                    if not any(
-                        _lock(self._heap, end.thing) is lock for end in _ends(one)
-                    ):
-                        found[id(one)] = one
+        for holder in self._heap.holders(lock):
+            owners: list[Waiting] = []
+            if _name(holder) in _GIVE_BACK:
+                owners = _owners(self._heap, self._waits, holder)
+            elif id(holder) in self._waits.of and _is_within(holder, lock):
+                owners = [self._waits.of[id(holder)]]
+            for one in owners:
+                if not any(_lock(self._heap, end.thing) is lock for end in _ends(one)):
+                    found[id(one)] = one
         return list(found.values())
 
 
@@ -60,6 +67,20 @@ def _lock(heap: Heap, thing: Any) -> Any:
     if _name(canceller) == "_cancelAcquire":
         return canceller.__self__
     return None
+
+
+def _is_within(routine: Any, lock: Any) -> bool:
+    """Whether a coroutine is in an `async with` of the lock.
+
+    Since Python 3.14, it has the function and the lock one after the other there.
+    """
+    if code_of(routine) is None:
+        return False
+    held = gc.get_referents(routine)
+    return any(
+        function is _AEXIT and following is lock
+        for function, following in itertools.pairwise(held)
+    )
 
 
 def _name(method: Any) -> str:
