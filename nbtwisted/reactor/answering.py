@@ -170,6 +170,9 @@ def _answer_by(link: socket.socket | None) -> None:
         from nbtwisted.reactor.seen_threads import see_threads
 
         threads = see_threads()
+    except ModuleNotFoundError as error:
+        _say(link, Packet.FAILED, f"it has no module {error.name}")
+        return
     except ImportError as error:
         # The signal has come in the midst of the same import.
         _say(link, Packet.AGAIN, f"it imports: {error}")
@@ -337,6 +340,9 @@ def _snapshot(program: int, threads: Any, stack: Any) -> Iterator[bytes]:
 
         found = {**take(threads, throwaway=True), "pid": program, "stack": stack}
         text = dumps(found, default=_class_name).encode()
+    except ModuleNotFoundError as error:
+        yield Packet.FAILED.value + f"it has no module {error.name}".encode()[:PACKET]
+        return
     except ImportError as error:
         # Its module's name: the program may have been in the midst of it.
         yield Packet.AGAIN.value + f"it imports {error.name}".encode()[:PACKET]
