@@ -14,7 +14,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 __all__ = ["LONGEST_LIFE", "leave_the_program_alone"]
@@ -24,6 +24,9 @@ LONGEST_LIFE = 30
 
 NICENESS = 5
 """How much the fork gives way to the program, where there is one core for both."""
+
+WITHOUT_PROC = 1 << 16
+"""Descriptors that are tried where nothing lists those that are open."""
 
 _Addresses = dict[int, list[Any]]
 
@@ -57,12 +60,20 @@ def _addresses(link: int) -> _Addresses:
         # The listing needs a descriptor, and there is none left.
         os.closerange(0, 3)
     found: _Addresses = {}
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
+    for descriptor in _descriptors():
         with contextlib.suppress(OSError):
             one = socket.socket(fileno=descriptor)
             found[descriptor] = [_asked(one.getsockname), _asked(one.getpeername)]
             one.detach()
     return found
+
+
+def _descriptors() -> Iterable[int]:
+    try:
+        return list(map(int, os.listdir("/proc/self/fd")))
+    except OSError:
+        # The program's root has no /proc.
+        return range(min(os.sysconf("SC_OPEN_MAX"), WITHOUT_PROC))
 
 
 def _asked(ask: Callable[[], Any]) -> Any:

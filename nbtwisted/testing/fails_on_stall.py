@@ -17,6 +17,7 @@ from typing import Any
 
 from zope.interface import directlyProvides, providedBy
 
+from nbtwisted.reactor.adopting import CannotTrace
 from nbtwisted.testing.stall_limit import limit_from
 from nbtwisted.testing.stalls import StallError, Stalls, listen
 
@@ -41,15 +42,22 @@ class FailsOnStall:
     have an attribute of this name of its own."""
 
     def run(self, result: Any = None) -> Any:
-        """Run the test; raises `ValueError` for what is no limit."""
+        """Run the test, which has an error where this cannot be done."""
         case: Any = self
         # As unittest takes it, which makes a result of its own where there is none.
         result = case.defaultTestResult() if result is None else result
         method = getattr(case, case._testMethodName, None)
-        limit = limit_from(getattr(method, "fail_on_stall", self.fail_on_stall))
-        if limit is None:
+        try:
+            limit = limit_from(getattr(method, "fail_on_stall", self.fail_on_stall))
+            stalls = None if limit is None else listen(limit)
+        except (ValueError, CannotTrace):
+            # What is raised here ends trial, and with it every other test.
+            result.startTest(case)
+            result.addError(case, sys.exc_info())
+            result.stopTest(case)
+            return result
+        if stalls is None:
             return super().run(result)  # type: ignore[misc]
-        stalls = listen(limit)
         try:
             return super().run(StallsFail(result, stalls))  # type: ignore[misc]
         finally:

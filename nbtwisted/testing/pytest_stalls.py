@@ -77,7 +77,10 @@ class StallFails:
             )
 
     def _phase(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        limit = limit_of(item)
+        try:
+            limit = limit_of(item)
+        except pytest.UsageError as error:
+            pytest.fail(str(error), pytrace=False)
         if limit is None:
             return (yield)
         with _usage_errors():

@@ -57,8 +57,18 @@ def configure(config: pytest.Config) -> bool:
 
 
 def has_mark(item: pytest.Item) -> bool:
-    """Whether a test is to be seen to for its mark; raises `UsageError`."""
-    return item.get_closest_marker(MARK) is not None and limit_of(item) is not None
+    """Whether a test is to be seen to for its mark; raises `UsageError`.
+
+    A worker of pytest-xdist's would crash by it: there, the test is to fail for it.
+    """
+    if item.get_closest_marker(MARK) is None:
+        return False
+    try:
+        return limit_of(item) is not None
+    except pytest.UsageError:
+        if hasattr(item.config, "workerinput"):
+            return True
+        raise
 
 
 def limit_of_all(config: pytest.Config) -> float | None:

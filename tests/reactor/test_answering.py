@@ -50,6 +50,13 @@ def tell(*_):
     print(list(os.read(read, 10)), signal.set_wakeup_fd(-1) == write, flush=True)
 signal.signal(signal.SIGUSR1, tell)
 """
+HAS_NO_PROC = """
+from twisted.internet.protocol import Factory
+def nothing(path):
+    raise FileNotFoundError(path)
+reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+os.listdir = nothing
+"""
 BECOMES_A_DAEMON = """
 print("up", flush=True)
 if os.fork():
@@ -291,6 +298,11 @@ class AnsweringTests(SynchronousTestCase):
             snapshot = ask(process.pid)
         self.assertEqual(snapshot["pid"], process.pid)
         self.assertIsNone(snapshot["stopped_for"])
+
+    def test_a_program_whose_root_has_no_proc(self) -> None:
+        with running(PREPARED + HAS_NO_PROC + RUN) as process:
+            (listening,) = ask(process.pid)["listening"]
+        self.assertIn("127.0.0.1", listening["address"])
 
 
 class SilentTests(SynchronousTestCase):

@@ -114,6 +114,7 @@ class TreeTests(SynchronousTestCase):
         lines = report({"pid": 1, "argv": ["x"], "python": "3.13.0"}, Style())
         self.assertEqual(lines[0], "PID 1: x")
         self.assertIn("no reactor", lines[1])
+        self.assertNotIn("stood still", lines[1])
         self.assertEqual(lines[2:], ["", "It waits for no Deferred."])
 
     def test_who_will_fire_it(self) -> None:

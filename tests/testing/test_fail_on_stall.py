@@ -235,6 +235,12 @@ class PytestTests(SessionCase):
             self.assertIn(f"ERROR: {what}\n", said)
             self.assertNotIn("Traceback", said)
 
+    def test_what_is_no_limit_in_a_worker(self) -> None:
+        text = "import pytest\n@pytest.mark.fail_on_stall(50)\ndef test_it(): pass"
+        _, said = self.pytest(text, *WITHOUT_OTHERS[:-2], "-n1")
+        self.assertIn("test_it.py::test_it: mark fail_on_stall: 50: expected", said)
+        self.assertNotIn("INTERNALERROR", said)
+
 
 class TrialTests(SessionCase):
     def trial(self, text: str, *arguments: str) -> str:

@@ -180,9 +180,15 @@ class MixinTests(StallsCase):
         result = self.run_case(blocks, fail_on_stall="50ms")
         self.assertEqual(result.successes, 1)
         self.assertEqual(self.limits, [0.3])
-        self.assertRaises(
-            ValueError, self.run_case, lambda case: None, fail_on_stall="50"
-        )
+
+    def test_what_is_no_limit_is_an_error_of_the_test_alone(self) -> None:
+        result = self.run_case(lambda case: None, fail_on_stall="50")
+        ((_, failure),) = result.errors
+        self.assertIn("'50': expected a time above 0", str(failure))
+        self.assertEqual((result.testsRun, result.successes), (1, 0))
+        kind: Any = type("Case", (FailsOnStall, unittest.TestCase), {"test_it": id})
+        kind.fail_on_stall = None
+        self.assertEqual(len(kind("test_it").run().errors), 1)
 
     def test_todo(self) -> None:
         def blocks(case: Any) -> None:

@@ -94,13 +94,15 @@ def _head(snapshot: dict[str, Any]) -> Iterator[str]:
     yield f"PID {_number(snapshot.get('pid')):g}: {escaped(command)}"
     reactor = _text(snapshot, "reactor")
     state = "running" if snapshot.get("running") is True else "not running"
+    # The program could not tell if it had no file left.
+    is_told = snapshot.get("stopped_for") is not None
     stopped = _number(snapshot.get("stopped_for"))
     yield ", ".join(
         [
             f"Python {_text(snapshot, 'python')}",
             *([f"Twisted {_text(snapshot, 'twisted')}"] if reactor else []),
             f"{reactor} {state}" if reactor else "no reactor",
-            f"stood still for {seconds(stopped)} to tell this",
+            *([f"stood still for {seconds(stopped)} to tell this"] if is_told else []),
         ]
     )
 
