@@ -60,13 +60,15 @@ class Watchdog:
         to have run in them is not among them.
         """
         began = self._recorder.now() - seconds
-        for asked, queued in (self._queued, self._queued_before):
+        for asked, queued, ran in (self._asked, self._asked_before):
             if asked <= began:
                 most = self._queued_seconds() - queued
-                if self._seen <= began:
-                    return most
-                ran = _ran(self._threads[0]) - self._ran
-                return max(min(most, seconds - ran), 0.0)
+                runs = _ran(self._threads[0])
+                # It may have run all the time from when that was asked.
+                own = runs - ran - (began - asked)
+                if self._seen > began:
+                    own = max(own, runs - self._ran)
+                return max(min(most, seconds - max(own, 0.0)), 0.0)
         return 0.0
 
     def _begin(self) -> None:
@@ -74,10 +76,11 @@ class Watchdog:
         self._over.clear()
         # Who begins this is the thread that is watched.
         self._threads = [threading.get_native_id()]
-        # When the kernel was asked how long it had this thread wait, and what it said:
-        # the last time, and before the callback began that was looked at last.
-        self._queued = self._recorder.now(), self._queued_seconds()
-        self._queued_before = self._queued
+        # When the kernel was asked for how long these had waited and the first had run,
+        # and what it said: the last time, and before the callback began that was looked
+        # at last.
+        self._asked = self._ask()
+        self._asked_before = self._asked
         # A daemon: nobody's end waits for it.
         self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
@@ -88,9 +91,9 @@ class Watchdog:
         call = call and call.outermost
         if call is not self._call:
             self._call, self._noted = call, 0.0
-            self._queued_before = self._queued
+            self._asked_before = self._asked
             self._seen, self._ran = self._recorder.now(), _ran(self._threads[0])
-        self._queued = self._recorder.now(), self._queued_seconds()
+        self._asked = self._ask()
         if call is None:
             return
         passed = self._recorder.now() - call.began
@@ -112,6 +115,9 @@ class Watchdog:
                 f"stalled for {passed * 1000:.0f} ms so far, in {named}:\n"
                 + "".join(call.stack).rstrip("\n")
             )
+
+    def _ask(self) -> tuple[float, float, float]:
+        return self._recorder.now(), self._queued_seconds(), _ran(self._threads[0])
 
     def _queued_seconds(self) -> float:
         return sum(map(_queued, self._threads))

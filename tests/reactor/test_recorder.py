@@ -247,7 +247,8 @@ class WatchdogTests(RecorderCase):
         self.recorder.begin("one")
         self.watchdog.look()
         queued = 4.0
-        self.assertEqual(self.watchdog.preempted(0), 1)
+        self.clock.advance(2)
+        self.assertEqual(self.watchdog.preempted(2), 1)
         self.recorder.leave()
         self.clock.advance(1)
         self.watchdog.look()
@@ -275,6 +276,14 @@ class WatchdogTests(RecorderCase):
         self.assertAlmostEqual(self.watchdog.preempted(1), 0.75)
         queued = 3.5
         self.assertAlmostEqual(self.watchdog.preempted(1), 0.5)
+        # The watchdog comes late: a part of what was run may be another's.
+        self.recorder.leave()
+        self.watchdog.look()
+        self.clock.advance(0.1)
+        self.recorder.begin("another")
+        self.clock.advance(1)
+        queued, ran = 5.5, 5.75
+        self.assertAlmostEqual(self.watchdog.preempted(1), 0.6)
 
     def test_where_no_kernel_says_what_it_ran(self) -> None:
         self.assertEqual(watchdog._queued(-1), 0)
