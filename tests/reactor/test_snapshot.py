@@ -278,6 +278,15 @@ class AsyncioTests(SnapshotCase):
         for task in asyncio.all_tasks(self.loop):
             self._end(task)
 
+    def test_a_timeout_of_a_task(self) -> None:
+        async def waits() -> None:
+            await asyncio.wait_for(self.loop.create_future(), 100)
+
+        self.start(waits())
+        by = innermost(self.root("waits"))["fired_by"]
+        self.assertEqual((by["kind"], by["timeout"]), ("delayed call", True))
+        self.assertTrue(90 < by["in"] <= 100, by)
+
     def test_what_is_gathered_is_waited_for(self) -> None:
         async def gathers() -> None:
             await asyncio.gather(asyncio.sleep(100), asyncio.sleep(100))

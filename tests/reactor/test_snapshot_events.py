@@ -27,6 +27,7 @@ from tests.reactor.snapshots import (
     SnapshotCase,
     innermost,
     wait_for,
+    wait_for_nobody,
 )
 
 
@@ -63,6 +64,15 @@ class EventTests(FiringCase):
         self.connect(protocol)
         by = self.fired_by()
         self.assertEqual((by["kind"], by["timeout_in"]), ("socket", 9))
+        self.clock.advance(9)
+        self.assertTrue(done.called)
+
+    def test_a_timeout_of_who_waits_for_it(self) -> None:
+        done = ensureDeferred(wait_for(ensureDeferred(wait_for_nobody())))
+        done.addTimeout(9, self.clock).addErrback(lambda reason: None)
+        by = self.fired_by()
+        self.assertEqual((by["kind"], by["in"]), ("delayed call", 9))
+        self.assertTrue(by["timeout"])
         self.clock.advance(9)
         self.assertTrue(done.called)
 

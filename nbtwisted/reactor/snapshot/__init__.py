@@ -5,8 +5,8 @@
 - `heap` has all objects, and who refers to which;
 - `waits` finds who waits for whom;
 - `events` finds what can happen: timers, sockets, processes, jobs of threads;
-- `firing` finds which of these fires a Deferred that somebody waits for, and `locks`
-  who has the lock that one waits for;
+- `firing` finds which of these fires a Deferred that somebody waits for, `locks` who
+  has the lock that one waits for, and `stuck` who waits for each other;
 - `tree` puts those alike together.
 
 Who has made a Deferred was noted when it was made, by `nbtwisted.reactor.makers`.

@@ -65,7 +65,8 @@ class Clocks:
 class Events:
     """The events that a program waits for, as of now.
 
-    `of` has each by the `id` of its object, `timeouts` those of them that only give up.
+    `of` has each by the `id` of its object, `timeouts` those of them that only give up,
+    and `cancels` what these give up: a Deferred or a task, and the event.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Events:
     ) -> None:
         self.of: dict[int, Event] = {}
         self.timeouts: set[int] = set()
+        self.cancels: list[tuple[Any, Event]] = []
         self.delayed_calls: list[Event] = []
         self.listening: list[Event] = []
         self.connections: list[Event] = []
@@ -132,20 +134,25 @@ class Events:
             left = round(due + later - now, 3)
         name = name_of(function)
         self.of[id(call)] = {"kind": "delayed call", "name": name, "in": left}
-        if self._gives_up(function):
+        given_up = self._gives_up(function)
+        if given_up is not None:
             self.timeouts.add(id(call))
+            self.cancels.append((given_up, self.of[id(call)]))
         if now is not None:
             self.delayed_calls.append({"name": name, "in": left, "count": 1})
 
-    def _gives_up(self, function: Any) -> bool:
-        if type(function) is FunctionType:
-            return qualname(function) == _TIMEOUT
-        return (
+    def _gives_up(self, function: Any) -> Any:
+        """The Deferred that such a function cancels; None of another function."""
+        if type(function) is FunctionType and qualname(function) == _TIMEOUT:
+            return cell(function, "self")
+        if (
             type(function) is MethodType
             and self._kinds.of(function.__self__) is Kind.DEFERRED
             and type(function.__func__) is FunctionType
             and qualname(function.__func__) == "Deferred.cancel"
-        )
+        ):
+            return function.__self__
+        return None
 
     def _add_handle(self, handle: Any) -> None:
         """One of asyncio's: a timer, a call that is due, or the reader of a socket."""
@@ -165,10 +172,13 @@ class Events:
         name = name_of(function)
         if name == "asyncio.futures._set_result_unless_cancelled":
             name = "asyncio.sleep"
-        if name in _ASYNCIO_TIMEOUTS:
-            self.timeouts.add(id(handle))
         left = round(when - self._clocks.loop, 3) if is_just(when, *_NUMBERS) else 0.0
         self.of[id(handle)] = {"kind": "delayed call", "name": name, "in": left}
+        if name in _ASYNCIO_TIMEOUTS:
+            self.timeouts.add(id(handle))
+            task = None if owner is None else attribute(owner, "_task")
+            if task is not None:
+                self.cancels.append((task, self.of[id(handle)]))
         if when is not None:
             self.delayed_calls.append({"name": name, "in": left, "count": 1})
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from dataclasses import dataclass
 from time import monotonic
 from types import CellType, FrameType, ModuleType
 from typing import Any
@@ -25,6 +24,7 @@ from nbtwisted.reactor.snapshot.events import Event, Events
 from nbtwisted.reactor.snapshot.heap import Heap
 from nbtwisted.reactor.snapshot.kinds import Kind, Kinds
 from nbtwisted.reactor.snapshot.locks import Locks
+from nbtwisted.reactor.snapshot.stuck import Undecided, settle, waiters_of
 from nbtwisted.reactor.snapshot.waits import Waiting, Waits
 
 __all__ = ["Firing"]
@@ -33,7 +33,6 @@ _MOST_SEEN = 3000
 """Objects that are looked at behind one; beyond them the search is not complete."""
 
 _MOST_FOUND = 100
-_MOST_WAITERS = 10_000
 _OPTIMIZED = 1
 """Flag of a code whose variables are not a dictionary already."""
 
@@ -82,6 +81,12 @@ class Firing:
             for name, module in list(sys.modules.items())
             if type(module) is ModuleType
         }
+        # What gives up one that waits gives up what it waits for.
+        self._given_up = {
+            id(waits.of[id(thing)]): event
+            for thing, event in events.cancels
+            if id(thing) in waits.of
+        }
         # Variables of running functions, which the collector does not know.
         self._on_stack: dict[int, str] = {}
         self._in_cells: dict[int, str] = {}
@@ -91,7 +96,7 @@ class Firing:
         """Say of each leaf who fires it."""
         heap = self._heap
         locks = Locks(heap, self._waits)
-        undecided: list[_Undecided] = []
+        undecided: list[Undecided] = []
         for leaf in self._waits.leaves:
             if monotonic() > self._until:
                 leaf.fired_by = {"kind": "unknown", "out_of_time": True}
@@ -105,9 +110,9 @@ class Firing:
             by_routines = self._decide(leaf, near, far)
             if by_routines is not None:
                 undecided.append(by_routines)
-        _settle(undecided)
+        settle(undecided)
 
-    def _decide(self, leaf: Waiting, near: Found, far: Found) -> _Undecided | None:
+    def _decide(self, leaf: Waiting, near: Found, far: Found) -> Undecided | None:
         """Set `fired_by`, unless it depends on whether coroutines can go on."""
         within = near.reached or far.reached
         about = {"held_by": near.holder or far.holder, "within": within}
@@ -116,7 +121,7 @@ class Firing:
             self._events.of[event]
             for event in near.events + far.events
             if event in self._events.timeouts
-        ]
+        ] + self._timeouts_above(leaf)
         event = self._event(near.events)
         if event is None and within is None:
             event = self._event(far.events)
@@ -144,7 +149,15 @@ class Firing:
             otherwise = {"kind": "nobody"}
         if within is None:
             routines = routines or self._others(leaf, far.waiting)
-        return _Undecided(leaf, routines, otherwise)
+        return Undecided(leaf, routines, otherwise)
+
+    def _timeouts_above(self, leaf: Waiting) -> list[Event]:
+        """The timeouts of those who wait for it, the first to end first."""
+        if not self._given_up:
+            return []
+        waiters = waiters_of(leaf)
+        found = [event for name, event in self._given_up.items() if name in waiters]
+        return sorted(found, key=lambda event: (event["in"] is None, event["in"]))
 
     def _event(self, events: list[int]) -> Event | None:
         found = [one for one in events if one not in self._events.timeouts]
@@ -159,7 +172,7 @@ class Firing:
         """Those who do not wait for the leaf themselves."""
         if not found:
             return []
-        waiters = _waiters(leaf)
+        waiters = waiters_of(leaf)
         return [one for one in found if id(one) not in waiters]
 
     # -- the ways ---------------------------------------------------------------
@@ -275,50 +288,6 @@ class Firing:
             frame = frame.f_back
 
 
-@dataclass(frozen=True)
-class _Undecided:
-    """A leaf that one of these coroutines may fire, if it can go on."""
-
-    leaf: Waiting
-    routines: list[Waiting]
-    otherwise: Event
-
-
-def _settle(undecided: list[_Undecided]) -> None:
-    """Of coroutines that could fire each other's Deferreds, find those that go on."""
-    needs = {
-        id(each.leaf): [_leaves(one) for one in each.routines] for each in undecided
-    }
-    stuck = _free(set(needs), needs)
-    # Of others, something that is not known may have them go on.
-    uncertain = {
-        id(each.leaf)
-        for each in undecided
-        if id(each.leaf) in stuck and each.otherwise["kind"] != "nobody"
-    }
-    stuck = _free(stuck - uncertain, needs)
-    for each in undecided:
-        able = [one for one in each.routines if not _leaves(one) <= stuck]
-        each.leaf.fired_by = each.otherwise
-        if able and id(each.leaf) not in stuck and id(each.leaf) not in uncertain:
-            each.leaf.fired_by = {"kind": "task", "name": able[0].name}
-            if len(able) > 1:
-                each.leaf.fired_by["others"] = len(able) - 1
-
-
-def _free(stuck: set[int], needs: dict[int, list[set[int]]]) -> set[int]:
-    """Those which are stuck if whoever needs one that is not, is not."""
-    stuck = set(stuck)
-    has_changed = True
-    while has_changed:
-        has_changed = False
-        for name in list(stuck):
-            if any(not below <= stuck for below in needs[name]):
-                stuck.discard(name)
-                has_changed = True
-    return stuck
-
-
 _OURS = {__name__, __name__.rpartition(".")[0]}
 
 
@@ -342,34 +311,6 @@ def _append(ones: list[Waiting], one: Waiting, found: Found) -> None:
         ones.append(one)
     else:
         found.is_complete = False
-
-
-def _waiters(leaf: Waiting) -> set[int]:
-    """The `id`s of all who wait for it, and of itself."""
-    found = {id(leaf)}
-    queue = [leaf]
-    while queue and len(found) < _MOST_WAITERS:
-        for one in queue.pop().awaited_by:
-            if id(one) not in found:
-                found.add(id(one))
-                queue.append(one)
-    return found
-
-
-def _leaves(one: Waiting) -> set[int]:
-    """The `id`s of those that it waits for at the end."""
-    found: set[int] = set()
-    seen = {id(one)}
-    queue = [one]
-    while queue and len(seen) < _MOST_WAITERS:
-        current = queue.pop()
-        if not current.waits_for:
-            found.add(id(current))
-        for other in current.waits_for:
-            if id(other) not in seen:
-                seen.add(id(other))
-                queue.append(other)
-    return found
 
 
 def _key(fields: dict[Any, Any], value: Any) -> str | None:
