@@ -277,6 +277,14 @@ class ShownTests(SynchronousTestCase):
         self.ps(stdout=screen)
         self.assertLessEqual(max(map(len, screen.getvalue().splitlines())), 80)
 
+    def test_without_a_stream(self) -> None:
+        self.patch(sys, "stdout", None)
+        for arguments in ([], ["--json"]):
+            self.answers = [SNAPSHOT]
+            pid = str(os.getpid())
+            end = self.assertRaises(SystemExit, command.main, [*arguments, pid])
+            self.assertEqual(end.code, 0)
+
     def test_a_stream_of_ascii(self) -> None:
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         self.answers = [{**SNAPSHOT, "waiting": [{"waits_for": [{}]}]}]

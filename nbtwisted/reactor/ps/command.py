@@ -125,9 +125,12 @@ def _show(
         indent = 2 if args.watch is None else None
         _print(escaped_json(json.dumps(snapshot, indent=indent)))
         return
-    is_screen = sys.stdout is not None and sys.stdout.isatty()
+    if sys.stdout is None:
+        # It was closed, and nobody reads.
+        return
+    is_screen = sys.stdout.isatty()
     size = screen_size(sys.stdout)
-    make = Style if can_encode(sys.stdout, "├└│─…") else Style.ascii
+    make = Style if can_encode(sys.stdout, "├└│─") else Style.ascii
     lines = report(snapshot, make(size.columns if is_screen else None, _place))
     if args.watch is not None and is_screen:
         if len(lines) >= size.lines:
