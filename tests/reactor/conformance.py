@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import twisted.internet.test
 import twisted.web.test
 
 import twisted
@@ -47,6 +48,19 @@ SUITES = {
     "twisted.test.test_tcp": [["twisted.test.test_tcp"]],
 }
 """By name, the parts that a suite is run in."""
+BY_HAND = {
+    # On uvloop, which takes SIGCHLD, Twisted's own reactor learns of no process's end:
+    # each test of one waits for its two minutes.
+    "without-processes": [
+        [
+            f"{FOR_EVERY_REACTOR}.{module.name}"
+            for module in pkgutil.iter_modules(twisted.internet.test.__path__)
+            if module.name.startswith("test_")
+            and not re.search("process|sigchld|stdio", module.name)
+        ]
+    ],
+}
+"""Others, which are run if they are named."""
 SECONDS = 900
 AT_ONCE = 3 * (os.cpu_count() or 1)
 """How many processes: most of them wait."""
@@ -107,6 +121,7 @@ import asyncio
 import importlib
 import sys
 import warnings
+from twisted.internet import main
 
 def prepare(twisteds, ours, is_traced, loop):
     '''Have this process run on a reactor: whoever asks for Twisted's gets it.'''
@@ -114,6 +129,7 @@ def prepare(twisteds, ours, is_traced, loop):
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        asyncio.set_event_loop(asyncio.new_event_loop())
     module, name = twisteds.rsplit(".", 1)
     if is_traced:
         from nbtwisted.reactor.adopting import trace_whichever_comes
@@ -125,6 +141,7 @@ def prepare(twisteds, ours, is_traced, loop):
         kind = getattr(importlib.import_module(ours_module), ours_name)
         setattr(importlib.import_module(module), name, kind)
 
+install_reactor = main.installReactor
 twisteds, ours, is_traced, loop = sys.argv[1:5]
 del sys.argv[1:5]
 prepare(twisteds, ours, is_traced == "True", loop)
@@ -145,6 +162,8 @@ if is_global == "False":
         # It gives each a loop of its own.
         twisteds = "twisted.internet.test.reactormixins.AsyncioSelectorReactor"
     reactormixins.ReactorBuilder._reactors = [twisteds]
+    # Some install what is no reactor, which cannot be traced.
+    main.installReactor = install_reactor
 run = TrialRunner.run
 
 def run_what_was_imported(self, tests):
@@ -224,7 +243,7 @@ def run(trial: Sequence[str], tests: Iterable[str], env: Mapping[str, str]) -> R
 def run_on(name: str, suite: str, strictly: bool, tests: Iterable[str]) -> Result:
     """Run some tests of a suite of Twisted's on a reactor."""
     # Where the reactor is not the global one, the tests make one each.
-    is_global = suite != FOR_EVERY_REACTOR
+    is_global = suite not in (FOR_EVERY_REACTOR, *BY_HAND)
     command = [sys.executable, "-W", "ignore", "-c", TRIAL, *prepared(name)]
     command += [str(is_global), "error" if strictly else "ignore"]
     command += [f"--reactor={ROWS[name].plugin}"] * is_global
@@ -233,12 +252,13 @@ def run_on(name: str, suite: str, strictly: bool, tests: Iterable[str]) -> Resul
 
 def main() -> None:
     """Raises `SystemExit`."""
-    names, suites, _ = named_reactors(SUITES)
+    names, suites, _ = named_reactors(SUITES, BY_HAND)
     print(f"Twisted {twisted.__version__}, Python {sys.version.split()[0]}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         parts = {
             (suite, name): [
-                pool.submit(run_on, name, suite, True, part) for part in SUITES[suite]
+                pool.submit(run_on, name, suite, True, part)
+                for part in {**SUITES, **BY_HAND}[suite]
             ]
             for suite in suites
             for name in names
@@ -280,14 +300,16 @@ def main() -> None:
     end(worse)
 
 
-def named_reactors(suites: Iterable[str]) -> tuple[list[str], list[str], bool]:
+def named_reactors(
+    suites: Iterable[str], by_hand: Iterable[str] = ()
+) -> tuple[list[str], list[str], bool]:
     """The rows and the suites that the command line names; counterparts come first.
 
     Returns with them whether the rows are the usual ones. Raises `SystemExit`.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("reactors", nargs="*", metavar="REACTOR")
-    parser.add_argument("--suite", action="append", choices=list(suites))
+    parser.add_argument("--suite", action="append", choices=[*suites, *by_hand])
     told = parser.parse_args()
     if unknown := set(told.reactors) - set(ROWS):
         parser.error(f"{unknown.pop()!r}: expected one of {', '.join(ROWS)}")
