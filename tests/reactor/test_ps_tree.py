@@ -142,6 +142,11 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(
             shown(node("deferred", fired_by=None)), ["Deferred, not fired yet"]
         )
+        timeout = {"kind": "delayed call", "in": 9, "name": "f", "timeout": True}
+        self.assertEqual(
+            shown(node("deferred", fired_by=timeout)),
+            ["Deferred, given up by a timeout in 9 s"],
+        )
 
     def test_a_deferred_that_waits_for_another(self) -> None:
         another = node("deferred", "Deferred", fired_by={"kind": "nobody"})

@@ -193,6 +193,8 @@ def _fired_by(by: Any, style: Style) -> str:
         return "not fired yet"
     held_by, within = _text(by, "held_by"), _text(by, "within")
     held = " in ".join(filter(None, (held_by, within)))
+    if by.get("timeout") is True and _is_number(by.get("in")):
+        return f"given up by a timeout in {seconds(_number(by['in']))}"
     if _text(by, "kind") in _KNOWN:
         return f"fired by {_event(by, style)}" + (f", held by {held}" if held else "")
     if within:
