@@ -41,6 +41,8 @@ _LOOPS = {
 }
 """Who has called these has not made what is made in them."""
 
+_LOOP_NAMES = {name for _, name in _LOOPS}
+
 _ENTRY = re.compile(r' *File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)')
 _first_init: Any = Deferred.__init__
 
@@ -128,15 +130,17 @@ def _maker(frame: FrameType) -> FrameType:
     maker = frame
     for _ in range(_DEEPEST):
         code = frame.f_code
+        name = code.co_name
+        if name in _LOOP_NAMES and (code.co_filename, name) in _LOOPS:
+            break
         before = frame.f_back
-        if before is None or (code.co_filename, code.co_name) in _LOOPS:
+        if before is None:
             break
         frame = before
-        name = frame.f_code.co_filename
-        if _outside[name]:
+        if _outside[frame.f_code.co_filename]:
             return frame
-        if maker.f_code.co_filename == _DEFER:
-            maker = frame
+    while maker.f_code.co_filename == _DEFER and maker.f_back is not None:
+        maker = maker.f_back
     return maker
 
 
