@@ -53,6 +53,7 @@ __all__ = [
     "Packet",
     "address_of",
     "answer",
+    "is_copying",
     "prepare",
     "user_of",
 ]
@@ -100,6 +101,7 @@ def address_of(pid: int) -> str:
 
 _number: int | None = None
 _marker: mmap.mmap | None = None
+_is_copying = False
 
 
 def prepare() -> int | None:
@@ -308,11 +310,21 @@ def _undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
+def is_copying() -> bool:
+    """Whether a fork that is under way is one of this module's."""
+    return _is_copying
+
+
 def _fork() -> int:
-    with warnings.catch_warnings():
-        # Of deadlocks between threads (Python 3.12), for which rules 3 and 4 are there.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+    global _is_copying
+    _is_copying = True
+    try:
+        with warnings.catch_warnings():
+            # Of deadlocks between threads (Python 3.12): see rules 3 and 4.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return os.fork()
+    finally:
+        _is_copying = False
 
 
 def _be_the_copy(link: socket.socket | None, threads: Any, stack: Any) -> NoReturn:

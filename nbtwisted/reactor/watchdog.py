@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from threading import Event, Thread
 
+from nbtwisted.reactor import answering
 from nbtwisted.reactor.recorder import Call, Recorder
 from nbtwisted.reactor.stacks import stack_of
 
@@ -134,6 +135,9 @@ _watching: set[Watchdog] = set()
 
 
 def _stop_all() -> None:
+    if answering.is_copying():
+        # The program goes on as before, and nobody is warned of that fork.
+        return
     for watchdog in list(_watching):
         watchdog.stop()
 

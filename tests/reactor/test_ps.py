@@ -32,6 +32,11 @@ from nbtwisted.reactor.eager_asyncio import install
 install()
 from twisted.internet import reactor
 """
+ON_TRACED = """
+from nbtwisted.reactor import traced
+traced.install()
+from twisted.internet import reactor
+"""
 ON_ANOTHER = """
 from twisted.internet import reactor
 """
@@ -115,6 +120,13 @@ class ProgramTests(SynchronousTestCase):
                 rf"coroutine __main__.answer at \S*{FILE}:6, for [^\n]*\n└── Deferred, "
                 rf"for [\d.]+ m?s, never fired, made at \S*{FILE}:6 ",
             )
+
+    def test_what_watches_for_stalls_goes_on(self) -> None:
+        with running(ON_TRACED + RUN) as process:
+            threads = os.listdir(f"/proc/{process.pid}/task")
+            self.assertEqual(len(threads), 2)
+            self.assertEqual(ps(str(process.pid))[0], 0)
+            self.assertEqual(os.listdir(f"/proc/{process.pid}/task"), threads)
 
     def test_as_a_command(self) -> None:
         with running(ON_OURS + RUN) as process:
