@@ -6,7 +6,9 @@ package: it must choose its reactor before anything else is imported.
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib import import_module
 from typing import Any
 
 BODY = b'["wait time: 0sec"]'
@@ -21,7 +23,15 @@ def main(reactor_name: str, kind: str) -> None:
     from nbtwisted.command_line import raise_open_files
 
     raise_open_files()
-    installReactor(reactor_name)
+    if reactor_name == "uvloop":
+        from twisted.internet import asyncioreactor
+
+        asyncioreactor.install(import_module("uvloop").new_event_loop())
+    else:
+        eager_loop = {"eager-uvloop": "uvloop", "eager-asyncio": "asyncio"}
+        if reactor_name in eager_loop:
+            os.environ["NBTWISTED_LOOP"] = eager_loop[reactor_name]
+        installReactor(reactor_name.replace("uvloop", "asyncio"))
     from twisted.internet import protocol, reactor  # noqa: TID251 - as a program may
 
     net: Any = reactor
