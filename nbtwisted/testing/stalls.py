@@ -10,6 +10,7 @@ There is one reactor in a process, and so one place for those that listen.
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,9 @@ from nbtwisted.reactor.thread_check import OtherThreads
 from nbtwisted.reactor.tracing import Settings, Tracing
 
 __all__ = ["StallError", "Stalls", "listen", "recorder"]
+
+LONGEST_WAIT = 1.0
+"""Seconds for which a test that has ended is held up for a callback that has not."""
 
 MOST = 5
 """Stalls of one test that are told."""
@@ -52,7 +56,13 @@ class Stalls:
             self.found.append(stall)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, once the reactor is done with what it does now."""
+        reactor: Any = installed_reactor()
+        if getattr(reactor, "running", False) and not threadable.isInIOThread():
+            # A callback that ends a test, as crochet's do, has not ended itself.
+            is_over = threading.Event()
+            reactor.callFromThread(is_over.set)
+            is_over.wait(LONGEST_WAIT)
         with suppress(ValueError):
             _listening.remove(self)
 
@@ -130,7 +140,7 @@ def _see_to_it(limit: float) -> None:
     reactor: Any = installed_reactor()
     if reactor is None:
         return
-    if reactor.running and not threadable.isInIOThread():
+    if getattr(reactor, "running", False) and not threadable.isInIOThread():
         # Whose thread is the one to be watched.
         reactor.callFromThread(_see_to_this, reactor, limit)
     else:

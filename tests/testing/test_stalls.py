@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any
 
 from twisted.internet import selectreactor
+from twisted.python import threadable
 from twisted.trial import reporter
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -72,6 +73,22 @@ class ListeningTests(StallsCase):
         self.stall("d", 0.8)
         self.assertEqual([each.name for each in short.found], ["a", "b"])
         self.assertEqual([each.name for each in long.found], ["b", "c"])
+
+    def test_a_reactor_in_another_thread_ends_what_it_does(self) -> None:
+        """As crochet's, whose callbacks end a test before they have ended."""
+
+        class Reactor:
+            running = True
+
+            def callFromThread(self, call: Callable[[], None]) -> None:
+                stalls._tell_all(Stall("a", 0.2))
+                call()
+
+        self.patch(stalls, "installed_reactor", Reactor)
+        self.patch(threadable, "ioThread", -1)
+        here = listen(0.05)
+        here.close()
+        self.assertEqual(len(here.found), 1)
 
     def test_what_the_kernel_ran_instead_does_not_count(self) -> None:
         here = listen(0.05)
