@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 from typing import Any
@@ -277,6 +278,35 @@ class AsyncioTests(SnapshotCase):
         self.assertEqual((below["kind"], below["name"][-6:]), ("task", "sleeps"))
         for task in asyncio.all_tasks(self.loop):
             self._end(task)
+
+    def test_a_loop_that_another_thread_runs(self) -> None:
+        began, may_end = threading.Event(), threading.Event()
+
+        async def sleeps() -> None:
+            await asyncio.sleep(100)
+
+        async def blocks() -> None:
+            task = asyncio.ensure_future(sleeps())
+            await asyncio.sleep(0)
+            began.set()
+            may_end.wait()
+            task.cancel()
+
+        thread = threading.Thread(target=self.loop.run_until_complete, args=(blocks(),))
+        thread.start()
+        began.wait()
+        try:
+            taken = self.take()
+        finally:
+            may_end.set()
+            thread.join()
+        tasks = {
+            node["name"].rpartition(".")[2]: innermost(node)
+            for node in taken["waiting"]
+        }
+        self.assertEqual(tasks["sleeps"]["fired_by"]["kind"], "delayed call")
+        self.assertEqual(tasks["blocks"]["line"], blocks.__code__.co_firstlineno + 4)
+        self.loop.run_until_complete(asyncio.sleep(0))
 
     def test_a_timeout_of_a_task(self) -> None:
         async def waits() -> None:
