@@ -198,8 +198,9 @@ class SendsAtOnce(Answers, _Base):
         self._failed[writer] = why
         try:
             self._ask_poll(writer)
-        except (OSError, ValueError):
-            # Its descriptor was closed behind our back.
+        except (OSError, ValueError, RuntimeError):
+            # Its descriptor was closed behind our back; or by an error that uvloop has
+            # seen, after which it takes no more of it.
             log.callWithLogger(writer, self._disconnectSelectable, writer, why, False)
 
     def _write(self, writer: Any) -> Any:

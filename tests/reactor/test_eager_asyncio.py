@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import struct
 import threading
 from typing import Any
 from unittest.mock import patch
 
 from twisted.internet import tcp
+from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerAsyncioReactor
@@ -66,6 +68,23 @@ class SendingTests(ReactorTestCase):
         self.assertEqual(self.reactor.getWriters(), [served.transport])
         self.turns()
         self.assertEqual(self.reactor.getWriters(), [])
+
+    def test_a_loop_that_takes_no_more_of_a_broken_connection(self) -> None:
+        client, served = self.connect()
+
+        def refuse(*_: object) -> None:
+            # As uvloop does where it has seen an error of the socket before us.
+            raise RuntimeError("the handler is closed")
+
+        reset = struct.pack("ii", 1, 0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        client.close()
+        self.reactor._asyncioEventloop.remove_reader(served.transport.fileno())
+        served.transport.write(b"too late")
+        with patch.object(self.reactor._asyncioEventloop, "add_writer", refuse):
+            self.turns()
+        self.assertIsNotNone(served.lost)
+        self.assertTrue(served.lost.check(ConnectionLost))
 
     def test_a_coroutine_that_writes(self) -> None:
         client, served = self.connect()
