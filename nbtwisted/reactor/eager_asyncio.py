@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+from twisted.internet.process import reapAllProcesses
 from twisted.python import context, log
 
 from nbtwisted.reactor import installing, thread_check, timers
@@ -36,6 +39,7 @@ __all__ = ["LOOP", "EagerAsyncioReactor", "install", "new_loop"]
 # Names of Twisted's that are not public, tried with 24.11.0 and 26.10.0:
 #
 # AsyncioSelectorReactor: _asyncioEventloop, _readers, _writers, _readOrWrite, _onTimer
+# ReactorBase: _reallyStartRunning, _installSignalHandlers
 
 LOOP = "NBTWISTED_LOOP"
 
@@ -66,6 +70,26 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
         """Begin to run, in this thread."""
         self._thread = threading.get_ident()
         super().startRunning(installSignalHandlers)
+
+    def _reallyStartRunning(self) -> None:
+        super()._reallyStartRunning()
+        if self._installSignalHandlers and (fd := _wakeup_fd()) is not None:
+            self._asyncioEventloop.call_soon(self._see_children, fd)
+
+    def _see_children(self, fd: int) -> None:
+        """See to it that processes end, as soon as the loop runs.
+
+        Twisted hears of them by the file descriptor of signals, which uvloop takes from
+        it. Python's handler is called all the same.
+        """
+        if _wakeup_fd() != fd:
+            signal.signal(signal.SIGCHLD, self._child_ended)
+            reapAllProcesses()
+
+    def _child_ended(self, number: int, frame: object) -> None:
+        # A loop that has been closed has nobody left who waits for it.
+        with suppress(RuntimeError):
+            self._asyncioEventloop.call_soon_threadsafe(reapAllProcesses)
 
     def addReader(self, reader: Any) -> None:
         """Tell a descriptor when there is something to read."""
@@ -166,6 +190,15 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
             super()._onTimer()
         finally:
             self._at_work = before
+
+
+def _wakeup_fd() -> int | None:
+    """Where signals are written to, or None where this thread cannot ask."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    fd = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+    return fd
 
 
 def _nothing() -> None:

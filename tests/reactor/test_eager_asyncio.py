@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import struct
+import sys
 import threading
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerAsyncioReactor
 from nbtwisted.reactor.eager_asyncio import LOOP, new_loop
+from tests import warm_start
 from tests.reactor import test_eager
 from tests.reactor.connected import ReactorTestCase
 
@@ -138,6 +140,33 @@ class EitherTests(test_eager.EitherTests):
 
 class LogTests(test_eager.LogTests):
     make_reactor = EagerAsyncioReactor
+
+
+class ProcessTests(SynchronousTestCase):
+    def test_an_end_is_seen_on_a_loop_that_takes_all_signals_as_uvloop_does(
+        self,
+    ) -> None:
+        ran = warm_start.run([sys.executable, "-c", TAKES_SIGNALS], timeout=60)
+        self.assertEqual((ran.returncode, ran.stdout), (0, "over\n"), ran.stderr)
+
+
+# The child closes its pipes first: it is seen by its signal alone.
+TAKES_SIGNALS = """
+import asyncio, signal
+from nbtwisted.reactor import eager_asyncio
+
+class Loop(asyncio.SelectorEventLoop):
+    def run_forever(self):
+        signal.set_wakeup_fd(self._csock.fileno())
+        super().run_forever()
+
+eager_asyncio.install(Loop())
+from twisted.internet import reactor, utils
+reactor.callLater(20, reactor.stop)
+ended = utils.getProcessOutput("/bin/sh", ["-c", "exec <&- >&- 2>&-; sleep 0.1"])
+ended.addCallback(lambda output: (print("over"), reactor.stop()))
+reactor.run()
+"""
 
 
 class LoopTests(SynchronousTestCase):
