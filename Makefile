@@ -17,6 +17,9 @@ PROJECT := setup.cfg pyproject.toml
 # What a call's arguments are told apart by.
 COMMA := ,
 
+# Who sets it would have each process of the tests compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -41,8 +44,9 @@ test: $(VENV)/.test ## run the whole suite, under trial and under pytest; the se
 
 .PHONY: memos-off
 memos-off: $(VENV)/.test ## run the tests of server, reader and load with all memos off: a minute
-	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests/server tests/load \
-		$(wildcard tests/client/test_reader*.py) tests/client/test_target.py
+	NBTWISTED_MEMOS=off NBTWISTED_EXAMPLES=few $(BIN)/python -m pytest -q -n $(JOBS) \
+		--dist worksteal tests/server tests/load tests/client/test_target.py \
+		$(wildcard tests/client/test_reader*.py)
 
 .PHONY: study
 study: $(VENV)/.test ## run and judge every program of the study: two minutes

@@ -11,7 +11,7 @@ from hypothesis import settings
 # What people set for themselves, and programs heed: tests that mean it set it.
 _PEOPLES_OWN = re.compile(
     r"(.*_)?PROXY|(NO|FORCE|CLI)_?COLOR(_FORCE)?|COLUMNS|LINES|SSLKEYLOGFILE"
-    r"|PYTHONWARNINGS|NBTWISTED_(?!CHANNEL|CLOCK|PICTURES).*",
+    r"|PYTHONWARNINGS|NBTWISTED_(?!CHANNEL|CLOCK|EXAMPLES|MEMOS|PICTURES).*",
     re.IGNORECASE,
 )
 # Once: what a test sets for a process is for that process, whatever it imports.
@@ -34,6 +34,17 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 # Pytest has an option for this, and trial's workers are not told of Python's.
 warnings.simplefilter("error")
 
+
+def examples(number: int) -> int:
+    """So many examples of a property, or a quarter of them with NBTWISTED_EXAMPLES=few.
+
+    That is for a suite that runs once more elsewhere: on another Python, where what is
+    right for most examples and wrong for one is so on all Pythons.
+    """
+    is_few = os.environ.get("NBTWISTED_EXAMPLES") == "few"
+    return max(number // 4, 1) if is_few else number
+
+
 # No example fails for being slow: what is slow on a busy machine is not wrong.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=examples(100))
 settings.load_profile("untimed")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.memo import Memo
@@ -62,3 +66,21 @@ class MemoTests(SynchronousTestCase):
         for _ in range(3):
             self.assertEqual(self.memo("a"), ["a", "10"])
         self.assertEqual((self.steps, len(self.memo)), (["a"] * 3, 0))
+
+    def test_the_suite_can_be_run_with_all_of_them_off(self) -> None:
+        # As `make memos-off` does: whatever else of ours is set is not for the tests.
+        for switch, is_on in (("off", "False"), ("on", "True")):
+            environment = {**os.environ, "NBTWISTED_MEMOS": switch}
+            environment.pop("NBTWISTED_TESTS", None)
+            told = subprocess.run(
+                [
+                    *(sys.executable, "-c"),
+                    "import tests, nbtwisted.memo as memo; print(memo.Memo.is_on)",
+                ],
+                env=environment,
+                stdout=subprocess.PIPE,
+                check=True,
+                text=True,
+                timeout=60,
+            )
+            self.assertEqual(told.stdout.strip(), is_on)

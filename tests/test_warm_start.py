@@ -44,6 +44,25 @@ ENDS = {
     "words": ("import sys; sys.exit('no')", 1),
     "error": ("1 / 0", 1),
     "signal": ("import os; os.kill(os.getpid(), 9)", -signal.SIGKILL),
+    "interrupt": ("raise KeyboardInterrupt", -signal.SIGINT),
+    "thread": (
+        "import sys, threading\n"
+        "threading.Timer(0.1, print, ['later'], {'file': sys.stderr}).start()",
+        0,
+    ),
+    "daemon": (
+        "from threading import Event, Thread\n"
+        "Thread(target=Event().wait, daemon=True).start()",
+        0,
+    ),
+    "atexit": ("import atexit; atexit.register(lambda: 1 / 0)", 0),
+    "cycle": (
+        "import os\nclass A:\n    def __del__(self, end=os.write): end(2, b'gone')\n"
+        "kept = [A()]\nkept.append(kept)",
+        0,
+    ),
+    "file": ("import sys; kept = open('/dev/stderr', 'w'); kept.write('a')", 0),
+    "full": ("import sys; sys.stdout = open('/dev/full', 'w'); print('a')", 120),
 }
 
 

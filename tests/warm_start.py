@@ -27,13 +27,19 @@ import threading
 import time
 from collections.abc import Mapping
 from select import POLLIN, poll
+from types import ModuleType
 from typing import IO, Any, TextIO, cast
 
 __all__ = ["Popen", "run"]
 
 # Everything that takes long to import and does not take the global reactor, which each
-# command chooses for itself. (Klein takes it.)
+# command chooses for itself. Klein takes it, and uses it only for a site of its own: in
+# the warm process, it gets what loads it when it is used.
 _IMPORTED = (
+    # Not all of the proxy: it gives paths to the application that a server has not.
+    *("klein", "nbtwisted.server.serving", "nbtwisted.proxy.http"),
+    *("nbtwisted.proxy.recording", "nbtwisted.proxy.stream.opener"),
+    *("nbtwisted.client.running", "nbtwisted.load.running", "nbtwisted.load.outputs"),
     *("hdrh.histogram", "prometheus_client", "rich.live", "werkzeug.routing"),
     *("twisted.application.app", "twisted.internet.epollreactor"),
     *("twisted.internet.endpoints", "twisted.web.server", "twisted.web.static"),
@@ -56,6 +62,7 @@ _IMPORTED = (
 # Variables that an interpreter reads as it starts, and coverage's.
 _READ_AT_THE_START = ("PYTHON", "LANG", "LC_", "COVERAGE")
 _LENGTH_BYTES = 4
+_REACTOR = "twisted.internet.reactor"
 
 
 class Popen(subprocess.Popen[str]):
@@ -185,6 +192,58 @@ if __name__ != "__main__":
     _warm = _WarmProcess()
 
 
+class _ReactorInTime(ModuleType):
+    """The global reactor, for whoever takes it in the warm process and keeps it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(importlib.import_module(_REACTOR), name)
+
+
+def _import_all() -> None:
+    # As `nbtwisted.reactor.choosing` imports it.
+    with importlib.import_module("nbtwisted.reactor.stand_ins").stand_ins():
+        importlib.import_module("nbtwisted.reactor.eager")
+    in_time = sys.modules[_REACTOR] = _ReactorInTime(_REACTOR)
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    del sys.modules[_REACTOR]
+    keepers = [
+        name
+        for name, loaded in sys.modules.items()
+        if any(value is in_time for value in vars(loaded).values())
+    ]
+    assert keepers == ["klein._app"], keepers
+
+
+def _run(module: str) -> None:
+    """Run it, and end: as the interpreter does, but for taking its modules apart.
+
+    That is half of what a short command costs: what the fork has in common with the
+    warm process it would have to copy. Whatever is not a plain end is left to the
+    interpreter.
+    """
+    code: Any = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        code = error.code or 0
+        if not isinstance(code, int):
+            raise
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    # An error that nobody has taken is told of when what had it goes.
+    gc.collect()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    os._exit(code & 0xFF)
+
+
 def _fork_on_demand(control: socket.socket) -> tuple[list[str], list[int]] | None:
     """Fork a command for each message; returns in a fork with what it is to be.
 
@@ -277,14 +336,10 @@ if __name__ == "__main__":
     # A Ctrl-C is for the commands, which take it as this process would have.
     _interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[0] = os.getcwd()
-    # As `nbtwisted.reactor.choosing` imports it.
-    with importlib.import_module("nbtwisted.reactor.stand_ins").stand_ins():
-        importlib.import_module("nbtwisted.reactor.eager")
-    for _name in _IMPORTED:
-        importlib.import_module(_name)
-    assert "twisted.internet.reactor" not in sys.modules
+    _import_all()
+    assert _REACTOR not in sys.modules
     # A fork that ends need not look at any of this.
     gc.freeze()
     _told = _fork_on_demand(socket.socket(fileno=int(sys.argv[1])))
     if _told is not None:
-        runpy.run_module(_become(*_told), run_name="__main__", alter_sys=True)
+        _run(_become(*_told))

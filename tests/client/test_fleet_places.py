@@ -23,6 +23,7 @@ from nbtwisted.client.places.part_files import listed
 from nbtwisted.client.results.ended import ANSWERED, INTERRUPTED
 from nbtwisted.client.running.part import ClientPart, State
 from nbtwisted.cluster.errors import ClusterError
+from tests import examples
 from tests.client import test_fleet
 from tests.client.places import ThreadNetwork, forget_memory, in_memory
 from tests.client.state_table import moves_in, named
@@ -240,7 +241,7 @@ class LosingTests(PlacesCase):
         self.assertEqual(errors, {"WorkerLost": 9})
         self.assertTrue(self.manifest()["is_complete"])
 
-    @settings(max_examples=40)
+    @settings(max_examples=examples(40))
     @given(
         st.booleans(),
         st.lists(

@@ -14,6 +14,7 @@ from nbtwisted.client.many.gathering import gather
 from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result
+from tests import examples
 from tests.client.in_memory import A_TURN, Addresses, Connection, Network
 from tests.guard import ClockCase
 
@@ -95,7 +96,7 @@ class Misbehaving:
 
 
 class InvariantTests(ClockCase):
-    @settings(max_examples=600)
+    @settings(max_examples=examples(600))
     @given(
         st.lists(st.sampled_from(URLS), min_size=1, max_size=12),
         st.integers(1, 6),

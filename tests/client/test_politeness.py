@@ -17,6 +17,7 @@ from nbtwisted.client.many.job_list import Given
 from nbtwisted.client.request.pacing import FEWEST
 from nbtwisted.client.request.retrying import Retries
 from nbtwisted.client.result import Result
+from tests import examples
 from tests.client.orderly import Answer, Orderly
 from tests.guard import ClockCase
 
@@ -341,7 +342,7 @@ class RefusedTests(PolitenessCase):
 
 
 class AnyListTests(PolitenessCase):
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(
         st.lists(st.sampled_from([A, B, "10.0.0.3"]), min_size=1, max_size=40),
         st.fixed_dictionaries(

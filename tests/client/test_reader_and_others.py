@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.client.connection.reader import Limits
+from tests import examples
 from tests.client.test_reader import (
     ENDING_WITH_THE_CONNECTION,
     MALFORMED,
@@ -224,7 +225,7 @@ def compare(data: bytes) -> str:
 
 
 class DifferentialTests(ClockCase):
-    @settings(max_examples=1000)
+    @settings(max_examples=examples(1000))
     @given(
         answers(),
         st.sampled_from([Limits(), Limits(head=100, body=9)]),
@@ -241,7 +242,7 @@ class DifferentialTests(ClockCase):
             at += size
         self.assertEqual(read(pieces, limits), whole)
 
-    @settings(max_examples=1500)
+    @settings(max_examples=examples(1500))
     @given(answers())
     def test_built_answers(self, data: bytes) -> None:
         compare(data)

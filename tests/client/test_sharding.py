@@ -13,6 +13,7 @@ from nbtwisted.client.job import Job, is_idempotent
 from nbtwisted.client.many import sharding
 from nbtwisted.client.many.sharding import Lost, Sharding
 from nbtwisted.client.results.output import InOrder
+from tests import examples
 
 A, B, C = (Job(f"http://{name}/") for name in "abc")
 
@@ -318,7 +319,7 @@ class StoppingTests(SynchronousTestCase):
 
 
 class AnyRunTests(SynchronousTestCase):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=examples(100), deadline=None)
     @given(st.data())
     def test_each_once_in_order_and_each_origin_at_one_worker(
         self, data: st.DataObject

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.cluster.frame import Frame, FrameReader, write_frame
+from tests import examples
 
 VALUES = st.recursive(
     st.none()
@@ -27,7 +28,7 @@ HEADS = st.dictionaries(st.text().filter(lambda name: name != "payload"), VALUES
 class FrameTests(SynchronousTestCase):
     """Frames."""
 
-    @settings(max_examples=25)
+    @settings(max_examples=examples(25))
     @given(st.lists(st.tuples(HEADS, st.binary(max_size=50)), max_size=4), st.data())
     def test_come_as_they_were_written_however_they_are_cut(
         self, told: list[tuple[dict[str, Any], bytes]], data: st.DataObject

@@ -21,6 +21,7 @@ from nbtwisted.load.comparing.worsening import Worsening, add_comparison, parse_
 from nbtwisted.load.conditions import Condition
 from nbtwisted.load.figures.series import Interval, Series
 from nbtwisted.load.figures.steps import Steps
+from tests import examples
 
 Made = tuple[dict[str, Any], list[Interval]]
 JSON = st.recursive(
@@ -337,7 +338,7 @@ class EarlierTests(Case):
             self.assertIn(why, str(error), text[:100])
             self.assertNotIn("\n", str(error))
 
-    @settings(max_examples=30)
+    @settings(max_examples=examples(30))
     @given(st.data())
     def test_whatever_is_in_it(self, data: st.DataObject) -> None:
         """It is read and compared, or refused in one line."""

@@ -22,6 +22,7 @@ from nbtwisted.load.schedule import pacing
 from nbtwisted.load.schedule.arrivals import POISSON, Arrivals
 from nbtwisted.load.schedule.pacing import Pace
 from nbtwisted.load.schedule.profile import Profile
+from tests import examples
 from tests.guard import ClockCase
 
 
@@ -222,7 +223,7 @@ class PaceTests(ClockCase):
         st.one_of(st.integers(1, 9000), st.just(inf)),
         st.booleans(),
     )
-    @settings(max_examples=30)
+    @settings(max_examples=examples(30))
     def test_millions_are_not_counted_one_by_one(
         self, text: str, first: int, stopped: float, number: float, is_early: bool
     ) -> None:

@@ -29,6 +29,7 @@ from nbtwisted.load.search.found_rate import found_rate, found_rate_lines, sente
 from nbtwisted.load.search.trial import Trial, Verdict, parse_goal
 from nbtwisted.load.worker_results import Workers
 from nbtwisted.rate import HIGHEST
+from tests import examples
 from tests.load.in_memory import plan_of
 from tests.load.test_figures import report_of, tally_of
 from tests.load.test_workers import result
@@ -60,7 +61,7 @@ class SearchTests(SynchronousTestCase):
         st.lists(st.floats(-0.02, 0.02), min_size=1),
         st.lists(st.booleans(), min_size=1),
     )
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     def test_finds_the_rate(
         self,
         known: float,

@@ -19,6 +19,7 @@ from nbtwisted.load.figures.tally_json import read_tally, write_tally
 from nbtwisted.load.reporting.report import text
 from nbtwisted.load.reporting.report_json import report_json
 from nbtwisted.timeline.columns import width_of
+from tests import examples
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server
 from tests.load.test_figures import report_of
@@ -47,7 +48,7 @@ def add(tally: Tally, took: float, what: Any) -> None:
 
 
 class TalliesTests(ClockCase):
-    @settings(max_examples=30)
+    @settings(max_examples=examples(30))
     @given(EVENTS)
     def test_the_total_is_as_if_there_were_none(self, events: list[Any]) -> None:
         by_label = Tallies(Tally(Series()), ["", "read", "write"])

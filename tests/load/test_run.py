@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nbtwisted.client.job import Job
 from nbtwisted.load.run import Run
+from tests import examples
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always
 
@@ -377,7 +378,7 @@ class RunningTests(ClockCase):
         self.assertTrue(over)
         self.nothing_left(server)
 
-    @settings(max_examples=80)
+    @settings(max_examples=examples(80))
     @given(
         st.lists(
             st.tuples(

@@ -18,6 +18,7 @@ from nbtwisted.load.figures.series import FIRST_WIDTH, MOST, Interval, Series
 from nbtwisted.load.figures.tallies import Tallies
 from nbtwisted.load.figures.tally import Tally
 from nbtwisted.load.run import Run
+from tests import examples
 from tests.guard import ClockCase
 from tests.load.in_memory import ANSWER, MILLISECOND, Server, always, plan_of
 
@@ -47,7 +48,7 @@ class PiecesTests(ClockCase):
         st.lists(st.tuples(st.floats(0, 40), st.integers(0, 3)), max_size=80),
         st.sets(st.integers(0, 80)),
     )
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     def test_together_they_are_the_whole(
         self, events: list[tuple[float, int]], told_at: set[int]
     ) -> None:
@@ -153,7 +154,7 @@ class SeriesTests(ClockCase):
         # Which changes nothing.
         self.assertEqual(series.intervals, rates)
 
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     @given(
         st.lists(st.tuples(st.floats(0.0, 10.0), SECONDS), max_size=30),
         st.integers(1, 3),

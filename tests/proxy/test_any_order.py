@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import examples
 from tests.client.test_reader import OK
 from tests.guard import ClockCase
 from tests.proxy import judging
@@ -74,7 +75,7 @@ STEPS = [
 
 
 class AnyOrderTests(ClockCase):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=examples(100), deadline=None)
     @given(
         st.lists(st.sampled_from(STEPS), min_size=10, max_size=40),
         st.sampled_from(["status", "pass"]),

@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from nbtwisted.memo import Memo
 from nbtwisted.server.delay_server import DelayServer
 from nbtwisted.server.rules.in_force import Origin
+from tests import examples
 from tests.guard import ClockCase
 from tests.server.every_channel import CHANNELS
 from tests.server.in_memory import Reply, Visit, site_of
@@ -124,7 +125,7 @@ def strictly(body: bytes) -> Any:
 
 
 class AnyJsonTests(ClockCase):
-    @settings(max_examples=200)
+    @settings(max_examples=examples(200))
     @given(RULE | st.fixed_dictionaries({"rule": st.lists(RULE)}) | ANYTHING)
     @example({"key": float("nan")})
     @example({"match": {"query": {"a": float("inf")}}})
@@ -178,7 +179,7 @@ CHANGES = st.one_of(
 
 
 class AnyOrderTests(ClockCase):
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(st.lists(CHANGES, max_size=12))
     @example([("file", ["a"]), ("put for 2 s", "a"), ("wait", ""), ("wait", "")])
     def test_changes(self, changes: list[tuple[str, Any]]) -> None:
@@ -247,7 +248,7 @@ KEYED = [
 
 
 class AnyInterleavingTests(ClockCase):
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     @given(st.lists(st.sampled_from(["/a/1", "/a/2", "/b/1", "/c/1"])))
     def test_a_key_does_not_feel_the_others(self, targets: list[str]) -> None:
         def received(order: list[str]) -> dict[str, list[bytes]]:
@@ -307,7 +308,7 @@ class AnyTimeTests(ClockCase):
         by_rule = [entry.rule for entry in journal.entries()]
         return [*found, by_rule, dict(journal.totals.by_rule), client.listed()]
 
-    @settings(max_examples=150)
+    @settings(max_examples=examples(150))
     @given(STEPS)
     @example(["/get", "/get", "/get", LIVELY[0], "/get", "/get", "a", "/get", "/get"])
     @example([LIVELY[3], "/get", "/get", "/get", 1.0, "/get", 0.5, "/get", "/get"])
@@ -318,7 +319,7 @@ class AnyTimeTests(ClockCase):
         self.patch(Memo, "is_on", False)
         self.assertEqual(self.received(steps, "ours"), expected)
 
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     @given(STEPS)
     def test_channels_agree(self, steps: list[Any]) -> None:
         def split(received: list[Any]) -> list[Any]:

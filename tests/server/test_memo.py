@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from nbtwisted.memo import Memo
+from tests import examples
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit, asking
 
@@ -141,7 +142,7 @@ class AllMemosTests(ClockCase):
             [{**entry, "time": None} for entry in journal],
         )
 
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     @given(MESSAGES)
     @example([([asking("/get?_delay=2")], 4, [0], True)])
     def test_they_change_nothing(self, messages: list[Message]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from nbtwisted.server.http1 import site as http1_site
+from tests import examples
 from tests.guard import ClockCase
 from tests.server.in_memory import Visit, answers, asking
 from tests.server.test_framing import BAD, GOOD, UNABLE
@@ -327,7 +328,7 @@ class PipeliningTests(ClockCase):
                 visit.leave()
             self.assertEqual(closed[0], closed[1], data)
 
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     @given(
         st.lists(
             st.sampled_from(

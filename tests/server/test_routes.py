@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nbtwisted.server.model.behaviour import Behaviour
 from nbtwisted.server.routes import router
+from tests import examples
 from tests.guard import ClockCase
 from tests.server.every_channel import EveryChannelCase
 from tests.server.in_memory import Reply, Visit
@@ -237,7 +238,9 @@ class FaultOfOurOwnTests(EveryChannelCase):
 
 class AnyRequestTests(ClockCase):
     @settings(
-        suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=500
+        suppress_health_check=[HealthCheck.too_slow],
+        deadline=None,
+        max_examples=examples(500),
     )
     @given(
         st.sampled_from(["GET", "GET", "GET", "GET", "HEAD", "POST", "BREW"]),

@@ -19,6 +19,7 @@ from nbtwisted.server.rules.reading import Reading, no_file, parse_default
 from nbtwisted.server.rules.rule import UnreadableRule
 from nbtwisted.server.rules.text import parse_text
 from nbtwisted.server.rules_file import LARGEST_FILE, SECONDS_BETWEEN_LOOKS, RulesFile
+from tests import examples
 from tests.guard import ClockCase
 
 READING = Reading(300.0, no_file)
@@ -341,7 +342,7 @@ class WatchingTests(FileCase):
 
 
 class AnyOrderTests(FileCase):
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     @given(
         st.lists(
             st.sampled_from(["good", "bad", "gone", "look", "told", "read"]),

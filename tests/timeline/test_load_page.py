@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtwisted.timeline.load.page import load_page
+from tests import examples
 from tests.guard import ClockCase
 from tests.timeline.load_run import (
     BEGAN,
@@ -258,7 +259,7 @@ class LoadPageTests(ClockCase):
         self.assertTrue(json.loads(read.data)["report"]["urls"][0].endswith(HOSTILE))
         self.assertIn("others", read.text)
 
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     @given(
         st.lists(
             st.tuples(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import examples
 from tests.proxy.toxiproxy.in_memory import Memory
 from tests.proxy.toxiproxy.test_routes import REDIS, SLOW
 
@@ -69,7 +70,7 @@ requests = st.tuples(
 
 
 class AnyBodyTests(SynchronousTestCase):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=examples(100), deadline=None)
     @given(st.lists(requests, max_size=5))
     def test_each_is_answered(self, asked: list[tuple[str, str, bytes]]) -> None:
         api = Memory()
