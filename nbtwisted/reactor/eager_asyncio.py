@@ -73,18 +73,16 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
 
     def _reallyStartRunning(self) -> None:
         super()._reallyStartRunning()
-        if self._installSignalHandlers and (fd := _wakeup_fd()) is not None:
-            self._asyncioEventloop.call_soon(self._see_children, fd)
-
-    def _see_children(self, fd: int) -> None:
-        """See to it that processes end, as soon as the loop runs.
-
-        Twisted hears of them by the file descriptor of signals, which uvloop takes from
-        it. Python's handler is called all the same.
-        """
-        if _wakeup_fd() != fd:
+        kind = type(self._asyncioEventloop)
+        if (
+            self._installSignalHandlers
+            and kind.__module__.partition(".")[0] != "asyncio"
+        ):
+            # Twisted hears that a process has ended by the file descriptor of signals,
+            # which uvloop takes from it; Python's handler is called all the same. That
+            # is in the place of Twisted's, and not later: asyncio's processes on uvloop
+            # have one of their own from the first of them on.
             signal.signal(signal.SIGCHLD, self._child_ended)
-            reapAllProcesses()
 
     def _child_ended(self, number: int, frame: object) -> None:
         # A loop that has been closed has nobody left who waits for it.
@@ -190,15 +188,6 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
             super()._onTimer()
         finally:
             self._at_work = before
-
-
-def _wakeup_fd() -> int | None:
-    """Where signals are written to, or None where this thread cannot ask."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    fd = signal.set_wakeup_fd(-1)
-    signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
-    return fd
 
 
 def _nothing() -> None:
