@@ -47,7 +47,8 @@ LOOP = "NBTWISTED_LOOP"
 class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
     """Twisted's asyncio reactor, but for when it sends.
 
-    Without a loop of asyncio's to run on, it takes the one that runs, or a new one.
+    Without a loop of asyncio's to run on, it takes the one that runs, or that which
+    `new_loop` gives.
     """
 
     # Twisted's types have the class of what is in them.
@@ -64,7 +65,7 @@ class EagerAsyncioReactor(KnownAsTwisteds, SendsAtOnce, AsyncioSelectorReactor):
         self._turns_are_due = False
         # Which runs the reactor.
         self._thread = threading.get_ident()
-        super().__init__(eventloop)
+        super().__init__(eventloop or new_loop(self.usual_loop))
 
     def startRunning(self, installSignalHandlers: bool = True) -> None:
         """Begin to run, in this thread."""
@@ -239,8 +240,7 @@ def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
     """
 
     def make() -> EagerAsyncioReactor:
-        kind = EagerAsyncioReactor
-        reactor = kind(eventloop or new_loop(kind.usual_loop))
+        reactor = EagerAsyncioReactor(eventloop)
         timers.follow_environment(reactor)
         thread_check.follow_environment(reactor)
         return reactor

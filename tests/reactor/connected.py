@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
@@ -14,7 +15,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerEPollReactor
 
-__all__ = ["ReactorTestCase", "Served", "one_turn"]
+__all__ = ["ReactorTestCase", "Served", "one_turn", "twisteds_asyncio"]
+
+
+def twisteds_asyncio() -> AsyncioSelectorReactor:
+    """Twisted's asyncio reactor on a loop of its own.
+
+    Without one, that of the oldest Twisted wants one that is set.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return AsyncioSelectorReactor(loop)
 
 
 def one_turn(reactor: Any, seconds: float = 0) -> None:

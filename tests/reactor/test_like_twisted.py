@@ -16,7 +16,6 @@ from typing import Any
 from unittest.mock import patch
 
 from twisted.internet import abstract, error, main, tcp, unix
-from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
@@ -30,7 +29,7 @@ from nbtwisted.reactor import EagerAsyncioReactor, EagerEPollReactor
 from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.traced_asyncio import TracedAsyncioReactor
 from nbtwisted.reactor.tracing import Settings
-from tests.reactor.connected import ReactorTestCase, Served, one_turn
+from tests.reactor.connected import ReactorTestCase, Served, one_turn, twisteds_asyncio
 
 BIG = b"x" * 5_000_000
 
@@ -540,7 +539,7 @@ class LikeTwistedsAsyncioTests(LikeTwistedTests):
     """On asyncio's loop."""
 
     kinds: tuple[Any, Any, Any] = (
-        AsyncioSelectorReactor,
+        twisteds_asyncio,
         EagerAsyncioReactor,
         TracedAsyncioReactor,
     )

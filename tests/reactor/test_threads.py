@@ -21,7 +21,6 @@ from typing import Any, cast
 import trustme
 from OpenSSL import SSL
 from twisted.internet import ssl
-from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.process import reapAllProcesses
@@ -35,7 +34,7 @@ from zope.interface import implementer
 from nbtwisted.reactor import EagerAsyncioReactor
 from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.tracing import Settings
-from tests.reactor.connected import ReactorTestCase, Served
+from tests.reactor.connected import ReactorTestCase, Served, twisteds_asyncio
 
 
 def in_a_thread(act: Callable[[], object]) -> None:
@@ -472,7 +471,7 @@ class WhileAsyncioPolls(WhilePolling):
 class WhileTwistedsAsyncioPolls(WhilePolling):
     """The same on Twisted's."""
 
-    make_reactor = AsyncioSelectorReactor
+    make_reactor = staticmethod(twisteds_asyncio)
     is_twisteds = True
 
 
