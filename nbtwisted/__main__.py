@@ -49,7 +49,7 @@ def main() -> NoReturn:
 
         load(arguments)
     elif command == "trace":
-        from nbtwisted.reactor.command import main as trace
+        from nbtwisted.reactor.trace.command import main as trace
 
         trace(arguments)
     elif command == "ps":

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from twisted.internet import main
 
-from nbtwisted.reactor.tracing import PollTracing, Settings, Tracing
+from nbtwisted.reactor.tracing.traced_reactor import PollTracing, Settings, Tracing
 
 __all__ = ["CannotTrace", "adopt", "trace_whichever_comes", "traced"]
 

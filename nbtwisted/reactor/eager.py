@@ -1,6 +1,6 @@
 """An epoll reactor that sends what was written in the turn in which it was written.
 
-How it sends is told in `turns`; here is what epoll has to do with it.
+How it sends is told in `sending.turns`; here is what epoll has to do with it.
 
 *Threads* must not use a transport, says Twisted, and many programs do: on its epoll
 reactor it works. So whoever asks for a turn while the reactor polls wakes it, also from
@@ -21,9 +21,9 @@ from twisted.internet import main
 from twisted.python import context, log
 
 from nbtwisted.reactor import installing, thread_check, timers
-from nbtwisted.reactor.connections import quicken
 from nbtwisted.reactor.known import KnownAsTwisteds
-from nbtwisted.reactor.turns import (
+from nbtwisted.reactor.sending.connections import quicken
+from nbtwisted.reactor.sending.turns import (
     LOG_CONTEXT,
     Connection,
     SendsAtOnce,

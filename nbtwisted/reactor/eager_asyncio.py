@@ -1,8 +1,8 @@
 """Twisted's asyncio reactor, which sends in the turn in which something was written.
 
-How it sends is told in `turns`. Here, a turn of the loop's gives all who have written
-in the one before a turn to send: by a callback of the loop (`call_soon`), of which
-there is one at most. So the loop polls in between, without waiting.
+How it sends is told in `sending.turns`. Here, a turn of the loop's gives all who have
+written in the one before a turn to send: by a callback of the loop (`call_soon`), of
+which there is one at most. So the loop polls in between, without waiting.
 
 *Who asks for a turn* outside of the reactor's own callbacks (another thread, a signal
 handler, a coroutine of asyncio's) cannot know whether the loop polls, and wakes it. As
@@ -25,9 +25,9 @@ from twisted.internet.process import reapAllProcesses
 from twisted.python import context, log
 
 from nbtwisted.reactor import installing, thread_check, timers
-from nbtwisted.reactor.connections import quicken
 from nbtwisted.reactor.known import KnownAsTwisteds
-from nbtwisted.reactor.turns import (
+from nbtwisted.reactor.sending.connections import quicken
+from nbtwisted.reactor.sending.turns import (
     LOG_CONTEXT,
     Connection,
     SendsAtOnce,

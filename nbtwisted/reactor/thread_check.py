@@ -76,7 +76,7 @@ _BEGINNINGS = (
 
 _OURS = "nbtwisted.reactor."
 # Whose methods are those of Twisted's transports.
-_CONNECTIONS = "nbtwisted.reactor.connections"
+_CONNECTIONS = "nbtwisted.reactor.sending.connections"
 # What is below the first function of a thread.
 _BELOW = (
     *("threading", "concurrent.futures.thread", "twisted._threads."),

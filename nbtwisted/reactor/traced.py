@@ -9,7 +9,12 @@ from typing import TypeVar
 from nbtwisted.reactor import installing, timers
 from nbtwisted.reactor.eager import EagerEPollReactor
 from nbtwisted.reactor.thread_check import OtherThreads, as_told
-from nbtwisted.reactor.tracing import STALL, PollTracing, Settings, Tracing
+from nbtwisted.reactor.tracing.traced_reactor import (
+    STALL,
+    PollTracing,
+    Settings,
+    Tracing,
+)
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["TracedReactor", "install", "made", "settings_as_told", "stall_from"]

@@ -17,8 +17,8 @@ from nbtwisted.reactor import installing
 from nbtwisted.reactor.eager_asyncio import EagerAsyncioReactor, new_loop
 from nbtwisted.reactor.naming import name_of
 from nbtwisted.reactor.traced import made, settings_as_told
-from nbtwisted.reactor.traced_calls import Handles, TimedPoll
-from nbtwisted.reactor.tracing import (
+from nbtwisted.reactor.tracing.calls import Handles, TimedPoll
+from nbtwisted.reactor.tracing.traced_reactor import (
     Tracing,
     quick_read_name,
     read_name,

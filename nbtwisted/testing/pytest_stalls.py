@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from nbtwisted.reactor.adopting import CannotTrace
-from nbtwisted.reactor.recorder import Call
+from nbtwisted.reactor.tracing.recorder import Call
 from nbtwisted.testing.stall_options import OPTION, limit_of
 from nbtwisted.testing.stalls import listen, recorder
 

@@ -19,10 +19,10 @@ from twisted.python import threadable
 
 from nbtwisted.reactor.adopting import adopt, trace_whichever_comes
 from nbtwisted.reactor.installing import installed_reactor
-from nbtwisted.reactor.recorder import Recorder, Stall
-from nbtwisted.reactor.stacks import blocking_place, callback_frames
 from nbtwisted.reactor.thread_check import OtherThreads
-from nbtwisted.reactor.tracing import Settings, Tracing
+from nbtwisted.reactor.tracing.recorder import Recorder, Stall
+from nbtwisted.reactor.tracing.stacks import blocking_place, callback_frames
+from nbtwisted.reactor.tracing.traced_reactor import Settings, Tracing
 
 __all__ = ["StallError", "Stalls", "listen", "recorder"]
 

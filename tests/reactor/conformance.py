@@ -133,7 +133,7 @@ def prepare(twisteds, ours, is_traced, loop):
     module, name = twisteds.rsplit(".", 1)
     if is_traced:
         from nbtwisted.reactor.adopting import trace_whichever_comes
-        from nbtwisted.reactor.tracing import Settings
+        from nbtwisted.reactor.tracing.traced_reactor import Settings
 
         trace_whichever_comes(Settings(summary=False))
     elif ours:

@@ -19,11 +19,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor import EagerAsyncioReactor, EagerEPollReactor
 from nbtwisted.reactor.adopting import CannotTrace, adopt, traced
-from nbtwisted.reactor.recorder import Stall
 from nbtwisted.reactor.thread_check import OtherThreads
 from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.traced_asyncio import TracedAsyncioReactor
-from nbtwisted.reactor.tracing import Settings, Tracing
+from nbtwisted.reactor.tracing.recorder import Stall
+from nbtwisted.reactor.tracing.traced_reactor import Settings, Tracing
 from tests import warm_start
 
 KINDS = (

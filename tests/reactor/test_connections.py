@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from nbtwisted.reactor import EagerEPollReactor
-from nbtwisted.reactor.connections import Server
+from nbtwisted.reactor.sending.connections import Server
 from tests.reactor.connected import ReactorTestCase
 
 

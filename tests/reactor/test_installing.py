@@ -23,8 +23,9 @@ from twisted.internet.error import ReactorAlreadyInstalledError
 from twisted.python.reflect import qual
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.reactor import EagerEPollReactor, eager, traced, tracing
+from nbtwisted.reactor import EagerEPollReactor, eager, traced
 from nbtwisted.reactor.thread_check import VARIABLE
+from nbtwisted.reactor.tracing import traced_reactor
 
 GLOBAL = "twisted.internet.reactor"
 
@@ -37,7 +38,7 @@ class InstallingTests(SynchronousTestCase):
         self.enter(patch.object(main, "installReactor", main.installReactor))
         self.enter(patch.object(twisted.internet, "reactor", create=True))
         sys.modules.pop(GLOBAL, None)
-        self.patch(tracing, "to_stderr", lambda process, text: None)
+        self.patch(traced_reactor, "to_stderr", lambda process, text: None)
 
     def enter(self, patching: Any) -> None:
         patching.__enter__()

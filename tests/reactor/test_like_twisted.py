@@ -28,7 +28,7 @@ from zope.interface import implementer
 from nbtwisted.reactor import EagerAsyncioReactor, EagerEPollReactor
 from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.traced_asyncio import TracedAsyncioReactor
-from nbtwisted.reactor.tracing import Settings
+from nbtwisted.reactor.tracing.traced_reactor import Settings
 from tests.reactor.connected import ReactorTestCase, Served, one_turn, twisteds_asyncio
 
 BIG = b"x" * 5_000_000

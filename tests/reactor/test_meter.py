@@ -22,9 +22,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted import reactor as our_reactors
-from nbtwisted.reactor.histogram import Histogram
-from nbtwisted.reactor.meter import STALL, meter_of
-from nbtwisted.reactor.prometheus import metrics
+from nbtwisted.reactor.figures.histogram import Histogram
+from nbtwisted.reactor.figures.meter import STALL, meter_of
+from nbtwisted.reactor.figures.prometheus import metrics
 from tests.reactor.connected import ReactorTestCase
 from tests.reactor.without_epoll import WithoutEpoll
 

@@ -8,8 +8,8 @@ import threading
 import warnings
 from typing import Any
 
-from nbtwisted.reactor import watchdog
-from nbtwisted.reactor.recorder import (
+from nbtwisted.reactor.tracing import watchdog
+from nbtwisted.reactor.tracing.recorder import (
     MOST_ALIKE,
     MOST_NAMES,
     OTHERS,

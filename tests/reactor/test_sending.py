@@ -10,7 +10,7 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol, connecti
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from nbtwisted.reactor.sending import prompt_writer
+from nbtwisted.reactor.sending.prompt import prompt_writer
 from tests.guard import ClockCase, ReactorCase
 
 BLOCKS = [bytes([number]) * 65536 for number in range(120)]

@@ -33,7 +33,7 @@ from zope.interface import implementer
 
 from nbtwisted.reactor import EagerAsyncioReactor
 from nbtwisted.reactor.traced import TracedReactor
-from nbtwisted.reactor.tracing import Settings
+from nbtwisted.reactor.tracing.traced_reactor import Settings
 from tests.reactor.connected import ReactorTestCase, Served, twisteds_asyncio
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.reactor.command import main
+from nbtwisted.reactor.trace.command import main
 from tests import warm_start
 
 FORKS_ONCE = """

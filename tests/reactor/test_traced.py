@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.reactor.traced import TracedReactor
-from nbtwisted.reactor.tracing import Settings
+from nbtwisted.reactor.tracing.traced_reactor import Settings
 from tests.reactor.connected import ReactorTestCase
 from tests.server.running import BY_MODULE, RunningServer
 

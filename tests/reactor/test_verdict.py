@@ -8,9 +8,9 @@ from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
 
-from nbtwisted.reactor import verdict
-from nbtwisted.reactor.recorder import Stall
-from nbtwisted.reactor.verdict import Verdict
+from nbtwisted.reactor.tracing import verdict
+from nbtwisted.reactor.tracing.recorder import Stall
+from nbtwisted.reactor.tracing.verdict import Verdict
 from tests.guard import ClockCase
 from tests.reactor.test_trace_command import TraceCase
 

@@ -11,7 +11,7 @@ from twisted.internet import tcp
 
 from nbtwisted.reactor import EagerAsyncioReactor, EagerEPollReactor
 from nbtwisted.reactor.traced import TracedReactor
-from nbtwisted.reactor.tracing import Settings
+from nbtwisted.reactor.tracing.traced_reactor import Settings
 from tests.reactor.connected import ReactorTestCase, Served
 from tests.walking import calls_of, walks
 

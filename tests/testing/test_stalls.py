@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted import testing
 from nbtwisted.reactor.adopting import CannotTrace
-from nbtwisted.reactor.recorder import Stall
+from nbtwisted.reactor.tracing.recorder import Stall
 from nbtwisted.testing import FailsOnStall, stalls
 from nbtwisted.testing.stall_limit import limit_from
 from nbtwisted.testing.stall_reporter import StallReporter

@@ -20,7 +20,7 @@ from nbtwisted.client.errors import (
     SendFailed,
 )
 from nbtwisted.client.message import Message
-from nbtwisted.reactor.sending import prompt_writer
+from nbtwisted.reactor.sending.prompt import prompt_writer
 
 if TYPE_CHECKING:
     from nbtwisted.client.connection.tls import Handshake

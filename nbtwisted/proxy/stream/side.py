@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nbtwisted.client.errors import RequestError
-from nbtwisted.reactor.sending import prompt_writer
+from nbtwisted.reactor.sending.prompt import prompt_writer
 from nbtwisted.server.http1.delivery import Delivery, innermost
 
 __all__ = ["LinkOfSides", "Side"]

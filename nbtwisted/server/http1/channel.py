@@ -29,7 +29,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from nbtwisted.reactor.sending import prompt_writer
+from nbtwisted.reactor.sending.prompt import prompt_writer
 from nbtwisted.server.engine.exchange import Exchange, IllegalTransition
 from nbtwisted.server.engine.upstream import Tunnel
 from nbtwisted.server.http1.addresses import addresses_of

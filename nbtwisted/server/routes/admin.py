@@ -40,7 +40,7 @@ def metrics(server: Server, request: Request) -> Behaviour:
     """The server's figures, as Prometheus reads them."""
     # Prometheus' library takes 0.1 s to import, which a server that nobody watches
     # should not spend.
-    from nbtwisted.reactor.prometheus import metrics as metrics_of_reactor
+    from nbtwisted.reactor.figures.prometheus import metrics as metrics_of_reactor
     from nbtwisted.server.routes.metrics import exposition
 
     accept = request.header("accept") or ""

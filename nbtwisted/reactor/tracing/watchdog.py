@@ -9,8 +9,8 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from nbtwisted.reactor import answering
-from nbtwisted.reactor.recorder import Call, Recorder
-from nbtwisted.reactor.stacks import stack_of
+from nbtwisted.reactor.tracing.recorder import Call, Recorder
+from nbtwisted.reactor.tracing.stacks import stack_of
 
 __all__ = ["Watchdog"]
 

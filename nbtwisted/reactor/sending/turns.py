@@ -33,7 +33,7 @@ from twisted.internet import error, main, tcp
 from twisted.python import context, log
 
 from nbtwisted.reactor.answering import Answers
-from nbtwisted.reactor.sending import way_of
+from nbtwisted.reactor.sending.prompt import way_of
 
 if TYPE_CHECKING:
     from twisted.internet.posixbase import PosixReactorBase as _Base

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from twisted.internet.base import DelayedCall
 
-from nbtwisted.reactor.recorder import Recorder
+from nbtwisted.reactor.tracing.recorder import Recorder
 
 __all__ = ["Handles", "ThreadCalls", "TimedPoll", "TracedCall"]
 

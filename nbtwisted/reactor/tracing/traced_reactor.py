@@ -24,12 +24,12 @@ from twisted.internet.base import DelayedCall
 from nbtwisted.reactor.answering import Answers
 from nbtwisted.reactor.known import KnownAsTwisteds
 from nbtwisted.reactor.naming import class_name, name_of, own, peer_of
-from nbtwisted.reactor.recorder import Call, Recorder, Stall
-from nbtwisted.reactor.span_output import SpanOutput
 from nbtwisted.reactor.stderr_lines import to_stderr
 from nbtwisted.reactor.thread_check import OtherThreads, watch_for
-from nbtwisted.reactor.traced_calls import ThreadCalls, TimedPoll, TracedCall
-from nbtwisted.reactor.watchdog import Watchdog
+from nbtwisted.reactor.tracing.calls import ThreadCalls, TimedPoll, TracedCall
+from nbtwisted.reactor.tracing.recorder import Call, Recorder, Stall
+from nbtwisted.reactor.tracing.span_output import SpanOutput
+from nbtwisted.reactor.tracing.watchdog import Watchdog
 from nbtwisted.trace_file import TraceFile
 
 if TYPE_CHECKING:

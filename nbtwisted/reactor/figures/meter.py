@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from nbtwisted.reactor.histogram import Histogram
+from nbtwisted.reactor.figures.histogram import Histogram
 
 __all__ = ["STALL", "Meter", "meter_of"]
 

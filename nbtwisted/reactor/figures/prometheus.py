@@ -17,8 +17,8 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from nbtwisted.reactor.histogram import Histogram
-from nbtwisted.reactor.meter import meter_of
+from nbtwisted.reactor.figures.histogram import Histogram
+from nbtwisted.reactor.figures.meter import meter_of
 
 __all__ = ["ReactorCollector", "metrics"]
 

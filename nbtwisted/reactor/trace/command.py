@@ -28,12 +28,17 @@ from nbtwisted.duration import parse_limit
 from nbtwisted.reactor import timers
 from nbtwisted.reactor.adopting import CannotTrace, trace_whichever_comes
 from nbtwisted.reactor.installing import installed_reactor
-from nbtwisted.reactor.program import Program
 from nbtwisted.reactor.stderr_lines import to_stderr
 from nbtwisted.reactor.thread_check import OtherThreads, as_told
+from nbtwisted.reactor.trace.program import Program
 from nbtwisted.reactor.traced import stall_from
-from nbtwisted.reactor.tracing import NOTHING_RAN, STALL, Settings, Tracing
-from nbtwisted.reactor.verdict import BLOCKED, Verdict
+from nbtwisted.reactor.tracing.traced_reactor import (
+    NOTHING_RAN,
+    STALL,
+    Settings,
+    Tracing,
+)
+from nbtwisted.reactor.tracing.verdict import BLOCKED, Verdict
 from nbtwisted.trace_file import TraceFile
 
 __all__ = ["main"]

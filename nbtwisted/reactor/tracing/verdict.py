@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nbtwisted.reactor.installing import installed_reactor
-from nbtwisted.reactor.recorder import Stall
-from nbtwisted.reactor.stacks import blocking_place
+from nbtwisted.reactor.tracing.recorder import Stall
+from nbtwisted.reactor.tracing.stacks import blocking_place
 
 __all__ = ["BLOCKED", "Verdict"]
 

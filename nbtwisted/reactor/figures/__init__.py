@@ -1,0 +1,1 @@
+"""The figures of a reactor: what is measured of it, and as Prometheus wants it."""

@@ -1,0 +1,1 @@
+"""How a reactor sends in the turn in which something was written."""

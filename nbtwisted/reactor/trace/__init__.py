@@ -1,0 +1,1 @@
+"""`nbtwisted trace`: any Twisted program, on the reactor that it asks for, traced."""

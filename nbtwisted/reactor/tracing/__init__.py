@@ -1,0 +1,1 @@
+"""What makes a reactor a traced one, and what becomes of what it records."""
