@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.soak.clients import ask
-from benchmarks.soak.figures import Unexpected
+from benchmarks.soak.figures import Unexpected, say
 
 COMMAND = (
     *(sys.executable, "-m", "nbtwisted.server"),
@@ -84,6 +84,15 @@ class Server:
     def descriptors(self) -> int:
         """How many files it has open."""
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    def open_files(self) -> list[str]:
+        """What they are, as the kernel names them."""
+        folder = f"/proc/{self._process.pid}/fd"
+        names = []
+        for descriptor in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                names.append(os.readlink(f"{folder}/{descriptor}"))
+        return names
 
     def resident(self) -> float:
         """MB of memory that it occupies."""
@@ -207,9 +216,12 @@ async def leaks(
 
     if await until(is_clean, SECONDS_TO_CLEAN_UP):
         return 0
-    connections = max(
-        await server.in_flight(),
-        await server.descriptors_at_rest() - descriptors_before,
+    in_flight = await server.in_flight()
+    more = await server.descriptors_at_rest() - descriptors_before
+    say(
+        f"  not clean after {SECONDS_TO_CLEAN_UP:.0f} s: {in_flight} in flight, {more} "
+        f"more descriptors, {server.resident():.1f} MB: {server.open_files()}"
     )
+    connections = max(in_flight, more)
     # What is clean only now is late all the same.
     return max(connections + (server.resident() > most_resident), 1)

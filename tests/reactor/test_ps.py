@@ -59,10 +59,11 @@ warnings.simplefilter("error")
 threading.Thread(target=lambda: asyncio.run(asyncio.sleep(60)), daemon=True).start()
 """
 WITHOUT_SIGNALS = """
+import os
 from nbtwisted import reactor
 reactor.install()
 from twisted.internet import reactor
-reactor.callWhenRunning(print, "up", flush=True)
+reactor.callWhenRunning(os.write, 1, b"up\\n")
 reactor.run(installSignalHandlers=False)
 """
 SNAPSHOT = {"version": 1, "pid": 7, "argv": ["x\u202e", "é"], "waiting": []}

@@ -26,7 +26,9 @@ def run(*_):
         path = told.read()
     with open(path) as script:
         exec(script.read(), vars(sys.modules["__main__"]))
-    print(sorted(vars(sys.modules["__main__"])) == names, path, flush=True)
+    is_clean = sorted(vars(sys.modules["__main__"])) == names
+    # Not by print(), into which the signal may have come.
+    os.write(1, f"{is_clean} {path}\\n".encode())
 signal.signal(signal.SIGUSR1, run)
 names = None
 names = sorted(vars(sys.modules["__main__"]))
@@ -68,7 +70,8 @@ class RemoteTests(SynchronousTestCase):
             # Nothing is left behind: no name in the program, no file.
             self.assertEqual(process.stdout.readline(), f"True {self.told[0]}\n")
             self.assertFalse(os.path.exists(self.told[0]))
-            self.assertEqual(len(self.told), 1)
+            # On a busy machine, it may have been asked again.
+            self.assertEqual(set(self.told), {self.told[0]})
 
     def test_it_is_not_prepared_by_that(self) -> None:
         program = RUNS_WHAT_IT_IS_TOLD + RUN

@@ -176,7 +176,7 @@ class UnknownTests(FiringCase):
         # Nothing is frozen then: the module is among what is looked at.
         (node,) = (
             node
-            for node in self.take(throwaway=True, seconds=60)["waiting"]
+            for node in self.take_all()["waiting"]
             if node["name"].endswith(wait.__qualname__)
         )
         by = innermost(node)["fired_by"]
@@ -192,7 +192,7 @@ class UnknownTests(FiringCase):
         done = ensureDeferred(wait())
         (node,) = (
             node
-            for node in self.take(throwaway=True, seconds=60)["waiting"]
+            for node in self.take_all()["waiting"]
             if node["name"].endswith(wait.__qualname__)
         )
         by = innermost(node)["fired_by"]

@@ -103,10 +103,11 @@ class ScrapyProjectTests(SynchronousTestCase):
         self.assertRegex(said, rf'blocking.py", line {line}, in parse\n.*compute\(\)')
         self.assertRegex(said, r"a stall of \d+ ms has ended: Task -> scrapy\.")
         self.assertRegex(said, r"reactor: [\d.]+ s, \d+ turns: .* stalled \d+%")
-        # The page has come over a connection of Twisted's, in an event of its own.
-        self.assertRegex(said, r"  \w+ sends\n")
         text = Path(self.project, "trace.json").read_text()
         events = json.loads(text)["traceEvents"]
+        # The page has come over a connection of Twisted's, in an event of its own.
+        # Whether that is among the largest is the machine's affair.
+        self.assertTrue(any(event["name"].endswith(" sends") for event in events))
         longest = max(
             (event for event in events if event.get("cat") == "callback"),
             key=lambda event: event["dur"] * ("parallel" in event["name"]),
