@@ -208,7 +208,7 @@ class TraceCase(SynchronousTestCase):
 class TraceTests(TraceCase):
     def test_what_blocks_and_for_how_long(self) -> None:
         script = self.script(BLOCKS)
-        ran = self.run_it("--out", self.out, "--stall-ms", "50", script, "--out", "x")
+        ran = self.run_it("--out", self.out, "--stall-ms", "120", script, "--out", "x")
         self.assertEqual((ran.returncode, ran.stdout), (0, "ran ['--out', 'x']\n"))
         said = ran.stderr
         self.assertRegex(said, r"stalled for \d+ ms so far, in __main__\.block:")

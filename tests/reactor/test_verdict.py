@@ -18,9 +18,9 @@ BLOCKS = """
 import time
 from twisted.internet import reactor
 def block():
-    time.sleep(0.12)
+    time.sleep(0.4)
 reactor.callLater(0, block)
-reactor.callLater(0.2, reactor.stop)
+reactor.callLater(0.5, reactor.stop)
 reactor.run()
 print("over")
 """
@@ -30,7 +30,7 @@ import time
 from twisted.application.service import Application
 from twisted.internet import reactor
 application = Application("x")
-reactor.callLater(0, time.sleep, 0.12)
+reactor.callLater(0, time.sleep, 0.4)
 def up():
     reactor.told = open("up", "w")
     print("up", file=reactor.told, flush=True)

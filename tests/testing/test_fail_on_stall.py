@@ -28,10 +28,10 @@ import pytest
 from nbtwisted.testing import FailsOnStall
 
 def block():
-    time.sleep(0.12)
+    time.sleep(0.4)
 
 def compute():
-    end = time.thread_time() + 0.1
+    end = time.thread_time() + 0.4
     while time.thread_time() < end:
         pass
 
@@ -95,7 +95,7 @@ from twisted.internet.task import deferLater
 import pytest
 
 def block():
-    time.sleep(0.12)
+    time.sleep(0.4)
 
 def test_kind():
     assert isinstance(reactor, __import__(
