@@ -7,8 +7,8 @@ for uvloop, where it is installed: `uvloop` is Twisted's asyncio reactor on it, 
 strace.
 
 Each figure is what the server has done in a second of its processor's time, as the
-kernel counts that, and the best of its rounds: what else a machine is busy with takes
-away from it, and adds nothing. Server and load have a core each, where there are two.
+kernel counts that, and the median of its rounds. Server and load have a core each,
+where there are two.
 The load is wrk's, which has to be there; what is streamed is read by a plain socket,
 and datagrams are echoed to one.
 """
@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -242,7 +243,7 @@ def main() -> None:
         sys.exit("reactors: expected wrk on the PATH (Debian has it)")
     raise_open_files()
     print(f"Python {sys.version.split()[0]}, Twisted {twisted.__version__}", end=", ")
-    print(f"the best of {told.rounds} rounds")
+    print(f"medians of {told.rounds} rounds")
     print()
     first, *others = told.reactors
     print(f"| work | {' | '.join([first, *(f'{each} | ratio' for each in others)])} |")
@@ -255,11 +256,11 @@ def main() -> None:
             # What comes first is not always the same.
             for reactor in told.reactors[:: -1 if number % 2 else 1]:
                 figures[reactor].append(measure(kind, reactor, by, told.seconds))
-        best = {each: max(figures[each]) for each in figures}
-        columns = [f"{best[first]:,.0f}"]
+        usual = {each: statistics.median(figures[each]) for each in figures}
+        columns = [f"{usual[first]:,.0f}"]
         for each in others:
-            columns.append(f"{best[each]:,.0f}")
-            columns.append(f"{best[each] / best[first]:.2f}")
+            columns.append(f"{usual[each]:,.0f}")
+            columns.append(f"{usual[each] / usual[first]:.2f}")
         print(f"| {name} | {' | '.join(columns)} |")
         sys.stdout.flush()
 
