@@ -44,7 +44,7 @@ Unless a seed is given, a test has its own, made from its name: so that what is 
 chance is the same each time that it runs.
 
 `--fail-on-stall 50ms` is another thing: a test fails that blocks Twisted's reactor for
-so long (see `nbtwisted.testing.stall_options`).
+so long (see `nbtwisted.testing.stalls.options`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from nbtwisted.testing import stall_options
 from nbtwisted.testing.fault_proxy import FaultProxy, place_of
 from nbtwisted.testing.rules import RuleInForce, TakesRules, as_in_json
 from nbtwisted.testing.server_beside import (
@@ -68,6 +67,7 @@ from nbtwisted.testing.server_beside import (
     ServerProcessDied,
     SlowServer,
 )
+from nbtwisted.testing.stalls import options as stall_options
 
 if TYPE_CHECKING:
     from nbtwisted.testing.slow_app import SlowApp
@@ -255,7 +255,7 @@ def _fail_on_stall(config: pytest.Config) -> None:
     """Have tests fail that block the reactor, whichever there will be."""
     if not config.pluginmanager.has_plugin(_STALLS):
         # It takes Twisted.
-        from nbtwisted.testing.pytest_stalls import StallFails
+        from nbtwisted.testing.stalls.in_pytest import StallFails
 
         plugin = StallFails(stall_options.limit_of_all(config))
         config.pluginmanager.register(plugin, _STALLS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbtwisted.testing.fails_on_stall import FailsOnStall
+    from nbtwisted.testing.stalls.fails_on_stall import FailsOnStall
 
 __all__ = ["FailsOnStall"]
 
@@ -13,7 +13,7 @@ __all__ = ["FailsOnStall"]
 def __getattr__(name: str) -> Any:
     # Few want it, and it takes Twisted.
     if name in __all__:
-        from nbtwisted.testing import fails_on_stall
+        from nbtwisted.testing.stalls import fails_on_stall
 
         return getattr(fails_on_stall, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

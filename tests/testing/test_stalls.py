@@ -16,17 +16,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from nbtwisted import testing
 from nbtwisted.reactor.adopting import CannotTrace
 from nbtwisted.reactor.tracing.recorder import Stall
-from nbtwisted.testing import FailsOnStall, stalls
-from nbtwisted.testing.stall_limit import limit_from
-from nbtwisted.testing.stall_reporter import StallReporter
-from nbtwisted.testing.stalls import StallError, Stalls, listen
+from nbtwisted.testing import FailsOnStall
+from nbtwisted.testing.stalls import listening as stalls
+from nbtwisted.testing.stalls.limit import limit_from
+from nbtwisted.testing.stalls.listening import StallError, Stalls, listen
+from nbtwisted.testing.stalls.reporter import StallReporter
 from tests.guard import ClockCase
 
 STACK = (
     '  File "/usr/app.py", line 1, in <module>\n    reactor.run()\n',
     '  File "/usr/twisted/internet/base.py", line 2, in mainLoop\n    self.doPoll()\n',
     '  File "/usr/twisted/internet/defer.py", line 3, in callback\n    run()\n',
-    '  File "/work/shop/orders.py", line 41, in parse\n    time.sleep(0.2)\n',
+    '  File "/src/shop/orders.py", line 41, in parse\n    time.sleep(0.2)\n',
     '  File "/usr/lib/site-packages/six.py", line 5, in inner\n    really()\n',
 )
 
@@ -109,7 +110,7 @@ class ListeningTests(StallsCase):
         self.assertEqual(
             here.told("shop.OrderTests.test_it").splitlines(),
             [
-                "blocked the reactor for 203 ms: /work/shop/orders.py:41, in parse",
+                "blocked the reactor for 203 ms: /src/shop/orders.py:41, in parse",
                 "test: shop.OrderTests.test_it",
                 "callback: Order.dataReceived [1.2.3.4:5]",
                 "limit: 50 ms",
@@ -170,7 +171,7 @@ class MixinTests(StallsCase):
             self.assertEqual((result.successes, len(result.failures)), (0, 1))
             (failure,) = failures_of(result)
             self.assertIs(failure.type, StallError)
-            self.assertIn("200 ms: /work/shop/orders.py:41", str(failure.value))
+            self.assertIn("200 ms: /src/shop/orders.py:41", str(failure.value))
             self.assertIn("Case.test_it", str(failure.value))
 
     def test_a_test_that_does_not(self) -> None:
@@ -255,7 +256,7 @@ class ReporterTests(StallsCase):
     def test_a_test_that_blocks(self) -> None:
         told = self.run_case(self.blocks())
         self.assertFalse(told.wasSuccessful())
-        self.assertIn("blocked the reactor for 200 ms: /work/", self.out.getvalue())
+        self.assertIn("blocked the reactor for 200 ms: /src/", self.out.getvalue())
         self.assertIn("[FAIL]", self.out.getvalue())
 
     def test_a_test_that_does_not(self) -> None:

@@ -4,7 +4,7 @@ from twisted.plugins.twisted_trial import _Reporter
 
 fail_on_stall = _Reporter(
     "Stall Reporter",
-    "nbtwisted.testing.stall_reporter",
+    "nbtwisted.testing.stalls.reporter",
     description="fails tests that block the reactor (nbtwisted)",
     longOpt="fail-on-stall",
     shortOpt=None,

@@ -18,8 +18,8 @@ from typing import Any
 from zope.interface import directlyProvides, providedBy
 
 from nbtwisted.reactor.adopting import CannotTrace
-from nbtwisted.testing.stall_limit import limit_from
-from nbtwisted.testing.stalls import StallError, Stalls, listen
+from nbtwisted.testing.stalls.limit import limit_from
+from nbtwisted.testing.stalls.listening import StallError, Stalls, listen
 
 __all__ = ["FailsOnStall", "StallsFail", "failure_for"]
 

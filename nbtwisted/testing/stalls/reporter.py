@@ -16,9 +16,9 @@ from typing import Any
 from twisted.trial.reporter import TreeReporter
 
 from nbtwisted.reactor.adopting import CannotTrace
-from nbtwisted.testing.fails_on_stall import failure_for
-from nbtwisted.testing.stall_limit import limit_from
-from nbtwisted.testing.stalls import Stalls, listen
+from nbtwisted.testing.stalls.fails_on_stall import failure_for
+from nbtwisted.testing.stalls.limit import limit_from
+from nbtwisted.testing.stalls.listening import Stalls, listen
 
 __all__ = ["StallReporter"]
 

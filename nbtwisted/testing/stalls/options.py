@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbtwisted.testing.stall_limit import OFF, limit_from
+from nbtwisted.testing.stalls.limit import OFF, limit_from
 
 __all__ = ["OPTION", "add_options", "configure", "has_mark", "limit_of", "limit_of_all"]
 

@@ -17,8 +17,8 @@ import pytest
 
 from nbtwisted.reactor.adopting import CannotTrace
 from nbtwisted.reactor.tracing.recorder import Call
-from nbtwisted.testing.stall_options import OPTION, limit_of
-from nbtwisted.testing.stalls import listen, recorder
+from nbtwisted.testing.stalls.listening import listen, recorder
+from nbtwisted.testing.stalls.options import OPTION, limit_of
 
 __all__ = ["StallFails"]
 
