@@ -82,16 +82,6 @@ class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
             if not (isinstance(reader, Connection) and reader.disconnected):
                 super().addReader(reader)
 
-    def addWriter(self, writer: Any) -> None:
-        """Give a descriptor a turn to write."""
-        # The same as without this, but for two calls.
-        if not self._writes and isinstance(writer, Connection) and writer.connected:
-            self._waiting_to_send[writer] = None
-            if self._polling:
-                self._turn_wanted(writer)
-        else:
-            super().addWriter(writer)
-
     def removeReader(self, reader: Any) -> None:
         """Tell a descriptor no more that there is something to read."""
         with self._epoll_lock:
@@ -157,18 +147,7 @@ class EagerEPollReactor(KnownAsTwisteds, SendsAtOnce, EPollReactor):
                 # The same, at a third of its price.
                 contexts[-1] = log_context(selectable, outer)
                 try:
-                    if event != EPOLLIN:
-                        self._read_or_write(selectable, fd, event)
-                        continue
-                    why: Any
-                    try:
-                        why = selectable.doRead()
-                    except BaseException as raised:
-                        log.err()
-                        why = raised
-                    if why:
-                        why = self._why(selectable, why)
-                        self._disconnectSelectable(selectable, why, True)
+                    self._read_or_write(selectable, fd, event)
                 except KeyboardInterrupt:
                     raise
                 except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from unittest.mock import patch
 import twisted.internet
 from twisted.application.reactors import installReactor
 from twisted.internet import (
+    asyncioreactor,
     default,
     epollreactor,
     main,
@@ -23,7 +25,7 @@ from twisted.internet.error import ReactorAlreadyInstalledError
 from twisted.python.reflect import qual
 from twisted.trial.unittest import SynchronousTestCase
 
-from nbtwisted.reactor import EagerEPollReactor, eager, traced
+from nbtwisted.reactor import EagerEPollReactor, eager, eager_asyncio, traced
 from nbtwisted.reactor.thread_check import VARIABLE
 from nbtwisted.reactor.tracing import traced_reactor
 
@@ -126,6 +128,26 @@ class InstallingTests(SynchronousTestCase):
         eager.install()
         installReactor("eager")
         self.assertIs(sys.modules[GLOBAL], reactor)
+
+    def test_asyncios_for_the_same_loop(self) -> None:
+        loop, another = asyncio.new_event_loop(), asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        self.addCleanup(another.close)
+        eager_asyncio.install(loop)
+        reactor: Any = sys.modules[GLOBAL]
+        for waker in reactor._internalReaders:
+            self.addCleanup(waker.connectionLost, None)
+            self.addCleanup(reactor.removeReader, waker)
+        asyncioreactor.install(loop)
+        self.assertIs(sys.modules[GLOBAL], reactor)
+        # What runs on another would never run.
+        tried: list[Any] = []
+        with self.assertRaises(ReactorAlreadyInstalledError):
+            tried.append(asyncioreactor.AsyncioSelectorReactor(another))
+            main.installReactor(tried[0])
+        for waker in tried[0]._internalReaders:
+            tried[0].removeReader(waker)
+            waker.connectionLost(None)
 
     def test_after_twisteds(self) -> None:
         epollreactor.install()
