@@ -13,7 +13,12 @@ from tests.pages import ROOT
 TRIES = 5
 """Other programs run meanwhile, and hold one or the other up."""
 
-PHASES = ("blocked", "dns", "connect", "ssl", "send", "wait", "receive")
+PHASES = ("dns", "connect", "ssl", "send", "wait", "receive")
+"""What a server has a part in.
+
+Not `blocked`, which is the client's own: after a 503 it sends one request after another
+to a host, and who is next depends on the waits that it draws before it tries again.
+"""
 
 Attempts = dict[tuple[int, int], dict[str, Any]]
 
