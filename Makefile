@@ -36,15 +36,28 @@ demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where
 	@$(BIN)/python examples/demo.py
 
 .PHONY: test
-test: $(VENV)/.test ## run the whole suite, under trial and under pytest; the server's as twistd has it, too
+test: $(VENV)/.test ## run the whole suite, under trial and under pytest: three minutes
 	$(BIN)/python -m twisted.trial -j $(JOBS) --temp-directory=$(VENV)/trial tests
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+.PHONY: pages
+pages: $(VENV)/.test ## do what the README and the guides show, and see that it comes out so: a minute
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal \
+		tests/every_page.py tests/every_recipe.py tests/every_example.py
+
+.PHONY: properties
+properties: $(VENV)/.test ## try four times as many examples of every property: half a minute (or EXAMPLES=many)
+	NBTWISTED_EXAMPLES=$(or $(EXAMPLES),all) $(BIN)/python -m pytest -q -n $(JOBS) \
+		--dist worksteal -m hypothesis
+
+.PHONY: twisted-channel
+twisted-channel: $(VENV)/.test ## run the server's tests over twisted.web's own channel, as twistd has it
 	NBTWISTED_CHANNEL=twisted $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal \
 		$(VISITS)
 
 .PHONY: memos-off
 memos-off: $(VENV)/.test ## run the tests of server, reader and load with all memos off: a minute
-	NBTWISTED_MEMOS=off NBTWISTED_EXAMPLES=few $(BIN)/python -m pytest -q -n $(JOBS) \
+	NBTWISTED_MEMOS=off $(BIN)/python -m pytest -q -n $(JOBS) \
 		--dist worksteal tests/server tests/load tests/client/test_target.py \
 		$(wildcard tests/client/test_reader*.py)
 
@@ -109,7 +122,7 @@ conformance: $(VENV)/.test ## run Twisted's own tests on our reactors, and on Tw
 .PHONY: suites
 suites: $(VENV)/.suites ## run Klein's, treq's, Autobahn's and Scrapy's own tests on our reactors, beside Twisted's
 	$(VENV)/suites/bin/python -m twisted.trial --temp-directory=$(VENV)/trial-suites \
-		tests/reactor/with_scrapy.py tests.test_docs.DocsTests.test_docs_reactor_md
+		tests/reactor/with_scrapy.py tests.every_page.PagesTests.test_docs_reactor_md
 	$(VENV)/suites/bin/python -m tests.reactor.suites $(SUITES)
 
 .PHONY: reactors
@@ -163,7 +176,7 @@ threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write
 .PHONY: coverage
 coverage: $(VENV)/.test ## fail if no test takes one of the client's branches
 	rm -rf $(VENV)/coverage && mkdir -p $(VENV)/coverage
-	$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist worksteal \
+	NBTWISTED_EXAMPLES=all $(BIN)/coverage run -m pytest -q -n $(JOBS) --dist worksteal \
 		tests/client tests/test_both_ends.py tests/proxy/http tests/proxy/recording
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='nbtwisted/client/*' --fail-under=100

@@ -35,14 +35,18 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 warnings.simplefilter("error")
 
 
-def examples(number: int) -> int:
-    """So many examples of a property, or a quarter of them with NBTWISTED_EXAMPLES=few.
+_PART_OF_EXAMPLES = {"few": 0.25, "all": 1, "many": 10}
 
-    That is for a suite that runs once more elsewhere: on another Python, where what is
-    right for most examples and wrong for one is so on all Pythons.
+
+def examples(number: int) -> int:
+    """So many examples of a property, as long as NBTWISTED_EXAMPLES is "all".
+
+    Of "few", which is what it is if nobody says, there are a quarter: the suite runs
+    twice, and once more on each other Python; `make properties` takes all. "many" are
+    ten times as many, for those who look for what is wrong for one in a thousand.
     """
-    is_few = os.environ.get("NBTWISTED_EXAMPLES") == "few"
-    return max(number // 4, 1) if is_few else number
+    part = _PART_OF_EXAMPLES[os.environ.get("NBTWISTED_EXAMPLES", "few")]
+    return max(int(number * part), 1)
 
 
 # No example fails for being slow: what is slow on a busy machine is not wrong.

@@ -271,7 +271,7 @@ one after another:
         if ascii_only:
             self.assertTrue(drawn.isascii(), drawn)
         # However short a request was, it can be seen.
-        strokes = r"[.|~^+=\-#_*&>x,:%]" if ascii_only else f"[{CHARACTERS}]"
+        strokes = r"[.|~^+=o\-#_*&>x,:%]" if ascii_only else f"[{CHARACTERS}]"
         for line in lines[: min(len(spans), max(rows, 3))]:
             self.assertRegex(line, strokes)
 
