@@ -48,7 +48,7 @@ pages: $(VENV)/.test ## do what the README and the guides show, and see that it 
 .PHONY: properties
 properties: $(VENV)/.test ## try four times as many examples of every property: half a minute (or EXAMPLES=many)
 	NBTWISTED_EXAMPLES=$(or $(EXAMPLES),all) $(BIN)/python -m pytest -q -n $(JOBS) \
-		--dist worksteal -m hypothesis
+		--dist worksteal --timeout 900 -m hypothesis
 
 .PHONY: twisted-channel
 twisted-channel: $(VENV)/.test ## run the server's tests over twisted.web's own channel, as twistd has it

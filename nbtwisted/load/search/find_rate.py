@@ -76,6 +76,8 @@ _AFTER: dict[State, set[State]] = {
         State.SHRINKING,
         State.BISECTING,
         State.CONFIRMING_LOW,
+        # The highest rate may be close to a lower end that is confirmed.
+        State.CONFIRMING_HIGH,
         State.IMPOSSIBLE,
     },
     State.SHRINKING: {State.BISECTING, State.CONFIRMING_LOW, State.IMPOSSIBLE},
