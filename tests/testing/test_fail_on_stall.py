@@ -265,7 +265,9 @@ class TrialTests(SessionCase):
 
     def test_the_reporter_says_that_workers_are_not_seen(self) -> None:
         said = self.trial(MIXED_ALONE, "-j1", "--reporter=fail-on-stall")
+        self.assertRegex(said, "^.*: --reporter=fail-on-stall does not see what .* -j ")
         self.assertIn("run it without -j, or use nbtwisted.testing.FailsOnStall", said)
+        self.assertEqual(said.count("\n"), 1, said)
 
 
 MIXED_ALONE = CASES[: CASES.index("class Plain")] + MIXED

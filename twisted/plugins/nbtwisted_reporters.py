@@ -8,5 +8,5 @@ fail_on_stall = _Reporter(
     description="fails tests that block the reactor (nbtwisted)",
     longOpt="fail-on-stall",
     shortOpt=None,
-    klass="StallReporter",
+    klass="StallReporterForTrial",
 )

@@ -13,6 +13,8 @@ import os
 import sys
 from typing import Any
 
+from twisted.python.usage import UsageError
+from twisted.scripts.trial import Options
 from twisted.trial.reporter import TreeReporter
 
 from nbtwisted.reactor.adopting import CannotTrace
@@ -24,6 +26,7 @@ __all__ = ["StallReporter"]
 
 VARIABLE = "NBTWISTED_FAIL_ON_STALL"
 DEFAULT = "100ms"
+FOR_TRIAL = "StallReporterForTrial"
 
 
 class StallReporter(TreeReporter):
@@ -39,11 +42,6 @@ class StallReporter(TreeReporter):
             self._limit = limit_from(os.environ.get(VARIABLE) or DEFAULT)
         except ValueError as error:
             raise SystemExit(f"trial: {VARIABLE}: {error}") from None
-        if _is_of_workers():
-            raise SystemExit(
-                "trial: --reporter=fail-on-stall does not see what the workers of -j "
-                "do: run it without -j, or use nbtwisted.testing.FailsOnStall"
-            )
         super().__init__(*args, **kwargs)
 
     def startTest(self, test: Any) -> None:
@@ -78,11 +76,29 @@ class StallReporter(TreeReporter):
             super().addUnexpectedSuccess(test, todo)
 
 
-def _is_of_workers() -> bool:
-    """Whether this is made by the `trial` whose tests run in other processes."""
+def __getattr__(name: str) -> Any:
+    """The class for `trial`, which asks for it by this name when it has its options.
+
+    Raises `UsageError` for -j. When an instance is made, workers run already, and trial
+    shows a traceback for each that is not let begin.
+    """
+    if name != FOR_TRIAL:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _has_workers():
+        raise UsageError(
+            "--reporter=fail-on-stall does not see what the workers of -j do: run it "
+            "without -j, or use nbtwisted.testing.FailsOnStall"
+        )
+    return StallReporter
+
+
+def _has_workers() -> bool:
+    """Whether the `trial` that asks runs its tests in other processes."""
     frame: Any = sys._getframe()
     while frame is not None:
-        if frame.f_globals.get("__name__") == "twisted.trial._dist.disttrial":
-            return True
+        # It tells plugins nothing of its options.
+        asking = frame.f_locals.get("self")
+        if isinstance(asking, Options):
+            return bool(asking["jobs"])
         frame = frame.f_back
     return False
