@@ -99,11 +99,13 @@ class Vocabulary:
 
     all_rules_act   whether all rules act together; otherwise the first that is for a
                     request does
+    needed          each control that does nothing alone, and what it needs one of
     """
 
     names: tuple[str, ...]
     faults: tuple[str, ...] = tuple(FAULTS)
     all_rules_act: bool = False
+    needed: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def read_controls(
@@ -351,5 +353,9 @@ STREAMED = Vocabulary(
     ("delay", "rate", "fault", *_OF_STREAMS),
     ("reset", "stall", "close"),
     all_rules_act=True,
+    needed=(
+        ("after", ("fault",)),
+        ("direction", ("delay", "rate", "slice", "fault")),
+    ),
 )
 """Of a proxy of streams."""

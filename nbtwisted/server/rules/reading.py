@@ -173,7 +173,8 @@ class _Parser:
             controls = replace(controls, steps=tuple(self._steps(steps)))
         phases = self._list("during", table.get("during", []), MOST_PHASES)
         parts = [controls, *controls.steps]
-        read_phases = tuple(map(self._phase, phases))
+        read_phases = tuple(self._phase(n, each) for n, each in enumerate(phases, 1))
+        self._check_alone(table, table.get("steps", []), phases)
         parts += [phase.controls for phase in read_phases]
         return Rule(
             self._name,
@@ -248,17 +249,42 @@ class _Parser:
             for n, step in enumerate(given, 1)
         ]
 
-    def _phase(self, given: object) -> Phase:
-        table = self._table(
-            "during", given, ("from", "until", *self._reading.of_a_part)
-        )
-        begins = self._seconds("during.from", table.get("from", 0))
+    def _phase(self, number: int, given: object) -> Phase:
+        where = f"during[{number}]"
+        table = self._table(where, given, ("from", "until", *self._reading.of_a_part))
+        begins = self._seconds(f"{where}.from", table.get("from", 0))
         ends = math.inf
         if "until" in table:
-            ends = self._seconds("during.until", table["until"])
+            ends = self._seconds(f"{where}.until", table["until"])
             if ends <= begins:
-                raise self._error("during.until", table["until"], "a time after from")
-        return Phase(begins, ends, self._controls("during.", table))
+                raise self._error(f"{where}.until", table["until"], "a time after from")
+        return Phase(begins, ends, self._controls(f"{where}.", table))
+
+    def _check_alone(
+        self, table: Mapping[str, Any], steps: Sequence[Any], phases: Sequence[Any]
+    ) -> None:
+        """Refuse fields that do nothing, because none that they need is beside them.
+
+        Beside a field are all parts that can hold at the same time: all but other
+        steps.
+        """
+        for n, phase in enumerate(phases, 1):
+            if phase and phase.keys() <= {"from", "until"}:
+                name = min(phase)
+                expected = "controls in the same table, for the time that it says"
+                raise self._error(f"during[{n}].{name}", phase[name], expected)
+        always = set(table).union(*phases)
+        ever = always.union(*steps)
+        parts = [
+            ("", table, ever),
+            *((f"steps[{n}].", s, always.union(s)) for n, s in enumerate(steps, 1)),
+            *((f"during[{n}].", phase, ever) for n, phase in enumerate(phases, 1)),
+        ]
+        for name, needed in self._reading.vocabulary.needed:
+            for where, part, beside in parts:
+                if name in part and beside.isdisjoint(needed):
+                    expected = f"{' or '.join(needed)} beside it"
+                    raise self._error(f"{where}{name}", part[name], expected)
 
     def _controls(self, where: str, table: Mapping[str, Any]) -> Controls:
         """The controls among the fields of a table."""

@@ -129,6 +129,36 @@ class StagesOfRulesTests(SynchronousTestCase):
             error = self.assertRaises(UnreadableRule, parse, {field: value})
             self.assertIn(f"there is no field {field}", str(error))
 
+    def test_a_field_that_needs_another_is_refused_alone(self) -> None:
+        after, fault = {"after": "2s"}, {"fault": "reset"}
+        for table, field, expected in [
+            (after, "after", "fault beside it"),
+            ({"delay": 1, **after}, "after", "fault beside it"),
+            (
+                {"direction": "up"},
+                "direction",
+                "delay or rate or slice or fault beside it",
+            ),
+            ({"steps": [fault, after]}, "steps[2].after", "fault beside it"),
+            ({"during": [{}, after]}, "during[2].after", "fault beside it"),
+        ]:
+            error = self.assertRaises(UnreadableRule, parse, table)
+            self.assertEqual((error.field, error.expected), (field, expected))
+
+    def test_a_field_may_be_beside_another_in_any_part_that_can_hold(self) -> None:
+        after, fault = {"after": "2s"}, {"fault": "reset"}
+        for table in (
+            {**after, **fault},
+            {**after, "steps": [{}, fault]},
+            {**after, "during": [fault]},
+            {**fault, "steps": [after]},
+            {**fault, "during": [after]},
+            {"steps": [after], "during": [fault]},
+            {"steps": [fault], "during": [after]},
+            {"direction": "up", "steps": [fault]},
+        ):
+            self.assertEqual(len(parse(table)), 1, table)
+
 
 class RuledStagesTests(ClockCase):
     def setUp(self) -> None:
