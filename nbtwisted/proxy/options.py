@@ -285,6 +285,10 @@ def _check_tls(options: ProxyOptions, parser: OneLineParser) -> None:
     if options.insecure and options.cacert is not None:
         expected = "expected no -k beside it, which asks no authority"
         parser.error(f"{named_by['cacert']}: {expected}")
+    upstream = options.upstream
+    if options.cacert is not None and upstream is not None and not upstream.is_tls:
+        expected = "expected an https:// or tls+tcp:// UPSTREAM beside it"
+        parser.error(f"{named_by['cacert']}: {expected}")
     if options.tls_cert is None:
         if options.tls_key is not None:
             parser.error(f"{named_by['tls_key']}: expected --tls-cert FILE beside it")

@@ -30,6 +30,8 @@ REFUSED = {
     "http://a --record-bodies 2MB": "--record-bodies: expected --record FILE beside it",
     "http://a --record-secrets": "--record-secrets: expected --record FILE beside it",
     "https://a -k --cacert f": "--cacert: expected no -k beside it",
+    "http://a --cacert f": "--cacert: expected an https:// or tls+tcp:// UPSTREAM",
+    "tcp://a:1 --cacert f": "--cacert: expected an https:// or tls+tcp:// UPSTREAM",
     "http://a --record f --access-log f": "expected another file than",
     "http://a --default _after=2s": "there is no field after",
     "http://a --listen tcp:1 --port 1": "expected neither --port nor --host beside it",

@@ -84,6 +84,21 @@ class TextTests(ClockCase):
             self.assertEqual(error.line, line, (text, str(error)))
             self.assertIn(f"line {line}: ", str(error))
 
+    def test_the_line_within_the_table_that_is_wrong(self) -> None:
+        for rule, line in [
+            ("steps = [\n{ delay = 1 },\n{ delay = 2 },\n{ delay = 'x' } ]", 5),
+            ("steps = [ {}, # {\n{ json = [{}, '{'] },\n{ delay = 'x' } ]", 4),
+            ('steps = [{ body = "\\"{" }, { body = \'{\' },\n{ delay = "x" } ]', 3),
+            ('steps = [{ body = """{"\n{""" },\n{ size = -1 }]', 4),
+            ("steps = [{ body = '''{'\n{''' },\n{ size = -1 }]", 4),
+            ("[[rule.steps]]\ndelay = 1\n[[rule.steps]]\ndelay = 'x'", 5),
+            ("during = [\n{ from = 1, delay = 2 },\n{ from = -1 } ]", 4),
+            ("during = [\n{ from = 1, delay = 2 },\n{ from = 1 } ]", 4),
+            ("[[ rule.during ]]\nsize = 1\n[[rule.during]]\n\nfrom = 1", 6),
+        ]:
+            error = refusal(f"[[rule]]\n{rule}\n[[rule]]\ndelay = 1\n")
+            self.assertEqual(error.line, line, (rule, str(error)))
+
     def test_the_line_of_a_field_that_is_not_found(self) -> None:
         for first, second, line in [
             (r'"na\u006de" = 1', 'name = "x"', 1),

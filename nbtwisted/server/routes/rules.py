@@ -144,7 +144,8 @@ def _document(request: Request) -> object:
     try:
         return json.loads(request.body)
     except (ValueError, RecursionError):
-        expected = 'a rule as JSON, such as {"match": {"path": "/a"}, "delay": "2s"}'
+        # One that all servers take: TCP mode has no `match`.
+        expected = 'a rule as JSON, such as {"name": "slow", "delay": "2s"}'
         raise Refused(refusal(400, "not JSON", expected=expected)) from None
 
 

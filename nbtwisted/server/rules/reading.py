@@ -96,7 +96,7 @@ def parse_rules(
     Those without a name get one that is not `taken`.
     """
     if not isinstance(given, list):
-        raise UnreadableRule("", "rule", given, "a list: [[rule]]")
+        raise UnreadableRule("", "rule", given, "a list of tables, such as [[rule]]")
     rules = []
     names: set[str] = set()
     offset = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from nbtwisted.server.rules.reading import Reading, parse_rules
@@ -22,6 +23,13 @@ _PLACE = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
 """What TOML's readers put behind their messages."""
 
 _BEFORE_FIELDS = "[[rule]] before the fields of a rule"
+
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"'
+    r"|'''.*?'''|'[^'\n]*'|#[^\n]*|[{}]",
+    re.S,
+)
+"""A brace, or what may have one that is none: a text, a comment."""
 
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*(?:rule|\"rule\"|'rule')[ \t]*\]\]", re.M)
 
@@ -104,10 +112,39 @@ def _line_of(text: str, error: UnreadableRule) -> int | None:
         return None
     start = headers[error.number - 1]
     end = headers[error.number] if error.number < len(headers) else len(text)
-    for name in re.findall(r"[^.\[\]]+", error.field):
-        # A field of a table is behind the table's name.
-        start = _end_of_field(text, name, start, end) or start
+    name = ""
+    for number, found in re.findall(r"\[(\d+)\]|([^.\[\]]+)", error.field):
+        if number:
+            start = _nth_table(text, name, int(number), start, end) or start
+        else:
+            # A field of a table is behind the table's name.
+            name = found
+            start = _end_of_field(text, name, start, end) or start
     return _line_at(text, start)
+
+
+def _nth_table(text: str, name: str, number: int, start: int, end: int) -> int | None:
+    """Where a table of a list begins; `start` is where the list's name ends."""
+    places: Iterator[int]
+    if text[start] == "]":
+        header = re.compile(rf"^[ \t]*\[\[[^\]\n]*\b{re.escape(name)}[ \t]*\]\]", re.M)
+        at_line = text.rfind("\n", 0, start) + 1
+        places = (found.start() for found in header.finditer(text, at_line, end))
+    else:
+        places = _tables(text, start, end)
+    return next(islice(places, number - 1, None), None)
+
+
+def _tables(text: str, start: int, end: int) -> Iterator[int]:
+    """Where the tables of a list begin, but for those within others."""
+    depth = 0
+    for token in _TOKEN.finditer(text, start, end):
+        if token[0] == "{":
+            if depth == 0:
+                yield token.start()
+            depth += 1
+        elif token[0] == "}":
+            depth -= 1
 
 
 def _end_of_field(text: str, name: str, start: int, end: int) -> int | None:
