@@ -16,7 +16,6 @@ import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from benchmarks.bench_proxy import MITMDUMP, PROXY_GROUPS, proxied
 from benchmarks.bench_rules import NO_RULES, NONE_ACTS, ONE_ACTS, rules_file
 from benchmarks.bench_runs import BenchRun, about, added, read_run, write_run
 from benchmarks.bench_serving import Work, held, loading
+from benchmarks.free_port import free_port
 from nbtwisted import __version__
 from nbtwisted.command_line import raise_open_files
 
@@ -320,12 +320,9 @@ def main() -> None:
     raise_open_files()
     groups = {group for part in args.only or PARTS for group in PARTS[part]}
     table = Table()
-    with tempfile.TemporaryDirectory() as place, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory() as place:
         measure(
-            *(table, groups, args.rounds, args.seconds, place, port),
+            *(table, groups, args.rounds, args.seconds, place, free_port()),
             with_peers=not args.without_peers,
             with_long_list=args.long,
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +29,7 @@ from benchmarks.bench_proxy_page import (
     TOXIPROXY,
 )
 from benchmarks.bench_serving import Work, held, loading
+from benchmarks.free_port import free_port
 
 __all__ = ["MITMDUMP", "PROXY_GROUPS", "PROXY_NAMES", "proxied", "proxies"]
 
@@ -116,7 +116,7 @@ def proxied(
     for group, names in PROXY_NAMES.items():
         if group not in groups:
             continue
-        upstream = _free_port()
+        upstream = free_port()
         found = proxies(place, port, upstream)
         try:
             with running(upstream_of(group, place, upstream), upstream, (1,)):
@@ -206,10 +206,3 @@ def _make_sure_it_is_there(server: Server) -> None:
     """Raises `OSError` if the program of a server is not installed."""
     if shutil.which(server.command[0]) is None:
         raise OSError(f"{Path(server.command[0]).name} is not installed")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

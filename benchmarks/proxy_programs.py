@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.free_port import free_port
+
 __all__ = ["Missing", "Program", "microsocks", "mitmproxy", "squid"]
 
 SECONDS_TO_START = 30.0
@@ -101,7 +103,7 @@ def squid() -> Iterator[Program]:
     """Debian's `squid`, which keeps nothing."""
     path = _find("squid", "apt-get install squid")
     with _folder() as folder:
-        port = _free_port()
+        port = free_port()
         # Where root starts it, it becomes another user.
         folder.chmod(0o777)
         configuration = folder / "squid.conf"
@@ -117,7 +119,7 @@ def mitmproxy(authority: str) -> Iterator[Program]:
     """PyPI's `mitmproxy`; it trusts an authority, and is one of its own."""
     path = _find("mitmdump", "make .venv/.mitmproxy")
     with _folder() as folder:
-        ports = {"http": _free_port(), "socks5h": _free_port()}
+        ports = {"http": free_port(), "socks5h": free_port()}
         command = [
             *(path, "--quiet", "--listen-host", "127.0.0.1"),
             *("--mode", f"regular@{ports['http']}"),
@@ -135,7 +137,7 @@ def microsocks() -> Iterator[Program]:
     """Debian's `microsocks`, which speaks SOCKS5."""
     path = _find("microsocks", "apt-get install microsocks")
     with _folder() as folder:
-        port = _free_port()
+        port = free_port()
         command = [path, "-i", "127.0.0.1", "-p", str(port)]
         program = Program(command, {"socks5h": port}, folder / "printed")
         with _running(program):
@@ -164,13 +166,6 @@ def _find(name: str, how: str) -> str:
     if path is None:
         raise Missing(f"{name} is not installed: {how}")
     return path
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import re
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.free_port import free_port
 from benchmarks.soak.clients import together
 from benchmarks.soak.figures import Row, Settings, Unexpected, say
 from benchmarks.soak.mixed import Samples
@@ -127,7 +127,7 @@ class Proxy(Server):
 async def running_proxy() -> AsyncIterator[Proxy]:
     """A proxy in HTTP mode, and the upstream that it is in front of."""
     with tempfile.TemporaryDirectory() as folder:
-        upstream = Upstream(_free_port(), Path(folder) / "upstream")
+        upstream = Upstream(free_port(), Path(folder) / "upstream")
         try:
             # A proxy warns of one that is not there.
             await upstream.start()
@@ -350,10 +350,3 @@ async def _judge(upstream: Upstream, runs: Sequence[Run]) -> None:
         }
     )
     tcp.ledger.judge_links(tcp.carried, tcp.refused, tcp.entries.values())
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.free_port import free_port
 from tests import warm_start
 from tests.client.test_command import CLIENT, run, start
 from tests.client.test_resume_command import wait_for_lines
@@ -136,9 +136,7 @@ class KilledTests(ClusterCase):
 
     def test_each_url_has_one_record(self) -> None:
         """Though a worker is killed in the middle."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         here = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
         place = f"tcp://127.0.0.1:{port}"
         self.dask("scheduler", "--port", str(port), *here)

@@ -7,7 +7,6 @@ import functools
 import gc
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
+from benchmarks.free_port import free_port
 from nbtwisted import __version__
 from nbtwisted.cluster import cluster as cluster_module
 from nbtwisted.cluster.cluster import DaskCluster, connect
@@ -246,9 +246,7 @@ class SchedulerTests(ReactorCase):
 
     async def test_a_worker_that_is_killed_is_lost(self) -> None:
         """And its part's process ends with it; others go on."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         address = f"tcp://127.0.0.1:{port}"
         loopback = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
         dask = [sys.executable, "-m", "distributed.cli"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +12,7 @@ import dask
 import distributed
 import trustme
 
+from benchmarks.free_port import free_port
 from nbtwisted.cluster import cluster as cluster_module
 from nbtwisted.cluster.cluster import DaskCluster, connect
 from nbtwisted.cluster.frame import Frame
@@ -50,9 +50,7 @@ class TLSTests(ReactorCase):
         ours = settings(folder / "ours", ca, ca)
         # It brings settings of its own, which are not to go with ours.
         self.assertTrue(distributed.Client)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         address = f"tls://127.0.0.1:{port}"
         environment = {
             **os.environ,

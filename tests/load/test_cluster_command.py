@@ -12,7 +12,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.load.test_command import LOAD, STATS, free_port
+from benchmarks.free_port import free_port
+from tests.load.test_command import LOAD, STATS
 from tests.server.running import RunningServer
 
 JOURNAL = STATS.replace(b"/stats", b"/requests").replace(b"1.1", b"1.0")

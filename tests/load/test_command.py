@@ -8,7 +8,6 @@ import pathlib
 import pty
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.free_port import free_port
 from nbtwisted.client.message import Message
 from nbtwisted.load.figures.series import Series
 from nbtwisted.load.options import read_options
@@ -31,13 +31,6 @@ LOAD = [sys.executable, "-m", "nbtwisted.load"]
 
 def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
     return warm_start.run([*LOAD, *arguments], timeout=30, **more)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class OptionsTests(SynchronousTestCase):

@@ -22,6 +22,8 @@ from typing import Any
 
 import trustme
 
+from benchmarks.free_port import free_port
+
 __all__ = [
     "FILE_SIZE",
     "PSQL_ENVIRONMENT",
@@ -103,7 +105,7 @@ def postgresql() -> Iterator[RealServer]:
             "shared_buffers": "16MB",
             "max_connections": "20",
         }
-        port = _free_port()
+        port = free_port()
         options = [f"--{name}={value}" for name, value in settings.items()]
         command = [_need("postgres"), "-D", data, "-p", str(port), *options]
         with _running(command, RealServer(port, folder)) as server:
@@ -151,7 +153,7 @@ def redis(**tls: bytes) -> Iterator[RealServer]:
     as PEM, it speaks TLS.
     """
     with _folder() as folder:
-        port = _free_port()
+        port = free_port()
         listen = ["--port", str(port)]
         for name, content in tls.items():
             (folder / name).write_bytes(content)
@@ -203,7 +205,7 @@ def nginx(port: int = 0) -> Iterator[RealServer]:
     until then in `body`.
     """
     with _folder() as folder:
-        port = port or _free_port()
+        port = port or free_port()
         files = folder / "files"
         files.mkdir()
         (files / "small").write_bytes(b"a small file\n")
@@ -258,12 +260,6 @@ def _folder() -> Iterator[Path]:
         folder = Path(name)
         _give_away(folder)
         yield folder
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _run(*command: str, folder: Path) -> None:

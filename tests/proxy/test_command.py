@@ -13,6 +13,7 @@ import tempfile
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.free_port import free_port
 from tests.proxy.running import Echo, RunningProxy, received, run
 from tests.server.running import read_all
 
@@ -34,8 +35,7 @@ class EndTests(SynchronousTestCase):
         self.assertIn("UPSTREAM: there is none", self.refusal(code=2))
 
     def test_a_place_that_is_its_own(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         for host in ("localhost", "127.0.0.1"):
             said = self.refusal(f"tcp://{host}:{port}", "--port", str(port))
             self.assertIn(f"{host}:{port} is this proxy itself: expected", said)

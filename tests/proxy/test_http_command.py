@@ -15,6 +15,7 @@ from typing import Any
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.free_port import free_port
 from tests.proxy.running import RunningProxy, run
 from tests.server.running import BY_MODULE, RunningServer, read_all
 
@@ -167,8 +168,7 @@ class RunTests(HTTPCase):
         self.assertEqual(asked["target"], "/get")
 
     def test_a_loop(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         url = f"http://127.0.0.1:{port}"
         proxy = RunningProxy(url, "--port", str(port))
         self.addCleanup(proxy.__exit__, None, None, None)

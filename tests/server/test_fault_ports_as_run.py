@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.free_port import free_port
 from nbtwisted.server.model.fault_port import KINDS
 from nbtwisted.server.ports.held import MOST_HELD
 from tests import warm_start
@@ -206,8 +207,7 @@ class AsRunTests(SynchronousTestCase):
             self.assertIn(f"error: NBTWISTED_FAULT_PORT: {why}\n", ran.stderr)
 
     def test_two_on_one_port(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            number = found.getsockname()[1]
+        number = free_port()
         ran = self.run_it(*opening([f"silent:{number}", f"no-accept:{number}"]))
         self.assertEqual(ran.returncode, 1)
         self.assertIn("cannot open no-accept on", ran.stderr)
