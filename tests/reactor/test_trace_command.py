@@ -39,7 +39,8 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 def block():
-    time.sleep(0.2)
+    # Where the machine is busy, the thread that watches is back late.
+    time.sleep(0.8)
 
 def answer():
     return "later"
@@ -208,11 +209,11 @@ class TraceCase(SynchronousTestCase):
 class TraceTests(TraceCase):
     def test_what_blocks_and_for_how_long(self) -> None:
         script = self.script(BLOCKS)
-        ran = self.run_it("--out", self.out, "--stall-ms", "120", script, "--out", "x")
+        ran = self.run_it("--out", self.out, "--stall-ms", "200", script, "--out", "x")
         self.assertEqual((ran.returncode, ran.stdout), (0, "ran ['--out', 'x']\n"))
         said = ran.stderr
         self.assertRegex(said, r"stalled for \d+ ms so far, in __main__\.block:")
-        self.assertIn(f'File "{script}", line 8, in block', said)
+        self.assertIn(f'File "{script}", line 9, in block', said)
         self.assertRegex(said, r"a stall of \d+ ms has ended: __main__\.block")
         self.assertEqual(said.count("so far"), 1)
         self.assertRegex(said, r"turns: waiting \d+%, working \d+%, stalled \d+% \(1 ")
@@ -221,12 +222,10 @@ class TraceTests(TraceCase):
         names = {event["name"] for event in events}
         self.assertLessEqual({"poll", "__main__.block"}, names)
         (blocked,) = (each for each in events if each["name"] == "__main__.block")
-        self.assertGreaterEqual(blocked["dur"], 200_000)
+        self.assertGreaterEqual(blocked["dur"], 800_000)
 
     def test_what_blocks_after_a_fork(self) -> None:
         later = BLOCKS.replace("callLater(0, block)", "callLater(0.02, block)")
-        # Where the machine is busy, the thread that watches is back late.
-        later = later.replace("time.sleep(0.2)", "time.sleep(0.6)")
         ran = self.run_it("--stall-ms", "50", self.script(FORKS_ONCE + later))
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertRegex(ran.stderr, r"stalled for \d+ ms so far, in __main__\.block:")
