@@ -77,6 +77,8 @@ class StreamServer(LinkedServer):
     def rule(self, proxy: StreamProxy) -> None:
         """Have the rules act on the links of a proxy."""
         self._by_rules = proxy
+        # Whoever looks at rules sees on how many links each acted, not requests.
+        self.in_flight.journal.totals.by_rule = proxy.journal.by_rule
         self._begin_anew()
 
     def _begin_anew(self) -> None:

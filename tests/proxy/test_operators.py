@@ -10,6 +10,8 @@ from nbtwisted.proxy.link_totals import totals_of
 from nbtwisted.proxy.operators import StreamServer
 from nbtwisted.server.model.control_text import STREAMED
 from nbtwisted.server.routes.metrics import exposition
+from nbtwisted.server.routes.rules import as_json
+from nbtwisted.server.routes.viewing_rules import RulesViewer
 from tests.proxy.stream.in_memory import Proxied
 
 
@@ -66,6 +68,34 @@ class OperatorsTests(SynchronousTestCase):
         listed = [link["id"] for link in self.server.entries(0, "slow")]
         self.assertEqual(listed, [1, 2, 3])
         self.assertEqual(list(self.server.entries(0, "slo")), [])
+
+    def test_how_many_links_a_rule_acted_on(self) -> None:
+        rules = self.server.rules
+        self.passed(self.proxied, b"1")
+        self.assertEqual(self.acted(), {})
+        rules.add(*rules.parse({"name": "slow", "delay": "1s", "direction": "both"}))
+        rules.add(*rules.parse({"name": "first", "steps": [{"rate": 9}, {}]}))
+        rules.add(*rules.parse({"name": "never", "fault": "reset:0"}))
+        self.assertEqual(self.acted(), {"never": 0, "first": 0, "slow": 1})
+        self.passed(self.proxied, b"2")
+        self.passed(self.proxied, b"3")
+        self.assertEqual(self.acted(), {"never": 0, "first": 1, "slow": 3})
+        # It is counted once for each link, whatever becomes of the rule and the link.
+        for is_enabled in (False, True):
+            rules.switch("slow", is_enabled)
+        self.proxied.ends[0].reset()
+        self.assertEqual(self.acted()["slow"], 3)
+        self.assertEqual(
+            RulesViewer(rules, self.server.in_flight.journal).changes()["acted"],
+            [0, 1, 3],
+        )
+        self.server.reset()
+        self.assertEqual(self.acted(), {"never": 0, "first": 0, "slow": 0})
+
+    def acted(self) -> dict[str, int]:
+        """On how many links each rule acted, as operators see it."""
+        listed = [as_json(self.server, each) for each in self.server.rules.standing]
+        return {rule["name"]: rule["requests"] for rule in listed}
 
     def test_reset(self) -> None:
         client, upstream = self.proxied.pair()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import chain
@@ -29,6 +29,7 @@ class LinkEntry:
     acting     names of the stages that act, or did at last, by direction
     upstream_error
                why there is no upstream, after the phase: `connect: …`
+    rules      names of the rules that have acted
     outcome    `opening`, `open`, `stalled` (nothing passes in one direction, or did
                when both sides left), and then one of
 
@@ -50,6 +51,7 @@ class LinkEntry:
     took: float | None = None
     acting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     upstream_error: str | None = None
+    rules: frozenset[str] = frozenset()
     outcome: str = "opening"
     samples: Samples = field(default_factory=Samples)
 
@@ -74,10 +76,14 @@ class LinkEntry:
 
 
 class LinkJournal:
-    """The open links, the last `size` that are over, and how all have ended."""
+    """The open links, the last `size` that are over, and how all have ended.
+
+    by_rule   links by the rules that have acted on them, open ones, too
+    """
 
     def __init__(self, size: int = JOURNAL_SIZE) -> None:
         self.outcomes: Counter[str] = Counter()
+        self.by_rule: Counter[str] = Counter()
         self.bytes_up = 0
         self.bytes_down = 0
         self._open: dict[int, LinkEntry] = {}
@@ -100,6 +106,11 @@ class LinkJournal:
         """Note a link that begins."""
         self._open[entry.number] = entry
 
+    def count_rules(self, entry: LinkEntry, rules: Set[str]) -> None:
+        """Count a link for the rules that act on it, but for those that have before."""
+        self.by_rule.update(rules - entry.rules)
+        entry.rules |= rules
+
     def end(self, entry: LinkEntry) -> None:
         """Note that a link is over."""
         self._open.pop(entry.number, None)
@@ -119,6 +130,7 @@ class LinkJournal:
         """Forget the links that are over."""
         self._over.clear()
         self.outcomes.clear()
+        self.by_rule.clear()
         self.bytes_up = self.bytes_down = 0
 
 

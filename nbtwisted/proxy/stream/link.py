@@ -64,6 +64,9 @@ class Hub(Protocol):
     def stages_of(self, number: int) -> Sequence[Placed]:
         """The stages for a link of this number."""
 
+    def stages_set(self, entry: LinkEntry, stages: Sequence[Placed]) -> None:
+        """The stages that act on a link are others, and are among these."""
+
     def open_upstream(self, link: Link) -> None:
         """Open the connection to the upstream."""
 
@@ -139,6 +142,7 @@ class Link:
             if self.state in _PASSES:
                 flow.set_stages([s for s in stages if s.direction is flow.direction])
                 self.entry.acting[flow.direction.value] = flow.acting
+        self._hub.stages_set(self.entry, stages)
         if (
             self.state in _PASSES
             and self.entry.outcome == "stalled"

@@ -232,6 +232,17 @@ class StreamProxy:
         """The stages for a link of this number."""
         return self._stages_of(number)
 
+    def stages_set(self, entry: LinkEntry, stages: Sequence[Placed]) -> None:
+        """Count the link for the rules whose stages act on it."""
+        acting = {
+            placed.rule
+            for placed in stages
+            if placed.rule is not None
+            and placed.name in entry.acting.get(placed.direction.value, ())
+        }
+        if acting:
+            self.journal.count_rules(entry, acting)
+
     def accept(self, address: IAddress | None) -> Protocol:
         """A client has connected: the protocol for it."""
         self._last_number += 1

@@ -51,7 +51,8 @@ def stages_of_rules(
         if rule.is_enabled:
             count = names[rule.name] = names.get(rule.name, 0) + 1
             name = rule.name if count == 1 else f"{rule.name} ({count})"
-            placed += _stages(name, _controls(rule, seconds, came_before))
+            stages = _stages(name, _controls(rule, seconds, came_before))
+            placed += (replace(stage, rule=rule.name) for stage in stages)
     return placed
 
 

@@ -109,9 +109,11 @@ class Placed:
 
     name          tells it from the others of its direction, and is part of its draws
     probability   that it acts on a link
+    rule          the name of the rule that it is of, if it is of one
     """
 
     name: str
     direction: Direction
     stage: Stage
     probability: float = 1.0
+    rule: str | None = None

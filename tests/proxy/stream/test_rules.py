@@ -52,10 +52,10 @@ class StagesOfRulesTests(SynchronousTestCase):
         self.assertEqual(
             stages_of_rules(rules, 0.0, {}),
             [
-                Placed("all: delay", DOWN, Latency(Delay((0.2,)))),
-                Placed("all: slice", DOWN, Slices(100, 20, 0.005)),
-                Placed("all: rate", DOWN, Rate(10_000.0)),
-                Placed("all: fault", DOWN, Break("reset", None, 4000), 0.25),
+                Placed("all: delay", DOWN, Latency(Delay((0.2,))), rule="all"),
+                Placed("all: slice", DOWN, Slices(100, 20, 0.005), rule="all"),
+                Placed("all: rate", DOWN, Rate(10_000.0), rule="all"),
+                Placed("all: fault", DOWN, Break("reset", None, 4000), 0.25, "all"),
             ],
         )
 

@@ -1,5 +1,5 @@
 // The rules, in the order in which they are tried: what each is for and does, how many requests
-// it acted on, and a switch. An operator's texts, and a recording's, are text here, too.
+// (or links) it acted on, and a switch. An operator's texts, and a recording's, are text here, too.
 
 import { local } from "./clock.js";
 import { by, hasRequests, make, put } from "./elements.js";
@@ -106,8 +106,9 @@ function showSwitch({ told, toggle, element }) {
 
 const ORIGINS = { admin: "operator", har: "HAR", default: "--default" };
 
-function count(row, requests) {
-  const text = `${number(requests)} ${requests === 1 ? "request" : "requests"}`;
+function count(row, acted) {
+  const what = hasRequests ? "request" : "link";
+  const text = `${number(acted)} ${acted === 1 ? what : `${what}s`}`;
   if (row.acted.textContent !== text) row.acted.textContent = text;
 }
 
