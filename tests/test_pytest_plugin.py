@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from importlib import import_module
 from typing import Any
@@ -538,17 +537,18 @@ def test_rules_from_the_beginning(pytester: pytest.Pytester) -> None:
 def test_gaps(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        import socket
         import time
-        import pytest
         import requests
 
         def test_it(slow_server):
             url = slow_server.url + "/get?_seq=503,503,200&_key=a"
             for pause in (0.2, 0.1, 0):
-                requests.get(url + "&_delay=0.1")
+                requests.get(url + "&_delay=0.5")
                 time.sleep(pause)
-            assert slow_server.gaps(key="a") == pytest.approx([0.2, 0.1], abs=0.08)
+            first, second = slow_server.gaps(key="a")
+            # What an answer takes is not part of them.
+            assert 0.199 < first < 0.7
+            assert 0.099 < second < 0.6
             assert slow_server.gaps(key="b") == []
             assert len(slow_server.gaps()) == 2
         """
@@ -630,7 +630,7 @@ def test_a_process_that_dies_takes_all_of_its_servers(
 def test_a_server_that_hangs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_beside, "SECONDS_TO_ANSWER", 0.2)
+    monkeypatch.setattr(server_beside, "SECONDS_TO_ANSWER", 1)
     pytester.makepyfile(
         THE_SERVER_S_PROCESS
         + """
@@ -649,7 +649,7 @@ def test_a_server_that_hangs(
     result = run_here(pytester)
     result.assert_outcomes(passed=2, warnings=1)
     result.stdout.fnmatch_lines(
-        ["*the slow server did not answer within 0.2 s, and was killed"]
+        ["*the slow server did not answer within 1 s, and was killed"]
     )
 
 
@@ -694,13 +694,11 @@ def test_pytest_is_killed(
         while not port.exists():
             assert session.poll() is None
         address = ("127.0.0.1", int(port.read_text()))
-        with socket.create_connection(address, timeout=3) as connection:
+        with socket.create_connection(address, timeout=20) as connection:
             session.kill()
             session.wait()
-            began = time.monotonic()
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
-            assert time.monotonic() - began < 2
     finally:
         os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
 

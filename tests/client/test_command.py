@@ -1123,7 +1123,7 @@ class OutputTests(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", 0)) as listening, RunningServer() as it:
             url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
             with subprocess.Popen(
-                [*CLIENT, "--max-time", "1", "-n", "2", url],
+                [*CLIENT, "--max-time", "2", "-n", "2", url],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             ) as client:
@@ -1136,7 +1136,7 @@ class OutputTests(SynchronousTestCase):
                     connection.close()
                     it.ask(b"GET /delay/300ms HTTP/1.0\r\n\r\n")
                 # Read nothing until the other is overdue.
-                it.ask(b"GET /delay/1 HTTP/1.0\r\n\r\n")
+                it.ask(b"GET /delay/2 HTTP/1.0\r\n\r\n")
                 answers, said = client.communicate(timeout=10)
         self.assertEqual((client.returncode, said), (0, b""))
         self.assertEqual(answers.count(b"200 OK"), 2)

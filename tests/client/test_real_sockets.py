@@ -146,7 +146,7 @@ class MisbehavingServerTests(RealSocketsCase):
         self.assertIn("nothing.invalid", str(caught.exception))
 
     async def test_silent(self) -> None:
-        error = await self.error(lambda _: None, DeadlinePassed, max_time=0.05)
+        error = await self.error(lambda _: None, DeadlinePassed, max_time=0.2)
         self.assertIn("waiting for the first byte", str(error))
 
     async def test_does_not_even_accept(self) -> None:
@@ -199,7 +199,7 @@ class MisbehavingServerTests(RealSocketsCase):
             call.start(0.01)
             self.addCleanup(call.stop)
 
-        error = await self.error(drip, DeadlinePassed, max_time=0.1)
+        error = await self.error(drip, DeadlinePassed, max_time=0.3)
         self.assertIn("receiving the answer", str(error))
         self.assertIn(b"\r\n\r\n..", last_of(error).raw)
 
