@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IListeningPort, IReactorTime
 
 from nbtwisted.client.connection.pool import TLSOptions
 from nbtwisted.client.errors import RequestError
+from nbtwisted.client.target import Origin
 from nbtwisted.proxy.listed_streams import ListedStreams
 from nbtwisted.proxy.operators import LinkedServer
 from nbtwisted.proxy.options import NO_PORT, ProxyOptions, has_tls
@@ -129,15 +130,27 @@ class Proxying(Service):
         return place(with_tls if is_tls else scheme, description, port.getHost())
 
     def _probe(self) -> None:
-        """Warn of an upstream that cannot be reached, as soon as that is known."""
+        """Warn of an upstream that cannot be reached, as soon as that is known.
+
+        Raises `CannotServe`.
+        """
         upstream = self.options.upstream
 
         def complain(error: RequestError) -> None:
             self._say(f"warning: {self.server.upstream} cannot be reached: {error}")
 
         if upstream is not None:
+            handshake = None
+            if upstream.is_tls:
+                from nbtwisted.client.connection.tls import TLS  # 60 ms, with OpenSSL
+
+                protocols = (b"http/1.1",) if isinstance(upstream, Origin) else ()
+                with usable_files():
+                    tls = TLS(**self._tls, protocols=protocols)
+                handshake = tls.handshake(upstream.host)
             probe = Probe(
                 *(self._reactor, upstream.host, upstream.port),
+                handshake=handshake,
                 seconds=self.options.upstream_timeout,
                 complain=complain,
             )

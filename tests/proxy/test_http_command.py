@@ -256,9 +256,27 @@ class TLSTests(HTTPCase):
                 client.sendall(request("/get"))
                 self.assertTrue(read_all(client).startswith(b"HTTP/1.1 200 OK\r\n"))
             # Nobody whom the system knows has signed for it.
-            status, told = self.ask(self.proxy(where), "/get")
+            distrustful = self.proxy(where)
+            status, told = self.ask(distrustful, "/get")
             self.assertEqual((status, told["phase"]), (502, "tls"))
             self.assertEqual(self.ask(self.proxy(where, "-k"), "/get")[0], 200)
+            # It is not for this name.
+            by_name = f"tls+tcp://localhost:{upstream.port}"
+            for warned, expected in (
+                (distrustful, "authority: nobody knows who signed it"),
+                (
+                    self.proxy(by_name, "--cacert", trusted),
+                    "name: it is not for localhost but for 127.0.0.1",
+                ),
+            ):
+                self.assertRegex(
+                    warned.next_line(),
+                    "^nbtwisted: warning: (https|tls\\+tcp)://[a-z0-9.:]+ cannot be "
+                    f"reached: the certificate was refused for its {expected}\n$",
+                )
+            # Whom it trusts it says nothing of.
+            self.assertEqual(proxy.stop(), 0)
+            self.assertNotIn("warning", proxy.output)
 
     def test_files_that_cannot_be_used(self) -> None:
         for arguments, expected in {
