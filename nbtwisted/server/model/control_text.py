@@ -144,7 +144,7 @@ def read_controls(
         elif len(set(values)) > 1:
             raise UnreadableControl(f"_{name}", ", ".join(values), "one value")
         elif values:
-            if name in ("delay", "ask_delay", "drip", "idle"):
+            if name in ("delay", "ask_delay", "drip", "idle", "slice"):
                 parse = partial(parse, longest=max_delay)
             elif name in ("fault", "seq"):
                 parse = partial(parse, faults=faults)
@@ -292,7 +292,7 @@ def _parse_amount(text: str) -> Amount:
         raise ValueError("a duration such as 2s, or bytes such as 10kB") from None
 
 
-def _parse_slice(text: str) -> Slice:
+def _parse_slice(text: str, *, longest: float) -> Slice:
     try:
         size, *rest = text.split(",")
         variation, pause = (*rest, "0", "0")[:2] if len(rest) < 3 else ("", "")
@@ -307,6 +307,7 @@ def _parse_slice(text: str) -> Slice:
         raise ValueError(
             "bytes such as 100, or 100,20,5ms: with a smaller variation, and a pause"
         )
+    check_longest(cut.pause, longest)
     return cut
 
 

@@ -129,6 +129,12 @@ class StagesOfRulesTests(SynchronousTestCase):
             error = self.assertRaises(UnreadableRule, parse, {field: value})
             self.assertIn(f"there is no field {field}", str(error))
 
+    def test_no_wait_is_longer_than_the_longest_delay(self) -> None:
+        for table in ({"delay": "301s"}, {"slice": "10,0,301s"}):
+            error = self.assertRaises(UnreadableRule, parse, table)
+            self.assertIn("at most 300 seconds", error.expected)
+        self.assertEqual(len(parse({"slice": "10,0,300s"})), 1)
+
     def test_a_field_that_needs_another_is_refused_alone(self) -> None:
         after, fault = {"after": "2s"}, {"fault": "reset"}
         for table, field, expected in [
