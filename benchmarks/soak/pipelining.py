@@ -30,6 +30,7 @@ SECONDS_TO_READ = 0.5
 
 CLOSES = 50
 HELD_AT_SIGTERM = 50
+SECONDS_HELD = 5.0
 BEHIND_A_CLOSE = 300_000
 """Bytes."""
 SECONDS_BEFORE_READING = 0.5
@@ -98,14 +99,14 @@ async def pipelined_drain(server: Server, settings: Settings, row: Row) -> None:
     """A SIGTERM while answers are held, with other requests behind them."""
 
     async def ask_once(number: int) -> bool:
-        target = ANSWERS[number % len(ANSWERS)] + "?_delay=2"
+        target = ANSWERS[number % len(ANSWERS)] + f"?_delay={SECONDS_HELD:g}"
         return await is_whole(server.port, number, request(target))
 
     async def are_held() -> bool:
         return await server.in_flight() == HELD_AT_SIGTERM
 
     async def stop_in_the_middle() -> None:
-        if not await until(are_held, 2.0):
+        if not await until(are_held, SECONDS_HELD):
             raise Unexpected("not all were in flight before the first was due")
         server.terminate()
 

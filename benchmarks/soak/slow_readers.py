@@ -216,8 +216,9 @@ async def seconds_until_reset(
 ) -> float | None:
     """How long the server waits for who does not read; None if it is too long."""
     with await open_connection(port, number, SMALLEST_BUFFER) as connection:
-        await send(connection, request(target))
+        # The server may count from before this process goes on behind what it sends.
         began = time.monotonic()
+        await send(connection, request(target))
         errors = select.poll()
         # Errors are reported unasked; what can be read is of no interest.
         errors.register(connection, 0)

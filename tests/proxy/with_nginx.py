@@ -150,7 +150,7 @@ def test_a_download_that_is_cut(proxy: RuledProxy) -> None:
 
 
 def test_a_rule_whose_time_is_over(proxy: RuledProxy) -> None:
-    proxy.rule("cut", fault="truncate", expires="700ms")
+    proxy.rule("cut", fault="truncate", expires="2s")
 
     def is_whole() -> bool:
         with client(proxy) as made:
