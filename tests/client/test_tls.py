@@ -352,6 +352,25 @@ class HTTPSTests(ReactorCase):
             raise AssertionError("an answer")
 
 
+class OfferTests(SynchronousTestCase):
+    def hello(self, tls: TLS) -> bytes:
+        """The first bytes of a handshake."""
+        connection = tls.handshake("localhost").clientConnectionForTLS(None)
+        connection.set_connect_state()
+        with self.assertRaises(SSL.WantReadError):
+            connection.do_handshake()
+        return connection.bio_read(16_384)
+
+    def test_protocols(self) -> None:
+        # RFC 7301, 3.1: the length of the list, and that of each name.
+        self.assertIn(b"\x00\x09\x08http/1.1", self.hello(TLS()))
+        two = self.hello(TLS(verify=False, protocols=[b"one", b"three"]))
+        self.assertIn(b"\x00\x0a\x03one\x05three", two)
+
+    def test_no_protocol(self) -> None:
+        self.assertNotIn(b"http/1.1", self.hello(TLS(protocols=())))
+
+
 class FilesTests(SynchronousTestCase):
     def test_the_key_of_another(self) -> None:
         authority = trustme.CA()

@@ -69,10 +69,10 @@ class TLS:
     ) -> None:
         self.verify = verify
         trust = platformTrust() if verify and authorities is None else None
-        options = CertificateOptions(
-            trustRoot=trust, acceptableProtocols=list(protocols) or None
-        )
-        self._context = options.getContext()
+        self._context = CertificateOptions(trustRoot=trust).getContext()
+        if protocols:
+            # Twisted's own way puts it on each connection, and we make these.
+            self._context.set_alpn_protos(list(protocols))
         # Checks are reported to the context, which all connections share.
         self.handshakes: WeakKeyDictionary[SSL.Connection, Handshake] = (
             WeakKeyDictionary()
