@@ -228,6 +228,7 @@ class PytestTests(SessionCase):
         expected = "expected a time above 0 and its unit, such as 50ms, or off"
         for arguments, what in [
             (["--fail-on-stall", "50"], f"--fail-on-stall: '50': {expected}"),
+            (["--fail-on-stall="], f"--fail-on-stall: '': {expected}"),
             ([], f"test_it.py::test_it: mark fail_on_stall: 50: {expected}"),
         ]:
             ended, said = self.pytest(text, *WITHOUT_OTHERS, *arguments)

@@ -47,9 +47,10 @@ def configure(config: pytest.Config) -> bool:
     limit = None
     for what, value in (
         (OPTION, config.getoption(OPTION)),
-        (f"{MARK} in {config.inipath}", config.getini(MARK)),
+        # Empty, if the file does not have it.
+        (f"{MARK} in {config.inipath}", config.getini(MARK) or None),
     ):
-        if value:
+        if value is not None:
             limit = _read(what, value)
             break
     config.stash[_LIMIT] = limit
