@@ -41,6 +41,7 @@ class Probe(Protocol):
         complain: Callable[[RequestError], None],
     ) -> None:
         self._handshake = handshake
+        self._is_shaken = False
         self._seconds = seconds
         self._complain = complain
         self.listener = self
@@ -69,12 +70,13 @@ class Probe(Protocol):
     def handshakeCompleted(self) -> None:
         """It speaks TLS, and has a certificate that can be trusted."""
         assert self._handshake is not None
-        self._end()
+        self._is_shaken = True
         try:
             self._handshake.check_name(self.transport.getHandle())
         except RequestError as error:
             error.forget_frames()
             self._complain(error)
+        # Until the deadline: TLS has a goodbye, to which the upstream may say nothing.
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -82,7 +84,8 @@ class Probe(Protocol):
         if self._deadline is not None:
             assert self._handshake is not None
             self._end()
-            self._complain(self._handshake.error(reason.value))
+            if not self._is_shaken:
+                self._complain(self._handshake.error(reason.value))
 
     def could_not_open(self, error: RequestError | None) -> None:
         """It cannot be reached."""
@@ -92,8 +95,10 @@ class Probe(Protocol):
 
     def _too_late(self) -> None:
         self._deadline = None
-        what = "connection" if self.transport is None else "handshake of TLS"
         self._give_up()
+        if self._is_shaken:
+            return
+        what = "connection" if self.transport is None else "handshake of TLS"
         self._complain(ConnectTimeout(f"no {what} within {self._seconds:g} s"))
 
     def _give_up(self) -> None:

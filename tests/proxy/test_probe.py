@@ -109,6 +109,13 @@ class TLSProbeTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting)
         self.assertEqual(self.said, [])
 
+    def test_it_says_no_goodbye(self) -> None:
+        self.probe.handshakeCompleted()
+        self.assertFalse(self.transport.disconnected)
+        self.clock.advance(60)
+        self.assertTrue(self.transport.disconnected)
+        self.assertEqual(self.said, [])
+
     def test_it_is_for_another_host(self) -> None:
         self.handshake.is_for_host = False
         self.probe.handshakeCompleted()
