@@ -42,6 +42,9 @@ WORKERS = 200
 SECONDS_TO_WAIT_FOR_A_STALL = 1.0
 STILL_SECONDS = 10.0
 """Between lines that tell how the mixed scenario goes."""
+FIRST, LAST = (0.4, 0.6), (0.8, 1.0)
+"""Parts of the time, whose memory is compared: of twenty seconds, a server takes the
+first seven or eight to fill what it remembers."""
 MOST_TREND = 1.1
 
 
@@ -320,7 +323,7 @@ class Samples:
     @property
     def is_growing(self) -> bool:
         """Whether memory grew for as long as this went on."""
-        return self.between(0.8, 1.0) > MOST_TREND * self.between(0.2, 0.4)
+        return self.between(*LAST) > MOST_TREND * self.between(*FIRST)
 
 
 async def mixed(server: Server, settings: Settings, row: Row) -> None:
@@ -341,7 +344,7 @@ async def mixed(server: Server, settings: Settings, row: Row) -> None:
     stats = await server.stats()
     row.lost += without_outcome(stats)
     row.lost += abs(tally.done - (stats["requests"] - counted_before))
-    first, last = samples.between(0.2, 0.4), samples.between(0.8, 1.0)
+    first, last = samples.between(*FIRST), samples.between(*LAST)
     row.note = (
         f"{tally.done / settings.seconds:.0f} a second; "
         f"{first:.1f} MB first, {last:.1f} last; "

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.free_port import free_port
 from benchmarks.soak.clients import together
 from benchmarks.soak.figures import Row, Settings, Unexpected, say
-from benchmarks.soak.mixed import Samples
+from benchmarks.soak.mixed import FIRST, LAST, Samples
 from benchmarks.soak.proxy_client import Carried, Sender
 from benchmarks.soak.proxy_kinds import KINDS, PLAIN_KINDS, UPSTREAM_TIMEOUT, Kind
 from benchmarks.soak.proxy_ledger import Ledger, Sent, read_written
@@ -227,7 +227,7 @@ class Run:
     async def leaks(self) -> int:
         """How much there is of them, and of memory, more than at rest."""
         assert self.samples is not None
-        usual = self.samples.between(0.2, 0.4)
+        usual = self.samples.between(*FIRST)
         held = await leaks(self.proxy, self.descriptors, MOST_GROWTH * usual)
         more_timers = 0
 
@@ -245,7 +245,7 @@ class Run:
     def memory(self) -> str:
         """How it was at first, and at last."""
         assert self.samples is not None
-        first, last = (self.samples.between(*part) for part in ((0.2, 0.4), (0.8, 1)))
+        first, last = (self.samples.between(*part) for part in (FIRST, LAST))
         return f"{first:.1f} MB first, {last:.1f} last"
 
 
