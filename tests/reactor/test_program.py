@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from socket import AF_UNIX
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from nbtwisted.reactor.trace.program import Program
 from tests import warm_start
 from tests.reactor.test_trace_command import NEVER_RAN
 
@@ -46,6 +50,17 @@ def show(kind, error, traceback):
 sys.excepthook = show
 1 / 0
 """
+
+
+class CommandTests(SynchronousTestCase):
+    def test_one_that_cannot_be_read(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, socket.socket(AF_UNIX) as it:
+            self.patch(os, "environ", {"PATH": folder})
+            # Not by root either.
+            it.bind(f"{folder}/command")
+            os.chmod(f"{folder}/command", 0o755)
+            with self.assertRaisesRegex(ValueError, "^'command': No such device"):
+                Program(["command"])
 
 
 class ProgramTests(SynchronousTestCase):

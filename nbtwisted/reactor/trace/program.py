@@ -41,12 +41,8 @@ class Program:
         self.path = os.path.abspath(self._name)
         self._is_folder = pkgutil.get_importer(self.path) is not None
         if not self._is_folder:
-            try:
-                with io.open_code(self.path) as file:
-                    # Once: it may be a pipe.
-                    self._text = file.read()
-            except OSError as error:
-                raise ValueError(f"{name!r}: {error.strerror}") from None
+            # Once: it may be a pipe.
+            self._text = _read(name, self.path)
 
     def run(self) -> None:
         """Run it in a new `__main__`, which stays; raises whatever ends it.
@@ -102,11 +98,18 @@ def _command(name: str) -> str:
         places = [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
         path = shutil.which(name, path=os.pathsep.join(places))
         if path is not None:
-            with io.open_code(path) as file:
-                if file.read(2) == b"#!":
-                    return path
+            if _read(name, path, 2) == b"#!":
+                return path
             raise ValueError(f"{name!r}: expected a Python script")
     raise ValueError(f"{name!r}: expected a script that is there")
+
+
+def _read(name: str, path: str, size: int = -1) -> bytes:
+    try:
+        with io.open_code(path) as file:
+            return file.read(size)
+    except OSError as error:
+        raise ValueError(f"{name!r}: {error.strerror}") from None
 
 
 def _hide_ourselves(error: BaseException) -> None:
