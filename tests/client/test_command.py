@@ -922,7 +922,7 @@ class FailuresTests(SynchronousTestCase):
         ):
             wait_until_held(server, 5)
             server.stop(signal.SIGKILL)
-            _, said = client.communicate(timeout=10)
+            _, said = client.communicate(timeout=30)
         self.assertIn(client.returncode, (52, 56))
         self.assertEqual(said.count("\n"), 5, said)
         self.assertEqual(len(re.findall("first byte: http://", said)), 5, said)
@@ -935,7 +935,7 @@ class InterruptionTests(SynchronousTestCase):
             with start("-c", "3", *urls) as client:
                 wait_until_held(server, 3)
                 client.send_signal(signal.SIGINT)
-                answers, said = client.communicate(timeout=10)
+                answers, said = client.communicate(timeout=30)
         self.assertEqual(client.returncode, 130)
         self.assertIn('["wait time: 0sec"]', answers)
         self.assertEqual(answers.count("error: interrupted: "), 3, answers)
@@ -956,7 +956,7 @@ class InterruptionTests(SynchronousTestCase):
             client.stdin.flush()
             wait_until_held(server, 2)
             client.terminate()
-            _, said = client.communicate(timeout=10)
+            _, said = client.communicate(timeout=30)
         self.assertEqual(client.returncode, 128 + signal.SIGTERM)
         self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 2 not\n")
 
@@ -971,7 +971,7 @@ class InterruptionTests(SynchronousTestCase):
             ) as client:
                 wait_until_held(server, 1)
                 client.send_signal(signal.SIGINT)
-                answers, said = client.communicate(timeout=10)
+                answers, said = client.communicate(timeout=30)
         self.assertEqual((client.returncode, said), (0, ""))
         self.assertIn("0.5sec", answers)
 
@@ -984,7 +984,7 @@ class InterruptionTests(SynchronousTestCase):
                 client.stdout.readline()
                 wait_until_held(server, 1)
                 client.send_signal(signal.SIGHUP)
-                answers, said = client.communicate(timeout=10)
+                answers, said = client.communicate(timeout=30)
             self.assertEqual(client.returncode, 128 + signal.SIGHUP)
             self.assertIn("nbtwisted get: interrupted: 1 answered, 1 not\n", said)
             self.assertIn("error: interrupted: ", answers)
@@ -1005,7 +1005,7 @@ class InterruptionTests(SynchronousTestCase):
             wait_until_held(server, 1)
             os.close(ours)
             client.send_signal(signal.SIGHUP)
-            self.assertEqual(client.wait(10), 128 + signal.SIGHUP)
+            self.assertEqual(client.wait(30), 128 + signal.SIGHUP)
             self.assert_complete(folder)
 
     def test_nobody_is_late_while_it_waits_for_who_reads_its_files(self) -> None:
@@ -1021,7 +1021,7 @@ class InterruptionTests(SynchronousTestCase):
                 os.set_blocking(reading, True)
                 while os.read(reading, 1_000_000):
                     pass
-                answers, _ = client.communicate(timeout=10)
+                answers, _ = client.communicate(timeout=30)
         self.assertEqual([row["status"] for row in rows(answers)], ["200", "200"])
 
     def test_a_second_signal_completes_the_files(self) -> None:
@@ -1034,7 +1034,7 @@ class InterruptionTests(SynchronousTestCase):
                 wait_until_full(client.stdout.fileno())
                 client.send_signal(signal.SIGINT)
                 client.send_signal(signal.SIGTERM)
-                self.assertEqual(client.wait(10), -signal.SIGTERM)
+                self.assertEqual(client.wait(30), -signal.SIGTERM)
             self.assert_complete(folder)
 
     def test_what_a_signal_interrupts_is_written_whole(self) -> None:
@@ -1051,7 +1051,7 @@ class InterruptionTests(SynchronousTestCase):
                 wait_until_full(client.stdout.fileno())
                 client.send_signal(signal.SIGINT)
                 wait_until_taken(client.pid, signal.SIGINT)
-                answer, _ = client.communicate(timeout=10)
+                answer, _ = client.communicate(timeout=30)
         self.assertEqual(len(answer), 1_000_000)
 
     def assert_complete(self, folder: str) -> None:
@@ -1071,7 +1071,7 @@ class InterruptionTests(SynchronousTestCase):
         ):
             wait_until_held(server, 1)
             client.send_signal(signal.SIGINT)
-            answers, said = client.communicate(timeout=10)
+            answers, said = client.communicate(timeout=30)
         self.assertEqual(answers.count("error: interrupted: "), 4, answers)
         self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 4 not\n")
 
@@ -1082,7 +1082,7 @@ class InterruptionTests(SynchronousTestCase):
         ):
             wait_until_held(server, 2)
             client.terminate()
-            answers, said = client.communicate(timeout=10)
+            answers, said = client.communicate(timeout=30)
         self.assertEqual(client.returncode, 128 + signal.SIGTERM)
         self.assertEqual(answers.count("error: interrupted: "), 4, answers)
         self.assertEqual(said, "nbtwisted get: interrupted: 0 answered, 4 not\n")
@@ -1096,7 +1096,7 @@ class InterruptionTests(SynchronousTestCase):
             self.assertRegex(client.stdout.readline(), "fileno:")
             self.assertIsNone(client.poll())
             client.terminate()
-            client.communicate(timeout=10)
+            client.communicate(timeout=30)
 
 
 class OutputTests(SynchronousTestCase):
@@ -1137,7 +1137,7 @@ class OutputTests(SynchronousTestCase):
                     it.ask(b"GET /delay/300ms HTTP/1.0\r\n\r\n")
                 # Read nothing until the other is overdue.
                 it.ask(b"GET /delay/2 HTTP/1.0\r\n\r\n")
-                answers, said = client.communicate(timeout=10)
+                answers, said = client.communicate(timeout=30)
         self.assertEqual((client.returncode, said), (0, b""))
         self.assertEqual(answers.count(b"200 OK"), 2)
 
@@ -1189,7 +1189,7 @@ class OutputTests(SynchronousTestCase):
                 while not os.path.exists(f"{folder}/made"):
                     self.assertIsNone(client.poll())
                 client.terminate()
-                client.communicate(timeout=10)
+                client.communicate(timeout=30)
         self.assertEqual(client.returncode, -signal.SIGTERM)
 
     def test_nowhere_to_write(self) -> None:

@@ -96,7 +96,7 @@ class ClusterCommandTests(SynchronousTestCase):
         workers["bob"].send_signal(signal.SIGKILL)
         self.wait_for(400)
         load.send_signal(signal.SIGINT)
-        printed, complaint = load.communicate(timeout=10)
+        printed, complaint = load.communicate(timeout=30)
         self.assertEqual(load.returncode, 130)
         found = json.loads(printed)
         lost = {each["name"]: each["lost"] for each in found["workers"]}

@@ -541,7 +541,7 @@ class CommandTests(SynchronousTestCase):
             while b'"requests": 0,' in self.server.ask(STATS):
                 pass
             load.send_signal(signal.SIGINT)
-            printed, complaint = load.communicate(timeout=10)
+            printed, complaint = load.communicate(timeout=30)
         self.assertEqual(load.returncode, 130)
         self.assertIn("Summary:", printed)
         self.assertRegex(complaint, r"\Anbtwisted: interrupted: \d+ answered\n\Z")
@@ -559,7 +559,7 @@ class CommandTests(SynchronousTestCase):
                 while b'"requests": 0,' in self.server.ask(STATS):
                     pass
                 load.send_signal(signal.SIGHUP)
-                _, complaint = load.communicate(timeout=10)
+                _, complaint = load.communicate(timeout=30)
             self.assertEqual(load.returncode, 128 + signal.SIGHUP)
             self.assertRegex(complaint, r"interrupted: \d+ answered")
             with open(f"{folder}/json") as file:
@@ -639,7 +639,7 @@ class CommandTests(SynchronousTestCase):
             while re.search(rb'"requests": [0-3],', self.server.ask(STATS)):
                 pass
             load.send_signal(signal.SIGINT)
-            printed, complaint = load.communicate(timeout=10)
+            printed, complaint = load.communicate(timeout=30)
         self.assertEqual(load.returncode, 130)
         found = r"at least \d+/s with p99<10s \(interrupted after \d trials\)\n"
         self.assertRegex(

@@ -288,7 +288,7 @@ class TraceTests(TraceCase):
                 assert process.stdout is not None
                 self.assertEqual(process.stdout.readline(), "up\n")
                 process.send_signal(number)
-                printed, said = process.communicate(timeout=10)
+                printed, said = process.communicate(timeout=30)
             self.assertEqual((process.returncode, printed), (code, says), said)
             self.assertEqual(said.count("turns: waiting"), 1, f"{number} {said}")
             self.assertTrue(self.events())
@@ -303,7 +303,7 @@ class TraceTests(TraceCase):
             process.send_signal(signal.SIGHUP)
             self.assertEqual(process.stdout.readline(), "hung up\n")
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=30)
         self.assertEqual(process.returncode, 0)
 
     def test_interrupted_while_it_does_something_else(self) -> None:
@@ -312,7 +312,7 @@ class TraceTests(TraceCase):
             assert process.stdout is not None
             self.assertEqual(process.stdout.readline(), "up\n")
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=10)
+            _, said = process.communicate(timeout=30)
         self.assertEqual(process.returncode, -signal.SIGINT)
         self.assertIn("KeyboardInterrupt", said)
 
@@ -385,7 +385,7 @@ class TwistdTests(TraceCase):
                 with open(self.folder / "up") as up:
                     self.assertEqual(up.readline(), "up\n")
                 process.send_signal(number)
-                _, said = process.communicate(timeout=10)
+                _, said = process.communicate(timeout=30)
             self.assertEqual(process.returncode, -number)
             self.assertEqual(said.count("turns: waiting"), 1, said)
             self.assertTrue(self.events())
@@ -403,7 +403,7 @@ class TwistdTests(TraceCase):
                 client.sendall(b"GET / HTTP/1.0\r\n\r\n")
                 self.assertTrue(client.recv(1))
             process.terminate()
-            _, said = process.communicate(timeout=10)
+            _, said = process.communicate(timeout=30)
         self.assertEqual(process.returncode, -signal.SIGTERM)
         self.assertEqual(said.count("turns: waiting"), 1, said)
         self.assertTrue(self.events())

@@ -98,7 +98,7 @@ class CommandTests(TraceCase):
                 with open(self.folder / "up") as up:
                     self.assertEqual(up.readline(), "up\n")
                 process.send_signal(signal.SIGTERM)
-                _, said = process.communicate(timeout=10)
+                _, said = process.communicate(timeout=30)
             self.assertEqual(process.returncode, code, said)
 
     def test_what_is_no_limit(self) -> None:

@@ -79,7 +79,7 @@ class RunningServer:
         assert self.process.stdout is not None
         with self.process.stdout as rest:
             self.output += rest.read()
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=30)
 
     def __enter__(self) -> Self:
         return self
