@@ -51,12 +51,12 @@ class StallsCase(ClockCase):
 class LimitTests(ClockCase):
     def test_limits(self) -> None:
         for text, limit in [("50ms", 0.05), ("0.5s", 0.5), ("1m", 60), ("off", None)]:
-            self.assertEqual(limit_from(text), limit)
+            self.assertEqual(limit_from("it", text), limit)
         for wrong in ("", "50", "0ms", "-5ms", "ms", "50 ms", "1h", "on", None, 0.05):
-            error = self.assertRaises(ValueError, limit_from, wrong)
+            error = self.assertRaises(ValueError, limit_from, "it", wrong)
             self.assertEqual(
                 str(error),
-                f"{wrong!r}: expected a time above 0 and its unit, such as 50ms, "
+                f"it: {wrong!r}: expected a time above 0 and its unit, such as 50ms, "
                 "or off",
             )
 
@@ -202,7 +202,7 @@ class MixinTests(StallsCase):
     def test_what_is_no_limit_is_an_error_of_the_test_alone(self) -> None:
         result = self.run_case(lambda case: None, fail_on_stall="50")
         ((_, failure),) = result.errors
-        self.assertIn("'50': expected a time above 0", str(failure))
+        self.assertIn("fail_on_stall: '50': expected a time above 0", str(failure))
         self.assertEqual((result.testsRun, result.successes), (1, 0))
         kind: Any = type("Case", (FailsOnStall, unittest.TestCase), {"test_it": id})
         kind.fail_on_stall = None

@@ -48,7 +48,8 @@ class FailsOnStall:
         result = case.defaultTestResult() if result is None else result
         method = getattr(case, case._testMethodName, None)
         try:
-            limit = limit_from(getattr(method, "fail_on_stall", self.fail_on_stall))
+            told = getattr(method, "fail_on_stall", self.fail_on_stall)
+            limit = limit_from("fail_on_stall", told)
             stalls = None if limit is None else listen(limit)
         except (ValueError, CannotTrace):
             # What is raised here ends trial, and with it every other test.

@@ -12,10 +12,10 @@ OFF = "off"
 """In the place of a limit: there is none."""
 
 
-def limit_from(text: object) -> float | None:
+def limit_from(what: str, text: object) -> float | None:
     """Read a limit such as `50ms`: seconds, or None for `off`.
 
-    Raises `ValueError`, whose text says what was expected.
+    Raises `ValueError`, whose text says `what` has the limit, and what was expected.
     """
     if text == OFF:
         return None
@@ -23,5 +23,6 @@ def limit_from(text: object) -> float | None:
         if isinstance(text, str):
             return parse_limit(text)
     raise ValueError(
-        f"{text!r}: expected a time above 0 and its unit, such as 50ms, or {OFF}"
+        f"{what}: {text!r}: expected a time above 0 and its unit, such as 50ms, "
+        f"or {OFF}"
     )

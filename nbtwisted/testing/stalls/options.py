@@ -96,6 +96,6 @@ def _is_off(config: pytest.Config) -> bool:
 
 def _read(what: str, value: object) -> float | None:
     try:
-        return limit_from(value)
+        return limit_from(what, value)
     except ValueError as error:
-        raise pytest.UsageError(f"{what}: {error}") from None
+        raise pytest.UsageError(str(error)) from None

@@ -39,9 +39,9 @@ class StallReporter(TreeReporter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
-            self._limit = limit_from(os.environ.get(VARIABLE) or DEFAULT)
+            self._limit = limit_from(VARIABLE, os.environ.get(VARIABLE) or DEFAULT)
         except ValueError as error:
-            raise SystemExit(f"trial: {VARIABLE}: {error}") from None
+            raise SystemExit(f"trial: {error}") from None
         super().__init__(*args, **kwargs)
 
     def startTest(self, test: Any) -> None:
