@@ -36,7 +36,7 @@ demo: $(VENV)/.run ## start the server, send it all kinds of requests, say where
 	@$(BIN)/python examples/demo.py
 
 .PHONY: test
-test: $(VENV)/.test ## run the whole suite, under trial and under pytest: three minutes
+test: $(VENV)/.test ## run the whole suite, under trial and under pytest: less than four minutes
 	$(BIN)/python -m twisted.trial -j $(JOBS) --temp-directory=$(VENV)/trial tests
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
