@@ -52,8 +52,6 @@ MOST_SHOWN = 20
 AT_A_RATE = 600
 """Requests: the server's journal has the last 1,000."""
 RATE = 100.0
-ATTEMPTS = 3
-"""How often turns are looked at that are not even: a busy machine may hold one up."""
 
 JOINED = """
 import sys, distributed
@@ -135,17 +133,12 @@ class Bench:
     def load_at_a_rate(self, number: int, rate: float) -> None:
         """As many requests at a rate."""
         began = time.monotonic()
-        uneven: list[str] = []
-        for _ in range(ATTEMPTS):
-            self._load(number, "-c", "50", "-q", f"{rate:g}")
-            came: dict[str, list[float]] = {}
-            for entry in json.loads(self._ask_server("requests"))["requests"]:
-                moment = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
-                came.setdefault(entry["peer"], []).append(moment.timestamp())
-            uneven = [*faults_of_turns(came, number, rate)]
-            if not uneven:
-                break
-        self.wrong += uneven
+        self._load(number, "-c", "50", "-q", f"{rate:g}")
+        came: dict[str, list[float]] = {}
+        for entry in json.loads(self._ask_server("requests"))["requests"]:
+            moment = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
+            came.setdefault(entry["peer"], []).append(moment.timestamp())
+        self.wrong += faults_of_turns(came, number, rate)
         self._tell(f"load -n {number:,} -q {rate:g}", began)
 
     def _load(self, number: int, *options: str) -> None:

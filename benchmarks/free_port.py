@@ -1,4 +1,4 @@
-"""A port of the loopback that nobody has, for another process to listen on."""
+"""Finds a port of the loopback that nobody has, for another process to listen on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _drawn = random.SystemRandom()
 
 
 def free_port() -> int:
-    """A port at which nobody listens, which stays so but for others who ask here."""
+    """Find a port at which nobody listens, which stays so but for who asks here."""
     while True:
         port = _drawn.choice(_PORTS)
         with socket.socket() as probe:

@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from importlib import import_module
 from typing import Any
@@ -538,6 +539,7 @@ def test_gaps(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import time
+        import pytest
         import requests
 
         def test_it(slow_server):
@@ -545,10 +547,8 @@ def test_gaps(pytester: pytest.Pytester) -> None:
             for pause in (0.2, 0.1, 0):
                 requests.get(url + "&_delay=0.5")
                 time.sleep(pause)
-            first, second = slow_server.gaps(key="a")
             # What an answer takes is not part of them.
-            assert 0.199 < first < 0.7
-            assert 0.099 < second < 0.6
+            assert slow_server.gaps(key="a") == pytest.approx([0.2, 0.1], abs=0.08)
             assert slow_server.gaps(key="b") == []
             assert len(slow_server.gaps()) == 2
         """
@@ -697,8 +697,10 @@ def test_pytest_is_killed(
         with socket.create_connection(address, timeout=20) as connection:
             session.kill()
             session.wait()
+            began = time.monotonic()
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
+            assert time.monotonic() - began < 2
     finally:
         os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
 

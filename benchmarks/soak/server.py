@@ -86,7 +86,7 @@ class Server:
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
     def open_files(self) -> list[str]:
-        """What they are, as the kernel names them."""
+        """Name the files that it has open, as the kernel does."""
         folder = f"/proc/{self._process.pid}/fd"
         names = []
         for descriptor in os.listdir(folder):

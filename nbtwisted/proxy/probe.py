@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["Probe"]
 
 
+class _State(Enum):
+    CONNECTING = "connecting"
+    SHAKING_HANDS = "in the handshake of TLS"
+    PARTING = "closing what was there"
+    """TLS has a goodbye, to which the upstream may say nothing."""
+    OVER = "over"
+
+
 @implementer(IHandshakeListener)
 class Probe(Protocol):
-    """A connection that is closed as soon as it is there.
+    """Opens a connection, and closes it as soon as it is there.
 
     It is tried at once; with a `handshake` it is TLS. `complain` is called with the
     error if there is none in so many `seconds`.
@@ -41,19 +50,18 @@ class Probe(Protocol):
         complain: Callable[[RequestError], None],
     ) -> None:
         self._handshake = handshake
-        self._is_shaken = False
         self._seconds = seconds
         self._complain = complain
         self.listener = self
         """Whoever is told that the host has addresses; an `Opening` wants one."""
-        self._deadline: IDelayedCall | None = reactor.callLater(seconds, self._too_late)
+        self._state = _State.CONNECTING
+        self._deadline: IDelayedCall = reactor.callLater(seconds, self._too_late)
         self._opening = Opening(reactor, self, port)
         self._opening.begin(Resolver(reactor).resolve(host).addCallback(interleaved))
 
     def stop(self) -> None:
         """Try no longer."""
-        if self._deadline is not None:
-            self._end()
+        if self._state is not _State.OVER:
             self._give_up()
 
     def host_resolved(self) -> None:
@@ -62,30 +70,28 @@ class Probe(Protocol):
     def connectionMade(self) -> None:
         """It can be reached."""
         if self._handshake is None:
-            self._end()
-            self.transport.loseConnection()
+            self._part()
         else:
+            self._state = _State.SHAKING_HANDS
             self.transport.startTLS(self._handshake)
 
     def handshakeCompleted(self) -> None:
         """It speaks TLS, and has a certificate that can be trusted."""
         assert self._handshake is not None
-        self._is_shaken = True
         try:
             self._handshake.check_name(self.transport.getHandle())
         except RequestError as error:
             error.forget_frames()
             self._complain(error)
-        # Until the deadline: TLS has a goodbye, to which the upstream may say nothing.
-        self.transport.loseConnection()
+        self._part()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is no more, perhaps because the handshake failed."""
-        if self._deadline is not None:
+        was = self._state
+        self._end()
+        if was is _State.SHAKING_HANDS:
             assert self._handshake is not None
-            self._end()
-            if not self._is_shaken:
-                self._complain(self._handshake.error(reason.value))
+            self._complain(self._handshake.error(reason.value))
 
     def could_not_open(self, error: RequestError | None) -> None:
         """It cannot be reached."""
@@ -93,21 +99,26 @@ class Probe(Protocol):
         if error is not None:
             self._complain(error)
 
+    def _part(self) -> None:
+        self._state = _State.PARTING
+        self.transport.loseConnection()
+
     def _too_late(self) -> None:
-        self._deadline = None
+        was = self._state
         self._give_up()
-        if self._is_shaken:
-            return
-        what = "connection" if self.transport is None else "handshake of TLS"
-        self._complain(ConnectTimeout(f"no {what} within {self._seconds:g} s"))
+        if was is not _State.PARTING:
+            what = "connection" if was is _State.CONNECTING else "handshake of TLS"
+            self._complain(ConnectTimeout(f"no {what} within {self._seconds:g} s"))
 
     def _give_up(self) -> None:
-        if self.transport is None:
+        was = self._state
+        self._end()
+        if was is _State.CONNECTING:
             self._opening.stop()
         else:
             self.transport.abortConnection()
 
     def _end(self) -> None:
-        deadline, self._deadline = self._deadline, None
-        if deadline is not None:
-            deadline.cancel()
+        self._state = _State.OVER
+        if self._deadline.active():
+            self._deadline.cancel()

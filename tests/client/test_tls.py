@@ -354,7 +354,7 @@ class HTTPSTests(ReactorCase):
 
 class OfferTests(SynchronousTestCase):
     def hello(self, tls: TLS) -> bytes:
-        """The first bytes of a handshake."""
+        """Begin a handshake, and return its first bytes."""
         connection = tls.handshake("localhost").clientConnectionForTLS(None)
         connection.set_connect_state()
         with self.assertRaises(SSL.WantReadError):

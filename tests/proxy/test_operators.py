@@ -91,9 +91,11 @@ class OperatorsTests(SynchronousTestCase):
         )
         self.server.reset()
         self.assertEqual(self.acted(), {"never": 0, "first": 0, "slow": 0})
+        self.passed(self.proxied, b"4")
+        self.assertEqual(self.acted(), {"never": 0, "first": 1, "slow": 1})
 
     def acted(self) -> dict[str, int]:
-        """On how many links each rule acted, as operators see it."""
+        """Count the links on which each rule acted, as operators see it."""
         listed = [as_json(self.server, each) for each in self.server.rules.standing]
         return {rule["name"]: rule["requests"] for rule in listed}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,9 @@ import pytest
 from nbtwisted.study.lesson import LESSONS, Exercise, Lesson
 from nbtwisted.study.run import Calls, Run
 from nbtwisted.study.running import Runner
-from nbtwisted.study.task import Task
 from tests.study.record import thinned
 
 WRONG = Path(__file__).parent / "wrong"
-
-TRIES = 3
 
 FEW, MANY = 5, 1_000
 """System calls or threads: fewer calls are not compared; of many, the machine says how
@@ -60,39 +57,27 @@ def runner() -> Iterator[Runner]:
         yield runner
 
 
-def runs(runner: Runner, path: Path, task: Task, right: Callable[[Run], bool]) -> bool:
-    """Whether a program runs as is right, in one of three runs.
-
-    What else this machine does may hold one of them up.
-    """
-    for _ in range(TRIES):
-        run = runner.run(path, task)
-        if right(run):
-            return True
-        print(f"{task.judge(run)}\n{run}")
-    return False
-
-
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_program_does_what_its_page_claims(runner: Runner, lesson: Lesson) -> None:
-    def is_as_recorded(run: Run) -> bool:
-        found = differences(thinned(run), lesson.recorded)
-        print("\n".join(found))
-        return lesson.task.judge(run) is None and not found
-
-    assert runs(runner, lesson.program, lesson.task, is_as_recorded)
+    run = runner.run(lesson.program, lesson.task)
+    finding = lesson.task.judge(run)
+    assert finding is None, (finding, run)
+    assert differences(thinned(run), lesson.recorded) == []
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 def test_exercise_fails_as_given(runner: Runner, exercise: Exercise) -> None:
-    task = exercise.task
-    assert runs(runner, exercise.program, task, lambda run: task.judge(run) is not None)
+    run = runner.run(exercise.program, exercise.task)
+    finding = exercise.task.judge(run)
+    assert finding is not None, run
+    print(f"expected: {finding.expected.en}\nseen: {finding.seen.en}")
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 def test_exercise_passes_as_solved(runner: Runner, exercise: Exercise) -> None:
-    task = exercise.task
-    assert runs(runner, exercise.solution, task, lambda run: task.judge(run) is None)
+    run = runner.run(exercise.solution, exercise.task)
+    finding = exercise.task.judge(run)
+    assert finding is None, (finding, run)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
@@ -106,8 +91,10 @@ def test_exercise_has_wrong_solutions(exercise: Exercise) -> None:
 def test_wrong_solution_is_caught(
     runner: Runner, exercise: Exercise, path: Path
 ) -> None:
-    task = exercise.task
-    assert runs(runner, path, task, lambda run: task.judge(run) is not None)
+    run = runner.run(path, exercise.task)
+    finding = exercise.task.judge(run)
+    assert finding is not None, run
+    print(f"expected: {finding.expected.en}\nseen: {finding.seen.en}")
 
 
 def differences(run: Run, recorded: Run) -> list[str]:

@@ -117,7 +117,7 @@ class AnyStages(SynchronousTestCase):
         self.assertEqual(joined(out), joined(fed))
         self.assertEqual(signals(out), [Signal.END])
 
-    @given(st.lists(DELAYING, max_size=4), fed_bytes(), st.floats(0.01, 5))
+    @given(st.lists(DELAYING, max_size=4), fed_bytes(), st.floats(0.001, 5))
     def test_late_looks_lose_nothing(
         self, stages: list[Stage], fed: list[Timed], between: float
     ) -> None:
