@@ -45,8 +45,11 @@ def examples(number: int) -> int:
     twice, and once more on each other Python; `make properties` takes all. "many" are
     ten times as many, for those who look for what is wrong for one in a thousand.
     """
-    part = _PART_OF_EXAMPLES[os.environ.get("NBTWISTED_EXAMPLES", "few")]
-    return max(int(number * part), 1)
+    told = os.environ.get("NBTWISTED_EXAMPLES", "few")
+    if told not in _PART_OF_EXAMPLES:
+        expected = " or ".join(_PART_OF_EXAMPLES)
+        raise SystemExit(f"NBTWISTED_EXAMPLES: {told!r}: expected {expected}")
+    return max(int(number * _PART_OF_EXAMPLES[told]), 1)
 
 
 # No example fails for being slow: what is slow on a busy machine is not wrong.
