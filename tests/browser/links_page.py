@@ -53,6 +53,7 @@ def test_links_are_lanes_of_bytes(
         for direction in ("up", "down"):
             drawn = lanes.last.locator(f"path.{direction}").get_attribute("d") or ""
             assert drawn.count("M") > 2, direction
+        expect(page.locator(".rule .acted:visible")).to_have_text("3 links")
         says(page, "#links-bytes", "↑ 105 kB ↓ 105 kB")
         first.close()
         expect(lanes.last.locator(".state")).to_have_text("client closed")
