@@ -74,6 +74,13 @@ class Peer:
         while left:
             left = left[await self._when_it_can(send_some) :]
 
+    async def send_until(self, holds: Callable[[], bool]) -> None:
+        """Send without end. Then it may be that nothing can be sent any more."""
+        while not holds():
+            with contextlib.suppress(*WAITS):
+                self.socket.send(bytes(2**16))
+            await self._case.turn()
+
     async def receive(self, size: int = 2**16) -> bytes:
         """What comes next; nothing at the end."""
         return await self._when_it_can(lambda: self.socket.recv(size))
@@ -324,10 +331,7 @@ class SocketTests(SocketsCase):
         proxy = await self.proxied(stage)
         client, upstream = await self.pair(proxy)
         (link,) = proxy.links
-        sent = 0
-        while not link.client.is_paused:
-            await client.send(bytes(2**16))
-            sent += 2**16
+        await client.send_until(lambda: link.client.is_paused)
         client.reset()
         self.assertEqual((await upstream.receive_all())[1], "reset")
         await self.over(proxy, "reset by client")
@@ -553,9 +557,7 @@ class TLSTests(SocketsCase):
         await self.as_client(client)
         upstream = await self.accepted()
         (link,) = proxy.links
-        while not link.client.is_congested:
-            await upstream.send(bytes(2**16))
-            await self.turn()
+        await upstream.send_until(lambda: link.client.is_congested)
         # What follows it is not read as TLS any more.
         raw = self.peer(socket.socket(fileno=os.dup(client.socket.fileno())))
         with contextlib.suppress(ssl.SSLError, BlockingIOError):
