@@ -16,6 +16,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from benchmarks.free_port import free_port
 from nbtwisted.client import get
 from nbtwisted.client.errors import CertificateRefused
 from nbtwisted.client.request.getting import TLSOptions
@@ -304,12 +305,14 @@ class OpeningTests(ReactorCase):
             self.ports.open("no-accept")
 
     async def test_again_and_again(self) -> None:
-        numbers = dict.fromkeys(KINDS, 0)
+        numbers: dict[str, int] = {}
         for _ in range(5):
             with contextlib.ExitStack() as clients:
                 for kind in KINDS:
+                    # None that the kernel hands out to others while it is closed.
+                    if kind not in numbers:
+                        numbers[kind] = free_port()
                     port = self.ports.open(kind, number=numbers[kind])
-                    numbers[kind] = port.port
                     if kind not in ("no-accept", "refuse"):
                         clients.enter_context(connect(port)).sendall(b"\x16")
                 self.assertEqual(
