@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import dask
 import distributed
 import trustme
+from twisted.internet.task import deferLater
 
 from benchmarks.free_port import free_port
 from nbtwisted.cluster import cluster as cluster_module
@@ -70,6 +73,7 @@ class TLSTests(ReactorCase):
             )
         ]
         try:
+            await self._listens(port)
             await self._speak(address, ours)
             for told, words in (
                 ({}, "expected Dask to be told of its certificates here"),
@@ -83,6 +87,14 @@ class TLSTests(ReactorCase):
             for process in started:
                 process.kill()
                 process.communicate()
+
+    async def _listens(self, port: int) -> None:
+        """Wait until a scheduler has started, which takes as long as it takes."""
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            await deferLater(self.reactor, 0.01)
 
     async def _speak(self, address: str, ours: dict[str, Any]) -> None:
         patch = self.patch(cluster_module, "FIRST_WORKER", 20.0)

@@ -267,7 +267,11 @@ class CommandTests(SynchronousTestCase):
     def test_at_a_rate(self) -> None:
         found = self.json("-z", "1", "-q", "200", "-c", "10", self.url)
         self.assertEqual(found["sent"], 200)
-        self.assertLess(abs(found["rps"] / 200 - 1), 0.05)
+        seconds = found["seconds"]
+        self.assertAlmostEqual(found["rps"], 200 / seconds)
+        # None was sent before it was due, and how late the last one was is in its time.
+        self.assertGreaterEqual(seconds, 199 / 200)
+        self.assertGreaterEqual(found["latency"]["max"] + 1e-6, seconds - 199 / 200)
         self.assertIsNotNone(found["uncorrected"])
 
     def test_stages(self) -> None:
