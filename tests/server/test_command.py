@@ -24,6 +24,9 @@ from tests.server.running import BY_MODULE, RunningServer, read_all
 LOOPBACK = "tcp:8000:interface=127.0.0.1"
 LOOPBACK_9 = "tcp:9:interface=127.0.0.1"
 
+RESET = b"POST /__admin/reset HTTP/1.0\r\n\r\n"
+"""Lets go of what is held."""
+
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return warm_start.run(
@@ -116,12 +119,12 @@ class CommandTests(SynchronousTestCase):
                     connection.recv(1)
 
     def holding(self, *more: str) -> tuple[RunningServer, socket.socket]:
-        """A server that holds one answer for a second."""
+        """A server that holds one answer until it is reset."""
         server = RunningServer([*BY_MODULE, *more])
         self.addCleanup(server.__exit__, None, None, None)
         held = server.connect()
         self.addCleanup(held.close)
-        held.sendall(b"GET /delay/1?_key=held HTTP/1.1\r\nHost: test\r\n\r\n")
+        held.sendall(b"GET /delay/300?_key=held HTTP/1.1\r\nHost: test\r\n\r\n")
         asked = b"GET /__admin/requests?key=held HTTP/1.0\r\n\r\n"
         while b'"id"' not in server.ask(asked):
             pass
@@ -146,6 +149,7 @@ class CommandTests(SynchronousTestCase):
         self.assertIn(b"\r\nConnection: close\r\n", refused)
         ready = server.ask(b"GET /readyz HTTP/1.0\r\n\r\n")
         self.assertTrue(ready.startswith(b"HTTP/1.1 503"), ready)
+        server.ask(RESET)
         answer = read_all(held)
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK\r\n"), answer)
         self.assertIn(b"\r\nConnection: close\r\n", answer)
@@ -155,6 +159,7 @@ class CommandTests(SynchronousTestCase):
         server, held = self.holding()
         server.process.send_signal(signal.SIGHUP)
         self.assertEqual(server.next_line()[:25], "nbtwisted: waiting up to ")
+        server.ask(RESET)
         self.assertTrue(read_all(held).endswith(b"}\n"))
         self.assertEqual(server.process.wait(10), 0)
 
@@ -198,7 +203,7 @@ class CommandTests(SynchronousTestCase):
                     log.read(),
                     r"^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:[\d:]{8} \+0000\] "
                     r'"GET /status/201\?a=%22 HTTP/1.0" 201 0 "-" "me" '
-                    r"asked=0\.000 held=0\.0\d\d fault=- outcome=answered\n$",
+                    r"asked=0\.000 held=\d\.\d{3} fault=- outcome=answered\n$",
                 )
         with RunningServer([*BY_MODULE, "--access-log", "-"]) as server:
             server.ask(b"GET /get?_fault=empty HTTP/1.0\r\n\r\n")

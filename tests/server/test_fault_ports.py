@@ -21,13 +21,14 @@ from nbtwisted.client import get
 from nbtwisted.client.errors import CertificateRefused
 from nbtwisted.client.request.getting import TLSOptions
 from nbtwisted.server.delay_server import DelayServer
+from nbtwisted.server.http1 import watch
 from nbtwisted.server.http1.site import DelaySite
 from nbtwisted.server.model.fault_port import KINDS, FaultPort
 from nbtwisted.server.options import read_options
 from nbtwisted.server.ports import binding, held
 from nbtwisted.server.ports.fault_ports import CannotOpen, FaultPorts
 from nbtwisted.server.ports.held import HeldConnections, Resets, Silent, StallsHandshake
-from tests.guard import ClockCase, ReactorCase, open_sockets
+from tests.guard import TIMEOUT, ClockCase, ReactorCase, open_sockets
 from tests.server.in_memory import Visit
 
 
@@ -251,12 +252,22 @@ class OpeningTests(ReactorCase):
                     other.bind((host, port.port))
 
     async def test_clients_that_left_before_they_were_accepted(self) -> None:
+        # Nothing waits for the next look: it comes when this test has been given up.
+        self.patch(watch, "SECONDS_BETWEEN_LOOKS", 2 * TIMEOUT)
+        gone: list[Silent] = []
+        discard = HeldConnections.discard
+
+        def note(connections: HeldConnections, connection: Silent) -> None:
+            gone.append(connection)
+            discard(connections, connection)
+
+        self.patch(HeldConnections, "discard", note)
         port = self.ports.open("silent")
         before = open_sockets()
         for _ in range(10):
             connect(port).close()
-        await deferLater(self.reactor, 0.02)
-        # Nothing waits for the next look, in a second.
+        while len(gone) < 10:
+            await deferLater(self.reactor, 0)
         self.assertEqual(open_sockets(), before)
 
     async def test_certificates(self) -> None:
