@@ -79,7 +79,8 @@ class JSONListFileTests(ClockCase):
     def test_a_writer_that_is_killed(self) -> None:
         def write() -> None:
             file = JSONListFile(self.path, '{"list": [', "\n]}\n")
-            for number in range(20_000):
+            # A second may pass here: what comes after that is written, too.
+            for number in range(40_000):
                 file.put(number)
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -81,18 +81,19 @@ def watch(
     mark = f"{_MARK}={secrets.token_hex(8)}"
     samples: list[Sample] = []
     began, start = time.time(), time.monotonic()
-    process = subprocess.Popen(
-        [*_GUARD, *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**environment, _MARK: mark.partition("=")[2]},
-        cwd=folder,
-        bufsize=0,
-        # A session of its own: all that it starts can be found, and ended.
-        start_new_session=True,
-    )
+    process = None
     try:
+        process = subprocess.Popen(
+            [*_GUARD, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environment, _MARK: mark.partition("=")[2]},
+            cwd=folder,
+            bufsize=0,
+            # A session of its own: all that it starts can be found, and ended.
+            start_new_session=True,
+        )
         with _Output(process) as output:
             ended = None
             while ended is None:
@@ -110,9 +111,11 @@ def watch(
                 _, _, usage = os.wait4(process.pid, 0)
             output.read_rest(SECONDS_TO_CLOSE)
     finally:
-        _end(process.pid, mark)
-        # It is waited for: Popen would look for it once more.
-        process.returncode = 0
+        # Ctrl-C may come when it has been started, and before we are told of it.
+        _end(None if process is None else process.pid, mark)
+        if process is not None:
+            # It is waited for: Popen would look for it once more.
+            process.returncode = 0
     # Nobody has waited for what was killed along with its guard: the samples tell.
     seen = [Sample(0.0, usage.ru_utime, usage.ru_stime, 0, 0, 0, 0)]
     seen += samples if ended is None else []
@@ -164,8 +167,13 @@ class _Output:
         if self._end is not None:
             self._selector.unregister(self._end)
         until = time.monotonic() + seconds
-        while self._open and (left := until - time.monotonic()) > 0:
-            self._take(left)
+        is_late = False
+        # The last look is made when it is late: whoever was held up meanwhile takes by
+        # it all that a pipe holds.
+        while self._open and not is_late:
+            left = until - time.monotonic()
+            is_late = left <= 0
+            self._take(max(left, 0))
 
     def _take(self, seconds: float) -> list[selectors.SelectorKey]:
         ready = [key for key, _ in self._selector.select(seconds)]
@@ -201,10 +209,11 @@ def _exit_code(status: int) -> int:
     return code
 
 
-def _end(leader: int, mark: str) -> None:
+def _end(leader: int | None, mark: str) -> None:
     """Kill a process group, and the processes that have left it."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+    if leader is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
     for _ in range(_MOST_ROUNDS):
         marked = _processes_with(mark)
         for process in marked:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Timer
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.study import process
-from nbtwisted.study.process import MOST_OUTPUT, Watched, watch
+from nbtwisted.study.process import MOST_OUTPUT, Watched, _Output, watch
+from nbtwisted.study.run import Sample
 from tests.study.small_study import is_running
 
 LONG = 30.0
@@ -37,6 +42,37 @@ class ProcessCase(SynchronousTestCase):
             folder=self.folder,
             stopped=stopped,
         )
+
+    def waiting(self, has_come: Callable[[str, str], bool]) -> None:
+        """Have no deadline looked at before this is true of stdout and stderr."""
+        read = _Output.read
+        give_up = time.monotonic() + LONG
+
+        def read_until(output: _Output, seconds: float) -> None:
+            read(output, seconds)
+            while not has_come(*output.texts()) and time.monotonic() < give_up:
+                read(output, seconds)
+
+        self.patch(_Output, "read", read_until)
+
+    def waiting_for_lines(self, number: int) -> None:
+        """Have no deadline looked at before the program has printed so many."""
+        self.waiting(lambda stdout, _: stdout.count("\n") >= number)
+
+    def seeing(self, is_seen: Callable[[Sample], bool]) -> None:
+        """Have the first look last until this is true; then there is a file `seen`."""
+        sample = process._sample
+        give_up = time.monotonic() + LONG
+
+        def sample_until(session: int, at: float) -> list[Sample]:
+            found = sample(session, at)
+            while not any(map(is_seen, found)) and time.monotonic() < give_up:
+                found = sample(session, at)
+            self.patch(process, "_sample", sample)
+            (self.folder / "seen").touch()
+            return found
+
+        self.patch(process, "_sample", sample_until)
 
     def pids(self, watched: Watched) -> list[int]:
         """The processes whose numbers the program printed."""
@@ -90,6 +126,7 @@ class EndingTests(ProcessCase):
 
 class NothingIsLeftTests(ProcessCase):
     def test_a_deadline_ends_all(self) -> None:
+        self.waiting_for_lines(2)
         watched = self.watch(
             "import os, signal, time\n"
             "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -105,6 +142,7 @@ class NothingIsLeftTests(ProcessCase):
             self.assert_gone(pid)
 
     def test_a_deadline_keeps_what_was_used(self) -> None:
+        self.seeing(lambda sample: sample.user + sample.system > 0.02)
         # Nobody waits for the child.
         watched = self.watch(
             "import os, time\nif os.fork(): time.sleep(60)\nwhile True: pass",
@@ -120,11 +158,13 @@ class NothingIsLeftTests(ProcessCase):
     def test_children_that_a_program_leaves_are_ended(self) -> None:
         watched = self.watch(
             "import os, time\n"
+            "told, tells = os.pipe()\n"
             "if os.fork() == 0:\n"
             "    print(os.getpid(), flush=True)\n"
+            "    os.close(tells)\n"
             "    time.sleep(60)\n"
-            "else:\n"
-            "    time.sleep(0.1)\n"
+            "os.close(tells)\n"
+            "os.read(told, 1)\n"
         )
         self.assertEqual(watched.ending.exit_code, 0)
         # It held the pipe, and is not waited for.
@@ -135,12 +175,14 @@ class NothingIsLeftTests(ProcessCase):
     def test_a_child_that_left_the_session_is_ended(self) -> None:
         watched = self.watch(
             "import os\n"
+            # Closed in the child when another program takes its place.
+            "told, tells = os.pipe()\n"
             "if os.fork() == 0:\n"
             "    os.setsid()\n"
             "    print(os.getpid(), flush=True)\n"
             "    os.execvp('sleep', ['sleep', '60'])\n"
-            "import time\n"
-            "time.sleep(.2)\n"
+            "os.close(tells)\n"
+            "os.read(told, 1)\n"
         )
         [child] = self.pids(watched)
         self.assert_gone(child)
@@ -161,6 +203,7 @@ class NothingIsLeftTests(ProcessCase):
                 self.assert_gone(pid)
 
     def test_one_that_is_stopped_by_another_thread(self) -> None:
+        self.waiting_for_lines(1)
         stopped = Event()
         timer = Timer(0.2, stopped.set)
         timer.start()
@@ -187,9 +230,28 @@ class NothingIsLeftTests(ProcessCase):
         os.waitpid(found[0], 0)
         self.assert_gone(found[0])
 
+    def test_an_interruption_before_it_is_known_to_have_begun_ends_it(self) -> None:
+        begun: list[subprocess.Popen[bytes]] = []
+
+        class Interrupted(subprocess.Popen[bytes]):
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **options)
+                begun.append(self)
+                raise KeyboardInterrupt
+
+        self.patch(subprocess, "Popen", Interrupted)
+        with self.assertRaises(KeyboardInterrupt):
+            self.watch("while True: pass")
+        with begun[0] as guard:
+            try:
+                self.assert_gone(guard.pid)
+            finally:
+                os.killpg(guard.pid, signal.SIGKILL)
+
 
 class OutputTests(ProcessCase):
     def test_endless_printing_is_capped(self) -> None:
+        self.waiting(lambda *texts: min(map(len, texts)) == MOST_OUTPUT)
         watched = self.watch(
             "import sys\n"
             "while True:\n"
@@ -217,17 +279,31 @@ class OutputTests(ProcessCase):
         watched = self.watch("import os\nos.write(1, b'x' * 60_000)")
         self.assertEqual(len(watched.stdout), 60_000)
 
+    def test_all_is_read_by_one_that_was_held_up(self) -> None:
+        self.patch(_Output, "read", lambda *_: None)
+        self.patch(process, "SECONDS_TO_CLOSE", -1.0)
+        watched = self.watch("import os\nos.write(1, b'x' * 60_000)")
+        self.assertEqual(len(watched.stdout), 60_000)
+
 
 class SampleTests(ProcessCase):
     def test_what_there_is_to_see(self) -> None:
+        self.seeing(
+            lambda sample: (
+                (sample.processes, sample.threads) == (2, 5)
+                and sample.user + sample.system >= 0.05
+            )
+        )
         watched = self.watch(
             "import os, threading, time\n"
+            "def wait():\n"
+            "    while not os.path.exists('seen'): time.sleep(.01)\n"
             "files = [os.open('/dev/null', 0) for _ in range(40)]\n"
             "page = bytearray(30_000_000)\n"
             "for _ in range(3):\n"
-            "    threading.Thread(target=time.sleep, args=(1,)).start()\n"
+            "    threading.Thread(target=wait).start()\n"
             "if os.fork() == 0:\n"
-            "    time.sleep(1)\n"
+            "    wait()\n"
             "    os._exit(0)\n"
             "until = time.process_time() + .1\n"
             "while time.process_time() < until: pass\n"

@@ -21,12 +21,15 @@ from nbtwisted.study.task import Task
 TWO_AT_ONCE = """
 import socket, sys
 
-connections = []
-for target in ("/?_delay=200ms", "/?_fault=reset&_delay=50ms"):
+def send(target):
     connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
     connection.sendall(f"GET {target} HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n".encode())
-    connections.append(connection)
-for connection in connections:
+    return connection
+
+# One waits for as long as the program runs.
+waiting = send("/?_fault=stall")
+for target in ("/?_delay=200ms", "/?_fault=reset&_delay=50ms"):
+    connection = send(target)
     try:
         print(connection.recv(4096).decode().splitlines()[0])
     except OSError as error:
@@ -55,8 +58,8 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(
             run.stdout, "HTTP/1.1 200 OK\nConnectionResetError\n['a', 'b']\n"
         )
-        first, second = run.requests
-        self.assertEqual((first.number, first.target), (1, "/?_delay=200ms"))
+        _, first, second = run.requests
+        self.assertEqual((first.number, first.target), (2, "/?_delay=200ms"))
         self.assertEqual(
             (first.status, first.outcome, first.sent), (200, "answered", 21)
         )
@@ -85,10 +88,10 @@ class RunnerTests(SynchronousTestCase):
         notes = self.program.with_name("notes").read_text()
         self.assertEqual(notes, "bebe")
         assert run.calls is not None
-        self.assertEqual(run.calls["connect"].count, 2)
+        self.assertEqual(run.calls["connect"].count, 3)
         self.assertIsNone(run.calls["connect"].errors)
         # The requests of the copy are not the program's.
-        self.assertEqual(len(run.requests), 2)
+        self.assertEqual(len(run.requests), 3)
 
     def test_a_server_that_the_program_ends(self) -> None:
         servers = self.runner._servers._process.pid
@@ -100,7 +103,7 @@ class RunnerTests(SynchronousTestCase):
         self.assertEqual(finding.seen.en, "it does not answer any more")
         # The next program has a new one.
         again = self.run_program(TWO_AT_ONCE, Task(traced=False, seconds=20))
-        self.assertEqual(len(again.requests), 2)
+        self.assertEqual(len(again.requests), 3)
         self.assertTrue(together(2)(again).is_good)  # type: ignore[union-attr]
 
     def test_an_interruption_ends_the_counted_copy(self) -> None:
