@@ -196,9 +196,9 @@ def _last_end(run: Run) -> float:
 
 
 def processor(*, above: float | None = None, below: float | None = None) -> Check:
-    """It uses such a share of one processor: 1 is all of the time."""
+    """It uses such a share of one processor: 1 is all that others leave to it."""
     return _measure(
-        lambda run: 100 * (run.user + run.system) / max(run.seconds, 1e-3),
+        lambda run: 100 * run.share,
         above and 100 * above,
         below and 100 * below,
         Text("it uses {} of a processor's time", "プロセッサを使う割合: {}"),

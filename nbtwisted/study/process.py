@@ -239,7 +239,7 @@ def _sample(session: int, at: float) -> list[Sample]:
 
     Nothing where no `/proc` tells of them.
     """
-    user = system = memory = threads = processes = descriptors = 0
+    user = system = memory = threads = processes = descriptors = held_up = 0
     for stat in _stats():
         # pid (name) state ppid pgrp session …: proc(5) counts these from 1.
         pid, rest = stat.split(" ", 1)[0], stat.rpartition(")")[2].split()
@@ -253,6 +253,9 @@ def _sample(session: int, at: float) -> list[Sample]:
         processes += 1
         with suppress(OSError):
             descriptors += len(os.listdir(f"{PROC}/{pid}/fd"))
+        # Of its main thread: nanoseconds on a processor, and before it got one.
+        with suppress(OSError), open(f"{PROC}/{pid}/schedstat") as file:
+            held_up = max(held_up, int(file.read().split()[1]))
     if not processes:
         return []
     return [
@@ -264,6 +267,7 @@ def _sample(session: int, at: float) -> list[Sample]:
             threads,
             processes,
             descriptors,
+            round(held_up / 1e9, 3),
         )
     ]
 

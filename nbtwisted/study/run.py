@@ -67,6 +67,9 @@ class Sample:
     processes: int
     descriptors: int
     """Files and sockets that are open."""
+    held_up: float = 0.0
+    """Seconds in which it waited for a processor that others had: of several processes,
+    the one that waited longest. 0 where the system does not tell."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,12 @@ class Run:
     def waiting(self) -> float:
         """Seconds in which it used no processor: of one, if it used several."""
         return max(self.seconds - self.user - self.system, 0.0)
+
+    @property
+    def share(self) -> float:
+        """Of the processor time that others left to it, what it used: 1 is all."""
+        held_up = max((sample.held_up for sample in self.samples), default=0.0)
+        return (self.user + self.system) / max(self.seconds - held_up, 1e-3)
 
     @property
     def memory(self) -> int:

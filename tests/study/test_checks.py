@@ -331,6 +331,10 @@ class MeasureTests(CheckCase):
         )
         # Of two processors.
         self.passes(processor(above=1.5), a_run(seconds=1, user=1.8, system=0))
+        # What others had of it, the program could not use.
+        run = a_run(seconds=2, user=0.2, system=0, samples=samples(held_up=1.5))
+        self.fails(processor(below=0.25), run)
+        self.passes(processor(above=0.35, below=0.45), run)
         # Of a program that took no time.
         self.passes(processor(below=0.5), a_run(seconds=0, user=0, system=0))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Timer
@@ -321,6 +322,19 @@ class SampleTests(ProcessCase):
         self.assertGreaterEqual(used, 0.05)
         times = [sample.at for sample in samples]
         self.assertEqual(times, sorted(times))
+
+    @unittest.skipUnless(os.path.exists("/proc/self/schedstat"), "it tells of no turns")
+    def test_how_long_others_had_the_processor(self) -> None:
+        self.seeing(lambda sample: sample.held_up > 0.02)
+        watched = self.watch(
+            "import os\n"
+            "os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])\n"
+            "os.fork()\n"
+            "while not os.path.exists('seen'): pass\n"
+        )
+        self.assertEqual(watched.ending.exit_code, 0, watched.stderr)
+        held_up = [sample.held_up for sample in watched.samples]
+        self.assertTrue(0.02 < max(held_up) < watched.ending.seconds, held_up)
 
     def test_where_there_is_no_proc(self) -> None:
         self.patch(process, "PROC", str(self.folder / "no-proc"))

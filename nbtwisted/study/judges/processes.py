@@ -6,6 +6,7 @@ import re
 
 from nbtwisted.study.checks import (
     answers,
+    called,
     calls,
     prints,
     processes,
@@ -49,6 +50,14 @@ def _wrong_report(run: Run) -> Text | None:
     )
 
 
+def _read_nothing(run: Run) -> Text | None:
+    """Nobody has read from a pipe, where strace has looked."""
+    made = run.calls or {}
+    if called(run, "read") != 0 or any(of.errors is None for of in made.values()):
+        return None
+    return Text("nobody read from a pipe", "パイプからは何も読まれませんでした")
+
+
 EXERCISES = (
     # A child goes on with its parent's loop.
     Task(requests(4), answers(4), together(4), processes(at_least=4), seconds=6),
@@ -56,6 +65,13 @@ EXERCISES = (
     Task(
         answers(2, target="/bytes/200000"),
         processes(at_least=2),
+        seen(
+            Text(
+                "the parent reads what the children write into their pipes",
+                "子がパイプに書いたものを、親が読む",
+            ),
+            _read_nothing,
+        ),
         prints(
             r"\A200000 bytes\n200000 bytes\n\Z",
             Text(
