@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -32,10 +33,22 @@ PAGES = [
 ]
 
 
+# Seconds, of which the first test takes most to make the book.
+pytestmark = pytest.mark.timeout(300)
+
+
 @pytest.fixture(scope="module")
-def book() -> Iterator[str]:
-    """Where the book is served: its search asks for pages, which no file may."""
-    subprocess.run([sys.executable, "-m", "docs.book"], cwd=ROOT, check=True)
+def book(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[str]:
+    """Where the book is served: its search asks for pages, which no file may.
+
+    It is made once, whatever tests run side by side.
+    """
+    made = tmp_path_factory.getbasetemp().parent / f"book-{testrun_uid}"
+    with made.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.stat().st_size:
+            subprocess.run([sys.executable, "-m", "docs.book"], cwd=ROOT, check=True)
+            lock.write("made")
     site = ("--path", str(FOLDER), "--logfile", os.devnull)
     with RunningServer([*TWISTD_WEB, *site]) as server:
         yield server.url.rstrip("/")

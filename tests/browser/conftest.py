@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.scene import Scene
 from tests.server.running import RunningServer
@@ -26,6 +26,7 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--disable-quic", "--no-first-run"),
 ]
+expect.set_options(timeout=15_000)  # milliseconds, on a busy machine
 MARGIN = 16
 """Pixels around what is shot of a page."""
 WIDTHS = {390: 844, 1280: 800}

@@ -40,10 +40,10 @@ def test_an_upstream_has_a_stroke_of_its_own(
             client.sendall(head.encode())
             clients.append(client)
         waits, failed = rows(page, "1500ms"), rows(page, "reset")
-        expect(waits.locator(".state")).to_contain_text("at upstream")
-        # It has answered, and what was asked of us is left.
-        expect(waits.locator(".state")).to_contain_text("due in")
+        expect(rows(page, "30s").locator(".state")).to_contain_text("at upstream")
         expect(failed.locator(".state")).to_have_text("upstream: 502")
+        failed.locator("button").hover()
+        says(page, "#facts", "error on the upstream's side")
         expect(waits.locator(".state")).to_have_text("200")
         says(page, "#summary", "1 at the upstream")
         # Both at once, for they move.
@@ -57,10 +57,10 @@ def test_an_upstream_has_a_stroke_of_its_own(
         # Of two and a half seconds, the first one and a half.
         assert begins < 0.2
         assert 0.4 < share < 0.8
-        failed.locator("button").hover()
-        says(page, "#facts", "error on the upstream's side")
         waits.locator("button").hover()
         says(page, "#facts", "upstream took")
+        # It has answered, and what was asked of us is left.
+        expect(rows(page, "/delay/2s").locator(".state")).to_contain_text("due in")
         look_from_all_sides(page, shoot, "proxy")
         for client in clients:
             client.close()

@@ -42,7 +42,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
         url = server.url.rstrip("/")
         return run_client(
             tmp_path_factory.mktemp("report") / "report.html",
-            *("-c", "8", "-L", "--retry", "2", "--retry-delay", "300ms"),
+            *("-c", "8", "-L", "--retry", "2", "--retry-delay", "100ms"),
             *("--max-time", "2500ms"),
             f"{url}/delay/1",
             f"{url}/get?_delay=lognormal(600ms,0.4)&_key=a",
@@ -54,7 +54,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
             f"{url}/get?_drip=1s/5",
             f"{url}/anything/{HOSTILE}?_delay=500ms",
             "http://nothing.invalid/",
-            f"{url}/bytes/2000?_delay=400ms&_rate=2kB",
+            f"{url}/bytes/2000?_delay=400ms&_rate=4kB",
             f"{url}/status/404?_delay=700ms",
         )
 
@@ -64,7 +64,7 @@ def rows(page: Page) -> Any:
 
 
 def seconds_held(row: Any) -> float:
-    """Read what the bars of a row say of it: how late a server is, is its machine's."""
+    """Read what the bars of a row say of it: how late they are, is the machine's."""
     said = row.get_by_role("img").get_attribute("aria-label")
     held = re.search(r"held (\d+\.\d\d) s", said)
     assert held is not None, said
@@ -84,7 +84,6 @@ def test_the_requests_and_their_bars(report: str, open_page: OpenPage) -> None:
     first = rows(page).first
     expect(first).to_contain_text("/delay/1")
     held = seconds_held(first)
-    assert held >= 1
     bar = first.locator(".track i.held").bounding_box()
     track = first.locator(".track").bounding_box()
     assert bar is not None
@@ -111,8 +110,10 @@ def test_details_by_mouse_and_by_keyboard(report: str, open_page: OpenPage) -> N
     rows(page).nth(6).hover()
     expect(details).to_contain_text("passed while waiting for the first byte")
     rows(page).first.focus()
-    held = f"{seconds_held(rows(page).first):.2f} s"
-    expect(details).to_contain_text(f"the server says that it held it for {held}")
+    says = "the server says that it held it for "
+    expect(details).to_contain_text(says)
+    # The client may have been late to begin to wait for it.
+    assert float(details.inner_text().partition(says)[2].partition(" s")[0]) >= 1
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
@@ -198,11 +199,16 @@ def test_sorting_and_filtering(report: str, open_page: OpenPage) -> None:
     expect(rows(page)).to_have_count(2)
     expect(page.locator("#count")).to_have_text("2 of 12")
     page.get_by_label("Zoom to these rows").check()
-    track = rows(page).last.locator(".track").bounding_box()
-    bar = rows(page).last.locator(".track i.held").bounding_box()
-    assert bar is not None
-    assert track is not None
-    assert bar["width"] / track["width"] > 0.8
+    # They take all the room that there is.
+    places = page.locator("#rows .track i").evaluate_all(
+        """(bars) => bars.map((bar) => {
+            const track = bar.closest(".track").getBoundingClientRect();
+            const place = bar.getBoundingClientRect();
+            return [place.left, place.right].map((x) => (x - track.left) / track.width);
+        })"""
+    )
+    begins, ends = zip(*places, strict=True)
+    assert (min(begins), max(ends)) == pytest.approx((0, 1), abs=0.02)
     page.get_by_label("Filter").fill("")
     page.get_by_label("Outcome").select_option("failed")
     expect(rows(page)).to_have_count(3)
@@ -225,7 +231,8 @@ def test_ten_thousand_requests(open_page: OpenPage, tmp_path: Path) -> None:
     page.wait_for_function("() => axis.clientWidth < 500")
     expect(rows(page)).to_have_count(400)
     expect(rows(page).nth(300)).to_be_focused()
-    page.get_by_label("Filter").fill("9999")
+    # Not by the number alone, which may be in that of the port.
+    page.get_by_label("Filter").fill("9999 http")
     expect(rows(page)).to_have_count(1)
 
 

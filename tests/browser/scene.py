@@ -77,7 +77,7 @@ def rows(page: Page, text: str = "") -> Any:
 
 
 def says(page: Page, element: str, text: str) -> None:
-    expect(page.locator(element)).to_contain_text(text, timeout=15_000)
+    expect(page.locator(element)).to_contain_text(text)
 
 
 def watched(proxy: RunningProxy, open_page: Callable[..., Page], **how: Any) -> Page:
