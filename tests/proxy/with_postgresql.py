@@ -114,8 +114,9 @@ def test_slow_and_again_as_it_was(proxy: RuledProxy) -> None:
 
 
 def test_slow_only_in_one_direction_and_for_a_time(proxy: RuledProxy) -> None:
-    proxy.rule("slow", delay="500ms", direction="up", expires="1s")
+    proxy.rule("slow", delay="500ms", direction="up")
     assert seconds(proxy.address) >= 0.5
+    proxy.rule("slow", delay="500ms", direction="up", expires="1s")
     until(lambda: seconds(proxy.address) < 0.5)
 
 
@@ -160,11 +161,12 @@ def test_a_session_that_is_closed(database: RealServer, proxy: RuledProxy) -> No
 def test_reset_in_the_middle_of_an_answer(
     database: RealServer, proxy: RuledProxy
 ) -> None:
-    proxy.rule("cut", fault="reset", after="500kB", expires="2s")
+    proxy.rule("cut", fault="reset", after="500kB")
     done = psql(proxy.address, "SELECT repeat('x', 3000000)")
     assert (done.returncode, done.stdout) == (2, "")
     assert any(each in done.stderr for each in LOST), done.stderr
     until(lambda: sessions(database, "psql") == 1)
+    proxy.rule("cut", fault="reset", after="500kB", expires="2s")
     # The rule's time is over, and the proxy is the same.
     until(lambda: psql(proxy.address, "SELECT repeat('x', 3000000)").returncode == 0)
 

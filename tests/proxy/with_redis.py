@@ -81,9 +81,10 @@ def test_slow_and_again_as_it_was(proxy: RuledProxy) -> None:
 
 
 def test_a_delay_that_is_longer_than_the_client_waits(proxy: RuledProxy) -> None:
-    proxy.rule("slow", delay="30s", expires="1s")
+    proxy.rule("slow", delay="30s")
     with client(proxy.port, timeout=0.2) as impatient, pytest.raises(TimeoutError):
         impatient.ping()
+    proxy.rule("slow", delay="30s", expires="1s")
     with client(proxy.port, retries=50, timeout=0.2) as patient:
         assert patient.ping()
 
