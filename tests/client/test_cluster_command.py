@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.free_port import free_port
 from tests import warm_start
-from tests.client.test_command import CLIENT, run, start
+from tests.client.test_command import CLIENT, run, start, wait_until_held
 from tests.client.test_resume_command import wait_for_lines
 from tests.server.running import RunningServer
 
@@ -86,6 +86,8 @@ class LocalTests(ClusterCase):
             arguments += [*self.resolved(server), "--cluster", "local:2"]
             with start(*arguments) as client:
                 wait_for_lines(self.out, 20)
+                # What is sent for the second time is answered.
+                wait_until_held(server, 20)
                 stopped = time.monotonic()
                 client.send_signal(signal.SIGINT)
                 _, said = client.communicate()
@@ -153,13 +155,19 @@ class KilledTests(ClusterCase):
                 f"http://{HOSTS[n % 8]}:{server.port}/get?n={n}&_delay=2ms"
                 for n in range(self.NUMBER)
             ]
-            (self.folder / "list").write_text("".join(f"{url}\n" for url in urls))
-            arguments = ["-i", str(self.folder / "list"), "-o", str(self.out)]
+            arguments = ["-i", "-", "-o", str(self.out), *self.resolved(server)]
             arguments += ["--format", "jsonl", "--cluster", place]
-            with start(*arguments, *self.resolved(server)) as client:
+            with warm_start.Popen(
+                [*CLIENT, *arguments], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+            ) as client:
+                assert client.stdin is not None
+                given = [f"{url}\n" for url in urls]
+                client.stdin.write("".join(given[:-200]))
+                client.stdin.flush()
                 wait_for_lines(self.out, 500)
                 workers[0].kill()
-                _, said = client.communicate()
+                # The rest it is given when one of the workers has gone.
+                _, said = client.communicate("".join(given[-200:]))
         self.assertEqual(client.returncode, 0, said)
         self.assertIn("nbtwisted get: worker a is lost: ", said)
         records = self.records()

@@ -37,6 +37,22 @@ class RunCase(SynchronousTestCase):
         self.assertEqual((ran.returncode, ran.stdout), (code, ""), ran.stderr)
         return ran
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """One that is to read the list from the test, and goes on while it does."""
+        return warm_start.Popen(
+            [*CLIENT, "-i", "-", "--resume", str(self.path), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def give(self, client: subprocess.Popen[str], number: int) -> None:
+        """Let it read so many entries of the list."""
+        assert client.stdin is not None
+        entries = self.list.read_text().splitlines(keepends=True)
+        client.stdin.write("".join(entries[:number]))
+        client.stdin.flush()
+
     def resumed(self, before: int, now: int) -> str:
         """What the end of a run says of its file."""
         return (
@@ -79,8 +95,9 @@ class StoppedTests(RunCase):
             self.write_list(
                 *(json.dumps({"url": url, **more[n % 3]}) for n, url in enumerate(urls))
             )
-            arguments = ("-i", str(self.list), "-c", "20", "--resume", str(self.path))
-            with start(*arguments) as client:
+            with self.start("-c", "20") as client:
+                # Without the last: it waits for its line.
+                self.give(client, self.NUMBER - 1)
                 wait_for_lines(self.path, after)
                 client.send_signal(by)
                 _, said = client.communicate()
@@ -354,10 +371,11 @@ class RefusedTests(RunCase):
     def test_what_cannot_be_put_in_order(self) -> None:
         with RunningServer() as server:
             self.write_list(f"{server.url}delay/500ms", f"{server.url}get")
-            resume = ("-i", str(self.list), "--resume", str(self.path))
-            with start(*resume) as client:
-                wait_for_lines(self.path, 1)
+            with self.start() as client:
+                self.give(client, 2)
+                wait_for_lines(self.path, 2)
                 (self.folder / ".out.jsonl.new").mkdir()
+                # It waits for the end of its list.
                 _, said = client.communicate()
         self.assertEqual(client.returncode, 23)
         self.assertEqual(
