@@ -74,10 +74,12 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
-def refusing() -> str:
+@contextlib.contextmanager
+def refusing() -> Iterator[str]:
     """Where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as port:
-        return f"127.0.0.1:{port.getsockname()[1]}"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 class ThroughTests(SynchronousTestCase):
@@ -196,9 +198,9 @@ class CurlTests(SynchronousTestCase):
 
     def test_nobody_there_or_silent(self) -> None:
         for kind in ("http", "socks5h"):
-            proxy = f"{kind}://{refusing()}"
-            for url in ("http://h.example/", "https://h.example/"):
-                self.assertEqual(self.codes(proxy, url), (7, 7))
+            with refusing() as place:
+                for url in ("http://h.example/", "https://h.example/"):
+                    self.assertEqual(self.codes(f"{kind}://{place}", url), (7, 7))
             with listening(silent) as place:
                 for option in ("-m", "--connect-timeout"):
                     codes = self.codes(f"{kind}://{place}", url, option, "0.3")
