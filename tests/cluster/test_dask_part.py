@@ -7,7 +7,6 @@ import threading
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
 
 from nbtwisted import __version__, steady_clock
 from nbtwisted.cluster import dask_part
@@ -105,13 +104,17 @@ class DaskPartTests(ReactorCase):
         part.listener = listener
         return part
 
-    async def pause(self, seconds: float = 0.01) -> None:
-        """Let the other thread do something."""
-        await deferLater(self.reactor, seconds, lambda: None)
+    async def pause(self) -> None:
+        """Let the other thread do all that it can, however late it is."""
+
+        async def turns() -> None:
+            for _ in range(50):
+                await asyncio.sleep(0)
+
+        await self.thread.call(turns())
 
     async def test_what_is_wrong_at_the_beginning_is_said(self) -> None:
         """In the name of the worker."""
-        self.patch(dask_part, "START", 0.05)
         self.patch(dask_part, "SILENCE", 0.01)
         says_no_version, silent, slow = Host(), Host(), Host()
         says_no_version.begin = says_no_version.still_there  # type: ignore[method-assign, assignment]
@@ -125,6 +128,7 @@ class DaskPartTests(ReactorCase):
                 told = await refused(self.thread.call(self.part(host).begin([])))
                 self.assertTrue(told.startswith(f"worker 7: {why}"), told)
         self.patch(dask_part, "SILENCE", 1.0)
+        self.patch(dask_part, "START", 0.05)
         slow.stays_silent_at = "read"
         self.assertEqual(
             await refused(self.thread.call(self.part(slow).begin([]))),
@@ -161,7 +165,7 @@ class DaskPartTests(ReactorCase):
             part.send({"number": number}, b"x")
             host_says = write_frame({"answer": number}, b"y")
             self.thread.call_soon(host.to_say.put_nowait, host_says)
-            await self.pause(0.002)
+            await self.pause()
         await listener.wait(5)
         self.assertEqual(
             listener.frames,
