@@ -15,9 +15,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import distributed
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
 from benchmarks.free_port import free_port
 from nbtwisted import __version__
@@ -222,6 +224,13 @@ class NoSchedulerTests(ReactorCase):
 
     async def test_something_else_is_said_to_be_there(self) -> None:
         """Whether it says something first, or waits for what it understands."""
+        client = distributed.Client
+
+        def patient(*at: str, **told: Any) -> object:
+            """It is we who wait no longer, however late its connection is."""
+            return client(*at, **{**told, "timeout": 5.0})
+
+        self.patch(distributed, "Client", patient)
         for text, patience, why in (
             (b"HTTP/1.1 400 Bad Request\r\n\r\n", 5.0, "is no Dask scheduler"),
             (b"", 0.1, "it says nothing, or nothing that Dask knows"),
@@ -241,39 +250,49 @@ class NoSchedulerTests(ReactorCase):
         )
 
 
-class SchedulerTests(ReactorCase):
-    """The cluster of a scheduler."""
+class SchedulerCase(ReactorCase):
+    """A scheduler, with workers of these names."""
+
+    names: tuple[str, ...] = ()
+
+    def setUp(self) -> None:
+        super().setUp()
+        port = free_port()
+        self.address = f"tcp://127.0.0.1:{port}"
+        # They may take long to begin, and a test has no more than its time.
+        scheduler = start_dask(self, "scheduler", "--port", str(port))
+        self.processes = [
+            start_dask(self, "worker", self.address, "--no-nanny", "--name", name)
+            for name in self.names
+        ]
+        wait_for_dask(scheduler, "Scheduler at:")
+        for process in self.processes:
+            wait_for_dask(process, "Registered to:")
+
+
+class SchedulerTests(SchedulerCase):
+    """The cluster of a scheduler that is alone."""
+
+    async def test_it_has_no_workers(self) -> None:
+        """Though it is given time to get one."""
+        self.patch(cluster_module, "FIRST_WORKER", 0.1)
+        self.assertIn(
+            "has no workers: expected at least one",
+            await refused(connect(self.reactor, Place(self.address))),
+        )
+
+
+class WorkerTests(SchedulerCase):
+    """The cluster of a scheduler that has two workers."""
+
+    names = ("a", "b")
 
     async def test_a_worker_that_is_killed_is_lost(self) -> None:
         """And its part's process ends with it; others go on."""
-        port = free_port()
-        address = f"tcp://127.0.0.1:{port}"
-        loopback = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
-        dask = [sys.executable, "-m", "distributed.cli"]
-        started = [start([f"{dask[2]}.dask_scheduler", "--port", str(port), *loopback])]
-        worker = [f"{dask[2]}.dask_worker", address, "--no-nanny", *loopback]
-        try:
-            patch = self.patch(cluster_module, "FIRST_WORKER", 0.1)
-            self.assertIn(
-                "has no workers: expected at least one",
-                await refused(connect(self.reactor, Place(address))),
-            )
-            patch.restore()
-            started += [start([*worker, "--name", name]) for name in ("a", "b")]
-            # As from where only the scheduler can be reached.
-            self.patch(cluster_module, "REACH_DIRECTLY", 0.0)
-            await self._lose_one(await self._connect(address), started[1])
-        finally:
-            for process in started:
-                process.kill()
-                process.communicate()
-
-    async def _connect(self, address: str) -> DaskCluster:
-        while True:
-            cluster = await connect(self.reactor, Place(address))
-            if len(cluster.workers) == 2:
-                return cluster
-            await cluster.close()
+        # As from where only the scheduler can be reached.
+        self.patch(cluster_module, "REACH_DIRECTLY", 0.0)
+        cluster = await connect(self.reactor, Place(self.address))
+        await self._lose_one(cluster, self.processes[0])
 
     async def _lose_one(self, cluster: DaskCluster, process: Any) -> None:
         self.assertFalse(cluster._client.direct_to_workers)
@@ -301,10 +320,26 @@ class SchedulerTests(ReactorCase):
             await cluster.close()
 
 
-def start(arguments: list[str]) -> subprocess.Popen[bytes]:
-    """Start Python with a module and its arguments."""
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+def start_dask(
+    test: TestCase, program: str, *arguments: str, **environment: str
+) -> subprocess.Popen[str]:
+    """Start one of Dask's programs, which ends with the test."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments),
+            *("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"),
+        ],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        text=True,
     )
+    test.addCleanup(process.communicate)
+    test.addCleanup(process.kill)
+    return process
+
+
+def wait_for_dask(process: subprocess.Popen[str], text: str) -> None:
+    """Wait until one of them has said that it is there."""
+    assert process.stderr is not None
+    assert any(text in line for line in process.stderr), "it has ended"

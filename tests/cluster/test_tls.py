@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pathlib
-import socket
-import subprocess
-import sys
 from typing import Any
 
 import dask
 import distributed
 import trustme
-from twisted.internet.task import deferLater
 
 from benchmarks.free_port import free_port
-from nbtwisted.cluster import cluster as cluster_module
 from nbtwisted.cluster.cluster import DaskCluster, connect
 from nbtwisted.cluster.frame import Frame
 from nbtwisted.cluster.place import Place
-from tests.cluster.test_cluster import PART, Listener, refused
+from tests.cluster.test_cluster import (
+    PART,
+    Listener,
+    refused,
+    start_dask,
+    wait_for_dask,
+)
 from tests.guard import ReactorCase
 
 
@@ -45,62 +44,38 @@ def settings(
 class TLSTests(ReactorCase):
     """A scheduler and a worker that trust an authority of their own."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = pathlib.Path(self.mktemp())
+        self.folder.mkdir()
+        self.ca = trustme.CA()
+        self.ours = settings(self.folder / "ours", self.ca, self.ca)
+        port = free_port()
+        self.address = f"tls://127.0.0.1:{port}"
+        told = {_variable(name): value for name, value in self.ours.items()}
+        # They may take long to begin, and a test has no more than its time.
+        start_dask(self, "scheduler", "--protocol", "tls", "--port", str(port), **told)
+        worker = ("worker", self.address, "--no-nanny", "--name", "ann")
+        wait_for_dask(start_dask(self, *worker, **told), "Registered to:")
+
     async def test_parts_are_spoken_to_by_those_who_have_a_certificate(self) -> None:
         """And by nobody else."""
-        folder = pathlib.Path(self.mktemp())
-        folder.mkdir()
-        ca, other = trustme.CA(), trustme.CA()
-        ours = settings(folder / "ours", ca, ca)
+        folder, ca, other = self.folder, self.ca, trustme.CA()
         # It brings settings of its own, which are not to go with ours.
         self.assertTrue(distributed.Client)
-        port = free_port()
-        address = f"tls://127.0.0.1:{port}"
-        environment = {
-            **os.environ,
-            **{_variable(name): value for name, value in ours.items()},
-        }
-        loopback = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
-        started = [
-            subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.{program}", *told, *loopback],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-            )
-            for program, told in (
-                ("dask_scheduler", ["--protocol", "tls", "--port", str(port)]),
-                ("dask_worker", [address, "--no-nanny", "--name", "ann"]),
-            )
-        ]
-        try:
-            await self._listens(port)
-            await self._speak(address, ours)
-            for told, words in (
-                ({}, "expected Dask to be told of its certificates here"),
-                (settings(folder / "other", other, other), "no Dask scheduler answers"),
-                (settings(folder / "mixed", ca, other), "KEY_VALUES_MISMATCH"),
-            ):
-                with dask.config.set(told):
-                    error = await refused(connect(self.reactor, Place(address)))
-                self.assertIn(words, error)
-        finally:
-            for process in started:
-                process.kill()
-                process.communicate()
-
-    async def _listens(self, port: int) -> None:
-        """Wait until a scheduler has started, which takes as long as it takes."""
-        while True:
-            with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", port)).close()
-                return
-            await deferLater(self.reactor, 0.01)
+        await self._speak(self.address, self.ours)
+        for told, words in (
+            ({}, "expected Dask to be told of its certificates here"),
+            (settings(folder / "other", other, other), "no Dask scheduler answers"),
+            (settings(folder / "mixed", ca, other), "KEY_VALUES_MISMATCH"),
+        ):
+            with dask.config.set(told):
+                error = await refused(connect(self.reactor, Place(self.address)))
+            self.assertIn(words, error)
 
     async def _speak(self, address: str, ours: dict[str, Any]) -> None:
-        patch = self.patch(cluster_module, "FIRST_WORKER", 20.0)
         with dask.config.set(ours):
             cluster: DaskCluster = await connect(self.reactor, Place(address))
-        patch.restore()
         try:
             self.assertTrue(cluster._client.direct_to_workers)
             [worker] = cluster.workers
