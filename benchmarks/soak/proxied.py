@@ -27,7 +27,14 @@ from benchmarks.soak.proxy_client import Carried, Sender
 from benchmarks.soak.proxy_kinds import KINDS, PLAIN_KINDS, UPSTREAM_TIMEOUT, Kind
 from benchmarks.soak.proxy_ledger import Ledger, Sent, read_written
 from benchmarks.soak.scenarios import without_outcome
-from benchmarks.soak.server import PROJECT, Server, leaks, started, until
+from benchmarks.soak.server import (
+    PROJECT,
+    SECONDS_TO_START,
+    Server,
+    leaks,
+    started,
+    until,
+)
 from benchmarks.soak.watched import TIMERS
 
 __all__ = ["proxied", "running_proxy"]
@@ -41,7 +48,6 @@ SECONDS_OF_A_KILL = 3.0
 """Until it is there again, and what was asked meanwhile is over."""
 SECONDS_BETWEEN_LOOKS = 0.5
 """At the journal, which has the last thousand requests that are over."""
-SECONDS_TO_START = 10.0
 SECONDS_TO_CLEAN_UP = 5.0
 MOST_GROWTH = 1.2
 SLOWED = "_delay=uniform(0ms,3ms)&_slice=20000,1000,1ms&_direction=both"

@@ -34,7 +34,7 @@ EXPECTED_LINE = re.compile(
 LISTENS = re.compile(r"(?:serving on|proxying) \w+://127\.0\.0\.1:(\d+)")
 LISTENS_TO_OPERATORS = re.compile(r"operators at \w+://127\.0\.0\.1:(\d+)")
 
-SECONDS_TO_START = 20.0
+SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 15.0
 SECONDS_TO_CLEAN_UP = 5.0
 SECONDS_TO_HOLD = 60.0
