@@ -14,11 +14,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from nbtwisted.server.rules.reading import Reading
 from nbtwisted.server.rules.text import parse_text
 from tests.pages import ROOT
+
+pytestmark = pytest.mark.timeout(180)
+"""Seconds: all recipes together have taken 57 beside many other tests."""
 
 # The errors of a test that is itself wrong.
 MISTAKES = ("AttributeError", "ImportError", "ModuleNotFound", "NameError", "TypeError")
@@ -99,7 +103,7 @@ def _run(entries: Iterable[Entry], folder: Path) -> Mapping[tuple[str, str], Out
         stderr=subprocess.STDOUT,
         text=True,
         # Before pytest takes this process for one that hangs.
-        timeout=50,
+        timeout=170,
         check=False,
     ).stdout
     outcomes = {}
