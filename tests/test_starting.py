@@ -55,7 +55,8 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        # Before pytest takes this process for one that hangs.
+        timeout=50,
         env=environment,
     )
 
