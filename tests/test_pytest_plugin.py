@@ -696,9 +696,9 @@ def test_pytest_is_killed(
     os.mkfifo(fifo)
     command = [sys.executable, "-m", "pytest", *WITHOUT_OTHERS, *arguments]
     session = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
+    while not port.exists():
+        assert session.poll() is None
     try:
-        while not port.exists():
-            assert session.poll() is None
         address = ("127.0.0.1", int(port.read_text()))
         with socket.create_connection(address, timeout=20) as connection:
             session.kill()
@@ -708,7 +708,8 @@ def test_pytest_is_killed(
                 assert connection.recv(1) == b""
             assert time.monotonic() - began < 2
     finally:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        # The child may have yet to begin to wait for this.
+        os.close(os.open(fifo, os.O_WRONLY))
 
 
 def test_a_child_that_a_test_leaves_behind(pytester: pytest.Pytester) -> None:
@@ -726,8 +727,8 @@ def test_a_child_that_a_test_leaves_behind(pytester: pytest.Pytester) -> None:
     fifo = pytester.path / "fifo"
     os.mkfifo(fifo)
     run(pytester).assert_outcomes(passed=1)
-    # The child still waits for this.
-    os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    # The child still waits for this, or is about to.
+    os.close(os.open(fifo, os.O_WRONLY))
 
 
 def test_the_process_ends_with_its_stdin() -> None:

@@ -104,7 +104,8 @@ class AdoptingTests(SynchronousTestCase):
 
     def test_uses_by_other_threads_are_reported(self) -> None:
         for kind in KINDS:
-            reactor = self.adopted(kind, summary=False)
+            # Of a stall, which a busy machine may make of this, it would say more.
+            reactor = self.adopted(kind, stall=60, summary=False)
 
             def uses() -> None:
                 reactor.callLater(0, reactor.stop)  # noqa: B023

@@ -38,7 +38,6 @@ names = sorted(vars(sys.modules["__main__"]))
 class RemoteTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(remote, "SINCE", (3, 0))
-        self.patch(asking, "UNTIL_IT_ANSWERS", 2.0)
         self.ended = 0, b""
         self.told: list[str] = []
         self.patch(subprocess, "run", self._as_python)

@@ -280,7 +280,8 @@ class AsyncioTests(SnapshotCase):
             self._end(task)
 
     def test_a_loop_that_another_thread_runs(self) -> None:
-        began, may_end = threading.Event(), threading.Event()
+        began: Any = threading.Event()
+        may_end = threading.Event()
 
         async def sleeps() -> None:
             await asyncio.sleep(100)
@@ -288,8 +289,8 @@ class AsyncioTests(SnapshotCase):
         async def blocks() -> None:
             task = asyncio.ensure_future(sleeps())
             await asyncio.sleep(0)
-            began.set()
-            may_end.wait()
+            # In one line: it may be looked at before it has begun to wait.
+            began.set() or may_end.wait()
             task.cancel()
 
         thread = threading.Thread(target=self.loop.run_until_complete, args=(blocks(),))

@@ -122,11 +122,12 @@ class EventTests(FiringCase):
         self.assertFalse(done.called)
 
     def test_a_job_that_a_thread_runs_and_one_that_waits_for_a_thread(self) -> None:
-        began, may_end = threading.Event(), threading.Event()
+        began: Any = threading.Event()
+        may_end = threading.Event()
 
         def block() -> None:
-            began.set()
-            may_end.wait()
+            # In one line: it may be looked at before it has begun to wait.
+            began.set() or may_end.wait()
 
         calls: list[Any] = []
         self.program.callFromThread = (  # type: ignore[attr-defined]
