@@ -11,31 +11,34 @@ from twisted.internet.testing import MemoryReactorClock
 from nbtwisted.reactor.tracing import verdict
 from nbtwisted.reactor.tracing.recorder import Stall
 from nbtwisted.reactor.tracing.verdict import Verdict
+from tests.blocking import BLOCK, LINE
 from tests.guard import ClockCase
 from tests.reactor.test_trace_command import TraceCase
 
-BLOCKS = """
-import time
+BLOCKS = (
+    BLOCK
+    + """
 from twisted.internet import reactor
-def block():
-    time.sleep(0.4)
 reactor.callLater(0, block)
 reactor.callLater(0.5, reactor.stop)
 reactor.run()
 print("over")
 """
+)
 # It says that it is up when it has blocked.
-SERVICE = """
-import time
+SERVICE = (
+    BLOCK
+    + """
 from twisted.application.service import Application
 from twisted.internet import reactor
 application = Application("x")
-reactor.callLater(0, time.sleep, 0.4)
+reactor.callLater(0, block)
 def up():
     reactor.told = open("up", "w")
     print("up", file=reactor.told, flush=True)
 reactor.callLater(0.01, up)
 """
+)
 
 
 class VerdictTests(ClockCase):
@@ -87,7 +90,7 @@ class CommandTests(TraceCase):
             said = "reactor: blocked once for 50 ms or more: for "
             self.assertEqual(said in ran.stderr, code != 0)
             if code:
-                self.assertIn(f"in __main__.block ({path}:5)\n", ran.stderr)
+                self.assertIn(f"in __main__.block ({path}:{LINE})\n", ran.stderr)
 
     def test_one_that_is_stopped_by_a_signal(self) -> None:
         self.script(SERVICE, "service.tac")

@@ -11,6 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import warm_start
+from tests.blocking import BLOCK, LINE
 
 # Most of a session's time would go into these plugins' imports.
 WITHOUT_OTHERS = (
@@ -19,16 +20,14 @@ WITHOUT_OTHERS = (
 )
 
 # What waits for the processor, because the machine is busy, does not count.
-CASES = """
-import time
+CASES = (
+    BLOCK
+    + """
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 import pytest
 from nbtwisted.testing import FailsOnStall
-
-def block():
-    time.sleep(0.4)
 
 def compute():
     end = time.thread_time() + 0.4
@@ -54,6 +53,7 @@ class Plain(TestCase):
         block()
         assert False, "of its own"
 """
+)
 MARKED = """
 class Marked(TestCase):
     @pytest.mark.fail_on_stall("off")
@@ -87,15 +87,13 @@ class Mixed(FailsOnStall, TestCase):
     async def test_waits(self):
         await deferLater(reactor, 0)
 """
-GREENLETS = """
-import time
+GREENLETS = (
+    BLOCK
+    + """
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 import pytest
-
-def block():
-    time.sleep(0.4)
 
 def test_kind():
     assert isinstance(reactor, __import__(
@@ -119,6 +117,7 @@ def slow_fixture():
 async def test_after_what_blocks_nobody(slow_fixture):
     await deferLater(reactor, 0)
 """
+)
 
 
 class SessionCase(SynchronousTestCase):
@@ -164,8 +163,7 @@ class PytestTests(SessionCase):
             },
             said,
         )
-        line = CASES[: CASES.index("time.sleep")].count("\n") + 1
-        place = f"test_it.py:{line}, in block\n"
+        place = f"test_it.py:{LINE}, in block\n"
         self.assertRegex(said, rf"blocked the reactor for \d+ ms: {place}")
         self.assertIn("test: test_it.py::Plain::test_blocks\n", said)
         self.assertIn("callback: deferLater -> test_it.Plain.test_blocks\n", said)
