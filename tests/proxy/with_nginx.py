@@ -150,7 +150,7 @@ def test_a_download_that_is_cut(proxy: RuledProxy) -> None:
 
 
 def test_a_rule_whose_time_is_over(proxy: RuledProxy) -> None:
-    proxy.rule("cut", fault="truncate", expires="2s")
+    proxy.rule("cut", fault="truncate")
 
     def is_whole() -> bool:
         with client(proxy) as made:
@@ -160,6 +160,7 @@ def test_a_rule_whose_time_is_over(proxy: RuledProxy) -> None:
                 return False
 
     assert not is_whole()
+    proxy.rule("cut", fault="truncate", expires="2s")
     until(is_whole)
 
 
