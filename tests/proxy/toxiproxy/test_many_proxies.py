@@ -9,6 +9,7 @@ import socket
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
@@ -21,8 +22,10 @@ from nbtwisted.proxy.toxiproxy.api import ToxiproxyAPI
 from nbtwisted.proxy.toxiproxy.collection import MOST_PROXIES
 from nbtwisted.proxy.toxiproxy.named_proxy import NamedProxy
 from nbtwisted.proxy.toxiproxy.toxics import Toxic
-from tests.guard import open_sockets
+from tests.guard import TIMEOUT, open_sockets
 from tests.proxy.toxiproxy.test_python_client import PATIENCE, ClientCase
+
+pytestmark = pytest.mark.timeout(180)
 
 WITH_LINKS = 50
 """Proxies that have a link in the middle of something."""
@@ -65,6 +68,9 @@ def ours() -> int:
 
 
 class ManyProxiesTests(ClientCase):
+    # Three seconds of work, for which a machine that is shared by ten takes thirty.
+    timeout = 4 * TIMEOUT
+
     async def test_they_leave_nothing(self) -> None:
         kinds = (NamedProxy, StreamProxy, Link, Toxic)
         self.assertEqual(alive(*kinds), 0)
