@@ -18,6 +18,7 @@ import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from benchmarks.free_port import free_port
 from nbtwisted import steady_clock
 from nbtwisted.proxy.stream.link import Link, LinkState
 from nbtwisted.proxy.stream.listener import State, StreamProxy
@@ -398,9 +399,7 @@ class SocketTests(SocketsCase):
 
     @on_reactor
     async def test_an_upstream_that_is_the_proxy_is_a_loop(self) -> None:
-        own = socket.create_server(("127.0.0.1", 0))
-        port = own.getsockname()[1]
-        own.close()
+        port = free_port()
         proxy = StreamProxy(
             self.reactor,
             listen=f"tcp:{port}:interface=127.0.0.1",
