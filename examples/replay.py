@@ -25,7 +25,7 @@ PATHS = [
     "/sse?count=4&duration=1500ms",
     "/get?_seq=503,503,200&_delay=250ms",
     "/redirect-to?url=/delay/800ms&_delay=400ms",
-    "/get?_fault=truncate&_delay=200ms&_drip=700ms/9",
+    "/get?_fault=truncate&_delay=150ms&_drip=300ms/9",
     "/get?_fault=malformed-chunk&_delay=700ms",
     "/get?_fault=stall",
     "/status/404?_delay=900ms",
