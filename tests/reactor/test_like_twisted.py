@@ -7,12 +7,10 @@ got, what the protocol was told and what was logged must be the same.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import socket
 import struct
 import tempfile
-import termios
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
@@ -32,6 +30,7 @@ from nbtwisted.reactor.traced import TracedReactor
 from nbtwisted.reactor.traced_asyncio import TracedAsyncioReactor
 from nbtwisted.reactor.tracing.traced_reactor import Settings
 from tests.reactor.connected import ReactorTestCase, Served, one_turn, twisteds_asyncio
+from tests.undelivered import undelivered
 
 BIG = b"x" * 5_000_000
 
@@ -100,11 +99,7 @@ def fails(raised: BaseException) -> Callable[..., Any]:
 def is_in_transit(transport: Any) -> bool:
     """Whether the kernel has yet to bring what was sent, or the end, to the client."""
     connection = getattr(transport, "socket", None)
-    if connection is None:
-        return True
-    waiting = bytearray(4)
-    fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, waiting)
-    return waiting != bytes(4)
+    return connection is None or undelivered(connection) > 0
 
 
 class LikeTwistedTests(ReactorTestCase):
