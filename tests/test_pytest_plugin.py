@@ -551,7 +551,8 @@ def test_gaps(pytester: pytest.Pytester) -> None:
                 answered.append(time.monotonic())
                 time.sleep(pause)
             gaps = slow_server.gaps(key="a")
-            assert gaps[0] > 0.2 - 0.08 and gaps[1] > 0.1 - 0.08
+            # A request ends before its client has the last byte.
+            assert gaps[0] >= 0.2 and gaps[1] >= 0.1
             # What an answer takes is not part of them.
             assert gaps[0] < answered[1] - asked[0] - 2 * 0.5 + 0.01
             assert gaps[1] < answered[2] - asked[1] - 2 * 0.5 + 0.01

@@ -78,7 +78,9 @@ class TakesRules(ABC):
         """Seconds that the client let pass between each two of these requests.
 
         Each is counted from the end of one request (also of one that was broken off) to
-        the start of the next, and is 0 if that came before the end.
+        the start of the next, and is 0 if that came before the end. It is not shorter
+        than the client's pause, unless the client has left before it had its answer:
+        that is seen a moment later.
         """
         return gaps_between(self.requests(key, rule=rule))
 

@@ -214,6 +214,26 @@ class ResponseTests(ExchangeCase):
         self.assertEqual(exchange.entry.held, 2.25)
         self.assert_over(exchange, "answered")
 
+    def test_it_ends_before_the_client_can_go_on(self) -> None:
+        # All at once, in pieces, and broken off; the last writing takes a second.
+        for target, took in (
+            ("/get?_delay=2", 2),
+            ("/drip?numbytes=3&duration=4&_key=k", 4),
+            ("/get?_fault=truncate", 0),
+        ):
+            exchange, connection, behaviour = self.open(target)
+
+            def write(data: bytes, connection: Kept = connection) -> None:
+                connection.data += data
+                if len(connection.body) >= 3:
+                    self.clock.rightNow += 1
+
+            connection.write = write  # type: ignore[method-assign]
+            exchange.begin(behaviour)
+            self.clock.pump([1] * 4)
+            self.assertNotEqual(connection.ended, "", target)
+            self.assertEqual(exchange.entry.took, took, target)
+
     def test_who_leaves_while_it_waits(self) -> None:
         exchange, connection = self.begin("/delay/2")
         exchange.client_left()

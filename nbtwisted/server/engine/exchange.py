@@ -199,10 +199,7 @@ class Exchange:
         pieces = response.pieces
         if pieces is None:
             entry.sent = response.sent
-            opening += response.tail
-            if opening:
-                self.connection.write(opening)
-            self._finish()
+            self._finish(opening + response.tail)
             return
         if response.is_slow:
             self._uncounted = len(opening)
@@ -250,10 +247,10 @@ class Exchange:
             pieces.append(self._tail())
         data = self._opening + b"".join(pieces)
         self._opening = b""
-        if data:
+        if is_last:
+            self._finish(data)
+        elif data:
             self.connection.write(data)
-        if is_last and self._state is State.SENDING:
-            self._finish()
 
     def _tail(self) -> bytes:
         response, body = self._response, self._reply.body
@@ -282,7 +279,13 @@ class Exchange:
         else:
             self.connection.close()
 
-    def _finish(self) -> None:
+    def _finish(self, rest: bytes) -> None:
+        # Before it is written: the client may go on as soon as it has the last byte.
+        now = self._engine.now()
+        if rest:
+            self.connection.write(rest)
+        if self._state is not State.SENDING:
+            return
         ending = self._response.ending
         if ending is Ending.HOLD:
             self._go(Event.STALL)
@@ -294,7 +297,7 @@ class Exchange:
             else:
                 self.connection.stall()
             return
-        self._end(self._outcome)
+        self._end(self._outcome, now)
         if ending is Ending.RESET:
             self.connection.reset()
         elif ending is Ending.CLOSE or self._closes or self.is_last:
@@ -423,10 +426,10 @@ class Exchange:
         self._end(outcome)
         self.connection.reset()
 
-    def _end(self, outcome: str) -> None:
+    def _end(self, outcome: str, now: float | None = None) -> None:
         self._go(Event.END)
         self.entry.outcome = outcome
-        self.entry.took = self._engine.now() - self._came
+        self.entry.took = (self._engine.now() if now is None else now) - self._came
         if self._wait is not None:
             self._wait.cancel()
         if self._source is not None:
