@@ -31,7 +31,7 @@ def in_stock(host: str, port: int, article: str) -> str:
     """What is under test: it asks again when its connection breaks."""
     for _ in range(3):
         try:
-            with socket.create_connection((host, port), timeout=1) as connection:
+            with socket.create_connection((host, port), timeout=10) as connection:
                 connection.sendall(f"{article}\n".encode())
                 with connection.makefile() as lines:
                     return lines.readline()

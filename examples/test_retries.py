@@ -10,11 +10,11 @@ from nbtwisted.pytest_plugin import SlowServer
 from nbtwisted.testing.slow_app import SlowApp
 
 
-def get_patiently(url: str) -> int:
+def get_patiently(url: str, timeout: float = 10) -> int:
     """What is under test: it asks again when it was not answered."""
     for _ in range(3):
         try:
-            answer = requests.get(url, timeout=0.1)
+            answer = requests.get(url, timeout=timeout)
         except requests.RequestException:
             continue
         if answer.status_code != 503:
@@ -31,7 +31,8 @@ def test_asks_again(slow_server: SlowServer) -> None:
 
 @pytest.mark.parametrize("fault", ["reset", "empty", "stall", "truncate"])
 def test_gives_up(slow_server: SlowServer, fault: str) -> None:
-    assert get_patiently(f"{slow_server.url}/get?_fault={fault}") == 0
+    url = f"{slow_server.url}/get?_fault={fault}"
+    assert get_patiently(url, timeout=0.1) == 0
     assert len(slow_server.requests()) == 3
 
 

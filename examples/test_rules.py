@@ -17,7 +17,7 @@ def get_order(base: str, number: int) -> str:
     retries = Retry(total=3, backoff_factor=0.1, status_forcelist=[503])
     with requests.Session() as session:
         session.mount(base, HTTPAdapter(max_retries=retries))
-        return session.get(f"{base}/orders/{number}", timeout=1).text
+        return session.get(f"{base}/orders/{number}", timeout=10).text
 
 
 def test_a_slow_service_that_breaks(slow_server: SlowServer) -> None:

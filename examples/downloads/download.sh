@@ -7,7 +7,7 @@ trap 'rm -r "$folder"' EXIT
 
 download() {
     for pause in 0.05 0.1 0.2 0; do
-        curl --silent --fail --max-time 0.5 --output "$folder/$1" "$base/files/$1"
+        curl --silent --fail --max-time 5 --output "$folder/$1" "$base/files/$1"
         code=$?
         [ "$code" = 0 ] && return
         echo "$1: curl ended with $code"

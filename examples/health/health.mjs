@@ -4,7 +4,7 @@ const url = `${process.argv[2]}/health`;
 
 async function check() {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(200) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(3000) });
     const body = await answer.json();
     return answer.ok && body.ok ? "up" : `down: ${answer.status}`;
   } catch (error) {

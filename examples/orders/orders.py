@@ -13,7 +13,7 @@ session.mount("http://", HTTPAdapter(max_retries=retries))
 
 for number in numbers:
     try:
-        answer = session.get(f"{base}/orders/{number}", timeout=1)
+        answer = session.get(f"{base}/orders/{number}", timeout=10)
         answer.raise_for_status()
     except requests.RequestException as error:
         print(f"order {number}: {type(error).__name__}")

@@ -28,6 +28,6 @@ def pay(client: httpx.Client, order: str) -> str:
 
 
 base, *orders = sys.argv[1:]
-with httpx.Client(base_url=base, timeout=0.5) as client:
+with httpx.Client(base_url=base, timeout=5) as client:
     for order in orders:
         print(f"order {order}: {pay(client, order)}")

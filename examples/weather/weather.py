@@ -30,7 +30,7 @@ async def weather(session: aiohttp.ClientSession, city: str) -> str:
 
 async def main(base: str, *cities: str) -> None:
     """Ask for all cities at once."""
-    timeout = aiohttp.ClientTimeout(total=0.5)
+    timeout = aiohttp.ClientTimeout(total=5)
     async with aiohttp.ClientSession(base, timeout=timeout) as session:
         found = await asyncio.gather(*(weather(session, city) for city in cities))
     for city, text in zip(cities, found, strict=True):
