@@ -311,6 +311,14 @@ class TrialTests(SynchronousTestCase):
         tally.latencies.add(1.0)
         self.assertFalse(self.trial(tally, "p99<1s").is_unanswered)
 
+    def test_nobody_was_asked(self) -> None:
+        tally = Tally()
+        tally.not_sent = 1
+        tally.lateness.add(0.5)
+        trial = self.trial(tally, "p99<1s")
+        self.assertFalse(trial.is_unanswered)
+        self.assertTrue(trial.is_disturbed)
+
     def test_the_client_is_the_limit(self) -> None:
         # From when they were sent, all is well.
         tally = tally_of([0.5] * 100)
@@ -417,6 +425,8 @@ class FoundRateTests(SynchronousTestCase):
             sentence(found_rate(one, self.GOAL)), "none: no trial was over"
         )
         while not one.state.is_over:
+            late = Trial(one.rate, LIMITED, shown=("p99 1.5 s",), is_disturbed=True)
+            one.add(late)
             one.add(Trial(one.rate, FAILED, shown=("p99 300.0 ms",)))
         self.assertEqual(
             sentence(found_rate(one, self.GOAL)),

@@ -52,7 +52,8 @@ def sentence(found: dict[str, Any]) -> str:
     if found["rate"] is None:
         if not trials:
             return "none: no trial was over"
-        last = min(trials, key=lambda trial: float(trial["rate"]))
+        # Of several at that rate, the last has decided.
+        last = min(reversed(trials), key=lambda trial: float(trial["rate"]))
         limit = f"; the client: {last['limited_by']}" if last["limited_by"] else ""
         return (
             f"none: {condition} did not hold at {print_rate(last['rate'])}, the "

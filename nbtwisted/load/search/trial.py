@@ -80,7 +80,8 @@ class Trial:
             ),
             limit,
             found["rps"],
-            not found["answered"] and not found["timed_out"],
+            # A client that was held up may not have asked.
+            bool(found["sent"]) and not (found["answered"] or found["timed_out"]),
             limit is not None
             and found["partial"] is None
             and client["cpu"] <= BUSY
