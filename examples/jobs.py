@@ -14,7 +14,7 @@ async def main(reactor: Any, base: str) -> None:
     jobs: list[str | Job] = [
         Job(f"{base}get", "HEAD"),
         Job(f"{base}post", "POST", headers=form, body=b"user=ann"),
-        Job(f"{base}post?_seq=503,200&_key=jobs", "POST", max_time=2.0),
+        Job(f"{base}post?_seq=503,200&_key=jobs", "POST", max_time=10.0),
         f"{base}get",
     ]
     retries = Retries(1, delay=0.1, all_methods=True)

@@ -119,7 +119,7 @@ def printed_by(
         line + "\n"
         for line in printed.replace(folder, "/tmp/").splitlines()
         # Of the machine, and not of what the page shows.
-        if not re.match(r"Warning: the client was |  \S+/s  limited  ", line)
+        if not re.match(r"Warning: the client was |This client cannot ask ", line)
     )
 
 
@@ -156,6 +156,7 @@ def _shape(line: str) -> str:
     line = re.sub(r"\d+(\.\d+)?(e-\d+)? (m?s\b|(ミリ)?秒)", "<time>", line)
     # The machine may have had too much to do.
     line = re.sub(r"; the client: its timers were .*? late \([^)]*\)", "", line)
+    line = re.sub(r"(  \S+/s)  limited  ", r"\1  failed  ", line)
     # A pause that is drawn may be longer than a pace wants to wait.
     line = re.sub(r"; \d+ paced", "", line)
     # How busy a program was: there may be nothing to draw.
