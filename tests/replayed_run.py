@@ -8,7 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.pages import ROOT
+
+pytestmark = pytest.mark.timeout(180)
+"""Seconds: a try takes 7, and there may be five."""
 
 TRIES = 5
 """Other programs run meanwhile, and hold one or the other up."""
