@@ -17,7 +17,7 @@ app = Klein()
 @app.route("/")
 def slow(request: Any) -> bytes:
     """Wait, and let nobody else do anything meanwhile."""
-    time.sleep(0.5)
+    time.sleep(3)
     return b"slow"
 
 
