@@ -10,7 +10,7 @@ from nbtwisted.client import Response, get_all
 
 async def main(reactor: Any, *urls: str) -> None:
     """Print how each URL was answered."""
-    results = await get_all(urls, reactor=reactor, max_time=1.0)
+    results = await get_all(urls, reactor=reactor, max_time=3.0)
     for url, (_, result) in zip(urls, results, strict=True):
         if isinstance(result, Response):
             print(url, result.status, f"after {result.timing.wait:.2f} s")
