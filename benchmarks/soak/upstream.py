@@ -7,7 +7,7 @@ moment: what it has written to the file, a line each, is there all the same.
 
     asked N      the head of request N is here
     whole N S C  its body is, too, with so many bytes and this checksum
-    gave N       all of the answer was handed to the kernel
+    gave N       what is left of the answer is handed to the kernel next
 
 Paths, each with `?n=N`, say what the answer is like; `plain`, `large`, `chunked`,
 `slow`, `upload`, and what is none: `reset`, `empty`, `garbage`, `truncate`, `stall`.
@@ -63,10 +63,7 @@ class _Asked:
         self._note(f"asked {number}")
         body = await self._body(head)
         self._note(f"whole {number} {len(body)} {zlib.crc32(body)}")
-        kept = await self._give(path, number, body, method == "HEAD")
-        if kept:
-            self._note(f"gave {number}")
-        return kept
+        return await self._give(path, number, body, method == "HEAD")
 
     async def _body(self, head: str) -> bytes:
         if re.search(r"^transfer-encoding: *chunked", head, re.I | re.M):
@@ -103,13 +100,13 @@ class _Asked:
         given = body_of(number, size)
         if path == "/upload":
             given = b"%d %d" % (len(body), zlib.crc32(body))
-        self._writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(given)
-        )
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(given)
         if path == "/truncate":
-            self._writer.write(given[: size // 2])
+            self._writer.write(head + given[: size // 2])
             return False
-        self._writer.write(b"" if is_head else given)
+        # Behind it, whoever has the answer may be faster, and this one killed.
+        self._note(f"gave {number}")
+        self._writer.write(head + (b"" if is_head else given))
         await self._writer.drain()
         return True
 
@@ -121,6 +118,7 @@ class _Asked:
             self._writer.write(b"%x\r\n%b\r\n" % (size, body[start : start + size]))
             await self._writer.drain()
             await asyncio.sleep(SECONDS_BETWEEN_CHUNKS)
+        self._note(f"gave {number}")
         self._writer.write(b"0\r\n\r\n")
         await self._writer.drain()
 
