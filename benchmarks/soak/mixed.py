@@ -64,7 +64,7 @@ class Reception:
     received: bytes
     ending: str
     seconds: float
-    """From the first bytes to the end, or to when it was not waited for any longer."""
+    """From the question to the end, or to when it was not waited for any longer."""
 
 
 @dataclass
@@ -248,9 +248,12 @@ class Worker:
         expected_ending, is_right = FAULTS[fault]
         with await open_connection(self._port, self._number) as connection:
             target = f"/get?_size={BODY}&_fault={fault}"
+            # The server may begin before this process goes on behind what it sends.
+            began = time.monotonic()
             await send(connection, request(target))
             reception = await receive(
                 connection,
+                began,
                 is_silent=fault == "stall",
                 is_endless=expected_ending == "open",
             )
@@ -259,20 +262,19 @@ class Worker:
 
 
 async def receive(
-    connection: socket.socket, *, is_silent: bool, is_endless: bool
+    connection: socket.socket, began: float, *, is_silent: bool, is_endless: bool
 ) -> Reception:
     """All that comes until the end, or in a second if there will be none.
 
-    That second begins with the first bytes, however long a busy server takes for them,
-    unless none are to come.
+    That second begins with the second byte, however long a busy server takes for it,
+    unless none is to come. `began` is when it was asked for.
     """
     loop = asyncio.get_running_loop()
     received = b""
-    began = loop.time()
-    deadline = began + SECONDS_TO_WAIT_FOR_A_STALL if is_silent else None
+    deadline = loop.time() + SECONDS_TO_WAIT_FOR_A_STALL if is_silent else None
 
     def reception(ending: str) -> Reception:
-        return Reception(received, ending, loop.time() - began)
+        return Reception(received, ending, time.monotonic() - began)
 
     while True:
         wait = None if deadline is None else max(deadline - loop.time(), 0.0)
@@ -286,7 +288,7 @@ async def receive(
         if not data:
             return reception("closed")
         received += data
-        if is_endless and deadline is None:
+        if is_endless and deadline is None and len(received) > 1:
             deadline = loop.time() + SECONDS_TO_WAIT_FOR_A_STALL
 
 
