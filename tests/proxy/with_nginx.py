@@ -113,11 +113,14 @@ def test_slow_and_again_as_it_was(proxy: RuledProxy) -> None:
     with client(proxy) as made:
         proxy.rule("slow", delay="400ms", match={"path": "/small"})
         assert made.seconds("/small") >= 0.4
+        began = time.monotonic()
         answer, _ = made.ask("/small")
+        took = (time.monotonic() - began) * 1000
         timing = str(answer.getheader("Server-Timing"))
         parts = dict(part.strip().split(";dur=") for part in timing.split(","))
         assert float(parts["asked"]) == 400
-        assert float(parts["upstream"]) < 400 <= float(parts["held"])
+        # However long nginx takes, that is not in what the proxy held it.
+        assert 400 <= float(parts["held"]) <= took - float(parts["upstream"])
         proxy.remove("slow")
         until(lambda: made.seconds("/small") < 0.4)
 
