@@ -1,7 +1,7 @@
 // The rules, in the order in which they are tried: what each is for and does, how many requests
 // (or links) it acted on, and a switch. An operator's texts, and a recording's, are text here, too.
 
-import { local } from "./clock.js";
+import { time } from "./clock.js";
 import { by, hasRequests, make, put } from "./elements.js";
 import { tell } from "./figures.js";
 import { number, seconds } from "./words.js";
@@ -10,13 +10,13 @@ const rows = new Map(); // by the rule's id, in order
 let made = 0;
 
 // Of a frame, both are there only when they changed.
-export function update({ rules, acted }) {
-  if (rules) list(rules);
+export function update({ now, rules, acted }) {
+  if (rules) list(rules, now);
   if (acted) [...rows.values()].forEach((row, at) => count(row, acted[at]));
   for (const row of rows.values()) tellExpiry(row);
 }
 
-function list(told) {
+function list(told, now) {
   const { of, shown, file, warnings, all_warnings: all } = told;
   by("rules").hidden = !of && !file?.error && !all;
   by("rules-all").hidden = !of;
@@ -33,7 +33,7 @@ function list(told) {
   [...ids].forEach(([id, rule], at) => {
     const row = known.get(id) ?? begin(rule);
     rows.set(id, row);
-    show(row, rule);
+    show(row, rule, now);
     row.toggle.disabled = names.has(rule.name);
     names.add(rule.name);
     // What is in its place is not moved: it may have the focus.
@@ -53,7 +53,7 @@ function keepOnly(ids) {
   const all = [...rows];
   all.forEach(([id, row], at) => {
     if (ids.has(id)) return;
-    if (row.expires !== null && row.expires - local() < 1) tell(`${quoted(row.told)} has expired.`);
+    if (row.expires !== null && row.expires - time() < 1) tell(`${quoted(row.told)} has expired.`);
     const hadFocus = row.toggle === document.activeElement;
     rows.delete(id);
     row.element.remove();
@@ -89,9 +89,10 @@ function begin(told) {
   return row;
 }
 
-function show(row, told) {
+function show(row, told, now) {
   row.told = told;
-  row.expires = told.expires_in === null ? null : local() + told.expires_in;
+  // By the server's clock: a frame may be late.
+  row.expires = told.expires_in === null ? null : now + told.expires_in;
   row.matches.textContent = told.matches;
   row.does.textContent = told.does;
   row.what.title = row.what.textContent;
@@ -113,7 +114,7 @@ function count(row, acted) {
 }
 
 function tellExpiry({ expires, expiry }) {
-  const text = expires === null ? "" : `expires in ${seconds(Math.max(expires - local(), 0))}`;
+  const text = expires === null ? "" : `expires in ${seconds(Math.max(expires - time(), 0))}`;
   if (expiry.textContent !== text) expiry.textContent = text;
 }
 
