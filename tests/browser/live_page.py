@@ -86,6 +86,7 @@ def test_a_fault_a_stall_and_a_client_that_leaves(
     scene: Scene, open_page: OpenPage
 ) -> None:
     page = open_page(scene.url)
+    says(page, "#connection", "connected")
     leaving = scene.ask(
         *("/get?_delay=1s&_fault=reset&_key=soon", "/get?_fault=stall"),
         *("/get?_delay=30s&_fault=reset&_key=late", "/delay/30s"),
@@ -163,6 +164,7 @@ def test_the_grid_is_not_under_text(scene: Scene, open_page: OpenPage) -> None:
 
 def test_what_a_stranger_sent_is_text(scene: Scene, open_page: OpenPage) -> None:
     page = open_page(scene.url)
+    says(page, "#connection", "connected")
     title = page.title()
     scene.ask(
         HOSTILE, "/delay/9s?_key=%3Cscript%3Edocument.title=1%3C/script%3E%E2%80%AE"
@@ -316,6 +318,7 @@ def test_by_the_keyboard(scene: Scene, open_page: OpenPage) -> None:
 
 def test_without_motion(scene: Scene, open_page: OpenPage) -> None:
     page = open_page(scene.url, reduced_motion="reduce")
+    says(page, "#connection", "connected")
     scene.ask("/delay/4s?_key=a")
     page.wait_for_function(WIDER, arg=["/delay/4s", 60])
     expect(rows(page).locator(".state")).to_have_text("200")
