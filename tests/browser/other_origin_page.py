@@ -11,7 +11,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import BaseRequestHandler, BaseServer, ThreadingTCPServer
 from threading import Condition, Thread
@@ -148,7 +148,8 @@ EMBED = """url => Promise.all([
 class Elsewhere(ThreadingHTTPServer):
     """The attacker's server: a blank page, and an ear for what scripts tell it."""
 
-    daemon_threads = True
+    # It ends with its last connection: no socket is left behind.
+    daemon_threads = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -192,8 +193,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 class Undoing(ThreadingTCPServer):
     """A way to our server on which policies get lost."""
-
-    daemon_threads = True
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", 0), _Undo)
@@ -324,7 +323,8 @@ def test_without_the_sandbox_each_would(
     page = open_page(start, complaints=ANY_COMPLAINT)
     undoing = Undoing(scene.server.port)
     scene.port = undoing.server_address[1]
-    with running(undoing):
+    # Its connections end with the page.
+    with running(undoing), closing(page.context):
         for target in DOCUMENTS:
             scene.elsewhere.told.clear()
             scene.mark()
@@ -333,7 +333,6 @@ def test_without_the_sandbox_each_would(
             page.evaluate(NAVIGATE if how == "navigation" else OPEN, url)
             scene.elsewhere.wait_for(target, "ran", "read", "reset")
             assert not scene.is_marked(), target
-        page.context.close()
 
 
 @pytest.mark.parametrize(("theirs", "ours"), ORIGINS)
