@@ -176,7 +176,8 @@ threads: $(VENV)/.run ## show that nothing stalls or is lost where threads write
 .PHONY: coverage
 coverage: $(VENV)/.test ## fail if no test takes one of the client's branches
 	rm -rf $(VENV)/coverage && mkdir -p $(VENV)/coverage
-	NBTWISTED_EXAMPLES=all $(BIN)/coverage run -m pytest -q -n $(JOBS) --dist worksteal \
+	@# What is traced takes four times as long, and may.
+	$(BIN)/coverage run -m pytest -q -n $(JOBS) --dist worksteal --timeout 240 \
 		tests/client tests/test_both_ends.py tests/proxy/http tests/proxy/recording
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='nbtwisted/client/*' --fail-under=100

@@ -375,7 +375,9 @@ class WrittenTests(JobLinesCase):
         self.assertEqual(self.read_back(job), job)
 
     def test_a_plain_one_is_its_url(self) -> None:
-        self.assertEqual(write_job(Job("http://a/")), "http://a/")
+        job = Job("http://a/")
+        self.assertEqual(write_job(job), "http://a/")
+        self.assertEqual(self.read_back(job), job)
 
     def test_it_says_what_a_line_does(self) -> None:
         for keys in (

@@ -318,6 +318,7 @@ class JSONLTests(ClockCase):
         self.assertEqual((record["url"], record["error"]["message"]), (text, text))
 
     @given(st.binary())
+    @example(b"\xff")
     def test_any_body(self, body: bytes) -> None:
         line = jsonl(0, answered(body))
         self.assertEqual(line.count(b"\n"), 1)
