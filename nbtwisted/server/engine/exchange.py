@@ -284,8 +284,6 @@ class Exchange:
         now = self._engine.now()
         if rest:
             self.connection.write(rest)
-        if self._state is not State.SENDING:
-            return
         ending = self._response.ending
         if ending is Ending.HOLD:
             self._go(Event.STALL)
